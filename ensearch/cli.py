@@ -1,0 +1,301 @@
+"""The command line: one function per verb, each parses, makes one library call and prints.
+
+stdout carries the result, stderr the progress and the errors. Nothing heavy is imported before
+a verb needs it, so that `--help` answers at once.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ensearch import __version__
+from ensearch.terminal import guarded
+
+app = typer.Typer(
+    name="ensearch",
+    help="For a FLOP budget and a dataset: one bigger network, or an ensemble of smaller ones?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Storage = Annotated[
+    str,
+    typer.Option(
+        envvar="ENSEARCH_STORAGE", help="Database of studies: an SQLAlchemy URL or a .db file."
+    ),
+]
+DEFAULT_STORAGE = "sqlite:///studies/ensearch.db"
+DataDir = Annotated[
+    Path, typer.Option(envvar="ENSEARCH_DATA_DIR", help="Where datasets are kept and downloaded.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Trials = Annotated[
+    int | None,
+    typer.Option(min=1, help="Trials of the study in all, then stop. [default: 40]"),
+]
+Timeout = Annotated[
+    str | None, typer.Option(help="Stop this run after so long: 90s, 30m, 2h. Resumable.")
+]
+TrainBudget = Annotated[
+    str | None,
+    typer.Option(help="Stop when the study has spent so many multiply-adds on training: 1e15."),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Members trained at a time. [default: one per CPU core, one per GPU]"),
+]
+Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda. [default: auto]")]
+LauncherName = Annotated[str, typer.Option(help="Where members train: processes or inline.")]
+TakeOver = Annotated[
+    bool, typer.Option("--take-over", help="Take the study from a driver that seems alive.")
+]
+KeepWeights = Annotated[
+    bool, typer.Option("--weights/--no-weights", help="Keep the members' weights on disk.")
+]
+FlopsPerMac = Annotated[
+    int | None,
+    typer.Option(help="1: a FLOP is a multiply-add, as in the papers; 2: count two. [default: 1]"),
+]
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    context.obj = {"debug": debug}
+    if version:
+        typer.echo(f"ensearch {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+@guarded
+def run(
+    budget: Annotated[
+        str | None,
+        typer.Option(help="FLOPs (multiply-adds) per example of the whole ensemble: 5e9, 5G."),
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="A name from `ensearch datasets`, or npz:PATH.")
+    ] = None,
+    space: Annotated[
+        str | None,
+        typer.Option(help="From `ensearch spaces`, or FILE.toml. [default: wide_resnet]"),
+    ] = None,
+    study: Annotated[str | None, typer.Option(help="Name. [default: DATASET-SPACE-BUDGET]")] = None,
+    trials: Trials = None,
+    timeout: Timeout = None,
+    train_budget: TrainBudget = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Epochs of every member. [default: the dataset's]")
+    ] = None,
+    limit_train: Annotated[
+        int | None, typer.Option(help="Train on a stratified subset of so many images.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the study. [default: 0]")] = None,
+    sampler: Annotated[
+        str | None, typer.Option(help="tpe, random, nsga2, gp or qmc. [default: tpe]")
+    ] = None,
+    rule: Annotated[
+        str | None,
+        typer.Option(
+            help="Averaging of probabilities, arithmetic or geometric. [default: arithm.]"
+        ),
+    ] = None,
+    workers: Workers = None,
+    device: Device = None,
+    launcher: LauncherName = "processes",
+    flops_per_mac: FlopsPerMac = None,
+    weights: KeepWeights = True,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            envvar="ENSEARCH_STORAGE",
+            help=f"SQLAlchemy URL or .db file. [default: {DEFAULT_STORAGE}]",
+        ),
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(envvar="ENSEARCH_DATA_DIR", help="Where datasets are. [default: data]"),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A TOML file with these options; flags win.")
+    ] = None,
+    take_over: TakeOver = False,
+    as_json: AsJson = False,
+) -> None:
+    """Search members, width and depth under a budget; run it again to go on."""
+    from ensearch import commands
+
+    flags = {
+        "budget": budget,
+        "dataset": dataset,
+        "space": space,
+        "study": study,
+        "trials": trials,
+        "timeout": timeout,
+        "train_budget": train_budget,
+        "epochs": epochs,
+        "limit_train": limit_train,
+        "seed": seed,
+        "sampler": sampler,
+        "rule": rule,
+        "workers": workers,
+        "device": device,
+        "flops_per_mac": flops_per_mac,
+        "storage": storage,
+        "data_dir": data_dir,
+    }
+    commands.run(
+        flags, config, launcher=launcher, weights=weights, take_over=take_over, as_json=as_json
+    )
+
+
+@app.command()
+@guarded
+def resume(
+    study: Annotated[str, typer.Argument(help="Name of a study of the storage.")],
+    trials: Trials = None,
+    timeout: Timeout = None,
+    train_budget: TrainBudget = None,
+    workers: Workers = None,
+    device: Device = None,
+    launcher: LauncherName = "processes",
+    weights: KeepWeights = True,
+    storage: Storage = DEFAULT_STORAGE,
+    data_dir: DataDir = Path("data"),
+    retrain_missing: Annotated[
+        bool, typer.Option("--retrain-missing", help="Train members again whose files are gone.")
+    ] = False,
+    take_over: TakeOver = False,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a study: its configuration and images are those it began with."""
+    from ensearch import commands
+
+    flags = {
+        "trials": trials,
+        "timeout": timeout,
+        "train_budget": train_budget,
+        "workers": workers,
+        "device": device,
+        "storage": storage,
+        "data_dir": data_dir,
+    }
+    commands.resume(
+        study,
+        flags,
+        launcher=launcher,
+        weights=weights,
+        retrain_missing=retrain_missing,
+        take_over=take_over,
+        as_json=as_json,
+    )
+
+
+@app.command()
+@guarded
+def status(
+    study: Annotated[str | None, typer.Argument(help="One study; all if left out.")] = None,
+    storage: Storage = DEFAULT_STORAGE,
+    as_json: AsJson = False,
+) -> None:
+    """Show the studies of a storage and how far they are."""
+    from ensearch import commands
+
+    commands.status(study, storage, as_json)
+
+
+@app.command()
+@guarded
+def report(
+    study: Annotated[str, typer.Argument(help="Name of a study of the storage.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for table, JSON and figure. [default: beside the storage]"),
+    ] = None,
+    storage: Storage = DEFAULT_STORAGE,
+    as_json: AsJson = False,
+) -> None:
+    """Print the fronts and the crossover; write evaluations.csv, summary.json and tradeoff.png."""
+    from ensearch import commands
+
+    commands.report(study, out, storage, as_json)
+
+
+@app.command()
+@guarded
+def dashboard(
+    study: Annotated[str | None, typer.Argument(help="Open at this study.")] = None,
+    storage: Storage = DEFAULT_STORAGE,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = 8080,
+    allow_edit: Annotated[
+        bool, typer.Option("--allow-edit", help="Let the page change and delete studies.")
+    ] = False,
+) -> None:
+    """Serve the Optuna dashboard of a storage on this machine, read-only."""
+    from ensearch import commands
+
+    commands.dashboard(study, storage, port, allow_edit)
+
+
+@app.command()
+@guarded
+def cost(
+    family: Annotated[str, typer.Argument(help="A family of networks, such as wide_resnet.")],
+    width: Annotated[float, typer.Option(help="Width as the family counts it.")],
+    depth: Annotated[int, typer.Option(help="Depth as the family counts it.")],
+    resolution: Annotated[int, typer.Option(min=1, help="Pixels on each side of the input.")] = 32,
+    channels: Annotated[int, typer.Option(min=1, help="Channels of the input.")] = 3,
+    classes: Annotated[int, typer.Option(min=2, help="Classes of the output.")] = 10,
+    members: Annotated[int, typer.Option(min=1, help="Members of the ensemble.")] = 1,
+    flops_per_mac: FlopsPerMac = None,
+    as_json: AsJson = False,
+) -> None:
+    """Count the parameters and multiply-adds of a network or an ensemble."""
+    from ensearch import commands
+
+    shape: dict[str, Any] = {"width": width, "depth": depth, "resolution": resolution}
+    commands.cost(family, shape, channels, classes, members, flops_per_mac or 1, as_json)
+
+
+@app.command()
+@guarded
+def spaces(as_json: AsJson = False) -> None:
+    """List the search spaces that ship with ensearch."""
+    from ensearch import space
+
+    loaded = {name: space.load(name) for name in space.names()}
+    _listing({name: s.summary for name, s in loaded.items()}, as_json)
+
+
+@app.command()
+@guarded
+def datasets(as_json: AsJson = False) -> None:
+    """List the datasets that `--dataset` takes."""
+    from ensearch import datasets as package
+
+    _listing({name: package.get(name).SUMMARY for name in package.names()}, as_json)
+
+
+def _listing(lines: dict[str, str], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(lines, indent=2))
+        return
+    width = max(map(len, lines))
+    for name, summary in lines.items():
+        typer.echo(f"{name:<{width}}  {summary}")
+
+
+def main() -> None:
+    """Entry point of the `ensearch` command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

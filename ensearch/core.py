@@ -1,0 +1,218 @@
+"""The nouns: frozen types that flow through ensearch, and nothing else.
+
+A width, depth and family make an `Architecture`; trained by a `Schedule` on a dataset from a
+seed it is a `Member`; members make an `Ensemble`, whose size may be 1. Training returns
+`Predictions`; scoring them gives an `Evaluation`, the only thing that reports see.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from ensearch.errors import UsageError
+
+Floats = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int64]
+
+# Part of every member's key. Raise it when training gives other members for the same schedule
+# and seed, so that members of the old recipe are not mixed with new ones.
+RECIPE = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """The legal values low, low + step, ..., high of a number."""
+
+    low: float
+    high: float
+    step: float
+
+    def __post_init__(self) -> None:
+        values = (self.low, self.high, self.step)
+        if not all(math.isfinite(v) and v > 0 for v in values) or self.low > self.high:
+            raise UsageError(f"a range needs 0 < low <= high and step > 0; got {self}.")
+
+    def __len__(self) -> int:
+        # The small allowance keeps 0.1, 0.2, 0.3 three values in spite of rounding.
+        return int((self.high - self.low) / self.step + 1e-9) + 1
+
+    def __getitem__(self, index: int) -> float:
+        return self.low + index * self.step
+
+    def __iter__(self) -> Iterator[float]:
+        return (self[i] for i in range(len(self)))
+
+    def nearest(self, value: float) -> list[float]:
+        """The legal value itself if `value` is one, else the one or two legal neighbours."""
+        position = (value - self.low) / self.step
+        below, last = math.floor(position + 1e-9), len(self) - 1
+        if below >= 0 and abs(position - below) < 1e-9 and below <= last:
+            return [self[below]]
+        return sorted({self[min(max(i, 0), last)] for i in (below, below + 1)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Architecture:
+    """The shape of one network. Width and depth mean what the family says they mean."""
+
+    family: str
+    width: float
+    depth: int
+    resolution: int  # pixels on each side of the square input
+
+    @property
+    def key(self) -> str:
+        """Unique and readable: wide_resnet-28-10@32 (depth, width, resolution)."""
+        return f"{self.family}-{self.label}@{self.resolution}"
+
+    @property
+    def label(self) -> str:
+        """Depth and width as the Wide ResNet paper writes them: 28-10."""
+        return f"{self.depth}-{self.width:g}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """How a member trains. Never depends on the size of the ensemble that it will join."""
+
+    epochs: int
+    batch_size: int = 128
+    peak_lr: float = 0.2  # for SGD with Nesterov momentum, at this batch size
+    momentum: float = 0.9
+    weight_decay: float = 5e-4  # not applied to norms and biases
+    warmup: float = 0.2  # share of the steps that the learning rate rises; then linear to zero
+    label_smoothing: float = 0.1
+    flip: bool = False  # random horizontal flip
+    crop: int = 0  # pixels of padding before a random crop back to size
+    cutout: int = 0  # side of a square of pixels set to the mean
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            legal = _SCHEDULE_LEGAL[field.name]
+            if isinstance(value, bool) != (field.name == "flip") or not legal.check(value):
+                raise UsageError(f"schedule: {field.name} must be {legal.text}; got {value!r}.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Legal:
+    text: str
+    kind: type
+    low: float
+    high: float
+
+    def check(self, value: object) -> bool:
+        if self.kind is bool:
+            return isinstance(value, bool)
+        if not isinstance(value, int if self.kind is int else (int, float)):
+            return False
+        return self.low <= value <= self.high
+
+
+_SCHEDULE_LEGAL = {
+    "epochs": _Legal("a whole number of at least 1", int, 1, 10**6),
+    "batch_size": _Legal("a whole number of at least 2", int, 2, 10**6),
+    "peak_lr": _Legal("a positive finite number", float, 1e-12, 1e12),
+    "momentum": _Legal("between 0 and 0.9999", float, 0, 0.9999),
+    "weight_decay": _Legal("a finite number of at least 0", float, 0, 1e6),
+    "warmup": _Legal("between 0 and 1", float, 0, 1),
+    "label_smoothing": _Legal("between 0 and 0.9", float, 0, 0.9),
+    "flip": _Legal("true or false", bool, 0, 1),
+    "crop": _Legal("a whole number of pixels, 0 for none", int, 0, 10**4),
+    "cutout": _Legal("a whole number of pixels, 0 for none", int, 0, 10**4),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One trained network: exists once in a storage and belongs to no study."""
+
+    architecture: Architecture
+    schedule: Schedule
+    dataset: str  # fingerprint of the images, labels and split it trains and is scored on
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """Content key: equal for equal content on every machine. 16 hexadecimal digits."""
+        content = json.dumps(asdict(self) | {"recipe": RECIPE}, sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ensemble:
+    """Members whose predictions are averaged. Size 1 is not special."""
+
+    members: tuple[Member, ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.members)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """One forward pass of one example: multiply-adds of convolutions and matrix products."""
+
+    macs: int
+    params: int
+
+    def times(self, size: int) -> "Cost":
+        """Cost of an ensemble of `size` such members; averaging them is not counted."""
+        return Cost(macs=self.macs * size, params=self.params * size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Hard upper bound on the whole ensemble's multiply-adds per example."""
+
+    macs: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predictions:
+    """What training returns: a member's outputs on one split, not scores.
+
+    `logits` is N x C. On disk it is float16: probabilities would underflow, logits do not.
+    """
+
+    member: str
+    split: str
+    logits: npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """Quality of averaged probabilities on one split. NLL in nats; the others in [0, 1] or [0, 2].
+
+    `disagreement` is the share of images on which two members differ, averaged over pairs.
+    """
+
+    accuracy: float
+    nll: float
+    brier: float
+    ece: float
+    disagreement: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """One row of results: ensembles of `size` members of one architecture.
+
+    The scores are averages over `subsets` ensembles of `size` out of the `trained` members.
+    `cost` is the ensemble's, `train_macs` the estimate 3 x macs x images x epochs for training it.
+    """
+
+    architecture: Architecture
+    size: int
+    trained: int
+    subsets: int
+    split: str
+    cost: Cost
+    train_macs: float
+    scores: Scores

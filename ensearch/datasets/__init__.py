@@ -1,0 +1,213 @@
+"""Datasets of labelled images, one file each. The contract of a dataset module:
+
+    SUMMARY    one line for help and error messages
+    ARGUMENT   what follows the colon in NAME:ARGUMENT, such as "PATH"; "" for nothing
+    SCHEDULE   the short `Schedule` that suits a search on this dataset
+    load(argument, data_dir) -> Raw; raises UnavailableError if the data is not usable
+
+A module brings train and test; `load` here cuts val from train, the same way for all. Heavy
+packages are imported inside a module's `load`, so that naming a dataset costs nothing.
+"""
+
+import hashlib
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from ensearch import plugins
+from ensearch.core import Floats, Labels, Schedule
+from ensearch.datasets._split import stratified, val_count
+from ensearch.errors import UsageError
+from ensearch.seeds import derive
+
+Images = npt.NDArray[np.uint8]
+
+# In grey levels of 0..255; below it a channel is constant for all practical purposes, and
+# dividing by its standard deviation would blow up noise.
+STD_FLOOR = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Raw:
+    """What a dataset module brings: images N x H x W x C with H == W and C 1 or 3.
+
+    Labels are whole numbers 0..len(classes)-1; every class has at least two training images, so
+    that one can go to val.
+    """
+
+    x_train: Images
+    y_train: npt.NDArray[np.integer]
+    x_test: Images
+    y_test: npt.NDArray[np.integer]
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Dataset:
+    """Images N x R x R x C and labels of train, val and test.
+
+    `mean` and `std` are per channel, of the training images, in grey levels of 0..255.
+    `fingerprint` is 16 hexadecimal digits: equal images, labels and splits give equal ones on
+    every machine, wherever the files lie.
+    """
+
+    spec: str
+    classes: tuple[str, ...]
+    x_train: Images
+    y_train: Labels
+    x_val: Images
+    y_val: Labels
+    x_test: Images
+    y_test: Labels
+    mean: Floats
+    std: Floats
+    fingerprint: str
+
+    @property
+    def channels(self) -> int:
+        return int(self.x_train.shape[3])
+
+    @property
+    def resolution(self) -> int:
+        """Pixels on each side of an image."""
+        return int(self.x_train.shape[1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What a worker needs to load the same data: NAME or NAME:ARGUMENT, and where files lie.
+
+    `limit_train` trains on that many images, classes in proportion; val stays the same.
+    """
+
+    spec: str
+    data_dir: Path
+    limit_train: int | None = None
+    split_seed: int = 0
+
+
+class DatasetModule(Protocol):
+    """What a dataset module offers; see the module docstring."""
+
+    SUMMARY: str
+    ARGUMENT: str
+    SCHEDULE: Schedule
+
+    def load(self, argument: str, data_dir: Path) -> Raw: ...
+
+
+def names() -> list[str]:
+    return plugins.names(sys.modules[__name__])
+
+
+def get(name: str) -> DatasetModule:
+    return cast(DatasetModule, plugins.load(sys.modules[__name__], "dataset", name))
+
+
+def check(spec: str) -> None:
+    """Raise UsageError unless `spec` is NAME or NAME:ARGUMENT as the dataset wants it.
+
+    Looks at the spelling only: reads no file and imports nothing heavy.
+    """
+    name, colon, argument = spec.partition(":")
+    wanted = get(name).ARGUMENT
+    if wanted and not argument:
+        raise UsageError(f"dataset {name!r} needs a {wanted}: write {name}:{wanted}; got {spec!r}.")
+    if colon and not wanted:
+        raise UsageError(
+            f"dataset {name!r} takes nothing after its name: write {name}; got {spec!r}."
+        )
+
+
+def schedule(spec: str) -> Schedule:
+    """The short schedule for searching on this dataset. Raises UsageError like `check`."""
+    check(spec)
+    return get(spec.partition(":")[0]).SCHEDULE
+
+
+def short_name(spec: str) -> str:
+    """A name for studies and files, of letters, digits and `._-` only.
+
+    >>> short_name("npz:/a/My file.npz")
+    'npz-My-file'
+    """
+    name, _, argument = spec.partition(":")
+    text = f"{name}-{Path(argument).stem}"
+    return re.sub("[^A-Za-z0-9._-]+", "-", text).strip("-.")
+
+
+def load(source: Source) -> Dataset:
+    """Read the dataset, cut val from train and take `limit_train` of what is left of train.
+
+    Raises UsageError for an unknown dataset or an impossible limit, UnavailableError if the data
+    is missing, broken or not of the right form.
+    """
+    check(source.spec)
+    name, _, argument = source.spec.partition(":")
+    raw = get(name).load(argument, Path(os.path.expanduser(source.data_dir)))
+    labels = raw.y_train.astype(np.int64)
+    val = stratified(labels, val_count(len(labels)), derive("val", source.split_seed))
+    train = np.setdiff1d(np.arange(len(labels)), val)
+    train = _limited(train, labels, len(raw.classes), source)
+    # Contiguous, because CIFAR comes as a transposed view and bytes are hashed below.
+    x_train, x_val = (np.ascontiguousarray(raw.x_train[part]) for part in (train, val))
+    x_test, y_test = np.ascontiguousarray(raw.x_test), raw.y_test.astype(np.int64)
+    mean, std = _statistics(x_train)
+    return Dataset(
+        spec=source.spec,
+        classes=raw.classes,
+        x_train=x_train,
+        y_train=labels[train],
+        x_val=x_val,
+        y_val=labels[val],
+        x_test=x_test,
+        y_test=y_test,
+        mean=mean,
+        std=std,
+        fingerprint=_fingerprint(x_train, labels[train], x_val, labels[val], x_test, y_test),
+    )
+
+
+def _limited(
+    train: npt.NDArray[np.int64], labels: Labels, classes: int, source: Source
+) -> npt.NDArray[np.int64]:
+    """The stratified `limit_train` of the indices `train`; all of them without a limit."""
+    limit = source.limit_train
+    if limit is None:
+        return train
+    if not classes <= limit <= len(train):
+        raise UsageError(
+            f"--limit-train must be between {classes} (one image per class) and {len(train)} (the "
+            f"training images of {source.spec!r} that validation leaves); got {limit}."
+        )
+    seed = derive("limit", source.split_seed)
+    return train[stratified(labels[train], limit, seed)]
+
+
+def _statistics(images: Images) -> tuple[Floats, Floats]:
+    """Mean and standard deviation per channel.
+
+    From exact sums of whole numbers: the same on every machine, and without the copy in float64
+    that `images.std` makes (1.1 GB for CIFAR-10).
+    """
+    pixels = images.size // images.shape[3]
+    total = images.sum(axis=(0, 1, 2), dtype=np.int64)
+    squares = np.einsum("nhwc,nhwc->c", images, images, dtype=np.int64, casting="safe")
+    mean = total / pixels
+    variance = np.maximum(squares / pixels - mean**2, 0)
+    return mean, np.maximum(np.sqrt(variance), STD_FLOOR)
+
+
+def _fingerprint(*parts: Images | Labels) -> str:
+    """Of the splits themselves, not of the seed that made them: whatever changes them shows."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(repr(part.shape).encode())
+        digest.update(part.astype(part.dtype.newbyteorder("<"), copy=False).data)
+    return digest.hexdigest()[:16]

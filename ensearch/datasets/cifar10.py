@@ -1,0 +1,17 @@
+"""CIFAR-10: 60,000 colour photographs of 10 classes (Krizhevsky 2009)."""
+
+from pathlib import Path
+
+from ensearch.core import Schedule
+from ensearch.datasets import Raw, _torchvision
+
+SUMMARY = "CIFAR-10: 50,000 + 10,000 photographs, 32 x 32, colour; a download of 170 MB"
+ARGUMENT = ""
+SCHEDULE = Schedule(epochs=10, batch_size=128, flip=True, crop=4)
+
+
+def load(argument: str, data_dir: Path) -> Raw:
+    from torchvision.datasets import CIFAR10  # costs 2 s
+
+    archive = _torchvision.Archive(CIFAR10.filename, CIFAR10.tgz_md5, CIFAR10.url)
+    return _torchvision.load(CIFAR10, [archive], data_dir)

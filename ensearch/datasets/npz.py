@@ -1,0 +1,197 @@
+"""Your own images in one file: `npz:PATH`, written by `numpy.savez`.
+
+    x_train, x_test   N x H x W or N x H x W x C with H == W and C 1 or 3; uint8, or floats 0..1
+    y_train, y_test   N whole numbers 0..K-1; at least 2 training images of every class
+    classes           optional: the K names
+
+Other arrays in the file are ignored. Val is cut from train.
+"""
+
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ensearch.core import Schedule
+from ensearch.datasets import Images, Raw
+from ensearch.errors import UnavailableError
+
+SUMMARY = "your own images: a file of numpy.savez with x_train, y_train, x_test, y_test"
+ARGUMENT = "PATH"
+SCHEDULE = Schedule(epochs=10)  # no augmentation: a flip may change what a picture means
+
+KEYS = ("x_train", "y_train", "x_test", "y_test")
+OPTIONAL = ("classes",)
+Array = npt.NDArray[Any]
+
+
+def load(argument: str, data_dir: Path) -> Raw:
+    """Read and check the file; a relative path starts at the current folder, not at `data_dir`."""
+    path = Path(os.path.expanduser(argument))
+    try:
+        return _checked(_read(path))
+    except _UnfitError as error:
+        raise UnavailableError(f"{path}: {error}") from error
+
+
+class _UnfitError(Exception):
+    """What is expected of the file, what was found, what to do."""
+
+
+def _read(path: Path) -> dict[str, Array]:
+    """The arrays that count, still unchecked."""
+    arrays: dict[str, Array] = {}
+    key = ""
+    try:
+        with path.open("rb") as file:
+            whole = zipfile.is_zipfile(file)
+        if not whole:
+            raise _UnfitError(
+                "not a whole npz file. Write one with "
+                "numpy.savez(path, x_train=..., y_train=..., x_test=..., y_test=...)."
+            )
+        with np.load(path, allow_pickle=False) as content:
+            missing = [key for key in KEYS if key not in content.files]
+            if missing:
+                raise _UnfitError(
+                    f"expected arrays named {', '.join(KEYS)}; found "
+                    f"{', '.join(content.files) or 'none'}. Add {', '.join(missing)}."
+                )
+            for key in (*KEYS, *OPTIONAL):
+                if key in content.files:
+                    arrays[key] = content[key]
+    except FileNotFoundError as error:
+        raise _UnfitError(f"no such file, seen from {Path.cwd()}. Check the path.") from error
+    except _UnfitError:
+        raise
+    # Files with a few bytes changed gave eight kinds of exception, tokenize.TokenError among them.
+    except Exception as error:
+        if "Object arrays" in str(error):
+            raise _UnfitError(
+                f"{key} holds Python objects, and unpickling those could run any code. Images of "
+                "different sizes make such an array: resize them to one size. Names of classes: "
+                "save numpy.array(names, dtype=str)."
+            ) from error
+        raise _UnfitError(f"cannot be read ({error}). Check it or write it again.") from error
+    return arrays
+
+
+def _checked(arrays: dict[str, Array]) -> Raw:
+    for key, array in arrays.items():
+        # A zip may hold anything; numpy hands over what is no array as bytes.
+        if not isinstance(array, np.ndarray):
+            raise _UnfitError(f"{key} is not an array: write the file with numpy.savez.")
+    x_train, x_test = (_images(key, arrays[key]) for key in ("x_train", "x_test"))
+    if x_train.shape[1:] != x_test.shape[1:]:
+        train, test = ("x".join(map(str, x.shape[1:])) for x in (x_train, x_test))
+        raise _UnfitError(
+            f"x_train and x_test should have images of one size; found {train} and {test} (height "
+            "x width x channels). Resize one of them."
+        )
+    y_train = _labels("y_train", arrays["y_train"], len(x_train))
+    y_test = _labels("y_test", arrays["y_test"], len(x_test))
+    classes = _classes(arrays.get("classes"), y_train)
+    _check_labels(y_train, y_test, len(classes))
+    return Raw(x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test, classes=classes)
+
+
+def _images(key: str, array: Array) -> Images:
+    """uint8 N x H x W x C from what the file holds."""
+    shape = "x".join(map(str, array.shape)) or "a single number"
+    images = array[..., np.newaxis] if array.ndim == 3 else array
+    if images.ndim != 4:
+        raise _UnfitError(f"{key} should be N x H x W or N x H x W x C; found {shape}. Reshape it.")
+    if not images.size:
+        raise _UnfitError(f"{key} should have at least one image; found {shape}. Add images.")
+    _, height, width, channels = images.shape
+    if channels not in (1, 3):
+        first = images.shape[1] in (1, 3)
+        hint = "transpose(0, 2, 3, 1) puts the channels last" if first else "convert the images"
+        raise _UnfitError(
+            f"{key} should have 1 or 3 channels, in its last axis; found {shape}: {hint}."
+        )
+    if height != width:
+        raise _UnfitError(
+            f"{key} should have square images; found {shape}. Crop, pad or resize them."
+        )
+    return _grey_levels(key, images)
+
+
+def _grey_levels(key: str, images: Array) -> Images:
+    """Values 0..255 from uint8 as it is and from floats 0..1."""
+    if images.dtype == np.uint8:
+        return images
+    if images.dtype.kind != "f":
+        raise _UnfitError(
+            f"{key} should be uint8 (0 to 255) or floats (0 to 1); found {images.dtype}. If its "
+            "values are 0 to 255, save x.astype(numpy.uint8)."
+        )
+    if not np.isfinite(images).all():
+        raise _UnfitError(
+            f"{key} should be finite; found NaN or infinity. Replace or drop those images."
+        )
+    low, high = images.min(), images.max()
+    if low < 0 or high > 1:
+        raise _UnfitError(
+            f"{key} as {images.dtype} should lie in 0 to 1; found {low:g} to {high:g}. Rescale it, "
+            "or save 0 to 255 as uint8."
+        )
+    grey: Images = np.rint(images * 255).astype(np.uint8)
+    return grey
+
+
+def _labels(key: str, array: Array, images: int) -> npt.NDArray[np.integer]:
+    if array.ndim != 1 or len(array) != images:
+        shape = "x".join(map(str, array.shape)) or "a single number"
+        raise _UnfitError(
+            f"{key} should be one label per image, a vector of {images}; found {shape}. Save the "
+            "labels in the order of the images."
+        )
+    if array.dtype.kind not in "iu":
+        raise _UnfitError(
+            f"{key} should be whole numbers 0, 1, ...; found {array.dtype}. Number the classes "
+            "and save y.astype(numpy.int64)."
+        )
+    if array.min() < 0:
+        raise _UnfitError(
+            f"{key} should start at 0; found {array.min()}. Number the classes from 0."
+        )
+    return array
+
+
+def _classes(names: Array | None, y_train: npt.NDArray[np.integer]) -> tuple[str, ...]:
+    """Names from the file, else the numbers."""
+    if names is None:
+        # Not one name per number up to the largest label: that may be 10**12. Gaps are caught
+        # by `_check_labels`, which sees a label outside of what exists.
+        return tuple(str(label) for label in range(len(np.unique(y_train))))
+    if names.ndim != 1 or names.dtype.kind != "U":
+        raise _UnfitError(
+            f"classes should be a vector of strings; found {names.dtype} in {names.ndim} axes. "
+            "Save numpy.array(names, dtype=str)."
+        )
+    return tuple(names.tolist())
+
+
+def _check_labels(
+    y_train: npt.NDArray[np.integer], y_test: npt.NDArray[np.integer], classes: int
+) -> None:
+    if classes < 2:
+        raise _UnfitError(
+            f"expected at least 2 classes; found {classes}. Add images of another class."
+        )
+    for key, labels in (("y_train", y_train), ("y_test", y_test)):
+        if labels.max() >= classes:
+            raise _UnfitError(
+                f"{key} should be 0 to {classes - 1} for {classes} classes, every one of them in "
+                f"y_train; found {labels.max()}. Number the classes without gaps."
+            )
+    sizes = np.bincount(y_train.astype(np.int64), minlength=classes)
+    if sizes.min() < 2:
+        raise _UnfitError(
+            f"y_train should have every class at least twice, once to train and once for val; "
+            f"found {sizes.min()} of class {sizes.argmin()}. Add images or drop the class."
+        )

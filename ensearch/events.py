@@ -1,0 +1,60 @@
+"""What a running search tells whoever watches it."""
+
+from dataclasses import dataclass
+
+from ensearch.core import Evaluation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberProgress:
+    """A member has trained `epoch` of its `epochs`."""
+
+    key: str
+    label: str
+    epoch: int
+    epochs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberDone:
+    """A member is trained and stored."""
+
+    key: str
+    label: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberFailed:
+    """A member could not be trained; the failure is stored."""
+
+    key: str
+    label: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialDone:
+    """A trial has been evaluated; `told` of `trials` are over, the best ones are so far."""
+
+    number: int
+    label: str
+    evaluation: Evaluation
+    told: int
+    trials: int
+    seconds_left: float
+    best_single: Evaluation | None
+    best_ensemble: Evaluation | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialFailed:
+    """A trial has failed because of its members."""
+
+    number: int
+    label: str
+    reason: str
+
+
+Event = MemberProgress | MemberDone | MemberFailed | TrialDone | TrialFailed

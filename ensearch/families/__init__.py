@@ -1,0 +1,63 @@
+"""Families of networks, one file each. The contract of a family module:
+
+SUMMARY         one line for `ensearch spaces` and error messages
+WIDTHS, DEPTHS  `Grid`s of the legal values
+MIN_RESOLUTION  smallest input side in pixels
+build(architecture, channels, classes) -> nn.Module, freshly initialised from torch's
+                current random state, mapping N x channels x R x R to N x classes logits
+"""
+
+import sys
+from typing import Protocol, cast
+
+from torch import nn
+
+from ensearch import plugins
+from ensearch.core import Architecture, Grid
+from ensearch.errors import UsageError
+
+
+class Family(Protocol):
+    """What a family module offers; see the module docstring."""
+
+    SUMMARY: str
+    WIDTHS: Grid
+    DEPTHS: Grid
+    MIN_RESOLUTION: int
+
+    def build(self, architecture: Architecture, channels: int, classes: int) -> nn.Module: ...
+
+
+def names() -> list[str]:
+    return plugins.names(sys.modules[__name__])
+
+
+def get(name: str) -> Family:
+    return cast(Family, plugins.load(sys.modules[__name__], "family", name))
+
+
+def check(architecture: Architecture) -> None:
+    """Raise UsageError, naming the nearest legal value, unless the family can build this."""
+    family = get(architecture.family)
+    for what, value, legal in (
+        ("width", architecture.width, family.WIDTHS),
+        ("depth", architecture.depth, family.DEPTHS),
+    ):
+        nearest = legal.nearest(value)
+        if value not in nearest:
+            near = " and ".join(f"{v:g}" for v in nearest)
+            raise UsageError(
+                f"{what} {value:g} is not legal for {architecture.family}: it takes {legal.low:g} "
+                f"to {legal.high:g} in steps of {legal.step:g}. Nearest legal: {near}."
+            )
+    if architecture.resolution < family.MIN_RESOLUTION:
+        raise UsageError(
+            f"{architecture.family} needs inputs of at least {family.MIN_RESOLUTION} pixels a "
+            f"side; got {architecture.resolution}."
+        )
+
+
+def build(architecture: Architecture, channels: int, classes: int) -> nn.Module:
+    """A network with fresh weights drawn from torch's current random state."""
+    check(architecture)
+    return get(architecture.family).build(architecture, channels, classes)

@@ -1,0 +1,215 @@
+"""Run members in worker processes of this machine; a worker that dies takes only its job along.
+
+Workers are spawned, not forked: CUDA and the thread pools of PyTorch do not survive a fork. They
+live until `close`, since starting one costs seconds of imports.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing import connection, resource_tracker
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+
+from ensearch.errors import UsageError
+from ensearch.launch import Failed, MemberJob, Progress, Train, Update
+
+SUMMARY = "in worker processes of this machine, as many as there are slots"
+
+# A worker that was killed once may have been unlucky (memory that others held); twice is the job.
+ATTEMPTS = 2
+# A worker stuck in a device driver may not hear SIGTERM.
+_TERMINATE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    job: MemberJob
+    attempt: int
+
+
+@dataclass(slots=True, kw_only=True)
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    ready: bool = False  # its start-up came to an end
+    task: _Task | None = None
+
+
+class Processes:
+    """See `ensearch.launch.Launcher`. `train` must be a function of a module (it is pickled)."""
+
+    def __init__(self, train: Train, slots: int) -> None:
+        self.slots = slots
+        self._train = train
+        self._queue: deque[_Task] = deque()
+        self._workers: list[_Worker] = []
+
+    def submit(self, job: MemberJob) -> None:
+        self._queue.append(_Task(job=job, attempt=1))
+        self._assign()
+
+    def wait(self, timeout: float) -> list[Update]:
+        end = time.monotonic() + timeout
+        updates: list[Update] = []
+        while not updates and any(worker.task for worker in self._workers):
+            pipes = [worker.pipe for worker in self._workers]
+            sentinels = [worker.process.sentinel for worker in self._workers]
+            if not connection.wait([*pipes, *sentinels], max(0.0, end - time.monotonic())):
+                break
+            for worker in list(self._workers):
+                updates += self._listen(worker)
+            self._assign()
+        return updates
+
+    def close(self) -> None:
+        self._queue.clear()
+        for worker in self._workers:
+            worker.process.terminate()
+        end = time.monotonic() + _TERMINATE_SECONDS
+        for worker in self._workers:
+            worker.process.join(max(0.0, end - time.monotonic()))
+            self._bury(worker)
+        self._workers.clear()
+
+    def _assign(self) -> None:
+        """Give queued tasks to idle workers, starting workers while there are free slots."""
+        while self._queue:
+            idle = next((worker for worker in self._workers if worker.task is None), None)
+            if idle is None:
+                if len(self._workers) == self.slots:
+                    return
+                idle = _start(self._train)
+                self._workers.append(idle)
+            idle.task = self._queue.popleft()
+            # A worker that has just died is found out, with its task, by the next `wait`.
+            with contextlib.suppress(OSError):
+                idle.pipe.send(idle.task.job)
+
+    def _listen(self, worker: _Worker) -> list[Update]:
+        """What the worker has sent by now; if it has died, the end of it and of its task."""
+        updates: list[Update] = []
+        # Asked first: what it sent before it died is then in the pipe.
+        died = not worker.process.is_alive()
+        try:
+            while worker.pipe.poll():
+                message = worker.pipe.recv()
+                if message is None:
+                    worker.ready = True
+                    continue
+                updates.append(message)
+                if not isinstance(message, Progress):
+                    worker.task = None
+        except (EOFError, OSError):  # the pipe ends, or it ends within a message
+            died = True
+        if died:
+            updates += self._lost(worker)
+        return updates
+
+    def _lost(self, worker: _Worker) -> list[Update]:
+        """Remove a dead worker; its task is tried once more before it counts as failed."""
+        worker.process.join(_TERMINATE_SECONDS)
+        code = worker.process.exitcode
+        self._workers.remove(worker)
+        self._bury(worker)
+        task = worker.task
+        if task is None:
+            return []
+        if task.attempt < ATTEMPTS:
+            self._queue.appendleft(_Task(job=task.job, attempt=task.attempt + 1))
+            return []
+        detail = _obituary(code, worker.ready)
+        return [Failed(key=task.job.member.key, reason="killed", detail=detail)]
+
+    def _bury(self, worker: _Worker) -> None:
+        if worker.process.is_alive():
+            worker.process.kill()
+        worker.process.join()
+        worker.process.close()
+        worker.pipe.close()
+
+
+def open(train: Train, slots: int) -> Processes:
+    """`slots` workers, started when the first jobs come; UsageError if it is less than 1."""
+    if slots < 1:
+        raise UsageError(f"the number of workers must be at least 1; got {slots}.")
+    return Processes(train, slots)
+
+
+def _start(train: Train) -> _Worker:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    # Daemonic: a driver that ends without `close` takes its workers along.
+    process = context.Process(target=_work, args=(train, theirs), daemon=True)
+    with _interrupts_blocked():
+        process.start()
+    theirs.close()  # the worker has the only other end: its death ends the pipe
+    return _Worker(process=process, pipe=ours)
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Block SIGINT within, and for good in the processes started within.
+
+    Ctrl-C reaches every process of the terminal. What to do about it is for the driver to decide,
+    and a worker still importing its modules would print a traceback. The driver's own interrupt
+    comes when the block ends.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    # Its own start would lift the block half-way through ours.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _work(train: Train, pipe: Connection) -> None:
+    """A worker's life: jobs in, updates out, until the driver closes the pipe or is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.dup2(2, 1)  # the driver's stdout carries results; what a worker prints goes to stderr
+    threading.Thread(target=_follow_the_driver, daemon=True).start()
+    try:
+        pipe.send(None)
+        while True:
+            job = pipe.recv()
+            pipe.send(train(job, pipe.send))
+    except (EOFError, ConnectionError):
+        return
+
+
+def _follow_the_driver() -> None:
+    """End this process when the driver's ends, even if it was killed and training goes on here."""
+    driver = multiprocessing.parent_process()
+    assert driver is not None  # a spawned process has one
+    driver.join()
+    os._exit(1)
+
+
+def _obituary(code: int | None, ready: bool) -> str:
+    times = f"{ATTEMPTS} times in a row"
+    if not ready:
+        return (
+            f"the worker process ended with code {code} before it was ready, {times}; its own "
+            "message is above. A script that starts workers must do so under "
+            "`if __name__ == '__main__':`."
+        )
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        hint = (
+            " The system kills processes so when memory runs out: use fewer workers, a smaller "
+            "batch size or a smaller budget."
+            if name == "SIGKILL"
+            else ""
+        )
+        return f"the worker process was ended by {name}, {times}.{hint}"
+    return f"the worker process ended with code {code}, {times}."

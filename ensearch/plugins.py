@@ -1,0 +1,24 @@
+"""Families, datasets and launchers are files: a file's name is its name on the command line.
+
+A new one is one new module in the package; nothing is registered. Modules whose name starts
+with an underscore are parts, not plugins.
+"""
+
+import importlib
+import pkgutil
+from types import ModuleType
+
+from ensearch.errors import unknown
+
+
+def names(package: ModuleType) -> list[str]:
+    """Names of the package's plugins, without importing them."""
+    return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.name[0] != "_")
+
+
+def load(package: ModuleType, kind: str, name: str) -> ModuleType:
+    """The plugin module `name`. Raises UsageError with the nearest spelling if there is none."""
+    known = names(package)
+    if name not in known:
+        raise unknown(kind, name, known)
+    return importlib.import_module(f"{package.__name__}.{name}")

@@ -1,0 +1,122 @@
+"""The pool as a running study uses it: a member that exists is taken, a missing one is trained."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from ensearch.core import Member
+from ensearch.cost import training_macs
+from ensearch.events import Event, MemberDone, MemberFailed, MemberProgress
+from ensearch.launch import Failed, Launcher, MemberJob, Progress, Trained
+from ensearch.store import MemberRecord, Store
+from ensearch.study import Study
+
+
+@dataclass(slots=True, kw_only=True)
+class Pool:
+    """Members of one run: asks the launcher for what is missing and stores what comes back."""
+
+    study: Study
+    store: Store
+    launcher: Launcher
+    device: str
+    keep_weights: bool
+    on_event: Callable[[Event], None]
+    # Multiply-adds of members this study has trained, and of those under way.
+    spent: float = 0.0
+    committed: float = 0.0
+    # Of every member required in this run: None while it trains, then "" or why it failed.
+    _outcomes: dict[str, str | None] = field(default_factory=dict)
+    _training: dict[str, Member] = field(default_factory=dict)
+
+    def require(self, members: Sequence[Member]) -> None:
+        """Submit those members that are neither stored nor under way."""
+        new = [member for member in members if member.key not in self._outcomes]
+        stored = self.store.members([member.key for member in new])
+        for member in new:
+            record = stored.get(member.key)
+            # Divergence is a fact about the member; being killed or out of memory is not.
+            if record is not None and (record.state == "trained" or record.reason == "diverged"):
+                self._outcomes[member.key] = record.reason or ""
+                continue
+            self._outcomes[member.key] = None
+            self._training[member.key] = member
+            self.committed += self.train_macs(member)
+            self.launcher.submit(
+                MemberJob(
+                    member=member,
+                    source=self.study.source,
+                    device=self.device,
+                    keep_weights=self.keep_weights,
+                    checkpoint=self.store.checkpoint_path(member.key),
+                )
+            )
+
+    def outcomes(self, members: Sequence[Member]) -> list[str] | None:
+        """For each member "" or the reason of its failure; None while one still trains."""
+        found = [self._outcomes[member.key] for member in members]
+        done = [outcome for outcome in found if outcome is not None]
+        return done if len(done) == len(found) else None
+
+    def collect(self, timeout: float) -> None:
+        """Wait for the launcher at most `timeout` seconds and store what has ended."""
+        for update in self.launcher.wait(timeout):
+            member = self._training[update.key]
+            if isinstance(update, Progress):
+                self.on_event(
+                    MemberProgress(
+                        key=update.key,
+                        label=member.architecture.label,
+                        epoch=update.epoch,
+                        epochs=update.epochs,
+                    )
+                )
+                continue
+            self.committed -= self.train_macs(member)
+            if isinstance(update, Trained):
+                self._keep(member, update)
+            else:
+                self._keep_failure(member, update)
+            del self._training[update.key]
+
+    def train_macs(self, member: Member) -> float:
+        """Estimated multiply-adds of training this member on the study's images."""
+        images = len(self.study.dataset.y_train)
+        return training_macs(self.study.count(member.architecture), images, member.schedule)
+
+    def _keep(self, member: Member, update: Trained) -> None:
+        record = self._record(member, update)
+        self.store.add_trained(record, update.predictions, update.weights)
+        self.spent += record.train_macs
+        self._outcomes[member.key] = ""
+        label = member.architecture.label
+        self.on_event(MemberDone(key=member.key, label=label, seconds=update.seconds))
+
+    def _keep_failure(self, member: Member, update: Failed) -> None:
+        self.store.add_failed(self._record(member, update))
+        self._outcomes[member.key] = update.reason
+        self.on_event(
+            MemberFailed(
+                key=member.key,
+                label=member.architecture.label,
+                reason=update.reason,
+                detail=update.detail,
+            )
+        )
+
+    def _record(self, member: Member, update: Trained | Failed) -> MemberRecord:
+        failed = update if isinstance(update, Failed) else None
+        trained = update if isinstance(update, Trained) else None
+        return MemberRecord(
+            member=member,
+            cost=self.study.count(member.architecture),
+            train_macs=self.train_macs(member),
+            state="failed" if failed else "trained",
+            reason=failed.reason if failed else None,
+            detail=failed.detail if failed else None,
+            seconds=trained.seconds if trained else 0.0,
+            losses=trained.losses if trained else (),
+            device=self.device,
+            trained_by=self.study.config.name,
+            created=datetime.now(UTC),
+        )

@@ -1,0 +1,155 @@
+"""A study in the store -> Results, the only thing that tables, files and figures read."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ensearch import ensembles, front
+from ensearch.core import Evaluation, Floats, Schedule
+from ensearch.errors import StorageError
+from ensearch.store import Store
+
+# The split that the search scores on. `confirm` alone opens the test split.
+SPLIT = "val"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What the numbers of a study are true of. Budgets in multiply-adds per example."""
+
+    study: str
+    dataset: str
+    classes: int
+    images: Mapping[str, int]  # split -> number of images
+    limit_train: int | None
+    family: str
+    schedule: Schedule
+    seed: int
+    rule: str  # how members' probabilities are averaged
+    sampler: str
+    budget: float
+    rungs: tuple[float, ...]  # ascending; the highest is the budget
+    flops_per_mac: int  # how many FLOPs tables and axes count for one multiply-add
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """Everything that a report may say about one study.
+
+    `fronts.rows` stand at the rungs of the cost ladder, ascending. `train_macs` (an estimate) and
+    `train_seconds` count all `members`, also those of the pool that another study trained.
+    """
+
+    conditions: Conditions
+    config: Mapping[str, object]
+    environment: Mapping[str, object]
+    evaluations: tuple[Evaluation, ...]
+    fronts: front.Fronts
+    trials_done: int
+    trials_failed: int
+    failures: Mapping[str, int]  # reason -> failed trials
+    members: int
+    train_macs: float
+    train_seconds: float
+    notes: tuple[str, ...]
+
+
+def collect(store: Store, study: str) -> Results:
+    """Read a study and analyse its fronts on the validation split.
+
+    Raises StorageError if there is no such study, if nothing of it has been evaluated yet, or if
+    its configuration was not written by a compatible version.
+    """
+    record = store.study(study)
+    conditions = _conditions(study, record.config, store.note(study, "ladder"))
+    trials = store.trials(study)
+    failures = Counter(t.reason or "error" for t in trials if t.state == "failed")
+    evaluations = tuple(e for e in store.evaluations(study) if e.split == SPLIT)
+    if not evaluations:
+        reasons = ", ".join(f"{reason}: {n}" for reason, n in failures.most_common())
+        raise StorageError(
+            f"study {study!r} has no finished evaluation to report ({failures.total()} trials "
+            f"failed{f': {reasons}' if reasons else ''}). Go on with `ensearch resume {study}`."
+        )
+    used = store.evaluation_members(study)
+    members = store.members(sorted({key for keys in used.values() for key in keys})).values()
+    hits, notes = _hits(store, conditions, evaluations, used)
+    others = sum(m.trained_by != study for m in members)
+    if others:
+        notes += (f"{others} of the {len(members)} members were trained by other studies.",)
+    return Results(
+        conditions=conditions,
+        config=record.config,
+        environment=record.environment,
+        evaluations=evaluations,
+        fronts=front.analyse(evaluations, conditions.rungs, hits, seed=conditions.seed),
+        trials_done=sum(t.state == "done" for t in trials),
+        trials_failed=failures.total(),
+        failures=dict(failures.most_common()),
+        members=len(members),
+        train_macs=sum(m.train_macs for m in members),
+        train_seconds=sum(m.seconds for m in members),
+        notes=notes,
+    )
+
+
+def _conditions(study: str, config: Mapping[str, Any], ladder: Any) -> Conditions:
+    try:
+        return Conditions(
+            study=study,
+            dataset=config["dataset"],
+            classes=config["classes"],
+            images=config["images"],
+            limit_train=config["limit_train"],
+            family=config["space"]["family"],
+            schedule=Schedule(**config["schedule"]),
+            seed=config["seed"],
+            rule=config["rule"],
+            sampler=config["sampler"],
+            budget=config["budget"],
+            rungs=tuple(sorted({cell["rung"] for cell in ladder["cells"]})),
+            flops_per_mac=config["flops_per_mac"],
+        )
+    except (KeyError, TypeError) as error:
+        raise StorageError(
+            f"the stored configuration of study {study!r} cannot be read ({error!r}): another "
+            "version of ensearch wrote it. Report it with that version."
+        ) from error
+
+
+def _hits(
+    store: Store,
+    conditions: Conditions,
+    evaluations: tuple[Evaluation, ...],
+    used: Mapping[str, tuple[str, ...]],
+) -> tuple[front.Hits | None, tuple[str, ...]]:
+    """Expected hit of every image, per (architecture key, size); None, with a note, if not known.
+
+    All or nothing: a bootstrap over some of the configurations would choose among fewer than the
+    fronts do, and its band would belong to another question.
+    """
+    found = store.note(conditions.study, f"{SPLIT}_labels")
+    if not isinstance(found, list):
+        return None, ("The validation labels are not stored: no band and no interval.",)
+    labels = np.asarray(found, dtype=np.int64)
+    hits: dict[tuple[str, int], Floats] = {}
+    groups: dict[str, list[Evaluation]] = {}
+    for evaluation in evaluations:
+        groups.setdefault(evaluation.architecture.key, []).append(evaluation)
+    try:
+        for key, group in groups.items():
+            logits = [store.predictions(member, SPLIT).logits for member in used[key]]
+            probs = np.stack([ensembles.probs_of(one) for one in logits])
+            for e in group:
+                # The seed of the search, so that hits are those of the subsets that were scored.
+                seed = ensembles.subset_seed(conditions.seed, key, e.size)
+                found = ensembles.evaluate(
+                    probs[: e.trained], labels, e.size, conditions.rule, seed=seed
+                )
+                hits[key, e.size] = found[2]
+    except StorageError as error:
+        return None, (f"No band and no interval, because predictions are missing: {error}",)
+    return hits, ()

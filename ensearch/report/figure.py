@@ -1,0 +1,249 @@
+"""Tradeoff -> a PNG: accuracy against cost above, the advantage of ensembles below."""
+
+import io
+import math
+import textwrap
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.transforms import Bbox
+
+from ensearch.report.files import replace
+from ensearch.report.tradeoff import Tradeoff
+from ensearch.units import format_count
+
+# Blue and vermilion of Okabe and Ito: told apart in every common form of colour blindness. Shape
+# (dot, diamond) and line (dashed, solid) say the same again, for print without colours.
+SINGLE, ENSEMBLE = "#0072B2", "#D55E00"
+INK, GREY, PALE = "#202124", "#5F6368", "#DADCE0"
+PIXELS, DPI, LEFT = (1200, 800), 150, 0.09
+
+
+def draw_png(tradeoff: Tradeoff, path: Path) -> Path:
+    """Write a figure of 1200 x 800 pixels. Raises StorageError if `path` cannot be written."""
+    figure = Figure(figsize=(PIXELS[0] / DPI, PIXELS[1] / DPI), dpi=DPI, facecolor="white")
+    canvas = FigureCanvasAgg(figure)
+    lines = textwrap.wrap(tradeoff.title, 74)
+    figure.text(LEFT, 0.97, "\n".join(lines), size=11.5, weight="bold", color=INK, va="top")
+    below = 0.97 - 0.052 * len(lines)
+    subtitle = "\n".join(textwrap.wrap(tradeoff.subtitle, 134))
+    figure.text(LEFT, below, subtitle, size=7.5, color=GREY, va="top")
+    top = below - 0.095 - 0.03 * subtitle.count("\n")
+    upper = figure.add_axes((LEFT, 0.345, 0.98 - LEFT, top - 0.345))
+    lower = figure.add_axes((LEFT, 0.105, 0.98 - LEFT, 0.185), sharex=upper)
+    _style(upper, lower, tradeoff)
+    _configurations(upper, tradeoff)
+    _advantage(lower, tradeoff)
+    _crossing((upper, lower), tradeoff)
+    handles, names = upper.get_legend_handles_labels()
+    legend = figure.legend(
+        handles,
+        names,
+        loc="lower left",
+        bbox_to_anchor=(LEFT - 0.009, top + 0.005),
+        ncols=len(names),
+        frameon=False,
+        fontsize=7.5,
+        handlelength=2.2,
+        columnspacing=1.6,
+    )
+    # The lines of architectures are faint so that many can be drawn; their sample need not be.
+    for line in legend.get_lines():
+        line.set_alpha(1)
+    _labels(upper, canvas, tradeoff)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return replace(path, buffer.getvalue())
+
+
+def _style(upper: Axes, lower: Axes, tradeoff: Tradeoff) -> None:
+    upper.set_xscale("log")
+    upper.set_xlim(*tradeoff.x_range)
+    upper.set_ylim(*tradeoff.y_range)
+    decades = math.log10(tradeoff.x_range[1] / tradeoff.x_range[0])
+    marks = (1.0,) if decades > 4 else (1.0, 3.0) if decades > 2.5 else (1.0, 2.0, 5.0)
+    upper.xaxis.set_major_locator(LogLocator(subs=marks, numticks=20))
+    upper.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_count(value)))
+    upper.xaxis.set_minor_formatter(NullFormatter())
+    upper.set_ylabel("accuracy on val (%)", size=8, color=INK)
+    lower.set_ylabel("ensemble minus\nsingle (points)", size=8, color=INK)
+    lower.set_xlabel(tradeoff.x_label, size=8, color=INK)
+    lower.yaxis.set_major_locator(MaxNLocator(4))
+    for axes in (upper, lower):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(GREY)
+        axes.tick_params(labelsize=7.5, color=GREY, labelcolor=INK, which="both")
+        axes.tick_params(which="minor", length=0)
+        axes.grid(color=PALE, linewidth=0.5)
+        axes.set_axisbelow(True)
+        axes.yaxis.set_label_coords(-0.058, 0.5)
+    upper.tick_params(labelbottom=False)
+    if tradeoff.hidden:
+        plural = "" if tradeoff.hidden == 1 else "s"
+        lower.text(
+            1,
+            1.08,
+            f"{tradeoff.hidden} weaker configuration{plural} below the axis above",
+            transform=lower.transAxes,
+            ha="right",
+            size=7,
+            color=GREY,
+        )
+
+
+def _configurations(axes: Axes, tradeoff: Tradeoff) -> None:
+    # 300 configurations of full colour hide the fronts: fade them as they become many.
+    count = sum(len(line) for line in tradeoff.ensembles) + len(tradeoff.singles)
+    faint = min(0.55, max(0.2, 30 / count))
+    for index, line in enumerate(tradeoff.ensembles):
+        axes.plot(
+            [dot.cost for dot in line],
+            [dot.accuracy for dot in line],
+            color=ENSEMBLE,
+            linewidth=0.7,
+            alpha=faint,
+            label="one architecture, 1, 2, … members" if index == 0 else None,
+        )
+    several = [dot for line in tradeoff.ensembles for dot in line if dot.size > 1]
+    for dots, color, marker, size in (
+        (several, ENSEMBLE, "D", 9),
+        (tradeoff.singles, SINGLE, "o", 14),
+    ):
+        axes.scatter(
+            [dot.cost for dot in dots],
+            [dot.accuracy for dot in dots],
+            s=size,
+            color=color,
+            marker=marker,
+            linewidths=0,
+            alpha=min(1.0, faint + 0.2),
+            zorder=3,
+        )
+    for front, color, marker, style, name in (
+        (tradeoff.single_front, SINGLE, "o", (0, (4, 1.5)), "best single network"),
+        (tradeoff.ensemble_front, ENSEMBLE, "D", "-", "best ensemble"),
+    ):
+        axes.step(
+            front.costs,
+            front.accuracies,
+            where="post",
+            color=color,
+            linestyle=style,
+            linewidth=1.8,
+            marker=marker,
+            markersize=4.5 if marker == "o" else 4,
+            # The last step only leads to the edge: nothing was measured there.
+            markevery=range(max(len(front.costs) - 1, 0)),
+            markeredgecolor="white",
+            markeredgewidth=0.5,
+            label=name,
+            zorder=4,
+        )
+
+
+def _advantage(axes: Axes, tradeoff: Tradeoff) -> None:
+    axes.axhline(0, color=INK, linewidth=0.8)
+    if not tradeoff.gaps:
+        axes.set_yticks([])
+        axes.text(
+            0.5,
+            0.6,
+            "at no budget do a single network and an ensemble have matched costs",
+            transform=axes.transAxes,
+            ha="center",
+            size=7.5,
+            color=GREY,
+        )
+    if any(gap.low is not None for gap in tradeoff.gaps):
+        axes.text(
+            0,
+            1.08,
+            "bars: 95 % band over images; filled: the band excludes zero",
+            transform=axes.transAxes,
+            size=7,
+            color=GREY,
+        )
+    for gap in tradeoff.gaps:
+        low, high = gap.low, gap.high
+        if low is not None and high is not None:
+            axes.plot([gap.budget] * 2, [low, high], color=GREY, linewidth=1.2, zorder=2)
+        clear = low is not None and high is not None and (low > 0 or high < 0)
+        color = ENSEMBLE if gap.points > 0 else SINGLE
+        axes.plot(
+            [gap.budget],
+            [gap.points],
+            marker="D" if gap.points > 0 else "o",
+            color=color,
+            markerfacecolor=color if clear else "white",
+            markersize=4.5,
+            zorder=3,
+        )
+
+
+def _crossing(panels: tuple[Axes, Axes], tradeoff: Tradeoff) -> None:
+    if tradeoff.crossing is None:
+        return
+    for axes in panels:
+        axes.axvspan(tradeoff.crossing.low, tradeoff.crossing.high, color="#F1F3F4", zorder=0)
+        axes.axvline(tradeoff.crossing.budget, color=GREY, linewidth=1, zorder=1)
+    span = math.log(tradeoff.x_range[1] / tradeoff.x_range[0])
+    right = math.log(tradeoff.crossing.budget / tradeoff.x_range[0]) > 0.8 * span
+    panels[0].annotate(
+        f"crossover {format_count(tradeoff.crossing.budget)}",
+        (tradeoff.crossing.budget, 0),
+        (-5 if right else 5, 6),
+        ha="right" if right else "left",
+        xycoords=panels[0].get_xaxis_transform(),
+        textcoords="offset points",
+        size=7.5,
+        color=INK,
+        path_effects=[withStroke(linewidth=2.5, foreground="white")],
+        zorder=5,
+    )
+
+
+def _labels(axes: Axes, canvas: FigureCanvasAgg, tradeoff: Tradeoff) -> None:
+    """Name the front's corners, the best first; a label that would meet another one is left out."""
+    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
+    frame = axes.get_window_extent(renderer)
+    taken: list[Bbox] = []
+    for dot, above in tradeoff.named:
+        for offset, ha, va in _PLACES[above]:
+            label = axes.annotate(
+                dot.label,
+                (dot.cost, dot.accuracy),
+                offset,
+                textcoords="offset points",
+                ha=ha,
+                va=va,
+                size=7.5,
+                weight="bold",
+                color=ENSEMBLE if dot.size > 1 else SINGLE,
+                path_effects=[withStroke(linewidth=2.5, foreground="white")],
+                zorder=5,
+            )
+            box = label.get_window_extent(renderer)
+            inside = _within(box, frame)
+            if inside and not any(box.padded(6).overlaps(other) for other in taken):
+                taken.append(box)
+                break
+            label.remove()
+            if inside:  # another place is for labels that leave the frame, not for crowds
+                break
+
+
+# The upper front is named above it and the lower one below it: between them there is no room.
+_PLACES = {
+    True: (((-4, 5), "right", "bottom"), ((0, 7), "center", "bottom"), ((2, 6), "left", "bottom")),
+    False: (((5, -5), "left", "top"), ((0, -7), "center", "top"), ((4, -7), "right", "top")),
+}
+
+
+def _within(box: Bbox, frame: Bbox) -> bool:
+    return bool(
+        frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
+    )

@@ -1,0 +1,135 @@
+"""Results -> evaluations.csv and summary.json, for other programs."""
+
+import csv
+import io
+import json
+import math
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ensearch.core import Evaluation
+from ensearch.errors import StorageError
+from ensearch.report import text
+from ensearch.report.collect import Results
+
+# Raise it when a field changes its meaning or goes; a new field leaves it as it is.
+SCHEMA = 1
+UNIT = "multiply-adds of one forward pass of all members, per example"
+
+
+def write(results: Results, folder: Path) -> tuple[Path, Path]:
+    """Write both files into `folder`, each whole or not at all; returns their paths.
+
+    Costs are multiply-adds whatever unit the study's tables use. Raises StorageError if the
+    folder cannot be written.
+    """
+    plain = json.dumps(summary(results), indent=2, ensure_ascii=False, allow_nan=False)
+    contents = {"evaluations.csv": _csv(results.evaluations), "summary.json": plain + "\n"}
+    first, second = (replace(folder / name, body.encode()) for name, body in contents.items())
+    return first, second
+
+
+def replace(path: Path, content: bytes) -> Path:
+    """Write to a temporary name beside `path`, then rename: a reader never sees half a file."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            # mkstemp makes files that only their owner may read; a report is for sharing.
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {path}: {error.strerror}. Choose a folder that exists or can be "
+            "created, with space left."
+        ) from error
+    return path
+
+
+def _csv(evaluations: tuple[Evaluation, ...]) -> str:
+    rows = [_flat(e) for e in evaluations]
+    body = io.StringIO()
+    writer = csv.DictWriter(body, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return body.getvalue()
+
+
+def _flat(e: Evaluation) -> dict[str, str | int | float]:
+    # The split stands in the names of the scores: a column of one file must not be mistaken for
+    # the same column of another split.
+    return {
+        "architecture": e.architecture.key,
+        "family": e.architecture.family,
+        "depth": e.architecture.depth,
+        "width": e.architecture.width,
+        "resolution_pixels": e.architecture.resolution,
+        "size": e.size,
+        "cost_multiply_adds_per_example": e.cost.macs,
+        "params": e.cost.params,
+        "trained": e.trained,
+        "subsets": e.subsets,
+        "train_macs_estimate": e.train_macs,
+        "split": e.split,
+        f"accuracy_{e.split}_fraction": e.scores.accuracy,
+        f"nll_{e.split}_nats": e.scores.nll,
+        f"brier_{e.split}_0_to_2": e.scores.brier,
+        f"ece_{e.split}_fraction": e.scores.ece,
+        f"disagreement_{e.split}_fraction": e.scores.disagreement,
+    }
+
+
+def summary(results: Results) -> dict[str, Any]:
+    """What summary.json holds: plain data without NaN or infinity, costs in multiply-adds."""
+    crossover = results.fronts.crossover
+    return {
+        "schema": SCHEMA,
+        "unit": UNIT,
+        "study": results.conditions.study,
+        "headline": text.headline(results),
+        "crossover": {
+            "status": crossover.status,
+            "budget_multiply_adds": crossover.budget,
+            **_interval(crossover.low, crossover.high),
+            "sentence": crossover.sentence,
+        },
+        "rows": [
+            {
+                "budget_multiply_adds": row.budget,
+                "single": row.single and _flat(row.single),
+                "ensemble": row.ensemble and _flat(row.ensemble),
+                "matched": row.matched,
+                "advantage_fraction": row.advantage,
+                "advantage_low": row.low,
+                "advantage_high": row.high,
+            }
+            for row in results.fronts.rows
+        ],
+        "conditions": asdict(results.conditions),
+        "caveats": text.conditions(results),
+        "trials": {"done": results.trials_done, "failed": dict(results.failures)},
+        "members": results.members,
+        "train_macs_estimate": results.train_macs,
+        "train_seconds": results.train_seconds,
+        "config": dict(results.config),
+        "environment": dict(results.environment),
+    }
+
+
+def _interval(low: float | None, high: float | None) -> dict[str, float | bool | None]:
+    """JSON knows no infinity: an end beyond the budgets is null with its flag set."""
+    below, above = low == 0, high is not None and math.isinf(high)
+    return {
+        "low_multiply_adds": None if below else low,
+        "low_is_below_all_budgets": below,
+        "high_multiply_adds": None if above else high,
+        "high_is_above_all_budgets": above,
+    }

@@ -1,0 +1,40 @@
+"""Results -> a table and its conditions on a rich console; plain text when piped."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ensearch.report import text
+from ensearch.report.collect import Results
+
+
+def print_table(results: Results, console: Console) -> None:
+    """One row per budget, then the finding, then what the numbers are true of."""
+    console.print(_table(results))
+    console.print()
+    console.print(Text(results.fronts.crossover.sentence, style="bold"))
+    console.print()
+    for sentence in text.conditions(results):
+        console.print(Text(sentence, style="dim"))
+
+
+def _table(results: Results) -> Table:
+    # One space between columns, two before a name: 80 columns then hold the widest legal labels.
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    for index, name in enumerate(text.COLUMNS):
+        if index in text.NUMBERS:
+            table.add_column(name, justify="right", no_wrap=True)
+        else:
+            table.add_column(f" {name}", overflow="fold")
+    for row, line in zip(reversed(results.fronts.rows), text.lines(results), strict=True):
+        cells = [
+            Text(cell if index in text.NUMBERS else f" {cell}") for index, cell in enumerate(line)
+        ]
+        if row.low is not None and row.low > 0:
+            cells[-1].stylize("bold green")
+        elif row.high is not None and row.high < 0:
+            cells[-1].stylize("bold blue")
+        elif row.advantage is None:
+            cells[-1].stylize("dim")
+        table.add_row(*cells)
+    return table

@@ -1,0 +1,139 @@
+"""The words and numbers that the table, the figures and the dashboard's note share."""
+
+import math
+from typing import NamedTuple
+
+from ensearch.core import Evaluation
+from ensearch.front import Row
+from ensearch.report.collect import Conditions, Results
+from ensearch.units import format_count, format_duration, unit_name
+
+COLUMNS = ("Budget", "Single", "val %", "FLOPs", "Ensemble", "val %", "FLOPs", "Advantage")
+NUMBERS = {0, 2, 3, 5, 6}  # columns that are aligned to the right and never cut
+
+
+class Line(NamedTuple):
+    """One budget as text, in the order of COLUMNS."""
+
+    budget: str
+    single: str
+    single_accuracy: str
+    single_cost: str
+    ensemble: str
+    ensemble_accuracy: str
+    ensemble_cost: str
+    advantage: str
+
+
+def label(evaluation: Evaluation) -> str:
+    """`28-10` for a single network, `4 × 10-1.25` for an ensemble."""
+    shape = evaluation.architecture.label
+    return shape if evaluation.size == 1 else f"{evaluation.size} × {shape}"
+
+
+def count(macs: float, conditions: Conditions) -> str:
+    """A cost in the unit that the study counts in, short: 5.24G."""
+    return format_count(macs * conditions.flops_per_mac)
+
+
+def lines(results: Results) -> list[Line]:
+    """One line per rung of the cost ladder, the highest budget first."""
+    # One image of 500 is 0.2 points: a second digit would only print noise.
+    digits = 2 if results.conditions.images["val"] >= 1000 else 1
+    return [_line(row, results.conditions, digits) for row in reversed(results.fronts.rows)]
+
+
+def _line(row: Row, conditions: Conditions, digits: int) -> Line:
+    return Line(
+        count(row.budget, conditions),
+        *_best(row.single, conditions, digits),
+        *_best(row.ensemble, conditions, digits),
+        _advantage(row, digits),
+    )
+
+
+def _best(e: Evaluation | None, conditions: Conditions, digits: int) -> tuple[str, str, str]:
+    if e is None:
+        return "none", "", ""
+    return label(e), f"{100 * e.scores.accuracy:.{digits}f}", count(e.cost.macs, conditions)
+
+
+def _advantage(row: Row, digits: int) -> str:
+    if row.ensemble is None:
+        return "no ensemble"
+    if row.advantage is None:
+        return "not matched"
+    points = f"{100 * row.advantage:+.{digits}f}"
+    if row.low is None or row.high is None:
+        return points
+    return f"{points} [{100 * row.low:+.{digits}f}, {100 * row.high:+.{digits}f}]"
+
+
+def headline(results: Results) -> str:
+    """The finding in one sentence, short enough for a title."""
+    crossover, c = results.fronts.crossover, results.conditions
+    matched = [row for row in results.fronts.rows if row.matched]
+    if not matched:
+        return "No budget at which a single network and an ensemble have matched costs"
+    where = f"from {count(matched[0].budget, c)} to {count(matched[-1].budget, c)} FLOPs"
+    if crossover.status == "ensembles always":
+        return f"Ensembles win at every matched budget {where}"
+    if crossover.status == "singles always":
+        return f"Single networks win at every matched budget {where}"
+    if crossover.status == "crosses back":
+        return f"The lead changes hands more than once {where}"
+    if crossover.status == "crossed" and crossover.budget is not None:
+        return f"Ensembles win above {count(crossover.budget, c)} FLOPs{_interval(results)}"
+    ahead = [row.budget for row in matched if row.low is not None and row.low > 0]
+    behind = [row.budget for row in matched if row.high is not None and row.high < 0]
+    if ahead and not behind:
+        return f"Ensembles are clearly ahead at {count(ahead[0], c)} FLOPs; no crossover is found"
+    if behind and not ahead:
+        return (
+            f"Single networks are clearly ahead at {count(behind[-1], c)} FLOPs; "
+            "no crossover is found"
+        )
+    return f"No clear winner {where}"
+
+
+def _interval(results: Results) -> str:
+    """` (95 % interval 0.8G to 2.1G)`, an end beyond the budgets in words; empty if not known."""
+    low, high = results.fronts.crossover.low, results.fronts.crossover.high
+    if low is None or high is None:
+        return ""
+    c = results.conditions
+    matched = [row.budget for row in results.fronts.rows if row.matched]
+    bottom = count(low, c) if low > 0 else f"below {count(matched[0], c)}"
+    top = count(high, c) if math.isfinite(high) else f"above {count(matched[-1], c)}"
+    return f" (95 % interval {bottom} to {top})"
+
+
+def conditions(results: Results) -> list[str]:
+    """Sentences that must stand beside the numbers: what they are true of, and what not."""
+    c = results.conditions
+    n = {split: f"{count:,}" for split, count in c.images.items()}
+    limit = f" (limited to {c.limit_train:,})" if c.limit_train is not None else ""
+    plural = "" if c.schedule.epochs == 1 else "s"
+    failed = ", ".join(f"{reason} {n}" for reason, n in results.failures.items())
+    unmatched = [
+        "Not matched: within that budget the best of one kind costs over 5 % more than anything "
+        "of the other kind, so their difference would partly be one of cost.",
+    ]
+    if all(row.matched or not (row.single and row.ensemble) for row in results.fronts.rows):
+        unmatched = []
+    return [
+        f"Unit: {unit_name(c.flops_per_mac)} of one forward pass of all members, per example.",
+        f"Scored on val ({n['val']} images of {c.dataset}, {c.classes} classes), which also chose "
+        "the configurations: the accuracies are optimistic.",
+        f"Short schedule only, {c.schedule.epochs} epoch{plural} of {n['train']} images{limit}: "
+        f"`ensearch confirm {c.study}` has not run.",
+        f"Members: {c.family}, batch {c.schedule.batch_size}, seed {c.seed}; {c.rule} mean of "
+        "probabilities. Advantage: ensemble minus single in points of accuracy, with a "
+        "simultaneous 95 % band.",
+        f"{results.trials_done} trials done by {c.sampler}, {results.trials_failed} failed"
+        f"{f' ({failed})' if failed else ''}; {results.members} members trained in "
+        f"{format_duration(results.train_seconds)} for {count(results.train_macs, c)} "
+        "FLOPs (estimate).",
+        *unmatched,
+        *results.notes,
+    ]

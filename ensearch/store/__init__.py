@@ -1,0 +1,337 @@
+"""What outlives a run: studies, the pool of members, trials and evaluations.
+
+One database holds these tables beside Optuna's; the members' files lie beside it. Only the driver
+of a study writes, one short transaction a call. Every problem of the database or the files is a
+StorageError, and none of them destroys what is there.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock
+from sqlalchemy import Connection, Engine, func, select
+
+from ensearch.core import Evaluation, Predictions
+from ensearch.errors import StorageError, unknown
+from ensearch.store import engine as engines
+from ensearch.store import files, records, summary, tables
+from ensearch.store import lease as leases
+from ensearch.store.engine import Address, prepare_sqlite
+from ensearch.store.lease import Lease, LeaseHolder
+from ensearch.store.records import MemberRecord, StudyRecord, StudySummary, TrialRecord
+
+__all__ = [
+    "DEFAULT_URL",
+    "Lease",
+    "LeaseHolder",
+    "MemberRecord",
+    "Store",
+    "StudyRecord",
+    "StudySummary",
+    "TrialRecord",
+    "prepare_sqlite",
+]
+
+DEFAULT_URL = "sqlite:///studies/ensearch.db"
+
+
+class Store:
+    """An open storage. Its methods raise StorageError, and may be called from several threads."""
+
+    def __init__(self, address: Address, engine: Engine, busy_timeout: float) -> None:
+        self._address = address
+        self._engine = engine
+        self._reader = engine.execution_options(**{engines.READS: True})
+        self._busy_timeout = busy_timeout
+
+    @classmethod
+    def open(cls, url: str, *, create: bool, busy_timeout: float = 30.0) -> "Store":
+        """Open the storage at a database URL, or in the SQLite file at a bare path.
+
+        With `create`, folders, file and tables are made where there are none; without, nothing is
+        made and their absence is an error. `busy_timeout`: seconds to wait for another writer.
+        Raises StorageError if the storage is missing, damaged, locked, not readable and writable,
+        or of another version.
+        """
+        address = engines.locate(url)
+        engine = engines.open_engine(address, create=create, busy_timeout=busy_timeout)
+        return cls(address, engine, busy_timeout)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def prepare(self, engine: Engine) -> None:
+        """Make another engine on the same database, such as Optuna's, as safe as ours."""
+        prepare_sqlite(engine, self._busy_timeout)
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Errors of the database inside the block, also Optuna's, become StorageError."""
+        with engines.translated(self._address):
+            yield
+
+    @property
+    def url(self) -> str:
+        """URL for SQLAlchemy with an absolute path, and with the password if there is one."""
+        return self._address.url.render_as_string(hide_password=False)
+
+    @property
+    def optuna_url(self) -> str:
+        """The URL for Optuna's RDBStorage, which formats it: braces are doubled."""
+        return self.url.replace("{", "{{").replace("}", "}}")
+
+    @property
+    def files(self) -> Path:
+        """Folder of the members' files; absolute, and made when the first is written."""
+        return self._address.files
+
+    @contextmanager
+    def creation_lock(self) -> Iterator[None]:
+        """Held while tables are created, ours or Optuna's: two first runs must not collide."""
+        with engines.translated(self._address):
+            self._address.lock.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self._address.lock, timeout=self._busy_timeout)
+            lock.acquire()
+        # Outside the translation: errors of the caller's block are the caller's.
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with engines.translated(self._address), self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        with engines.translated(self._address), self._engine.begin() as connection:
+            yield connection
+
+    # Studies
+
+    def add_study(self, record: StudyRecord) -> None:
+        """Raises StorageError if there is a study of that name."""
+        with self._write() as connection:
+            taken = select(tables.studies.c.name).where(tables.studies.c.name == record.name)
+            if connection.execute(taken).first():
+                raise StorageError(
+                    f"study {record.name!r} exists already in {self._address}: go on with "
+                    f"`ensearch resume {record.name}`, or choose another name."
+                )
+            connection.execute(tables.studies.insert(), [records.study_row(record)])
+
+    def study(self, name: str) -> StudyRecord:
+        """Raises StorageError with the nearest spelling if there is no such study."""
+        query = select(tables.studies).where(tables.studies.c.name == name)
+        with self._read() as connection:
+            row = connection.execute(query).one_or_none()
+            if row is not None:
+                return records.study_record(row)
+            names = connection.scalars(select(tables.studies.c.name)).all()
+        raise StorageError(f"{unknown('study', name, names)} (in {self._address})")
+
+    def has_study(self, name: str) -> bool:
+        query = select(tables.studies.c.name).where(tables.studies.c.name == name)
+        with self._read() as connection:
+            return connection.execute(query).first() is not None
+
+    def studies(self) -> list[StudyRecord]:
+        """Oldest first."""
+        query = select(tables.studies).order_by(tables.studies.c.created, tables.studies.c.name)
+        with self._read() as connection:
+            return [records.study_record(row) for row in connection.execute(query)]
+
+    def set_note(self, name: str, key: str, value: object) -> None:
+        """Keep a small JSON `value` under `key` with study `name`, in place of an older one."""
+        with self._write() as connection:
+            note = {"study": name, "name": key, "value": value}
+            tables.replace(connection, tables.notes, [note])
+
+    def note(self, name: str, key: str) -> object:
+        """The value kept under `key` with study `name`; None if there is none."""
+        notes = tables.notes.c
+        query = select(notes.value).where(notes.study == name, notes.name == key)
+        with self._read() as connection:
+            return connection.execute(query).scalar()
+
+    def summaries(self) -> list[StudySummary]:
+        """All studies in numbers, oldest first."""
+        with self._read() as connection:
+            return summary.summaries(connection)
+
+    # Members: one pool for all studies
+
+    def members(self, keys: Iterable[str]) -> dict[str, MemberRecord]:
+        """Records by key of those members that there are."""
+        with self._read() as connection:
+            rows = tables.member_rows(connection, keys)
+        return {row.key: records.member_record(row) for row in rows}
+
+    def all_members(self) -> list[MemberRecord]:
+        """Oldest first, without those of an older recipe: their keys are not asked for any more."""
+        members = tables.members.c
+        query = select(tables.members).order_by(members.created, members.key)
+        with self._read() as connection:
+            found = [(row.key, records.member_record(row)) for row in connection.execute(query)]
+        return [record for key, record in found if record.member.key == key]
+
+    def add_trained(
+        self,
+        record: MemberRecord,
+        predictions: tuple[Predictions, ...],
+        weights: bytes | None,
+    ) -> None:
+        """Keep a trained member, in place of an older record of it.
+
+        Files come first and the row last, so a kill in between leaves a member that is trained
+        again, never one whose files are missing.
+        """
+        key, root = record.member.key, self.files
+        with engines.translated(self._address):
+            for prediction in predictions:
+                if prediction.member != key:
+                    raise ValueError(f"predictions of {prediction.member} given for member {key}.")
+                files.write_predictions(root, prediction)
+            if weights is not None:
+                files.write(files.weights_path(root, key), weights)
+        splits = [prediction.split for prediction in predictions]
+        with self._write() as connection:
+            row = records.member_row(record, splits, weights is not None)
+            tables.replace(connection, tables.members, [row])
+
+    def add_failed(self, record: MemberRecord) -> None:
+        """Keep that a member could not be trained, in place of an older record of it."""
+        with self._write() as connection:
+            row = records.member_row(record, splits=[], has_weights=False)
+            tables.replace(connection, tables.members, [row])
+
+    def trained_macs(self, study: str) -> float:
+        """Multiply-adds spent on training in a study: the sum of `train_macs` of its members."""
+        members = tables.members.c
+        query = select(func.sum(members.train_macs)).where(members.trained_by == study)
+        with self._read() as connection:
+            return connection.execute(query).scalar() or 0.0
+
+    def predictions(self, key: str, split: str) -> Predictions:
+        """Logits (N x C, float16) of a member. StorageError if the file is missing or damaged."""
+        return files.read_predictions(self.files, key, split)
+
+    def weights_path(self, key: str) -> Path:
+        """The safetensors file of a member. StorageError if there is none."""
+        path = files.weights_path(self.files, key)
+        if not path.is_file():
+            raise files.unusable(path, "is missing: its weights were not kept, or restore a copy")
+        return path
+
+    def checkpoint_path(self, key: str) -> Path:
+        """Where a member in training may leave its state; the folder exists."""
+        path = self.files / "checkpoints" / f"{key}.safetensors"
+        with engines.translated(self._address):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def missing_files(self, keys: Iterable[str]) -> list[Path]:
+        """Files that the trained members among `keys` should have and do not."""
+        with self._read() as connection:
+            rows = tables.member_rows(connection, keys)
+        expected = [files.predictions_path(self.files, r.key, s) for r in rows for s in r.splits]
+        expected += [files.weights_path(self.files, row.key) for row in rows if row.has_weights]
+        return sorted(path for path in expected if not path.is_file())
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Drop the records of members so that they are trained again; files stay."""
+        with self._write() as connection:
+            tables.delete_members(connection, keys)
+
+    # Trials and evaluations of a study
+
+    def save_evaluations(
+        self, study: str, trial: int, evaluations: Sequence[Evaluation], members: Sequence[str]
+    ) -> None:
+        """Keep evaluations of one architecture, in place of older ones of equal size and split.
+
+        `members`: keys of the trained members of that architecture in this study, in order; an
+        evaluation is of the first `trained` of them. Raises ValueError for a NaN.
+        """
+        if len({evaluation.architecture for evaluation in evaluations}) > 1:
+            raise ValueError("the evaluations of one call must be of one architecture.")
+        rows = [records.evaluation_row(study, trial, e, members) for e in evaluations]
+        with self._write() as connection:
+            tables.replace(connection, tables.evaluations, rows)
+
+    def evaluations(self, study: str) -> list[Evaluation]:
+        """Ordered by multiply-adds, then architecture, size and split."""
+        query = select(tables.evaluations).where(tables.evaluations.c.study == study)
+        with self._read() as connection:
+            found = [records.evaluation_record(row) for row in connection.execute(query)]
+        return sorted(found, key=lambda e: (e.cost.macs, e.architecture.key, e.size, e.split))
+
+    def evaluation_members(self, study: str) -> dict[str, tuple[str, ...]]:
+        """Keys of the members that were evaluated, by architecture key."""
+        evaluations = tables.evaluations.c
+        query = (
+            select(evaluations.architecture, evaluations.members)
+            .where(evaluations.study == study)
+            .order_by(evaluations.architecture, evaluations.trained)
+        )
+        with self._read() as connection:
+            # In a dict the last row wins, the one with most members.
+            return {row.architecture: tuple(row.members) for row in connection.execute(query)}
+
+    def save_trial(
+        self,
+        study: str,
+        number: int,
+        *,
+        state: Literal["done", "failed"],
+        architecture_key: str,
+        size: int,
+        reason: str | None,
+        overhead_seconds: float,
+        members: Sequence[str],
+    ) -> None:
+        """Keep what became of a trial, in place of an older record of it."""
+        row = {
+            "study": study,
+            "number": number,
+            "state": state,
+            "architecture": architecture_key,
+            "size": size,
+            "reason": reason,
+            "overhead_seconds": overhead_seconds,
+            "members": list(members),
+        }
+        with self._write() as connection:
+            tables.replace(connection, tables.trials, [row])
+
+    def trials(self, study: str) -> list[TrialRecord]:
+        """Ordered by number."""
+        trials = tables.trials
+        query = select(trials).where(trials.c.study == study).order_by(trials.c.number)
+        with self._read() as connection:
+            return [records.trial_record(row) for row in connection.execute(query)]
+
+    # The lease of a study
+
+    def acquire_lease(self, study: str, take_over: bool = False) -> Lease:
+        """The right to run a study. StorageError naming the live driver that has it.
+
+        A dead driver's lease is taken silently, a live one's with `take_over` only.
+        """
+        with self._write() as connection:
+            token = leases.acquire(connection, study, take_over=take_over)
+        return Lease(study=study, token=token, write=self._write)
+
+    def lease_holder(self, study: str) -> LeaseHolder | None:
+        """Who holds the lease of a study, alive or not; None if nobody does."""
+        with self._read() as connection:
+            return leases.holder(connection, study)

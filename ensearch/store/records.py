@@ -1,0 +1,196 @@
+"""What a storage keeps, as types, and their rows in the tables."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Row
+
+from ensearch.core import Architecture, Cost, Evaluation, Member, Schedule, Scores
+from ensearch.errors import EnsearchError, StorageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRecord:
+    """A study as it was started. `config` and `environment` are JSON: tuples come back as lists."""
+
+    name: str
+    config: dict[str, object]
+    environment: dict[str, object]  # versions, device, ...
+    created: datetime  # with a time zone; comes back in UTC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberRecord:
+    """What became of the training of a member; its predictions and weights lie in files."""
+
+    member: Member
+    cost: Cost
+    train_macs: float
+    state: Literal["trained", "failed"]
+    reason: str | None
+    detail: str | None
+    seconds: float
+    losses: tuple[float, ...]  # mean training loss of every epoch
+    device: str
+    trained_by: str  # name of a study
+    created: datetime  # with a time zone; comes back in UTC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRecord:
+    """What became of a trial of a study. `number` is Optuna's."""
+
+    number: int
+    state: Literal["done", "failed"]
+    architecture_key: str
+    size: int
+    reason: str | None
+    overhead_seconds: float
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudySummary:
+    """A study in numbers. Members and their training are counted where they were trained."""
+
+    name: str
+    created: datetime
+    trials_done: int
+    trials_failed: int
+    evaluations: int
+    members: int
+    member_failures: int
+    train_macs: float
+    running: bool
+
+
+AnyRow = Row[Any]
+
+
+def study_row(record: StudyRecord) -> dict[str, Any]:
+    return {
+        "name": record.name,
+        "config": record.config,
+        "environment": record.environment,
+        "created": record.created,
+    }
+
+
+def study_record(row: AnyRow) -> StudyRecord:
+    return StudyRecord(
+        name=row.name, config=row.config, environment=row.environment, created=row.created
+    )
+
+
+def member_row(record: MemberRecord, splits: Sequence[str], has_weights: bool) -> dict[str, Any]:
+    return {
+        "key": record.member.key,
+        "member": asdict(record.member),
+        "macs": record.cost.macs,
+        "params": record.cost.params,
+        "train_macs": record.train_macs,
+        "state": record.state,
+        "reason": record.reason,
+        "detail": record.detail,
+        "seconds": record.seconds,
+        "losses": record.losses,
+        "device": record.device,
+        "trained_by": record.trained_by,
+        "created": record.created,
+        "splits": splits,
+        "has_weights": has_weights,
+    }
+
+
+def member_record(row: AnyRow) -> MemberRecord:
+    """Raises StorageError where the row does not hold a member of this version."""
+    try:
+        content = dict(row.member)
+        architecture = Architecture(**content.pop("architecture"))
+        schedule = Schedule(**content.pop("schedule"))
+        member = Member(architecture=architecture, schedule=schedule, **content)
+        losses = tuple(row.losses)
+    except (TypeError, ValueError, KeyError, EnsearchError) as error:
+        raise StorageError(
+            f"the storage is damaged: the row of member {row.key} does not describe one ({error}). "
+            "Restore a copy of it."
+        ) from error
+    return MemberRecord(
+        member=member,
+        cost=Cost(macs=row.macs, params=row.params),
+        train_macs=row.train_macs,
+        state=row.state,
+        reason=row.reason,
+        detail=row.detail,
+        seconds=row.seconds,
+        losses=losses,
+        device=row.device,
+        trained_by=row.trained_by,
+        created=row.created,
+    )
+
+
+def evaluation_row(
+    study: str, trial: int, evaluation: Evaluation, members: Sequence[str]
+) -> dict[str, Any]:
+    """Raises ValueError for a NaN, and where fewer members are given than were evaluated."""
+    architecture, scores = evaluation.architecture, asdict(evaluation.scores)
+    if any(math.isnan(x) for x in (architecture.width, evaluation.train_macs, *scores.values())):
+        raise ValueError(f"an evaluation with NaN cannot be stored: {evaluation}.")
+    if len(members) < evaluation.trained:
+        raise ValueError(f"{evaluation.trained} members were evaluated, {len(members)} given.")
+    return {
+        "study": study,
+        "architecture": architecture.key,
+        "size": evaluation.size,
+        "split": evaluation.split,
+        "trial": trial,
+        "family": architecture.family,
+        "width": architecture.width,
+        "depth": architecture.depth,
+        "resolution": architecture.resolution,
+        "trained": evaluation.trained,
+        "subsets": evaluation.subsets,
+        "macs": evaluation.cost.macs,
+        "params": evaluation.cost.params,
+        "train_macs": evaluation.train_macs,
+        # Plain floats: a driver may refuse numpy's, or store their bytes.
+        **{name: float(value) for name, value in scores.items()},
+        "members": list(members[: evaluation.trained]),
+    }
+
+
+def evaluation_record(row: AnyRow) -> Evaluation:
+    return Evaluation(
+        architecture=Architecture(
+            family=row.family, width=row.width, depth=row.depth, resolution=row.resolution
+        ),
+        size=row.size,
+        trained=row.trained,
+        subsets=row.subsets,
+        split=row.split,
+        cost=Cost(macs=row.macs, params=row.params),
+        train_macs=row.train_macs,
+        scores=Scores(
+            accuracy=row.accuracy,
+            nll=row.nll,
+            brier=row.brier,
+            ece=row.ece,
+            disagreement=row.disagreement,
+        ),
+    )
+
+
+def trial_record(row: AnyRow) -> TrialRecord:
+    return TrialRecord(
+        number=row.number,
+        state=row.state,
+        architecture_key=row.architecture,
+        size=row.size,
+        reason=row.reason,
+        overhead_seconds=row.overhead_seconds,
+        members=tuple(row.members),
+    )

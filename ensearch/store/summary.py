@@ -1,0 +1,43 @@
+"""Studies in numbers, by a few aggregate queries however many evaluations there are."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from ensearch.store import tables
+from ensearch.store.lease import is_alive
+from ensearch.store.records import StudySummary
+
+
+def summaries(connection: Connection) -> list[StudySummary]:
+    """One summary a study, oldest first."""
+    trials, members, evaluations = tables.trials.c, tables.members.c, tables.evaluations.c
+    ended = _totals(connection, func.count(), trials.study, trials.state)
+    evaluated = _totals(connection, func.count(), evaluations.study)
+    trained = _totals(connection, func.count(), members.trained_by, members.state)
+    spent = _totals(connection, func.sum(members.train_macs), members.trained_by)
+    leases = connection.execute(select(tables.leases)).all()
+    running = {row.study for row in leases if is_alive(row)}
+    studies = tables.studies.c
+    query = select(studies.name, studies.created).order_by(studies.created, studies.name)
+    return [
+        StudySummary(
+            name=name,
+            created=created,
+            trials_done=ended.get((name, "done"), 0),
+            trials_failed=ended.get((name, "failed"), 0),
+            evaluations=evaluated.get((name,), 0),
+            members=trained.get((name, "trained"), 0),
+            member_failures=trained.get((name, "failed"), 0),
+            train_macs=spent.get((name,), 0.0),
+            running=name in running,
+        )
+        for name, created in connection.execute(query)
+    ]
+
+
+def _totals(
+    connection: Connection, total: ColumnElement[Any], *by: ColumnElement[str]
+) -> dict[tuple[str, ...], Any]:
+    rows = connection.execute(select(*by, total).group_by(*by))
+    return {tuple(row[:-1]): row[-1] for row in rows}

@@ -1,0 +1,137 @@
+"""A study opened for work: its configuration, its images and its ladder, checked against the store.
+
+Opening creates what is missing and changes nothing that is there: a study whose stored
+configuration, images or labels differ from what is asked is refused with the differences.
+"""
+
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+from ensearch import config as configs
+from ensearch import cost, datasets, ladder
+from ensearch.config import StudyConfig
+from ensearch.core import Architecture, Cost, Ensemble, Member
+from ensearch.datasets import Dataset, Source
+from ensearch.errors import StorageError
+from ensearch.ladder import Cell, Ladder
+from ensearch.seeds import derive
+from ensearch.store import Store, StudyRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """Everything that a driver needs to know; the data are in memory."""
+
+    config: StudyConfig
+    source: Source
+    dataset: Dataset
+    ladder: Ladder
+
+    def count(self, architecture: Architecture) -> Cost:
+        """Cost of one member on this study's images."""
+        return cost.count(architecture, self.dataset.channels, len(self.dataset.classes))
+
+    def ensemble(self, cell: Cell) -> Ensemble:
+        """The cell's members. Member i of an architecture is the same in every ensemble."""
+        return Ensemble(
+            members=tuple(
+                Member(
+                    architecture=cell.architecture,
+                    schedule=self.config.schedule,
+                    dataset=self.dataset.fingerprint,
+                    seed=derive(self.config.seed, "member", index),
+                )
+                for index in range(cell.size)
+            )
+        )
+
+
+def source(config: StudyConfig, data_dir: Path) -> Source:
+    return Source(
+        spec=config.dataset,
+        data_dir=data_dir,
+        limit_train=config.limit_train,
+        split_seed=derive(config.seed, "split"),
+    )
+
+
+def stored_config(store: Store, name: str) -> StudyConfig:
+    """The configuration of a study that exists; StorageError with the nearest name otherwise."""
+    return configs.from_dict(cast(dict[str, Any], store.study(name).config))
+
+
+def open_study(config: StudyConfig, store: Store, data_dir: Path, device: str) -> Study:
+    """Load the images, then create the study or compare it with what is stored.
+
+    Raises StorageError with a diff if the stored study is another one, BudgetError if nothing
+    fits the budget, UnavailableError if the images cannot be had.
+    """
+    dataset = datasets.load(source(config, data_dir))
+    asked = _conditions(config, dataset)
+    exists = store.has_study(config.name)
+    if exists:
+        _refuse_differences(config.name, store.study(config.name), asked)
+    saved = store.note(config.name, "ladder") if exists else None
+    steps = (
+        ladder.from_dict(cast(dict[str, Any], saved))
+        if saved is not None
+        else ladder.build(
+            config.space,
+            config.budget,
+            dataset.resolution,
+            lambda a: cost.count(a, dataset.channels, len(dataset.classes)),
+        )
+    )
+    if not exists:
+        store.add_study(
+            StudyRecord(
+                name=config.name,
+                config=asked | {"rungs": list(steps.rungs)},
+                environment=_environment(device),
+                created=datetime.now(UTC),
+            )
+        )
+    if saved is None:
+        store.set_note(config.name, "ladder", steps.as_dict())
+        store.set_note(config.name, "val_labels", dataset.y_val.tolist())
+    return Study(config=config, source=source(config, data_dir), dataset=dataset, ladder=steps)
+
+
+def _conditions(config: StudyConfig, dataset: Dataset) -> dict[str, Any]:
+    """The configuration and what it means on these images."""
+    return config.as_dict() | {
+        "fingerprint": dataset.fingerprint,
+        "classes": len(dataset.classes),
+        "images": {
+            "train": len(dataset.y_train),
+            "val": len(dataset.y_val),
+            "test": len(dataset.y_test),
+        },
+    }
+
+
+def _refuse_differences(name: str, stored: StudyRecord, asked: dict[str, Any]) -> None:
+    # The rungs follow from budget and space; they are stored for those who only read results.
+    before = {key: value for key, value in stored.config.items() if key != "rungs"}
+    lines = configs.differences(before, asked)
+    if lines:
+        listing = "\n".join(f"  {line}" for line in lines)
+        raise StorageError(
+            f"study {name} exists in this storage with another configuration:\n{listing}\n"
+            f"Go on with it by `ensearch resume {name}`, or give the new one its own --study NAME."
+        )
+
+
+def _environment(device: str) -> dict[str, object]:
+    """What the results may depend on besides the configuration."""
+    packages = ("ensearch", "torch", "torchvision", "optuna", "numpy", "sqlalchemy")
+    return {
+        "versions": {name: version(name) for name in packages},
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "device": device,
+    }

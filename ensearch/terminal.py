@@ -1,0 +1,92 @@
+"""How the command line meets the terminal: errors as one message and an exit code, and signals."""
+
+import functools
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import ParamSpec
+
+import click
+import typer
+
+from ensearch.errors import EnsearchError
+
+P = ParamSpec("P")
+INTERRUPTED = 130  # Ctrl-C
+TERMINATED = 75  # SIGTERM: stopped early, resumable
+
+
+def guarded(verb: Callable[P, None]) -> Callable[P, None]:
+    """Turn every exception into one message on stderr and its exit code; --debug shows more."""
+
+    @functools.wraps(verb)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            verb(*args, **kwargs)
+            sys.stdout.flush()
+        except (typer.Exit, click.exceptions.Exit):
+            raise
+        except BrokenPipeError:
+            # Somebody piped us into `head`: nobody reads on, which is not an error.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except KeyboardInterrupt:
+            say("interrupted; what was finished is saved")
+            raise typer.Exit(INTERRUPTED) from None
+        except EnsearchError as error:
+            if _debug():
+                traceback.print_exc()
+            say(f"error: {error}")
+            raise typer.Exit(error.exit_code) from None
+        except Exception as error:
+            if _debug():
+                traceback.print_exc()
+            say(
+                f"internal error: {type(error).__name__}: {error}\nThis is a defect of ensearch. "
+                "Please report it with the output of the same command after `ensearch --debug`."
+            )
+            raise typer.Exit(1) from None
+
+    return wrapper
+
+
+def say(text: str) -> None:
+    """One message for people, on stderr."""
+    typer.echo(text, err=True)
+
+
+def _debug() -> bool:
+    context = click.get_current_context(silent=True)
+    return bool(context and context.find_root().obj and context.find_root().obj.get("debug"))
+
+
+class Interrupts:
+    """Remembers a first Ctrl-C or SIGTERM, for the driver to stop cleanly; a second one raises."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    def __call__(self) -> bool:
+        return self.signal is not None
+
+    @property
+    def exit_code(self) -> int:
+        return TERMINATED if self.signal == signal.SIGTERM else INTERRUPTED
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.signal is not None:
+            raise KeyboardInterrupt
+        self.signal = number
+        say("stopping: finished members are kept. Once more to stop at once.")
+
+    @contextmanager
+    def installed(self) -> Iterator["Interrupts"]:
+        old = {n: signal.signal(n, self._handle) for n in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield self
+        finally:
+            for number, handler in old.items():
+                signal.signal(number, handler)

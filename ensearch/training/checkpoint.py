@@ -1,0 +1,100 @@
+"""What a killed member needs to go on: network, momentum, losses so far; one safetensors file.
+
+Who deletes it: the driver, by `discard`, once the outcome of the member is recorded. Training
+leaves the file alone, since between its end and the recording the driver may die, and then hours
+of training would be gone.
+"""
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import nn
+
+_HEADER = "ensearch"
+
+
+@dataclass(slots=True, kw_only=True)
+class State:
+    """A network in training, after len(losses) epochs. Not frozen: training is what changes it."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    losses: list[float] = field(default_factory=list)  # mean training loss of every epoch
+    seconds: float = 0.0  # spent on those epochs, in this process and in killed ones
+
+
+def save(path: Path, key: str, state: State) -> None:
+    """Write the state of the member `key`, replacing the file at once and whole. OSError."""
+    head = json.dumps({"member": key, "losses": state.losses, "seconds": state.seconds})
+    content = to_bytes(plain(_tensors(state)), metadata={_HEADER: head})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Two drivers may train the same member: each has its own temporary file.
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut may leave the new name on an empty file
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@torch.no_grad()
+def resume(path: Path, key: str, state: State) -> None:
+    """Bring a fresh state to where the checkpoint of member `key` left off, if there is one.
+
+    A checkpoint of another member is ignored; a damaged one is deleted.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            head = json.loads((file.metadata() or {})[_HEADER])
+            saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        member, losses, seconds = head["member"], list(head["losses"]), float(head["seconds"])
+    except FileNotFoundError:
+        return
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError):
+        path.unlink(missing_ok=True)
+        return
+    if member != key:
+        return
+    targets = _tensors(state)
+    if _shapes(saved) != _shapes(targets):  # written by another release of the family
+        path.unlink(missing_ok=True)
+        return
+    for name, target in targets.items():
+        target.copy_(saved[name])
+    state.losses, state.seconds = losses, seconds
+
+
+def discard(path: Path) -> None:
+    """Delete a checkpoint and what a writer killed half-way left beside it; none is no error."""
+    for file in (path, *path.parent.glob(f"{path.name}.*.tmp")):
+        file.unlink(missing_ok=True)
+
+
+def plain(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Copies on the CPU in the standard memory layout, the only one that safetensors writes."""
+    return {
+        name: tensor.detach().to("cpu", memory_format=torch.contiguous_format, copy=True)
+        for name, tensor in tensors.items()
+    }
+
+
+def _tensors(state: State) -> dict[str, torch.Tensor]:
+    """The state's own tensors, not copies."""
+    momentum = state.optimizer.state
+    return {f"model.{name}": tensor for name, tensor in state.model.state_dict().items()} | {
+        f"momentum.{name}": momentum[parameter]["momentum_buffer"]
+        for name, parameter in state.model.named_parameters()
+        if parameter in momentum
+    }
+
+
+def _shapes(tensors: dict[str, torch.Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    return {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}

@@ -1,0 +1,66 @@
+"""A dataset's images as tensors on the device."""
+
+import functools
+from dataclasses import dataclass
+
+import torch
+
+from ensearch import datasets
+from ensearch.datasets import Source
+from ensearch.errors import UnavailableError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Images:
+    """Train and val images on the device. There is no test: training may not see that split.
+
+    Images are uint8, N x R x R x C, which seen as N x C x R x R is the channels_last layout.
+    """
+
+    x_train: torch.Tensor
+    y_train: torch.Tensor
+    x_val: torch.Tensor
+    mean: torch.Tensor  # C, of pixels in 0 .. 255
+    std: torch.Tensor
+    classes: int
+
+    @property
+    def channels(self) -> int:
+        return self.x_train.shape[3]
+
+    @property
+    def resolution(self) -> int:
+        return self.x_train.shape[1]
+
+
+# The last one stays: a process trains member after member on one dataset.
+@functools.lru_cache(maxsize=1)
+def load(source: Source, fingerprint: str, device: str) -> Images:
+    """The images; UnavailableError unless they have the fingerprint that the member names.
+
+    Where the dataset cannot be loaded, the errors of `datasets.load`.
+    """
+    found = datasets.load(source)
+    if found.fingerprint != fingerprint:
+        raise UnavailableError(
+            f"the member belongs to the data with fingerprint {fingerprint}; {source.spec} now has "
+            f"{found.fingerprint}. Restore the files, or begin a new study with the changed ones."
+        )
+    return Images(
+        x_train=torch.from_numpy(found.x_train).to(device),
+        y_train=torch.from_numpy(found.y_train).to(device),
+        x_val=torch.from_numpy(found.x_val).to(device),
+        mean=torch.from_numpy(found.mean).to(device, torch.float32),
+        std=torch.from_numpy(found.std).to(device, torch.float32),
+        classes=len(found.classes),
+    )
+
+
+def normalise(images: torch.Tensor, data: Images) -> torch.Tensor:
+    """uint8 B x H x W x C to float32 of mean 0 and deviation 1 in the training images."""
+    return (images.float() - data.mean) / data.std
+
+
+def as_input(images: torch.Tensor) -> torch.Tensor:
+    """B x H x W x C to the B x C x H x W that networks read, in channels_last memory, no copy."""
+    return images.permute(0, 3, 1, 2)

@@ -1,0 +1,154 @@
+"""Train one member from its description: data, network, epochs, predictions on val."""
+
+import math
+import time
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save as to_bytes
+from torch import nn
+
+from ensearch import families
+from ensearch.core import Member, Predictions
+from ensearch.errors import UsageError
+from ensearch.launch import Failed, MemberJob, Progress, Reason, Trained
+from ensearch.seeds import derive
+from ensearch.training import augment, checkpoint, data, optimizer
+from ensearch.training.checkpoint import State
+from ensearch.training.data import Images
+from ensearch.training.device import is_out_of_memory, mixed_precision, reproducible
+from ensearch.training.schedule import learning_rate
+
+# Writing the state of a 36 M parameter network takes about a second: 2 % of the time at most.
+CHECKPOINT_SECONDS = 60.0
+
+
+class Diverged(Exception):  # noqa: N818 - an outcome of a member, not an error of the program
+    """The loss or the outputs are not finite."""
+
+
+def train_member(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | Failed:
+    """Train the member and predict val, or say why not. Raises nothing but interrupts.
+
+    `on_epoch` is called after every epoch. The test split is not predicted: only `confirm` may
+    open it. With `job.checkpoint`, a member that was killed goes on where it left off, bit for
+    bit; the file stays for the driver to discard (see checkpoint.py).
+    """
+    key = job.member.key
+    try:
+        with reproducible(job.device):
+            return _train(job, on_epoch)
+    except Diverged as stop:
+        return Failed(key=key, reason="diverged", detail=str(stop))
+    except Exception as error:
+        detail = f"{type(error).__name__}: {error}"
+        reason: Reason = "out_of_memory" if is_out_of_memory(error) else "error"
+    if job.device == "cuda":
+        torch.cuda.empty_cache()  # what the failed member held must not starve the next one
+    return Failed(key=key, reason=reason, detail=detail)
+
+
+def _train(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained:
+    member, epochs = job.member, job.member.schedule.epochs
+    images = data.load(job.source, member.dataset, job.device)
+    state = fresh(member, images, job.device)
+    if job.checkpoint is not None:
+        checkpoint.resume(job.checkpoint, member.key, state)
+    saved = began = time.perf_counter()
+    earlier = state.seconds
+    for epoch in range(len(state.losses), epochs):
+        loss = train_epoch(state, images, member, epoch, job.device)
+        if not math.isfinite(loss):
+            raise Diverged(f"the loss was {loss} in epoch {epoch + 1} of {epochs}")
+        now = time.perf_counter()
+        state.losses.append(loss)
+        state.seconds = earlier + now - began
+        on_epoch(Progress(key=member.key, epoch=epoch + 1, epochs=epochs, loss=loss))
+        if job.checkpoint is not None and now - saved >= CHECKPOINT_SECONDS:
+            checkpoint.save(job.checkpoint, member.key, state)
+            saved = time.perf_counter()
+    logits = predict(state.model, images.x_val, images, member.schedule.batch_size)
+    if not np.isfinite(logits).all():
+        raise Diverged(f"outputs on val are not finite; the last loss was {state.losses[-1]}")
+    return Trained(
+        key=member.key,
+        predictions=(Predictions(member=member.key, split="val", logits=logits),),
+        losses=tuple(state.losses),
+        seconds=earlier + time.perf_counter() - began,
+        weights=to_bytes(checkpoint.plain(state.model.state_dict())) if job.keep_weights else None,
+    )
+
+
+def fresh(member: Member, images: Images, device: str) -> State:
+    """The member before its first epoch, its weights drawn from its seed on the CPU."""
+    architecture = member.architecture
+    if architecture.resolution != images.resolution:
+        raise UsageError(
+            f"{architecture.key} takes images of {architecture.resolution} pixels a side; those of "
+            f"the dataset have {images.resolution}."
+        )
+    torch.manual_seed(derive(member.seed, "init"))
+    model = families.build(architecture, images.channels, images.classes)
+    model = model.to(device).to(memory_format=torch.channels_last)
+    return State(model=model, optimizer=optimizer.make(model, member.schedule))
+
+
+def train_epoch(state: State, images: Images, member: Member, epoch: int, device: str) -> float:
+    """One pass over the training images in the epoch's own order; the mean loss of its steps.
+
+    The last batch is dropped if it is incomplete, unless it is the only one.
+    """
+    schedule, count = member.schedule, len(images.x_train)
+    size = min(schedule.batch_size, count)
+    steps = count // size
+    # Seeds torch's own generator, which dropout reads: a resumed epoch meets the same numbers.
+    generator = torch.manual_seed(derive(member.seed, "epoch", epoch))
+    order = torch.randperm(count, generator=generator).to(device)
+    changes = augment.draw(schedule, count, images.resolution, generator).to(device)
+    state.model.train()
+    total = torch.zeros((), device=device)
+    for step in range(steps):
+        batch = slice(step * size, (step + 1) * size)
+        x = data.normalise(augment.take(images.x_train, order[batch], changes[batch]), images)
+        x = data.as_input(augment.cut_out(x, changes[batch]))
+        rate = learning_rate(
+            epoch * steps + step, schedule.epochs * steps, schedule.warmup, schedule.peak_lr
+        )
+        for group in state.optimizer.param_groups:
+            group["lr"] = rate
+        loss = train_step(state, x, images.y_train[order[batch]], schedule.label_smoothing, device)
+        total += loss
+        # On CUDA reading the loss would make the GPU wait for Python at every step.
+        if device == "cpu" and not torch.isfinite(loss):
+            break
+    return total.item() / steps
+
+
+def train_step(
+    state: State, x: torch.Tensor, y: torch.Tensor, label_smoothing: float, device: str
+) -> torch.Tensor:
+    """Forward, backward and update on one batch; the loss, on the device."""
+    with mixed_precision(device):
+        loss = F.cross_entropy(state.model(x), y, label_smoothing=label_smoothing)
+    state.optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    state.optimizer.step()
+    return loss.detach()
+
+
+@torch.inference_mode()
+def predict(
+    model: nn.Module, x: torch.Tensor, images: Images, batch_size: int
+) -> npt.NDArray[np.float16]:
+    """Logits N x C for uint8 images N x R x R x C; infinite where float16 cannot hold them.
+
+    In float32 also on CUDA: bfloat16 has 8 bits, and outputs that it makes equal are ties.
+    """
+    model.eval()
+    logits = [
+        model(data.as_input(data.normalise(batch, images))) for batch in torch.split(x, batch_size)
+    ]
+    return torch.cat(logits).half().cpu().numpy()

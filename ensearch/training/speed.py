@@ -1,0 +1,87 @@
+"""How long training takes here, measured, so that a search can be priced before it starts."""
+
+import statistics
+import time
+
+import torch
+
+from ensearch import families
+from ensearch.core import Architecture, Schedule
+from ensearch.errors import UnavailableError
+from ensearch.training import optimizer
+from ensearch.training.checkpoint import State
+from ensearch.training.data import as_input
+from ensearch.training.device import describe_device, is_out_of_memory, reproducible
+from ensearch.training.loop import train_step
+
+
+def measure_speed(
+    architecture: Architecture,
+    shape: tuple[int, int, int],
+    batch_size: int,
+    device: str,
+    seconds: float = 1.0,
+) -> float:
+    """Seconds of training per image: forward, backward and update, as a member trains.
+
+    `shape` is (channels, classes, resolution) of the dataset. Takes about `seconds`, or a few
+    steps of 2 images if those take longer: batches grow from 2 to `batch_size` only while a step
+    of them fits, since one of 128 images through 5 G multiply-adds takes minutes on a CPU. Raises
+    UnavailableError if the memory does not suffice for 2 images.
+    """
+    try:
+        with reproducible(device):
+            return _measure(architecture, shape, batch_size, device, seconds)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise UnavailableError(
+            f"training {architecture.key} does not fit into the memory of "
+            f"{describe_device(device)}, even 2 images at a time. Lower the budget, or train on a "
+            "device with more memory."
+        ) from None
+
+
+def _measure(
+    architecture: Architecture,
+    shape: tuple[int, int, int],
+    batch_size: int,
+    device: str,
+    seconds: float,
+) -> float:
+    channels, classes, resolution = shape
+    model = families.build(architecture, channels, classes)
+    model = model.to(device).to(memory_format=torch.channels_last)
+    state = State(model=model, optimizer=optimizer.make(model, Schedule(epochs=1)))
+    state.model.train()
+
+    def step_seconds(batch: int, at_least: float) -> float:
+        """Median over steps of `batch` images, repeated for `at_least` seconds."""
+        x = as_input(torch.randn(batch, resolution, resolution, channels, device=device))
+        y = torch.zeros(batch, dtype=torch.int64, device=device)
+        _timed_step(state, x, y, device)  # the first at a batch size also prepares for it
+        times = [_timed_step(state, x, y, device)]
+        while sum(times) < at_least:
+            times.append(_timed_step(state, x, y, device))
+        return statistics.median(times)
+
+    batch = min(2, batch_size)
+    step = step_seconds(batch, 0)
+    while batch < batch_size and 4 * step < seconds / 4:
+        larger = min(4 * batch, batch_size)
+        try:
+            step = step_seconds(larger, 0)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            break
+        batch = larger
+    return step_seconds(batch, seconds / 2) / batch
+
+
+def _timed_step(state: State, x: torch.Tensor, y: torch.Tensor, device: str) -> float:
+    start = time.perf_counter()
+    train_step(state, x, y, 0.1, device)
+    if device == "cuda":
+        torch.cuda.synchronize()  # the GPU works on after Python has moved on
+    return time.perf_counter() - start

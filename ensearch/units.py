@@ -1,0 +1,68 @@
+"""Reading and writing the numbers that people type: counts such as 5e9 or 5G, times such as 2h.
+
+Unit of cost everywhere in ensearch: 1 "FLOP" = 1 multiply-add (MAC) of one forward pass for one
+example, as in Kondratyuk et al. 2020 and Tan and Le 2019. WRN-28-10 costs 5.24 G.
+"""
+
+import math
+import re
+
+from ensearch.errors import UsageError
+
+_PREFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "p": 1e15}
+_COUNT = re.compile(r"([+-]?[0-9][0-9_]*\.?[0-9]*(?:e[+-]?[0-9]+)?)\s*([kmgtp]?)(?:flops?|macs?)?")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?[smhd])+")
+
+
+def unit_name(flops_per_mac: int) -> str:
+    """How a cost is called in tables, axes and files."""
+    return "FLOPs (multiply-adds)" if flops_per_mac == 1 else "FLOPs (2 per multiply-add)"
+
+
+def parse_count(text: str, what: str) -> float:
+    """A positive finite number such as `5e9`, `5G` or `200M`; else a UsageError naming `what`."""
+    match = _COUNT.fullmatch(text.strip().lower())
+    value = float(match[1].replace("_", "")) * _PREFIXES[match[2]] if match else math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise UsageError(f"{what} must be a positive number such as 5e9, 5G or 200M; got {text!r}.")
+    return value
+
+
+def format_count(value: float, digits: int = 3) -> str:
+    """Short form with a prefix: 5243328768 -> '5.24G', 2e6 -> '2M'."""
+    if value == 0:
+        return "0"
+    for prefix, scale in (("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        # 999.6k rounds to 1000k at three digits: step up to the next prefix instead.
+        if abs(value) >= scale * (1 - 0.5 * 10**-digits):
+            return f"{float(f'{value / scale:.{digits}g}'):g}{prefix}"
+    return f"{float(f'{value:.{digits}g}'):g}"
+
+
+def parse_duration(text: str, what: str) -> float:
+    """Seconds from `90s`, `30m`, `2h`, `1d`, `1h30m` or a bare number of seconds."""
+    clean = text.strip().lower()
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", clean):
+        seconds = float(clean)
+    elif _DURATION.fullmatch(clean):
+        pairs = re.findall(r"([0-9]+(?:\.[0-9]+)?)([smhd])", clean)
+        seconds = sum(float(number) * _SECONDS[unit] for number, unit in pairs)
+    else:
+        seconds = math.nan
+    if not seconds > 0:
+        raise UsageError(f"{what} must be a time such as 90s, 30m, 2h or 1h30m; got {text!r}.")
+    return seconds
+
+
+def format_duration(seconds: float) -> str:
+    """Two leading units: 5400 -> '1h30m', 42 -> '42s'."""
+    if seconds < 10:
+        return f"{seconds:.1f}s"
+    left = round(seconds)
+    parts = []
+    for unit in ("d", "h", "m", "s"):
+        amount, left = divmod(left, _SECONDS[unit])
+        if amount:
+            parts.append(f"{amount}{unit}")
+    return "".join(parts[:2]) or "0s"

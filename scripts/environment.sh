@@ -1,0 +1,23 @@
+# Sourced by the other scripts: makes .venv beside the project and installs it, once per change
+# of pyproject.toml. Takes the extras as arguments: `source scripts/environment.sh dev`.
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+cd "$root"
+
+python="${PYTHON:-python3}"
+if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    echo "ensearch needs Python 3.11 or newer; '$python' is not. Name one: PYTHON=python3.12 $0" >&2
+    exit 1
+fi
+
+extras="${1:-}"
+stamp=".venv/.installed-${extras:-plain}"
+if [ ! -x .venv/bin/python ]; then
+    echo "making .venv" >&2
+    "$python" -m venv .venv
+fi
+if [ ! -f "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
+    echo "installing ensearch into .venv (PyTorch is large: a few minutes the first time)" >&2
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+        --editable ".${extras:+[$extras]}"
+    touch "$stamp"
+fi

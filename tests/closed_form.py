@@ -1,0 +1,78 @@
+"""A world whose accuracies are known on paper, and a trainer that produces members of it.
+
+Two classes. A member of cost f gives image i the margin a(f) + u_i + n_i, with u_i ~ N(0, SHARED)
+common to all members and n_i ~ N(0, OWN) its own. Logits are so small that averaging
+probabilities is averaging margins, so the accuracy of m members is exactly
+
+    Phi(a(f) / sqrt(SHARED^2 + OWN^2 / m)).
+"""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from statistics import NormalDist
+
+import numpy as np
+
+from ensearch import cost, datasets
+from ensearch.core import Predictions
+from ensearch.launch import Failed, MemberJob, Progress, Trained
+from ensearch.seeds import derive
+
+SHARED, OWN, TINY = 0.6, 0.8, 0.01
+
+
+def margin(macs: float) -> float:
+    """Grows with the cost and saturates, so that splitting a large network costs little."""
+    return 1.5 * (1.0 - float((5e4 / macs) ** 0.6))
+
+
+def accuracy(macs: float, size: int) -> float:
+    """Expected accuracy of an ensemble of `size` members that costs `macs` in all."""
+    return NormalDist().cdf(margin(macs / size) / math.sqrt(SHARED**2 + OWN**2 / size))
+
+
+def crossover(sizes: tuple[int, ...]) -> float:
+    """The smallest cost from which the best of `sizes` beats the single network, by bisection."""
+    low, high = 3e4 * max(sizes), 1e9
+    while high / low > 1.0001:
+        middle = math.sqrt(low * high)
+        ahead = max(accuracy(middle, m) for m in sizes) > accuracy(middle, 1)
+        low, high = (low, middle) if ahead else (middle, high)
+    return high
+
+
+def write_dataset(path: Path, images: int) -> str:
+    """A dataset of two classes whose pixels do not matter; the spec that names it."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(images) % 2
+    pixels = rng.integers(0, 256, (images, 8, 8), dtype=np.uint8)
+    np.savez(path, x_train=pixels, y_train=labels, x_test=pixels[:10], y_test=labels[:10])
+    return f"npz:{path}"
+
+
+def train(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | Failed:
+    """What `training.train_member` would return in this world; takes no time."""
+    dataset = _load(job)
+    member = job.member
+    macs = cost.count(member.architecture, dataset.channels, len(dataset.classes)).macs
+    images = len(dataset.y_val)
+    common = np.random.default_rng(derive("common", dataset.fingerprint)).normal(size=images)
+    own = np.random.default_rng(derive(member.key)).normal(size=images)
+    right = TINY * (margin(macs) + SHARED * common + OWN * own)
+    sign = np.where(dataset.y_val == 1, 1.0, -1.0)
+    logits = np.stack([-sign * right, sign * right], axis=1).astype(np.float16)
+    on_epoch(Progress(key=member.key, epoch=1, epochs=1, loss=0.5))
+    predictions = Predictions(member=member.key, split="val", logits=logits)
+    return Trained(
+        key=member.key, predictions=(predictions,), losses=(0.5,), seconds=0.0, weights=None
+    )
+
+
+_LOADED: dict[datasets.Source, datasets.Dataset] = {}
+
+
+def _load(job: MemberJob) -> datasets.Dataset:
+    if job.source not in _LOADED:
+        _LOADED[job.source] = datasets.load(job.source)
+    return _LOADED[job.source]

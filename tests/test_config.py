@@ -1,0 +1,102 @@
+"""What a study is: flags and file merged, checked before anything expensive, compared on resume."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ensearch import config
+from ensearch.errors import UsageError
+
+ASKED = {"budget": "2e6", "dataset": "digits"}
+
+
+def test_the_name_says_dataset_space_and_budget() -> None:
+    assert config.resolve(ASKED).name == "digits-wide_resnet-2M"
+    assert config.resolve({"budget": "5e9", "dataset": "cifar10"}).name == "cifar10-wide_resnet-5G"
+
+
+def test_a_file_is_overruled_by_flags_and_overrules_the_dataset(tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(
+        'budget = "3e6"\ndataset = "digits"\nepochs = 3\ntrials = 7\n'
+        "[schedule]\npeak_lr = 0.3\nepochs = 2\n"
+    )
+    table = config.read_file(file)
+    made = config.resolve(table | {"budget": "4e6"})
+    assert made.budget.macs == 4e6
+    assert (made.schedule.epochs, made.schedule.peak_lr) == (3, 0.3)
+    assert made.schedule.batch_size == config.resolve(ASKED).schedule.batch_size
+    assert table["trials"] == 7
+
+
+def test_counting_two_flops_a_multiply_add_halves_the_multiply_adds() -> None:
+    assert config.resolve(ASKED | {"flops_per_mac": 2}).budget.macs == 1e6
+
+
+def test_a_configuration_survives_json() -> None:
+    made = config.resolve(ASKED | {"seed": 3, "epochs": 5})
+    assert config.from_dict(json.loads(json.dumps(made.as_dict()))) == made
+
+
+def test_differences_are_named_down_to_the_key() -> None:
+    one = config.resolve(ASKED).as_dict()
+    other = config.resolve(ASKED | {"epochs": 99, "seed": 1}).as_dict()
+    assert config.differences(one, one) == []
+    assert config.differences(one, other) == [
+        f"schedule.epochs: stored {one['schedule']['epochs']}, asked 99",
+        "seed: stored 0, asked 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"budget": None}, "--budget is missing"),
+        ({"dataset": None}, "--dataset is missing"),
+        ({"budget": "0"}, "positive number"),
+        ({"budget": "-5"}, "positive number"),
+        ({"budget": "nan"}, "positive number"),
+        ({"budget": "5 bananas"}, "5 bananas"),
+        ({"dataset": "cifra10"}, "Did you mean 'cifar10'"),
+        ({"dataset": "CIFAR10"}, "Did you mean 'cifar10'"),
+        ({"space": "wide-resnet"}, "Did you mean 'wide_resnet'"),
+        ({"study": "../evil"}, "study name '../evil' is not legal"),
+        ({"study": ""}, "not legal"),
+        ({"study": "a" * 101}, "not legal"),
+        ({"epochs": 0}, "epochs must be a whole number of at least 1; got 0"),
+        ({"limit_train": 0}, "--limit-train"),
+        ({"seed": -1}, "--seed"),
+        ({"sampler": "tep"}, "Did you mean 'tpe'"),
+        ({"rule": "mean"}, "Known: arithmetic, geometric"),
+        ({"flops_per_mac": 3}, "Known: 1, 2"),
+        ({"schedule": {"peak_rl": 1}}, "Did you mean 'peak_lr'"),
+        ({"schedule": {"peak_lr": "high"}}, "peak_lr must be a positive finite number"),
+        ({"schedule": {"flip": 1}}, "flip must be true or false"),
+    ],
+)
+def test_bad_settings_are_refused_with_what_to_do(change: dict[str, object], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        config.resolve(ASKED | change)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("budgte = 5e9", "Did you mean 'budget'"),
+        ("budget = [1]", "budget must be a text or a whole number or a number"),
+        ("trials = true", "trials must be a whole number"),
+        ("trials = 1.5", "trials must be a whole number"),
+        ("budget = ", "not valid TOML"),
+    ],
+)
+def test_bad_files_are_refused_by_key(tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=says):
+        config.read_file(file)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no configuration file"):
+        config.read_file(tmp_path / "gone.toml")

@@ -1,0 +1,300 @@
+"""The search in a world known on paper: what it finds, shares, survives and stores."""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from closed_form import accuracy, crossover, train, write_dataset
+
+from ensearch import config, search, study
+from ensearch.core import Evaluation
+from ensearch.errors import StorageError
+from ensearch.events import MemberFailed, TrialDone, TrialFailed
+from ensearch.launch import Failed, MemberJob, Progress, Trained
+from ensearch.report.collect import collect
+from ensearch.search import Limits, Where
+from ensearch.store import Store
+
+SPACE = {
+    "name": "small",
+    "family": "wide_resnet",
+    "members": [1, 2, 4],
+    "depth": [10, 16],
+    "width": {"low": 0.25, "high": 2.0, "step": 0.0625},
+    "rungs": 8,
+}
+INLINE = Where(device="cpu", workers=1, launcher="inline")
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write_dataset(tmp_path_factory.mktemp("data") / "two.npz", images=40_000)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(f"sqlite:///{tmp_path}/studies/e.db", create=True) as opened:
+        yield opened
+
+
+def configured(spec: str, **changes: object) -> config.StudyConfig:
+    settings = {"budget": "2e6", "dataset": spec, "space": SPACE, "study": "one", "epochs": 1}
+    return config.resolve(settings | changes)
+
+
+def search_in(store: Store, spec: str, limits: Limits, **how: object) -> search.Outcome:
+    changes = how.pop("changes", {})
+    assert isinstance(changes, dict)
+    opened = study.open_study(configured(spec, **changes), store, Path("data"), "a CPU")
+    return search.run(opened, store, limits, INLINE, **({"train": train} | how))  # type: ignore[arg-type]
+
+
+class Counting:
+    """The closed-form trainer, remembering what it was asked; fails as it is told."""
+
+    def __init__(self, fail: Callable[[MemberJob], str | None] = lambda job: None) -> None:
+        self.keys: list[str] = []
+        self.fail = fail
+
+    def __call__(self, job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | Failed:
+        self.keys.append(job.member.key)
+        reason = self.fail(job)
+        if reason is not None:
+            return Failed(key=job.member.key, reason=reason, detail="as asked")  # type: ignore[arg-type]
+        return train(job, on_epoch)
+
+
+def test_it_finds_the_crossover_of_the_closed_form(store: Store, spec: str) -> None:
+    """All configurations: within the ladder's step of sqrt(2) of the truth, and never sure of a
+    wrong one."""
+    outcome = search_in(store, spec, Limits(trials=10_000))
+    assert outcome.reason == "exhausted"
+    assert outcome.failed == outcome.waiting == 0
+    found = collect(store, "one").fronts.crossover
+    truth = crossover((2, 3, 4))
+    assert found.status == "crossed"
+    assert found.budget is not None
+    assert truth / 2**0.5 < found.budget < truth * 2**0.5
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low <= truth * 2**0.5
+    assert found.high >= truth / 2**0.5
+
+
+@pytest.mark.parametrize("sampler", config.SAMPLERS)
+def test_every_sampler_finds_good_ensembles_in_few_trials(
+    store: Store, spec: str, sampler: str
+) -> None:
+    outcome = search_in(store, spec, Limits(trials=16), changes={"sampler": sampler})
+    assert (outcome.reason, outcome.done) == ("trials", 16)
+    trials = store.trials("one")
+    assert len({(t.architecture_key, t.size) for t in trials}) == 16, "a trial was repeated"
+    evaluations = store.evaluations("one")
+    assert max(e.cost.macs for e in evaluations) <= 2e6
+    # The best of the closed form at this budget is four members.
+    assert max(e.scores.accuracy for e in evaluations) > accuracy(2e6, 2) - 0.02
+
+
+def test_every_size_up_to_the_trained_members_is_evaluated(store: Store, spec: str) -> None:
+    search_in(store, spec, Limits(trials=12))
+    by_architecture = itertools.groupby(
+        sorted(store.evaluations("one"), key=lambda e: e.architecture.key),
+        key=lambda e: e.architecture.key,
+    )
+    members = store.evaluation_members("one")
+    for key, group in by_architecture:
+        rows = list(group)
+        assert sorted(e.size for e in rows) == list(range(1, len(members[key]) + 1))
+        assert {e.trained for e in rows} == {len(members[key])}
+    for trial in store.trials("one"):
+        assert len(members[trial.architecture_key]) >= trial.size
+
+
+def test_members_are_trained_once(store: Store, spec: str) -> None:
+    trainer = Counting()
+    search_in(store, spec, Limits(trials=10_000), train=trainer)
+    assert len(trainer.keys) == len(set(trainer.keys))
+    asked = sum(t.size for t in store.trials("one"))
+    assert len(trainer.keys) < 0.7 * asked, "trials share their members along the diagonals"
+
+
+def test_a_second_study_trains_only_what_is_missing(store: Store, spec: str) -> None:
+    """Half the budget is the same ladder two rungs down: nothing at all is missing."""
+    search_in(store, spec, Limits(trials=10_000), train=(first := Counting()))
+    half = {"budget": "1e6", "study": "half"}
+    search_in(store, spec, Limits(trials=10_000), train=(second := Counting()), changes=half)
+    new = {"budget": "1e6", "study": "more", "epochs": 2}
+    search_in(store, spec, Limits(trials=5), train=(third := Counting()), changes=new)
+    shared = len(store.evaluations("half"))
+    assert shared > 20
+    assert not set(first.keys) & set(second.keys)
+    # Only the two rungs that the first ladder does not reach at the bottom can be new.
+    bottom = 1e6 / 2 ** (5 / 2)
+    for key in second.keys:
+        assert store.members([key])[key].cost.macs <= bottom
+    assert third.keys, "another schedule makes other members"
+
+
+def rows(store: Store, name: str = "one") -> list[Evaluation]:
+    return store.evaluations(name)
+
+
+def history(store: Store, name: str = "one") -> list[tuple[object, ...]]:
+    return [(t.number, t.state, t.architecture_key, t.size) for t in store.trials(name)]
+
+
+@pytest.mark.parametrize("every", [1, 3, 7])
+def test_an_interrupted_study_ends_as_an_uninterrupted_one(
+    tmp_path: Path, spec: str, every: int
+) -> None:
+    """Interrupted at each `every`-th member by an exception in the middle of the loop."""
+
+    class Killed(Exception):  # noqa: N818
+        pass
+
+    with Store.open(f"sqlite:///{tmp_path}/whole.db", create=True) as whole:
+        search_in(whole, spec, Limits(trials=24))
+        with Store.open(f"sqlite:///{tmp_path}/parts.db", create=True) as parts:
+            count = itertools.count(1)
+
+            def interrupted(
+                job: MemberJob, on_epoch: Callable[[Progress], None]
+            ) -> Trained | Failed:
+                if next(count) % (every + 1) == 0:
+                    raise Killed
+                return train(job, on_epoch)
+
+            starts = 0
+            while True:
+                starts += 1
+                try:
+                    search_in(parts, spec, Limits(trials=24), train=interrupted)
+                    break
+                except Killed:
+                    assert starts < 200
+            assert starts > 3
+            assert history(parts) == history(whole)
+            assert rows(parts) == rows(whole)
+
+
+def test_an_interrupt_leaves_trials_for_the_next_run(store: Store, spec: str) -> None:
+    looks = itertools.count()
+    outcome = search_in(store, spec, Limits(trials=24), is_interrupted=lambda: next(looks) > 10)
+    assert outcome.reason == "interrupted"
+    assert 0 < outcome.done < 24
+    assert outcome.waiting > 0
+    outcome = search_in(store, spec, Limits(trials=24))
+    assert (outcome.done, outcome.waiting) == (24, 0)
+
+
+def test_a_failed_member_fails_its_trial_and_keeps_the_smaller_sizes(
+    store: Store, spec: str
+) -> None:
+    """The third member of everything diverges: sizes 1 to 3 of four remain."""
+    opened = study.open_study(configured(spec), store, Path("data"), "a CPU")
+    thirds = {opened.ensemble(c).members[2].seed for c in opened.ladder.cells if c.size == 4}
+    trainer = Counting(lambda job: "diverged" if job.member.seed in thirds else None)
+    events: list[object] = []
+    outcome = search_in(store, spec, Limits(trials=10_000), train=trainer, on_event=events.append)
+    fours = sum(cell.size == 4 for cell in opened.ladder.cells)
+    assert outcome.failed == fours
+    failed = [t for t in store.trials("one") if t.state == "failed"]
+    assert {t.reason for t in failed} == {"diverged"}
+    assert max(e.size for e in store.evaluations("one")) == 3
+    assert sum(isinstance(e, TrialFailed) for e in events) == fours
+    assert any(isinstance(e, MemberFailed) and e.detail == "as asked" for e in events)
+    # Divergence is remembered: another run of another study does not train those again.
+    again = Counting()
+    search_in(store, spec, Limits(trials=10_000), train=again, changes={"study": "two"})
+    assert again.keys == []
+
+
+def test_members_that_were_killed_are_tried_again_by_the_next_run(store: Store, spec: str) -> None:
+    search_in(store, spec, Limits(trials=3), train=Counting(lambda job: "killed"))
+    assert [t.state for t in store.trials("one")] == ["failed"] * 3
+    trainer = Counting()
+    search_in(store, spec, Limits(trials=200), train=trainer, changes={"study": "two"})
+    killed = {m.member.key for m in store.all_members() if m.state == "failed"}
+    assert killed <= set(trainer.keys) or not killed
+
+
+def test_the_training_budget_counts_the_whole_study(store: Store, spec: str) -> None:
+    opened = study.open_study(configured(spec), store, Path("data"), "a CPU")
+    whole = 3.0 * 2e6 * len(opened.dataset.y_train)
+    limit = 4 * whole
+    outcome = search_in(store, spec, Limits(trials=10_000, train_macs=limit))
+    assert outcome.reason == "train budget"
+    # The trial that passes the limit is finished; no trial costs more than the budget's.
+    assert limit <= store.trained_macs("one") <= limit + whole
+    done = outcome.done
+    outcome = search_in(store, spec, Limits(trials=10_000, train_macs=limit))
+    assert (outcome.reason, outcome.done) == ("train budget", done)
+
+
+def test_the_time_limit_stops_and_can_be_resumed(store: Store, spec: str) -> None:
+    outcome = search_in(store, spec, Limits(trials=24, seconds=0.0))
+    assert (outcome.reason, outcome.done) == ("time", 0)
+    assert search_in(store, spec, Limits(trials=2)).done == 2
+
+
+def test_another_configuration_under_the_name_is_refused_with_a_diff(
+    store: Store, spec: str
+) -> None:
+    search_in(store, spec, Limits(trials=1))
+    with pytest.raises(StorageError, match=r"schedule.epochs: stored 1, asked 2"):
+        search_in(store, spec, Limits(trials=1), changes={"epochs": 2})
+    with pytest.raises(StorageError, match=r"budget: stored 2000000.0, asked 5000000.0"):
+        search_in(store, spec, Limits(trials=1), changes={"budget": "5e6"})
+
+
+def test_other_images_under_the_same_name_are_refused(store: Store, tmp_path: Path) -> None:
+    spec = write_dataset(tmp_path / "mine.npz", images=400)
+    search_in(store, spec, Limits(trials=1))
+    write_dataset(tmp_path / "mine.npz", images=402)
+    with pytest.raises(StorageError, match="fingerprint: stored"):
+        search_in(store, spec, Limits(trials=1))
+
+
+def test_a_study_under_way_is_not_driven_twice(store: Store, spec: str) -> None:
+    search_in(store, spec, Limits(trials=1))
+    lease = store.acquire_lease("one")
+    with pytest.raises(StorageError, match="--take-over"):
+        search_in(store, spec, Limits(trials=2))
+    assert search_in(store, spec, Limits(trials=2), take_over=True).done == 2
+    with pytest.raises(StorageError):
+        lease.renew()
+
+
+def test_a_missing_file_is_named_and_trained_again_only_on_request(store: Store, spec: str) -> None:
+    search_in(store, spec, Limits(trials=4))
+    before = rows(store)
+    lost = next(iter(store.evaluation_members("one").values()))[0]
+    path = next(store.files.rglob(f"{lost}.val.npz"))
+    path.unlink()
+    with pytest.raises(StorageError, match=r"--retrain-missing"):
+        search_in(store, spec, Limits(trials=5))
+    trainer = Counting()
+    search_in(store, spec, Limits(trials=4), train=trainer, retrain_missing=True)
+    assert trainer.keys == [lost]
+    assert path.exists()
+    assert rows(store) == before
+
+
+def test_what_is_told_is_what_was_evaluated(store: Store, spec: str) -> None:
+    events: list[object] = []
+    search_in(store, spec, Limits(trials=6), on_event=events.append)
+    done = [e for e in events if isinstance(e, TrialDone)]
+    assert [e.told for e in done] == [1, 2, 3, 4, 5, 6]
+    stored = {(e.architecture.key, e.size) for e in rows(store)}
+    for event in done:
+        assert (event.evaluation.architecture.key, event.evaluation.size) in stored
+        assert event.label == f"{event.evaluation.size} × {event.evaluation.architecture.label}"
+
+
+def test_the_configuration_survives_the_way_through_the_store(store: Store, spec: str) -> None:
+    asked = configured(spec, sampler="random", seed=3)
+    study.open_study(asked, store, Path("data"), "a CPU")
+    assert study.stored_config(store, "one") == asked
+    assert dataclasses.replace(asked, seed=4) != asked

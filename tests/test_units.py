@@ -1,0 +1,57 @@
+"""Numbers as people type and read them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ensearch import units
+from ensearch.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("5e9", 5e9), ("5G", 5e9), ("5 g", 5e9), ("200M", 2e8), ("1_000", 1e3), ("2.5GMACs", 2.5e9),
+     ("3kFLOPs", 3e3), ("1.5e3k", 1.5e6), ("7", 7.0)],
+)  # fmt: skip
+def test_counts_are_read_as_people_write_them(text: str, value: float) -> None:
+    assert units.parse_count(text, "--budget") == value
+
+
+@pytest.mark.parametrize("text", ["0", "-5", "nan", "inf", "5 bananas", "", "e9", "5x", "1e999"])
+def test_other_counts_are_refused_with_an_example(text: str) -> None:
+    with pytest.raises(UsageError, match="--budget must be a positive number such as 5e9"):
+        units.parse_count(text, "--budget")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(5_243_328_768, "5.24G"), (2e6, "2M"), (0, "0"), (999.6, "1k"), (999_999, "1M"),
+     (12, "12"), (1e15, "1P"), (-3.2e6, "-3.2M"), (0.25, "0.25")],
+)  # fmt: skip
+def test_counts_are_written_short(value: float, text: str) -> None:
+    assert units.format_count(value) == text
+
+
+@given(st.floats(1, 1e17))
+def test_a_written_count_reads_back_within_its_digits(value: float) -> None:
+    assert units.parse_count(units.format_count(value), "x") == pytest.approx(value, rel=0.006)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("90s", 90), ("2h", 7200), ("1h30m", 5400), ("0.5d", 43200)]
+)
+def test_durations_are_read(text: str, seconds: float) -> None:
+    assert units.parse_duration(text, "--timeout") == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "2 weeks", "h", "nan", "1.2.3s"])
+def test_other_durations_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--timeout must be a time such as 90s"):
+        units.parse_duration(text, "--timeout")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.04, "0.0s"), (42, "42s"), (5400, "1h30m"), (90_061, "1d1h")]
+)
+def test_durations_are_written_in_two_units(seconds: float, text: str) -> None:
+    assert units.format_duration(seconds) == text

@@ -1,0 +1,98 @@
+"""Studies that never ran: evaluations with known accuracies, for tests of what reads results."""
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+
+from ensearch import front
+from ensearch.core import Architecture, Cost, Evaluation, Floats, Schedule, Scores
+from ensearch.report.collect import Conditions, Results
+
+SCHEDULE = Schedule(epochs=10, flip=True, crop=4)
+
+
+def evaluation(
+    size: int, depth: int, width: float, macs: int, accuracy: float, split: str = "val"
+) -> Evaluation:
+    """`size` members of `depth`-`width`; `macs` is the cost of the whole ensemble."""
+    return Evaluation(
+        architecture=Architecture(family="wide_resnet", width=width, depth=depth, resolution=32),
+        size=size,
+        trained=size,
+        subsets=1,
+        split=split,
+        cost=Cost(macs=macs, params=macs // 1000),
+        train_macs=3.0 * macs * 45_000 * 10,
+        scores=Scores(accuracy=accuracy, nll=0.5, brier=0.25, ece=0.02, disagreement=0.1),
+    )
+
+
+def conditions(**changes: object) -> Conditions:
+    values = {
+        "study": "cifar10-wide_resnet-5G",
+        "dataset": "cifar10",
+        "classes": 10,
+        "images": {"train": 45_000, "val": 5_000, "test": 10_000},
+        "limit_train": None,
+        "family": "wide_resnet",
+        "schedule": SCHEDULE,
+        "seed": 0,
+        "rule": "arithmetic",
+        "sampler": "tpe",
+        "budget": 5e9,
+        "rungs": (1.25e9, 2.5e9, 5e9),
+        "flops_per_mac": 1,
+    }
+    return Conditions(**(values | changes))  # type: ignore[arg-type]
+
+
+def results(fronts: front.Fronts, evaluations: list[Evaluation], **changes: object) -> Results:
+    return Results(
+        conditions=conditions(**changes),
+        config={"name": "cifar10-wide_resnet-5G"},
+        environment={"python": "3.11"},
+        evaluations=tuple(evaluations),
+        fronts=fronts,
+        trials_done=41,
+        trials_failed=2,
+        failures={"diverged": 1, "killed": 1},
+        members=63,
+        train_macs=1.2e15,
+        train_seconds=11_520.0,
+        notes=(),
+    )
+
+
+def surrogate(
+    depths: tuple[int, ...], rungs: int, images: int, gain: float = 0.8, seed: int = 0
+) -> Results:
+    """A world in which ensembles gain more the larger their members are.
+
+    error(m, f) = 0.02 + R (1 - v (1 - 1/m)) with f the multiply-adds of a member,
+    R = 0.06 (f / 1e8)**-0.25 (1 + 0.15 ln(depth / 20)**2) and v = gain f / (f + 2e8).
+    """
+    budget, rng = 5e9, np.random.default_rng(seed)
+    steps = tuple(sorted(budget / 2 ** (j / 2) for j in range(rungs)))
+    shared = rng.standard_normal(images)
+    evaluations: list[Evaluation] = []
+    hits: dict[tuple[str, int], Floats] = {}
+    for rung in steps:
+        for size in (1, 2, 4, 8):
+            for depth in depths:
+                width = math.sqrt(rung / size / (1.7e6 * depth))
+                width = math.floor(width * 16) / 16
+                if width < 0.25:
+                    continue
+                macs = 1.7e6 * depth * width**2
+                error = 0.06 * (macs / 1e8) ** -0.25 * (1 + 0.15 * math.log(depth / 20) ** 2)
+                error *= 1 - gain * macs / (macs + 2e8) * (1 - 1 / size)
+                threshold = NormalDist().inv_cdf(0.02 + error) * math.hypot(1, 0.3)
+                hit = (shared + 0.3 * rng.standard_normal(images) > threshold).astype(float)
+                found = evaluation(size, depth, width, int(size * macs), float(hit.mean()))
+                if (found.architecture.key, size) not in hits:
+                    hits[found.architecture.key, size] = hit
+                    evaluations.append(found)
+    fronts = front.analyse(evaluations, steps, hits)
+    shares = {"train": 45_000, "val": images, "test": 10_000}
+    return results(fronts, evaluations, rungs=steps, images=shares)
