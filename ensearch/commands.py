@@ -98,13 +98,14 @@ def _search(
     data_dir = Path(settings.get("data_dir") or "data")
     opened = study.open_study(config, store, data_dir, training.describe_device(device))
     store.set_note(config.name, "trials", stop.trials)
-    _say_plan(opened, store, stop, where)
+    expected = _say_plan(opened, store, stop, where)
     with Interrupts().installed() as interrupts, progress.watch(config.flops_per_mac) as watcher:
         outcome = search.run(
             opened,
             store,
             stop,
             where,
+            expected_macs=expected,
             take_over=take_over,
             retrain_missing=retrain_missing,
             on_event=watcher,
@@ -131,7 +132,8 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _say_plan(opened: "Study", store: Store, stop: "Limits", where: "Where") -> None:
+def _say_plan(opened: "Study", store: Store, stop: "Limits", where: "Where") -> float:
+    """Measure the speed here and print the plan; the multiply-adds of training it expects."""
     from ensearch import plan, training
 
     config, dataset = opened.config, opened.dataset
@@ -159,6 +161,7 @@ def _say_plan(opened: "Study", store: Store, stop: "Limits", where: "Where") -> 
         say(line)
     if told:
         say(f"resume    {told} trials are done already")
+    return expected.train_macs
 
 
 def _conclude(name: str, store: Store, outcome: "Outcome", as_json: bool) -> None:

@@ -49,6 +49,8 @@ class Grid:
 
     def nearest(self, value: float) -> list[float]:
         """The legal value itself if `value` is one, else the one or two legal neighbours."""
+        if not math.isfinite(value):
+            return [self.low, self[len(self) - 1]]
         position = (value - self.low) / self.step
         below, last = math.floor(position + 1e-9), len(self) - 1
         if below >= 0 and abs(position - below) < 1e-9 and below <= last:
@@ -64,6 +66,10 @@ class Architecture:
     width: float
     depth: int
     resolution: int  # pixels on each side of the square input
+
+    def __post_init__(self) -> None:
+        # 4 and 4.0 are equal but would be written differently into keys.
+        object.__setattr__(self, "width", float(self.width))
 
     @property
     def key(self) -> str:

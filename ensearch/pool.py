@@ -10,6 +10,7 @@ from ensearch.events import Event, MemberDone, MemberFailed, MemberProgress
 from ensearch.launch import Failed, Launcher, MemberJob, Progress, Trained
 from ensearch.store import MemberRecord, Store
 from ensearch.study import Study
+from ensearch.training import discard_checkpoint
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,6 +78,10 @@ class Pool:
                 self._keep(member, update)
             else:
                 self._keep_failure(member, update)
+            # Only now: a driver that dies before the outcome is stored must not lose the training.
+            # A killed member goes on from its checkpoint at the next run.
+            if self._outcomes[update.key] != "killed":
+                discard_checkpoint(self.store.checkpoint_path(update.key))
             del self._training[update.key]
 
     def train_macs(self, member: Member) -> float:

@@ -38,7 +38,7 @@ def line(event: Event, flops_per_mac: int) -> str | None:
         return (
             f"trial {event.told}/{event.trials}: {event.label} at "
             f"{format_count(e.cost.macs * flops_per_mac)} FLOPs, val {e.scores.accuracy:.2%}; "
-            f"{_best(event, flops_per_mac)}; about {format_duration(event.seconds_left)} left"
+            f"{_best(event, flops_per_mac)}{_left(event)}"
         )
     if isinstance(event, TrialFailed):
         return f"trial {event.number} ({event.label}) failed: {event.reason}"
@@ -47,6 +47,11 @@ def line(event: Event, flops_per_mac: int) -> str | None:
     if isinstance(event, MemberFailed):
         return f"member {event.label} failed: {event.reason}: {event.detail}"
     return None
+
+
+def _left(event: TrialDone) -> str:
+    left = event.seconds_left
+    return f"; about {format_duration(left)} left" if left >= 1 else ""
 
 
 def _print_line(event: Event, flops_per_mac: int) -> None:
@@ -90,8 +95,7 @@ class _Bars:
                 self.trials,
                 total=event.trials,
                 completed=event.told,
-                text=f"about {format_duration(event.seconds_left)} left; "
-                + _best(event, self.flops_per_mac),
+                text=_best(event, self.flops_per_mac) + _left(event),
             )
         if isinstance(event, MemberFailed | TrialFailed):
             self.progress.console.print(line(event, self.flops_per_mac), highlight=False)

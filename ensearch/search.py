@@ -74,6 +74,7 @@ def run(
     limits: Limits,
     where: Where,
     *,
+    expected_macs: float = 0.0,
     train: Train = train_member,
     take_over: bool = False,
     retrain_missing: bool = False,
@@ -81,6 +82,8 @@ def run(
     is_interrupted: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """Search until a limit is reached. The study, its members and trials are in the store.
+
+    `expected_macs` is the plan's estimate of the training ahead, for the time left.
 
     Raises StorageError if another driver works on the study, if files of its members are missing
     (unless they are to be trained again), or if the storage fails.
@@ -117,6 +120,7 @@ def run(
             limits=limits,
             on_event=on_event,
             is_interrupted=is_interrupted,
+            expected_macs=expected_macs,
         )
         try:
             driver.restore(retrain_missing)
@@ -158,11 +162,13 @@ class _Driver:
     limits: Limits
     on_event: Callable[[Event], None]
     is_interrupted: Callable[[], bool]
+    expected_macs: float
     window: deque[_Pending] = field(default_factory=deque)
     members: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by architecture
     evaluations: dict[tuple[str, int], Evaluation] = field(default_factory=dict)
     told: int = 0
     told_before: int = 0
+    spent_before: float = 0.0
     started: float = field(default_factory=time.monotonic)
     renewed: float = field(default_factory=time.monotonic)
 
@@ -175,6 +181,7 @@ class _Driver:
         self.members = dict(self.store.evaluation_members(name))
         counts = self.sampler.counts()
         self.told = self.told_before = counts.done + counts.failed
+        self.spent_before = self.pool.spent
         used = {key for keys in self.members.values() for key in keys}
         missing = self.store.missing_files(used)
         if missing and not retrain_missing:
@@ -311,18 +318,30 @@ class _Driver:
     def trial_done(self, trial: _Pending, evaluation: Evaluation) -> TrialDone:
         rows = list(self.evaluations.values())
         budget = self.study.config.budget.macs
-        elapsed = time.monotonic() - self.started
-        left = max(0, self.limits.trials - self.told)
         return TrialDone(
             number=trial.number,
             label=trial.cell.label,
             evaluation=evaluation,
             told=self.told,
             trials=self.limits.trials,
-            seconds_left=left * elapsed / (self.told - self.told_before),
+            seconds_left=self.seconds_left(),
             best_single=best_within(rows, budget, singles=True),
             best_ensemble=best_within(rows, budget, singles=False),
         )
+
+    def seconds_left(self) -> float:
+        """From the share of the trials and of the expected training that is over, in this run.
+
+        Trials alone mislead at first, when large ensembles are new; training alone at the end,
+        when trials find all their members in the pool.
+        """
+        trials = self.limits.trials - self.told_before
+        of_trials = (self.told - self.told_before) / trials
+        trained = self.pool.spent - self.spent_before
+        of_training = min(1.0, trained / self.expected_macs) if self.expected_macs else of_trials
+        share = (of_trials + of_training) / 2
+        elapsed = time.monotonic() - self.started
+        return elapsed * (1 - share) / share if self.told < self.limits.trials else 0.0
 
     def renew(self) -> None:
         if time.monotonic() - self.renewed > _RENEW:

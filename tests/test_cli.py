@@ -1,0 +1,256 @@
+"""The command line as a person meets it: what it prints, where, and with which exit code."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from ensearch import cli, datasets, space
+
+TINY = """
+family = "wide_resnet"
+members = [1, 2]
+depth = [10]
+width = { low = 0.25, high = 0.5, step = 0.125 }
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory with a tiny search space in it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    (tmp_path / "tiny.toml").write_text(TINY)
+    return tmp_path
+
+
+def ensearch(line: str) -> Result:
+    return CliRunner().invoke(cli.app, line.split())
+
+
+def quick(more: str = "") -> Result:
+    return ensearch(
+        "run --budget 4e5 --dataset digits --space tiny.toml --limit-train 60 --epochs 1 "
+        f"--launcher inline --trials 3 {more}"
+    )
+
+
+@pytest.mark.parametrize("verb", [c.name or c.callback.__name__ for c in cli.app.registered_commands])  # type: ignore[union-attr]  # fmt: skip
+def test_every_verb_has_help(verb: str) -> None:
+    result = ensearch(f"{verb} --help")
+    assert result.exit_code == 0
+    assert "Usage" in result.stdout
+
+
+def test_cost_prints_the_published_numbers() -> None:
+    result = ensearch("cost wide_resnet --width 10 --depth 28")
+    assert "36,479,194" in result.stdout
+    assert "5,243,328,768" in result.stdout
+    assert result.stderr == ""
+
+
+def test_cost_counts_members_and_the_unit_asked_for() -> None:
+    result = ensearch("cost wide_resnet --width 1 --depth 10 --members 4 --flops-per-mac 2 --json")
+    record = json.loads(result.stdout)
+    assert record["multiply_adds_per_example"] == 4 * 12_501_632
+    assert record["flops_per_example"] == 8 * 12_501_632
+    assert record["parameters"] == 4 * 77_850
+
+
+def test_listings_name_everything_there_is() -> None:
+    assert set(json.loads(ensearch("spaces --json").stdout)) == set(space.names())
+    listed = ensearch("datasets").stdout
+    assert all(name in listed for name in datasets.names())
+
+
+def test_a_study_is_run_continued_and_reported(folder: Path) -> None:
+    first = quick()
+    assert first.exit_code == 0, first.stderr
+    for word in ("budget", "rungs", "cheapest", "dearest", "distinct", "time", "FLOPs (multiply-"):
+        assert word in first.stderr, f"the plan does not say {word}"
+    assert "trial 3/3" in first.stderr
+    assert "ensearch resume digits-tiny-400k" in first.stderr
+    assert "Budget" in first.stdout
+    assert "crossover" in first.stdout
+
+    again = ensearch("resume digits-tiny-400k --trials 5 --launcher inline --json")
+    assert again.exit_code == 0, again.stderr
+    assert "3 trials are done already" in again.stderr
+    summary = json.loads(again.stdout)
+    assert summary["trials"]["done"] == 5
+    assert "multiply-adds" in summary["unit"]
+
+    assert "5 trials done" in ensearch("status").stdout
+    status = json.loads(ensearch("status digits-tiny-400k --json").stdout)
+    assert status[0]["trials_done"] == 5
+
+    report = ensearch("report digits-tiny-400k --out out")
+    assert report.exit_code == 0
+    assert sorted(p.name for p in (folder / "out").iterdir()) == [
+        "evaluations.csv",
+        "summary.json",
+        "tradeoff.png",
+    ]
+
+
+def test_a_finished_study_says_how_to_go_on(folder: Path) -> None:
+    quick()
+    result = quick()
+    assert result.exit_code == 0
+    assert "all trials that were asked for are done" in result.stderr
+    assert "--trials 23" in result.stderr
+
+
+def test_another_configuration_under_the_same_name_is_refused(folder: Path) -> None:
+    quick()
+    result = quick("--seed 1")
+    assert result.exit_code == 4
+    assert "seed: stored 0, asked 1" in result.stderr
+
+
+def test_a_member_that_diverges_is_a_recorded_failure(folder: Path) -> None:
+    (folder / "wild.toml").write_text("[schedule]\npeak_lr = 1e6\n")
+    result = quick("--config wild.toml")
+    assert result.exit_code == 6
+    assert "all 3 trials" in result.stderr
+    assert "diverged" in result.stderr
+    assert "diverged" in ensearch("status digits-tiny-400k").stdout
+
+
+def test_a_budget_beyond_the_space_is_said_to_be(folder: Path) -> None:
+    result = quick("--budget 1e12 --study large")
+    assert result.exit_code == 0, result.stderr
+    assert "larger than anything in space tiny" in result.stderr
+
+
+BAD = [
+    ("run --budget 0 --dataset digits", 2, "positive number such as 5e9"),
+    ("run --budget -5 --dataset digits", 2, "positive number such as 5e9"),
+    ("run --budget nan --dataset digits", 2, "positive number such as 5e9"),
+    ("run --budget 5bananas --dataset digits", 2, "got '5bananas'"),
+    ("run --budget 1000 --dataset digits", 3, "the cheapest, 1 × wide_resnet 10-0.25, costs 88"),
+    ("run --dataset digits", 2, "--budget is missing"),
+    ("run --budget 2e6", 2, "--dataset is missing"),
+    ("run --budget 2e6 --dataset digit", 2, "Did you mean 'digits'"),
+    ("run --budget 2e6 --dataset npz", 2, "npz:PATH"),
+    ("run --budget 2e6 --dataset npz:gone.npz", 5, "gone.npz"),
+    ("run --budget 2e6 --dataset npz:labels.npz", 5, "classes"),
+    ("run --budget 2e6 --dataset npz:sizes.npz", 5, "size"),
+    ("run --budget 2e6 --dataset digits --space wide", 2, "Did you mean 'wide_resnet'"),
+    ("run --budget 2e6 --dataset digits --space empty.toml", 2, "low <= high"),
+    ("run --budget 2e6 --dataset digits --space key.toml", 2, "Did you mean 'members'"),
+    ("run --budget 2e6 --dataset digits --space type.toml", 2, "depth must be a list"),
+    ("run --budget 2e6 --dataset digits --study ../evil", 2, "'../evil' is not legal"),
+    ("run --budget 2e6 --dataset digits --config gone.toml", 2, "no configuration file"),
+    ("run --budget 2e6 --dataset digits --timeout soon", 2, "--timeout must be a time"),
+    ("run --budget 2e6 --dataset digits --train-budget x", 2, "--train-budget must be a positive"),
+    ("run --budget 2e6 --dataset digits --launcher rocket", 2, "Known: inline, processes"),
+    ("run --budget 2e6 --dataset digits --device tpu", 2, "Known: auto, cpu, cuda"),
+    ("run --budget 2e6 --dataset digits --limit-train 3", 2, "--limit-train"),
+    ("run --budget 2e6 --dataset digits --storage tiny.toml/x.db", 4, "tiny.toml"),
+    ("run --budget 2e6 --dataset digits --storage nonsense://x", 4, "nonsense"),
+    ("run --budget 2e6 --dataset digits --storage garbage.db", 4, "garbage.db"),
+    ("run --budget 2e6 --dataset digits --trials 0", 2, "--trials"),
+    ("resume nothing", 4, "studies"),
+    ("report nothing --storage gone.db", 4, "gone.db"),
+    ("status --storage gone.db", 4, "gone.db"),
+    ("dashboard --storage gone.db", 4, "gone.db"),
+    ("cost wide_resnt --width 1 --depth 10", 2, "Did you mean 'wide_resnet'"),
+    ("cost wide_resnet --width 1.3 --depth 10", 2, "Nearest legal: 1.25 and 1.3125"),
+    ("cost wide_resnet --width 1 --depth 10 --resolution 4", 2, "at least 8 pixels"),
+    ("cost wide_resnet --width nan --depth 10", 2, "width"),
+    ("flops", 2, "No such command"),
+]
+
+
+@pytest.mark.parametrize(("line", "code", "says"), BAD, ids=[line for line, _, _ in BAD])
+def test_bad_input_gets_one_helpful_message(folder: Path, line: str, code: int, says: str) -> None:
+    images = np.zeros((40, 8, 8), dtype=np.uint8)
+    labels = np.arange(40) % 4
+    good = {"x_train": images, "y_train": labels, "x_test": images, "y_test": labels}
+    np.savez("labels.npz", **(good | {"classes": np.array(["a", "b"])}))
+    np.savez("sizes.npz", **(good | {"x_test": np.zeros((40, 9, 9), dtype=np.uint8)}))
+    Path("empty.toml").write_text(TINY.replace("high = 0.5", "high = 0.1"))
+    Path("key.toml").write_text(TINY.replace("members", "membres"))
+    Path("type.toml").write_text(TINY.replace("[10]", '"ten"'))
+    Path("garbage.db").write_bytes(b"this is not a database, it is a text" * 100)
+    before = sorted(p.name for p in folder.iterdir())
+    result = ensearch(line)
+    assert result.exit_code == code, result.output
+    assert says in " ".join(result.output.replace("│", " ").split())
+    assert "Traceback" not in result.output
+    assert "internal error" not in result.output
+    assert Path("garbage.db").read_bytes()[:4] == b"this"
+    if not line.startswith("run"):
+        assert sorted(p.name for p in folder.iterdir()) == before, "looking created something"
+
+
+def test_an_unknown_study_is_refused_with_the_nearest(folder: Path) -> None:
+    quick()
+    for verb in ("resume", "report", "status", "dashboard"):
+        result = ensearch(f"{verb} digits-tiny-500k")
+        assert result.exit_code == 4
+        assert "Did you mean 'digits-tiny-400k'" in result.stderr
+
+
+def run_python(code: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "absent"),
+    [
+        ("--help", ["torch", "optuna", "sqlalchemy", "numpy"]),
+        ("run --help", ["torch", "optuna", "sqlalchemy", "numpy"]),
+        ("status", ["torch", "optuna", "torchvision", "sklearn", "matplotlib"]),
+        ("report digits-tiny-400k", ["torch", "optuna", "torchvision", "sklearn"]),
+    ],
+)
+def test_light_verbs_import_nothing_heavy(folder: Path, line: str, absent: list[str]) -> None:
+    quick()
+    code = (
+        "import sys\nfrom ensearch import cli\n"
+        f"sys.argv = ['ensearch', *{line.split()!r}]\n"
+        "try:\n    cli.main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        f"found = [name for name in {absent!r} if name in sys.modules]\n"
+        "assert not found, found\n"
+    )
+    ended = run_python(code, folder)
+    assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
+def test_signals_save_and_leave(folder: Path, number: signal.Signals, code: int) -> None:
+    command = [sys.executable, "-m", "ensearch.cli"]
+    line = "run --budget 2e6 --dataset digits --epochs 400 --workers 1 --trials 30 --study long"
+    process = subprocess.Popen(
+        command + line.split(), cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+        text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert process.stderr is not None
+    for said in process.stderr:
+        if said.startswith("time "):
+            break
+    time.sleep(3)  # the worker is importing or training by now: both must be stopped
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert "Traceback" not in err + out
+    assert "stopping" in err
+    assert "resume long" in err
+    study = json.loads(ensearch("status long --json").stdout)[0]
+    assert study["state"] == "stopped"
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert re.fullmatch(r"ensearch \d+\.\d+\.\d+", ensearch("--version").stdout.strip())

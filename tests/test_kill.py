@@ -1,0 +1,77 @@
+"""kill -9 at random moments: no finished member is lost, no trial stays behind, nothing differs."""
+
+import multiprocessing
+import random
+import time
+from collections.abc import Callable
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+import optuna
+from closed_form import train, write_dataset
+from test_search import SPACE
+
+from ensearch import config, search, study
+from ensearch.launch import Failed, MemberJob, Progress, Trained
+from ensearch.search import Limits, Where
+from ensearch.store import Store
+
+TRIALS = 20
+
+
+def drive(url: str, spec: str, begun: Event | None = None, training: Event | None = None) -> None:
+    """One run of the study; says when it begins and when its first member trains."""
+
+    def slow(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | Failed:
+        if training is not None:
+            training.set()
+        time.sleep(0.05)  # long enough for kills to hit all parts of the loop
+        return train(job, on_epoch)
+
+    if begun is not None:
+        begun.set()
+    settings = {"budget": "2e6", "dataset": spec, "space": SPACE, "study": "one", "epochs": 1}
+    with Store.open(url, create=True) as store:
+        opened = study.open_study(config.resolve(settings), store, Path("data"), "a CPU")
+        where = Where(device="cpu", workers=1, launcher="inline")
+        search.run(opened, store, Limits(trials=TRIALS), where, train=slow)
+
+
+def trained(url: str) -> set[str]:
+    with Store.open(url, create=False) as store:
+        return {record.member.key for record in store.all_members()}
+
+
+def test_ten_kills_lose_nothing(tmp_path: Path) -> None:
+    spec = write_dataset(tmp_path / "two.npz", images=2_000)
+    whole, parts = f"sqlite:///{tmp_path}/whole.db", f"sqlite:///{tmp_path}/parts.db"
+    drive(whole, spec)
+    # A server that has imported torch forks in milliseconds.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["ensearch.search"])
+    moments = random.Random(0)
+    kept: set[str] = set()
+    for kill in range(10):
+        begun, training = context.Event(), context.Event()
+        process = context.Process(target=drive, args=(parts, spec, begun, training))
+        process.start()
+        # Three kills while the study is opened, seven while its members train.
+        assert (begun if kill < 3 else training).wait(60)
+        process.join(moments.uniform(0.0, 0.5))
+        assert process.is_alive(), "the study ended before it was killed"
+        process.kill()
+        process.join()
+        if (tmp_path / "parts.members").exists():
+            now = trained(parts)
+            assert kept <= now
+            kept = now
+    assert kept, "the kills came too early to test anything"
+    drive(parts, spec)
+    with Store.open(whole, create=False) as one, Store.open(parts, create=False) as other:
+        assert other.evaluations("one") == one.evaluations("one")
+        assert [t.architecture_key for t in other.trials("one")] == [
+            t.architecture_key for t in one.trials("one")
+        ]
+        assert not list(other.missing_files(kept))
+        states = [t.state for t in optuna.load_study(study_name="one", storage=parts).trials]
+    assert states == [optuna.trial.TrialState.COMPLETE] * TRIALS
