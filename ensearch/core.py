@@ -88,7 +88,9 @@ class Schedule:
 
     epochs: int
     batch_size: int = 128
-    peak_lr: float = 0.2  # for SGD with Nesterov momentum, at this batch size
+    # For SGD with Nesterov momentum at this batch size. On 10,000 CIFAR-10 images, 6 epochs, 0.4
+    # beat 0.1 by 9.2 points at WRN-10-0.5 and 4.4 at WRN-10-1.25; 0.8 added 1.1 and 0.9 (n = 1).
+    peak_lr: float = 0.4
     momentum: float = 0.9
     weight_decay: float = 5e-4  # not applied to norms and biases
     warmup: float = 0.2  # share of the steps that the learning rate rises; then linear to zero

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +44,16 @@ def quick(more: str = "") -> Result:
     )
 
 
-@pytest.mark.parametrize("verb", [c.name or c.callback.__name__ for c in cli.app.registered_commands])  # type: ignore[union-attr]  # fmt: skip
+VERBS = ("run", "resume", "status", "report", "dashboard", "cost", "spaces", "datasets")
+
+
+def test_the_verbs_are_these() -> None:
+    listed = ensearch("--help").stdout
+    assert [verb for verb in VERBS if f" {verb} " in listed] == list(VERBS)
+    assert len(cli.app.registered_commands) == len(VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help(verb: str) -> None:
     result = ensearch(f"{verb} --help")
     assert result.exit_code == 0
@@ -175,8 +185,13 @@ BAD = [
 def test_bad_input_gets_one_helpful_message(folder: Path, line: str, code: int, says: str) -> None:
     images = np.zeros((40, 8, 8), dtype=np.uint8)
     labels = np.arange(40) % 4
-    good = {"x_train": images, "y_train": labels, "x_test": images, "y_test": labels}
-    np.savez("labels.npz", **(good | {"classes": np.array(["a", "b"])}))
+    good: dict[str, Any] = {
+        "x_train": images,
+        "y_train": labels,
+        "x_test": images,
+        "y_test": labels,
+    }
+    np.savez("labels.npz", classes=np.array(["a", "b"]), **good)
     np.savez("sizes.npz", **(good | {"x_test": np.zeros((40, 9, 9), dtype=np.uint8)}))
     Path("empty.toml").write_text(TINY.replace("high = 0.5", "high = 0.1"))
     Path("key.toml").write_text(TINY.replace("members", "membres"))

@@ -12,7 +12,7 @@ from ensearch.core import Evaluation, Floats, Schedule
 from ensearch.errors import StorageError
 from ensearch.store import Store
 
-# The split that the search scores on. `confirm` alone opens the test split.
+# The split that the search scores on; it never opens the test split.
 SPLIT = "val"
 
 

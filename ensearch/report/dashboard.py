@@ -19,6 +19,7 @@ from ensearch.report import text
 from ensearch.report.collect import Results
 from ensearch.report.guard import guard
 from ensearch.report.tradeoff import Dot, Steps, Tradeoff, compute
+from ensearch.units import unit_name
 
 Prepare = Callable[[Any], None]  # is given a SQLAlchemy engine
 
@@ -34,12 +35,26 @@ def publish(storage_url: str, results: Results, *, prepare: Prepare | None = Non
     no Optuna study of that name.
     """
     study = _study(_storage(storage_url, prepare), results.conditions.study)
+    for key, value in _attributes(results).items():
+        study.set_user_attr(key, value)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         optuna_dashboard.save_note(study, note(results))
         optuna_dashboard.save_plotly_graph_object(
             study, figure(compute(results)), graph_object_id=FIGURE
         )
+
+
+def _attributes(results: Results) -> dict[str, str]:
+    """What the page shows as attributes of the study: what its numbers are true of."""
+    c = results.conditions
+    return {
+        "dataset": c.dataset,
+        "budget": f"{text.count(c.budget, c)} {unit_name(c.flops_per_mac)} per example",
+        "schedule": f"{c.schedule.epochs} epochs of {c.images['train']} images",
+        "split": f"val, {c.images['val']} images",
+        "seed": str(c.seed),
+    }
 
 
 def note(results: Results) -> str:

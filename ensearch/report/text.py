@@ -126,7 +126,7 @@ def conditions(results: Results) -> list[str]:
         f"Scored on val ({n['val']} images of {c.dataset}, {c.classes} classes), which also chose "
         "the configurations: the accuracies are optimistic.",
         f"Short schedule only, {c.schedule.epochs} epoch{plural} of {n['train']} images{limit}: "
-        f"`ensearch confirm {c.study}` has not run.",
+        "longer training may move fronts and crossover.",
         f"Members: {c.family}, batch {c.schedule.batch_size}, seed {c.seed}; {c.rule} mean of "
         "probabilities. Advantage: ensemble minus single in points of accuracy, with a "
         "simultaneous 95 % band.",

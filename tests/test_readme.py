@@ -1,0 +1,41 @@
+"""The README cannot go stale: its commands, options and files are those that exist."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from test_cli import VERBS, ensearch
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+COMMANDS = sorted(set(re.findall(r"^ {4}(ensearch .+?)(?:\s+#.*)?$", README, re.MULTILINE)))
+
+
+@pytest.mark.parametrize("verb", [v for v in VERBS if v not in ("spaces",)])
+def test_every_verb_is_in_the_readme(verb: str) -> None:
+    assert f"ensearch {verb}" in README
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_in_the_readme_parse(command: str) -> None:
+    """With --help added a command is parsed up to its verb and its options are listed."""
+    verb, *rest = shlex.split(command)[1:]
+    shown = ensearch(f"{verb} --help").stdout
+    for option in (word for word in rest if word.startswith("--")):
+        assert option in shown
+
+
+def test_options_named_in_the_text_exist() -> None:
+    shown = " ".join(ensearch(f"{verb} --help").stdout for verb in VERBS)
+    shown += ensearch("--help").stdout
+    for option in set(re.findall(r"`[^`]*?(--[a-z][a-z-]+)", README)):
+        assert option in shown, option
+
+
+def test_files_named_in_the_readme_exist() -> None:
+    for name in set(re.findall(r"`((?:\w+/)*\w+\.(?:py|sh|toml))`", README)):
+        places = [ROOT / name, ROOT / "ensearch" / name, ROOT / "scripts" / name]
+        assert name in ("mine.toml", "study.toml") or any(p.exists() for p in places), name
+    for picture in re.findall(r"\]\(([^)]+)\)", README):
+        assert (ROOT / picture).is_file(), picture
