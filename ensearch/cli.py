@@ -136,7 +136,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Search members, width and depth under a budget; run it again to go on."""
-    from ensearch import commands
+    from ensearch.commands import searching
 
     flags = {
         "budget": budget,
@@ -157,7 +157,7 @@ def run(
         "storage": storage,
         "data_dir": data_dir,
     }
-    commands.run(
+    searching.run(
         flags, config, launcher=launcher, weights=weights, take_over=take_over, as_json=as_json
     )
 
@@ -182,7 +182,7 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Go on with a study: its configuration and images are those it began with."""
-    from ensearch import commands
+    from ensearch.commands import searching
 
     flags = {
         "trials": trials,
@@ -193,7 +193,7 @@ def resume(
         "storage": storage,
         "data_dir": data_dir,
     }
-    commands.resume(
+    searching.resume(
         study,
         flags,
         launcher=launcher,
@@ -212,9 +212,9 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show the studies of a storage and how far they are."""
-    from ensearch import commands
+    from ensearch.commands import results
 
-    commands.status(study, storage, as_json)
+    results.status(study, storage, as_json)
 
 
 @app.command()
@@ -229,9 +229,9 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Print the fronts and the crossover; write evaluations.csv, summary.json and tradeoff.png."""
-    from ensearch import commands
+    from ensearch.commands import results
 
-    commands.report(study, out, storage, as_json)
+    results.report(study, out, storage, as_json)
 
 
 @app.command()
@@ -245,9 +245,9 @@ def dashboard(
     ] = False,
 ) -> None:
     """Serve the Optuna dashboard of a storage on this machine, read-only."""
-    from ensearch import commands
+    from ensearch.commands import results
 
-    commands.dashboard(study, storage, port, allow_edit)
+    results.dashboard(study, storage, port, allow_edit)
 
 
 @app.command()
@@ -264,10 +264,10 @@ def cost(
     as_json: AsJson = False,
 ) -> None:
     """Count the parameters and multiply-adds of a network or an ensemble."""
-    from ensearch import commands
+    from ensearch.commands import counting
 
     shape: dict[str, Any] = {"width": width, "depth": depth, "resolution": resolution}
-    commands.cost(family, shape, channels, classes, members, flops_per_mac or 1, as_json)
+    counting.cost(family, shape, channels, classes, members, flops_per_mac or 1, as_json)
 
 
 @app.command()

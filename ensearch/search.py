@@ -1,51 +1,18 @@
-"""The loop: ask -> launch -> score -> record -> tell.
-
-Trials are told in the order in which they were asked, and trial n is asked once trial n - window
-has been told. What the sampler has seen at each ask therefore does not depend on timing: a study
-that was interrupted and resumed ends with the same evaluations as one that was not.
-"""
+"""A search from end to end: the only place where store, sampler, launcher and driver meet."""
 
 import contextlib
-import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import numpy as np
-
-from ensearch import ensembles, launch
-from ensearch.core import Ensemble, Evaluation
-from ensearch.errors import StorageError
-from ensearch.events import Event, TrialDone, TrialFailed
-from ensearch.front import best_within
-from ensearch.ladder import Cell
+from ensearch import launch
+from ensearch.driver import Driver, Limits
+from ensearch.events import Event
 from ensearch.launch import Train
 from ensearch.pool import Pool
 from ensearch.sampler import Sampler
-from ensearch.store import Lease, Store
+from ensearch.store import Store
 from ensearch.study import Study
 from ensearch.training import train_member
-
-# Seconds between looks at the limits, and between renewals of the lease, while members train.
-_TICK = 0.5
-_RENEW = 5.0
-
-REASONS = {
-    "trials": "all trials that were asked for are done",
-    "exhausted": "every configuration of the search space within the budget has been evaluated",
-    "time": "the time limit is reached",
-    "train budget": "the training budget is spent",
-    "interrupted": "interrupted",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """When to stop; whichever comes first. `trials` and `train_macs` count the whole study."""
-
-    trials: int
-    seconds: float | None = None  # of this run
-    train_macs: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +78,7 @@ def run(
             on_event=on_event,
             spent=store.trained_macs(config.name),
         )
-        driver = _Driver(
+        driver = Driver(
             study=study,
             store=store,
             lease=lease,
@@ -138,212 +105,3 @@ def run(
     finally:
         with contextlib.suppress(Exception):
             lease.release()
-
-
-@dataclass(slots=True, kw_only=True)
-class _Pending:
-    """A trial that has been asked and not been told."""
-
-    number: int
-    cell: Cell
-    ensemble: Ensemble
-    overhead: float  # seconds spent on this trial outside training
-
-
-@dataclass(slots=True, kw_only=True)
-class _Driver:
-    """One run of a study, from the first ask to the last tell."""
-
-    study: Study
-    store: Store
-    lease: Lease
-    sampler: Sampler
-    pool: Pool
-    limits: Limits
-    on_event: Callable[[Event], None]
-    is_interrupted: Callable[[], bool]
-    expected_macs: float
-    window: deque[_Pending] = field(default_factory=deque)
-    members: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by architecture
-    evaluations: dict[tuple[str, int], Evaluation] = field(default_factory=dict)
-    told: int = 0
-    told_before: int = 0
-    spent_before: float = 0.0
-    started: float = field(default_factory=time.monotonic)
-    renewed: float = field(default_factory=time.monotonic)
-
-    def restore(self, retrain_missing: bool) -> None:
-        """Take over what earlier runs of the study have left."""
-        name = self.study.config.name
-        self.sampler.recover()
-        stored = self.store.evaluations(name)
-        self.evaluations = {(e.architecture.key, e.size): e for e in stored}
-        self.members = dict(self.store.evaluation_members(name))
-        counts = self.sampler.counts()
-        self.told = self.told_before = counts.done + counts.failed
-        self.spent_before = self.pool.spent
-        used = {key for keys in self.members.values() for key in keys}
-        missing = self.store.missing_files(used)
-        if missing and not retrain_missing:
-            raise StorageError(
-                f"{len(missing)} files of this study's members are missing, such as {missing[0]}. "
-                f"Restore them, or train those members again: ensearch resume {name} "
-                "--retrain-missing"
-            )
-        if missing:
-            self.retrain(used)
-
-    def retrain(self, used: set[str]) -> None:
-        """Train again those members that have lost a file; a member is what it was before."""
-        lost = {
-            key: r for key, r in self.store.members(used).items() if self.store.missing_files([key])
-        }
-        self.store.forget(lost)
-        members = [record.member for record in lost.values()]
-        self.pool.require(members)
-        while self.pool.outcomes(members) is None and not self.is_interrupted():
-            self.pool.collect(_TICK)
-            self.renew()
-
-    def run(self) -> str:
-        """Work until a limit is reached or somebody interrupts; why it ended."""
-        while True:
-            if self.is_interrupted():
-                return "interrupted"
-            seconds = self.limits.seconds
-            if seconds is not None and time.monotonic() - self.started >= seconds:
-                return "time"
-            ended = self.fill()
-            if not self.window:
-                return ended
-            if not self.tell_first():
-                self.pool.collect(_TICK)
-                self.renew()
-
-    def fill(self) -> str:
-        """Ask until the window is full; else the reason why no more can be asked."""
-        # Twice the slots: a trial of one member does not leave the other workers idle while the
-        # first in line is told. 8 asks in flight cost nothing measurable in hypervolume.
-        slots = self.pool.launcher.slots
-        room = 1 if slots == 1 else 2 * slots
-        while len(self.window) < room:
-            if self.told + len(self.window) >= self.limits.trials:
-                return "trials"
-            limit = self.limits.train_macs
-            if limit is not None and self.pool.spent + self.pool.committed >= limit:
-                return "train budget"
-            start = time.monotonic()
-            asked = self.sampler.ask()
-            if asked is None:
-                return "exhausted"
-            number, cell = asked
-            ensemble = self.study.ensemble(cell)
-            self.pool.require(ensemble.members)
-            self.window.append(
-                _Pending(
-                    number=number,
-                    cell=cell,
-                    ensemble=ensemble,
-                    overhead=time.monotonic() - start,
-                )
-            )
-        return "full"
-
-    def tell_first(self) -> bool:
-        """Score, record and tell the first trial in line, if all its members have ended.
-
-        Recorded before it is told: a kill in between leaves it to be told again, not lost.
-        """
-        trial = self.window[0]
-        outcomes = self.pool.outcomes(trial.ensemble.members)
-        if outcomes is None:
-            return False
-        start = time.monotonic()
-        self.window.popleft()
-        members = zip(trial.ensemble.members, outcomes, strict=True)
-        keys = [member.key for member, outcome in members if outcome == ""]
-        self.evaluate(trial, keys)
-        reason = ", ".join(sorted({outcome for outcome in outcomes if outcome})) or None
-        self.store.save_trial(
-            self.study.config.name,
-            trial.number,
-            state="failed" if reason else "done",
-            architecture_key=trial.cell.architecture.key,
-            size=trial.cell.size,
-            reason=reason,
-            overhead_seconds=trial.overhead + time.monotonic() - start,
-            members=keys,
-        )
-        self.told += 1
-        if reason:
-            self.sampler.fail(trial.number, reason)
-            self.on_event(TrialFailed(number=trial.number, label=trial.cell.label, reason=reason))
-        else:
-            evaluation = self.evaluations[trial.cell.architecture.key, trial.cell.size]
-            self.sampler.tell(trial.number, evaluation.scores.accuracy, evaluation.cost.macs)
-            self.on_event(self.trial_done(trial, evaluation))
-        return True
-
-    def evaluate(self, trial: _Pending, keys: list[str]) -> None:
-        """Evaluate every size that the architecture's members now allow."""
-        architecture, config = trial.cell.architecture, self.study.config
-        if len(keys) <= len(self.members.get(architecture.key, ())):
-            return
-        predictions = [self.store.predictions(key, "val") for key in keys]
-        probs = np.stack([ensembles.probs_of(p.logits) for p in predictions])
-        cost = self.study.count(architecture)
-        train_macs = self.pool.train_macs(trial.ensemble.members[0])
-        rows = []
-        for size in range(1, len(keys) + 1):
-            seed = ensembles.subset_seed(config.seed, architecture.key, size)
-            scores, subsets, _ = ensembles.evaluate(
-                probs, self.study.dataset.y_val, size, config.rule, seed=seed
-            )
-            rows.append(
-                Evaluation(
-                    architecture=architecture,
-                    size=size,
-                    trained=len(keys),
-                    subsets=subsets,
-                    split="val",
-                    cost=cost.times(size),
-                    train_macs=size * train_macs,
-                    scores=scores,
-                )
-            )
-        self.store.save_evaluations(config.name, trial.number, rows, keys)
-        self.members[architecture.key] = tuple(keys)
-        self.evaluations |= {(architecture.key, row.size): row for row in rows}
-
-    def trial_done(self, trial: _Pending, evaluation: Evaluation) -> TrialDone:
-        rows = list(self.evaluations.values())
-        budget = self.study.config.budget.macs
-        return TrialDone(
-            number=trial.number,
-            label=trial.cell.label,
-            evaluation=evaluation,
-            told=self.told,
-            trials=self.limits.trials,
-            seconds_left=self.seconds_left(),
-            best_single=best_within(rows, budget, singles=True),
-            best_ensemble=best_within(rows, budget, singles=False),
-        )
-
-    def seconds_left(self) -> float:
-        """From the share of the trials and of the expected training that is over, in this run.
-
-        Trials alone mislead at first, when large ensembles are new; training alone at the end,
-        when trials find all their members in the pool.
-        """
-        trials = self.limits.trials - self.told_before
-        of_trials = (self.told - self.told_before) / trials
-        trained = self.pool.spent - self.spent_before
-        of_training = min(1.0, trained / self.expected_macs) if self.expected_macs else of_trials
-        share = (of_trials + of_training) / 2
-        elapsed = time.monotonic() - self.started
-        return elapsed * (1 - share) / share if self.told < self.limits.trials else 0.0
-
-    def renew(self) -> None:
-        if time.monotonic() - self.renewed > _RENEW:
-            self.lease.renew()
-            self.renewed = time.monotonic()

@@ -12,8 +12,9 @@ from closed_form import train, write_dataset
 from test_search import SPACE
 
 from ensearch import config, search, study
+from ensearch.driver import Limits
 from ensearch.launch import Failed, MemberJob, Progress, Trained
-from ensearch.search import Limits, Where
+from ensearch.search import Where
 from ensearch.store import Store
 
 TRIALS = 20

@@ -18,6 +18,7 @@ RANKS = [
     ["training"],
     ["study"],
     ["pool", "plan"],
+    ["driver"],
     ["search", "report"],
     ["terminal", "progress"],
     ["commands"],

@@ -10,11 +10,12 @@ from closed_form import accuracy, crossover, train, write_dataset
 
 from ensearch import config, search, study
 from ensearch.core import Evaluation
+from ensearch.driver import Limits
 from ensearch.errors import StorageError
 from ensearch.events import MemberFailed, TrialDone, TrialFailed
 from ensearch.launch import Failed, MemberJob, Progress, Trained
 from ensearch.report.collect import collect
-from ensearch.search import Limits, Where
+from ensearch.search import Where
 from ensearch.store import Store
 
 SPACE = {

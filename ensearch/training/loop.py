@@ -33,9 +33,9 @@ class Diverged(Exception):  # noqa: N818 - an outcome of a member, not an error 
 def train_member(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | Failed:
     """Train the member and predict val, or say why not. Raises nothing but interrupts.
 
-    `on_epoch` is called after every epoch. The test split is not predicted, so that nothing
-    can be chosen by it. With `job.checkpoint`, a member that was killed goes on where it left off, bit for
-    bit; the file stays for the driver to discard (see checkpoint.py).
+    `on_epoch` is called after every epoch. The test split is not predicted, so that nothing can be
+    chosen by it. With `job.checkpoint`, a member that was killed goes on where it left off, bit
+    for bit; the file stays for the driver to discard (see checkpoint.py).
     """
     key = job.member.key
     try:

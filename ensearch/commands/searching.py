@@ -1,4 +1,4 @@
-"""What the verbs do: library calls in order, and what is printed of them."""
+"""`run` and `resume`: open a study, say what is ahead, search, conclude."""
 
 import json
 import os
@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
 
 from ensearch import config as configs
 from ensearch import units
+from ensearch.commands import results
 from ensearch.config import StudyConfig
 from ensearch.errors import TrialsFailedError, UsageError
 from ensearch.store import DEFAULT_URL, Store
 from ensearch.terminal import Interrupts, say
 
 if TYPE_CHECKING:  # these import torch or matplotlib: only the verbs that need them do
-    from ensearch.report.collect import Results
-    from ensearch.search import Limits, Outcome, Where
+    from ensearch.driver import Limits
+    from ensearch.search import Outcome, Where
     from ensearch.study import Study
 
 DEFAULT_TRIALS = 40
@@ -84,7 +84,7 @@ def _search(
     take_over: bool,
     as_json: bool,
 ) -> None:
-    from ensearch import launch, progress, search, study, training
+    from ensearch import driver, launch, progress, search, study, training
 
     launch.get(launcher)
     device = training.resolve_device(settings.get("device") or "auto")
@@ -94,7 +94,7 @@ def _search(
         launcher=launcher,
         keep_weights=weights,
     )
-    stop = search.Limits(**limits)
+    stop = driver.Limits(**limits)
     data_dir = Path(settings.get("data_dir") or "data")
     opened = study.open_study(config, store, data_dir, training.describe_device(device))
     store.set_note(config.name, "trials", stop.trials)
@@ -166,12 +166,12 @@ def _say_plan(opened: "Study", store: Store, stop: "Limits", where: "Where") -> 
 
 def _conclude(name: str, store: Store, outcome: "Outcome", as_json: bool) -> None:
     """Say how the run ended, show what is known, and how to go on."""
-    from ensearch import search
+    from ensearch import driver
     from ensearch.report import dashboard, files
 
     say("")
     say(
-        f"{search.REASONS[outcome.reason]}: {outcome.done} trials done, {outcome.failed} failed"
+        f"{driver.REASONS[outcome.reason]}: {outcome.done} trials done, {outcome.failed} failed"
         + (f", {outcome.waiting} under way are kept for the next run" if outcome.waiting else "")
     )
     if outcome.done == 0:
@@ -183,147 +183,15 @@ def _conclude(name: str, store: Store, outcome: "Outcome", as_json: bool) -> Non
             )
         say(f"nothing has been evaluated yet. Go on with: ensearch resume {name}")
         return
-    results = _collect(store, name)
-    folder = _write(results, _reports(store) / name)
-    dashboard.publish(store.optuna_url, results, prepare=store.prepare)
+    found = results.collect(store, name)
+    folder = results.write(found, results.folder(store, name))
+    dashboard.publish(store.optuna_url, found, prepare=store.prepare)
     if as_json:
-        typer.echo(json.dumps(files.summary(results), indent=2, allow_nan=False))
+        typer.echo(json.dumps(files.summary(found), indent=2, allow_nan=False))
         return
-    _print(results)
+    results.show(found)
     say("")
     say(f"results   {folder}")
     say(f"storage   {store.url} and {store.files}")
     say(f"go on     ensearch resume {name} --trials {outcome.done + outcome.failed + 20}")
     say("look      ensearch dashboard")
-
-
-def report(name: str, out: Path | None, storage: str, as_json: bool) -> None:
-    from ensearch.report import files
-
-    with Store.open(storage, create=False) as store:
-        results = _collect(store, name)
-        folder = _write(results, out or _reports(store) / name)
-    if as_json:
-        typer.echo(json.dumps(files.summary(results), indent=2, allow_nan=False))
-    else:
-        _print(results)
-    say(f"\nwritten to {folder}: {', '.join(sorted(p.name for p in folder.iterdir()))}")
-
-
-def _collect(store: Store, name: str) -> "Results":
-    from ensearch.report.collect import collect
-
-    return collect(store, name)
-
-
-def _reports(store: Store) -> Path:
-    return store.files.with_suffix(".reports")
-
-
-def _write(results: "Results", folder: Path) -> Path:
-    from ensearch.report import figure, files, tradeoff
-
-    files.write(results, folder)
-    figure.draw_png(tradeoff.compute(results), folder / "tradeoff.png")
-    return folder
-
-
-def _print(results: "Results") -> None:
-    from ensearch.report import table
-
-    table.print_table(results, Console(soft_wrap=False))
-
-
-def status(name: str | None, storage: str, as_json: bool) -> None:
-    with Store.open(storage, create=False) as store:
-        if name is not None:
-            store.study(name)  # refuses an unknown name with the nearest
-        summaries = [s for s in store.summaries() if name in (None, s.name)]
-        failures = [m for m in store.all_members() if m.state == "failed" and m.trained_by == name]
-    rows = [
-        {
-            "study": s.name,
-            "state": "running" if s.running else "stopped",
-            "trials_done": s.trials_done,
-            "trials_failed": s.trials_failed,
-            "evaluations": s.evaluations,
-            "members": s.members,
-            "member_failures": s.member_failures,
-            "train_macs": s.train_macs,
-            "created": s.created.isoformat(timespec="seconds"),
-        }
-        for s in summaries
-    ]
-    if as_json:
-        typer.echo(json.dumps(rows, indent=2))
-        return
-    if not rows:
-        typer.echo("no studies yet. Begin with: ensearch run --budget 2e6 --dataset digits")
-    for row in rows:
-        typer.echo(
-            f"{row['study']}: {row['state']}, {row['trials_done']} trials done, "
-            f"{row['trials_failed']} failed, {row['evaluations']} evaluations, "
-            f"{row['members']} members, {units.format_count(float(str(row['train_macs'])))} "
-            f"multiply-adds of training, since {row['created']}"
-        )
-    for m in failures:
-        typer.echo(f"  member {m.member.architecture.label} failed: {m.reason}: {m.detail}")
-
-
-def dashboard(name: str | None, storage: str, port: int, allow_edit: bool) -> None:
-    from ensearch.report import dashboard as page
-
-    with Store.open(storage, create=False) as store:
-        if name is not None:
-            store.study(name)
-        page.serve(
-            store.optuna_url,
-            study=name,
-            port=port,
-            allow_edit=allow_edit,
-            prepare=store.prepare,
-            ready=lambda url: say(f"Optuna dashboard at {url} (stop with Ctrl-C)"),
-        )
-
-
-def cost(
-    family: str,
-    shape: dict[str, Any],
-    channels: int,
-    classes: int,
-    size: int,
-    flops_per_mac: int,
-    as_json: bool,
-) -> None:
-    from ensearch import cost as costs
-    from ensearch.core import Architecture
-
-    if flops_per_mac not in (1, 2):
-        raise UsageError(f"--flops-per-mac must be 1 or 2; got {flops_per_mac}.")
-    architecture = Architecture(family=family, **shape)
-    one = costs.count(architecture, channels, classes)
-    whole = one.times(size)
-    by_thop = costs.count_with_thop(architecture, channels, classes)
-    difference = costs.disagreement(one.macs, by_thop)
-    record = {
-        "architecture": architecture.key,
-        "members": size,
-        "parameters": whole.params,
-        "multiply_adds_per_example": whole.macs,
-        "flops_per_example": whole.macs * flops_per_mac,
-        "flops_per_multiply_add": flops_per_mac,
-        "multiply_adds_per_example_by_thop": by_thop * size,
-    }
-    if as_json:
-        typer.echo(json.dumps(record, indent=2))
-    else:
-        typer.echo(f"{size} × {architecture.key}, {channels} channels, {classes} classes")
-        typer.echo(f"parameters     {whole.params:,}")
-        typer.echo(f"multiply-adds  {whole.macs:,} per example")
-        if flops_per_mac == 2:
-            typer.echo(f"FLOPs          {2 * whole.macs:,} per example (2 per multiply-add)")
-    if difference is not None:
-        say(
-            f"note: thop counts {by_thop * size:,}, {difference:.1%} off. The count of operators "
-            "stands: thop misses attention and functional operators."
-        )
