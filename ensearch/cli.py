@@ -10,8 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ensearch import __version__
-from ensearch.terminal import guarded
+from ensearch import __version__, terminal
 
 app = typer.Typer(
     name="ensearch",
@@ -69,18 +68,17 @@ def _show_version(asked: bool) -> None:
 
 @app.callback()
 def options(
-    context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
     version: Annotated[
         bool,
         typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
     ] = False,
 ) -> None:
-    context.obj = {"debug": debug}
+    terminal.debug.wanted = debug
 
 
 @app.command()
-@guarded
+@terminal.guarded
 def run(
     budget: Annotated[
         str | None,
@@ -163,7 +161,7 @@ def run(
 
 
 @app.command()
-@guarded
+@terminal.guarded
 def resume(
     study: Annotated[str, typer.Argument(help="Name of a study of the storage.")],
     trials: Trials = None,
@@ -205,7 +203,7 @@ def resume(
 
 
 @app.command()
-@guarded
+@terminal.guarded
 def status(
     study: Annotated[str | None, typer.Argument(help="One study; all if left out.")] = None,
     storage: Storage = DEFAULT_STORAGE,
@@ -218,7 +216,7 @@ def status(
 
 
 @app.command()
-@guarded
+@terminal.guarded
 def report(
     study: Annotated[str, typer.Argument(help="Name of a study of the storage.")],
     out: Annotated[
@@ -235,7 +233,7 @@ def report(
 
 
 @app.command()
-@guarded
+@terminal.guarded
 def dashboard(
     study: Annotated[str | None, typer.Argument(help="Open at this study.")] = None,
     storage: Storage = DEFAULT_STORAGE,
@@ -251,7 +249,7 @@ def dashboard(
 
 
 @app.command()
-@guarded
+@terminal.guarded
 def cost(
     family: Annotated[str, typer.Argument(help="A family of networks, such as wide_resnet.")],
     width: Annotated[float, typer.Option(help="Width as the family counts it.")],
@@ -271,7 +269,7 @@ def cost(
 
 
 @app.command()
-@guarded
+@terminal.guarded
 def spaces(as_json: AsJson = False) -> None:
     """List the search spaces that ship with ensearch."""
     from ensearch import space
@@ -281,7 +279,7 @@ def spaces(as_json: AsJson = False) -> None:
 
 
 @app.command()
-@guarded
+@terminal.guarded
 def datasets(as_json: AsJson = False) -> None:
     """List the datasets that `--dataset` takes."""
     from ensearch import datasets as package

@@ -7,10 +7,10 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 from typing import ParamSpec
 
-import click
 import typer
 
 from ensearch.errors import EnsearchError
@@ -18,6 +18,16 @@ from ensearch.errors import EnsearchError
 P = ParamSpec("P")
 INTERRUPTED = 130  # Ctrl-C
 TERMINATED = 75  # SIGTERM: stopped early, resumable
+
+
+@dataclass(slots=True)
+class Debug:
+    """Whether tracebacks are wanted: `ensearch --debug`."""
+
+    wanted: bool = False
+
+
+debug = Debug()
 
 
 def guarded(verb: Callable[P, None]) -> Callable[P, None]:
@@ -28,7 +38,7 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
         try:
             verb(*args, **kwargs)
             sys.stdout.flush()
-        except (typer.Exit, click.exceptions.Exit):
+        except typer.Exit:
             raise
         except BrokenPipeError:
             # Somebody piped us into `head`: nobody reads on, which is not an error.
@@ -37,12 +47,12 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
             say("interrupted; what was finished is saved")
             raise typer.Exit(INTERRUPTED) from None
         except EnsearchError as error:
-            if _debug():
+            if debug.wanted:
                 traceback.print_exc()
             say(f"error: {error}")
             raise typer.Exit(error.exit_code) from None
         except Exception as error:
-            if _debug():
+            if debug.wanted:
                 traceback.print_exc()
             say(
                 f"internal error: {type(error).__name__}: {error}\nThis is a defect of ensearch. "
@@ -56,11 +66,6 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
 def say(text: str) -> None:
     """One message for people, on stderr."""
     typer.echo(text, err=True)
-
-
-def _debug() -> bool:
-    context = click.get_current_context(silent=True)
-    return bool(context and context.find_root().obj and context.find_root().obj.get("debug"))
 
 
 class Interrupts:
