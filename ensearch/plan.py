@@ -95,6 +95,7 @@ def describe(
     config: StudyConfig,
     ladder: Ladder,
     plan: Plan,
+    speed: Speed,
     images: dict[str, int],
     workers: int,
     device: str,
@@ -108,6 +109,11 @@ def describe(
     rungs = [cost(rung) for rung in ladder.rungs]
     sizes = sorted({cell.size for cell in ladder.cells})
     singles = sum(cell.size == 1 for cell in ladder.cells)
+    members = sorted(cell.cost.macs // cell.size for cell in ladder.cells)
+    rates = [
+        f"{1 / speed.seconds(macs):,.3g} images/s at {cost(macs)}"
+        for macs in (members[0], members[-1])
+    ]
     lines = [
         f"study     {config.name}",
         f"data      {config.dataset}: {images['train']} train, {images['val']} val, "
@@ -120,6 +126,7 @@ def describe(
         f"single models and {len(ladder.cells) - singles} ensembles (sizes "
         f"{', '.join(map(str, sizes))})",
         f"schedule  {config.schedule.epochs} epochs, batches of {config.schedule.batch_size}",
+        f"speed     a worker trains {rates[0]}, {rates[1]} (measured here)",
         f"work      {plan.trials} trials, about {plan.members:.0f} members and "
         f"{format_count(plan.train_macs)} multiply-adds of training",
         f"time      about {format_duration(plan.seconds)} with {workers} "

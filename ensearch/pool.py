@@ -86,7 +86,7 @@ class Pool:
 
     def train_macs(self, member: Member) -> float:
         """Estimated multiply-adds of training this member on the study's images."""
-        images = len(self.study.dataset.y_train)
+        images = self.study.images["train"]
         return training_macs(self.study.count(member.architecture), images, member.schedule)
 
     def _keep(self, member: Member, update: Trained) -> None:

@@ -31,6 +31,11 @@ class Study:
     dataset: Dataset
     ladder: Ladder
 
+    @property
+    def images(self) -> dict[str, int]:
+        """Number of images of each split."""
+        return _images(self.dataset)
+
     def count(self, architecture: Architecture) -> Cost:
         """Cost of one member on this study's images."""
         return cost.count(architecture, self.dataset.channels, len(self.dataset.classes))
@@ -106,12 +111,13 @@ def _conditions(config: StudyConfig, dataset: Dataset) -> dict[str, Any]:
     return config.as_dict() | {
         "fingerprint": dataset.fingerprint,
         "classes": len(dataset.classes),
-        "images": {
-            "train": len(dataset.y_train),
-            "val": len(dataset.y_val),
-            "test": len(dataset.y_test),
-        },
+        "images": _images(dataset),
     }
+
+
+def _images(dataset: Dataset) -> dict[str, int]:
+    labels = {"train": dataset.y_train, "val": dataset.y_val, "test": dataset.y_test}
+    return {split: len(of_split) for split, of_split in labels.items()}
 
 
 def _refuse_differences(name: str, stored: StudyRecord, asked: dict[str, Any]) -> None:

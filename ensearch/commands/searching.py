@@ -143,21 +143,18 @@ def _say_plan(opened: "Study", store: Store, stop: "Limits", where: "Where") -> 
         lambda a: training.measure_speed(a, shape, config.schedule.batch_size, where.device),
     )
     told = len(store.trials(config.name))
-    images = {
-        "train": len(dataset.y_train),
-        "val": len(dataset.y_val),
-        "test": len(dataset.y_test),
-    }
     expected = plan.estimate(
         opened.ladder,
         config.schedule,
-        images["train"],
+        opened.images["train"],
         max(0, stop.trials - told),
         speed,
         where.workers,
     )
     device = training.describe_device(where.device)
-    for line in plan.describe(config, opened.ladder, expected, images, where.workers, device):
+    for line in plan.describe(
+        config, opened.ladder, expected, speed, opened.images, where.workers, device
+    ):
         say(line)
     if told:
         say(f"resume    {told} trials are done already")

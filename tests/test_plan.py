@@ -1,0 +1,107 @@
+"""The plan before the first training, against sums that can be done on paper."""
+
+import dataclasses
+
+import pytest
+from worlds import evaluation
+
+from ensearch import config, ladder, plan
+from ensearch.core import Architecture, Budget, Cost, Schedule
+from ensearch.events import MemberDone, TrialDone, TrialFailed
+from ensearch.ladder import Cell, Ladder
+from ensearch.plan import Plan, Speed
+from ensearch.progress import line
+
+SCHEDULE = Schedule(epochs=2)
+SPEED = Speed(fixed=1e-3, per_mac=1e-9)
+
+
+def cell(size: int, width: float, macs: int) -> Cell:
+    shape = Architecture(family="wide_resnet", width=width, depth=10, resolution=8)
+    return Cell(rung=4e6, size=size, architecture=shape, cost=Cost(macs=macs * size, params=1))
+
+
+@pytest.fixture
+def two_cells() -> Ladder:
+    """1 member and 4 members of the same network of 1 M multiply-adds."""
+    cells = (cell(1, 1, 1_000_000), cell(4, 1, 1_000_000))
+    return Ladder(budget=Budget(macs=4e6), cells=cells)
+
+
+def test_members_that_trials_share_are_paid_for_once(two_cells: Ladder) -> None:
+    """Both trials need 4 members: 4 x 3 x 1e6 x 100 images x 2 epochs = 2.4e9."""
+    made = plan.estimate(two_cells, SCHEDULE, images=100, trials=2, speed=SPEED, workers=2)
+    assert made.members == 4
+    assert made.train_macs == 2.4e9
+    # 4 members x 200 images x 2 ms over 2 workers.
+    assert made.seconds == pytest.approx(0.8)
+    assert made.longest == pytest.approx(0.4)
+
+
+def test_no_more_trials_than_configurations(two_cells: Ladder) -> None:
+    speed = Speed(fixed=0, per_mac=1e-9)
+    assert plan.estimate(two_cells, SCHEDULE, 100, 50, speed, 1).trials == 2
+    assert plan.estimate(two_cells, SCHEDULE, 100, 0, speed, 1).seconds == 0
+
+
+def test_speed_separates_overhead_from_arithmetic() -> None:
+    cells = (cell(1, 1, 1_000_000), cell(1, 2, 9_000_000))
+    speed = plan.measure(
+        Ladder(budget=Budget(macs=1e7), cells=cells), lambda a: {1: 2e-3, 2: 10e-3}[int(a.width)]
+    )
+    assert speed.per_mac == pytest.approx(1e-9)
+    assert speed.fixed == pytest.approx(1e-3)
+    assert speed.seconds(100_000_000) == pytest.approx(0.101)
+
+
+def test_a_plan_of_more_than_a_day_says_what_makes_it_smaller(two_cells: Ladder) -> None:
+    made = Plan(trials=2, members=4, train_macs=1e18, seconds=3e5, longest=1e5)
+    asked = config.resolve({"budget": "4e6", "dataset": "digits"})
+    images = {"train": 100, "val": 50, "test": 10}
+    text = "\n".join(plan.describe(asked, two_cells, made, SPEED, images, 2, "a CPU"))
+    assert "3d11h" in text
+    assert "500 images/s at 1M" in text  # 1 ms and 1e6 times 1 ns each
+    for option in ("--budget", "--epochs", "--limit-train", "--trials", "--timeout", "--device"):
+        assert option in text
+    short = dataclasses.replace(made, seconds=60)
+    assert "warning" not in "\n".join(
+        plan.describe(asked, two_cells, short, SPEED, images, 2, "a CPU")
+    )
+
+
+def test_the_plan_counts_in_the_unit_asked_for(two_cells: Ladder) -> None:
+    asked = config.resolve({"budget": "8e6", "dataset": "digits", "flops_per_mac": 2})
+    made = Plan(trials=2, members=4, train_macs=1e9, seconds=1, longest=1)
+    images = {"train": 100, "val": 50, "test": 10}
+    text = "\n".join(plan.describe(asked, two_cells, made, SPEED, images, 2, "a CPU"))
+    assert "8M FLOPs (2 per multiply-add)" in text
+    assert "4 × 10-1 at 8M" in text
+
+
+def test_a_cpu_plan_for_the_papers_budget_is_honest() -> None:
+    """80 trials of up to 5.25 G on 45,000 images at 5 GMAC/s and core take weeks, not hours."""
+    from ensearch import cost, space
+
+    steps = ladder.build(
+        space.load("wide_resnet"), Budget(macs=5.25e9), 32, lambda a: cost.count(a, 3, 10)
+    )
+    speed = Speed(fixed=0, per_mac=3 / 5e9)
+    made = plan.estimate(steps, Schedule(epochs=30), 45_000, 80, speed, workers=2)
+    assert made.seconds > 7 * 86400
+
+
+def test_progress_lines_carry_unit_and_best() -> None:
+    single, ensemble = evaluation(1, 10, 1, 1_000_000, 0.9), evaluation(4, 10, 1, 4_000_000, 0.95)
+    done = TrialDone(
+        number=3, label="4 × 10-1", evaluation=ensemble, told=4, trials=9, seconds_left=90.0,
+        best_single=single, best_ensemble=ensemble,
+    )  # fmt: skip
+    text = line(done, flops_per_mac=2)
+    assert text is not None
+    assert "trial 4/9: 4 × 10-1 at 8M FLOPs, val 95.00%" in text
+    assert "best single 10-1 90.00% at 2M" in text
+    assert "about 1m30s left" in text
+    assert "no ensemble yet" in (line(dataclasses.replace(done, best_ensemble=None), 1) or "")
+    failed = TrialFailed(number=3, label="1 × 10-1", reason="diverged")
+    assert line(failed, 1) == "trial 3 (1 × 10-1) failed: diverged"
+    assert line(MemberDone(key="k", label="10-1", seconds=42), 1) == "member 10-1 trained in 42s"
