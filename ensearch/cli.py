@@ -4,7 +4,9 @@ stdout carries the result, stderr the progress and the errors. Nothing heavy is 
 a verb needs it, so that `--help` answers at once.
 """
 
+import io
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,7 +35,7 @@ DataDir = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Trials = Annotated[
     int | None,
-    typer.Option(min=1, help="Trials of the study in all, then stop. [default: 40]"),
+    typer.Option(min=1, help="Trials of the study in all, then stop. (default: 40)"),
 ]
 Timeout = Annotated[
     str | None, typer.Option(help="Stop this run after so long: 90s, 30m, 2h. Resumable.")
@@ -44,9 +46,9 @@ TrainBudget = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option(min=1, help="Members trained at a time. [default: one per CPU core, one per GPU]"),
+    typer.Option(min=1, help="Members trained at a time. (default: one per CPU core, one per GPU)"),
 ]
-Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda. [default: auto]")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda. (default: auto)")]
 LauncherName = Annotated[str, typer.Option(help="Where members train: processes or inline.")]
 TakeOver = Annotated[
     bool, typer.Option("--take-over", help="Take the study from a driver that seems alive.")
@@ -56,7 +58,7 @@ KeepWeights = Annotated[
 ]
 FlopsPerMac = Annotated[
     int | None,
-    typer.Option(help="1: a FLOP is a multiply-add, as in the papers; 2: count two. [default: 1]"),
+    typer.Option(help="1: a FLOP is a multiply-add, as in the papers; 2: count two. (default: 1)"),
 ]
 
 
@@ -89,26 +91,28 @@ def run(
     ] = None,
     space: Annotated[
         str | None,
-        typer.Option(help="From `ensearch spaces`, or FILE.toml. [default: wide_resnet]"),
+        typer.Option(help="From `ensearch spaces`, or FILE.toml. (default: wide_resnet)"),
     ] = None,
-    study: Annotated[str | None, typer.Option(help="Name. [default: DATASET-SPACE-BUDGET]")] = None,
+    study: Annotated[
+        str | None, typer.Option(help="Name of the study. (default: DATASET-SPACE-BUDGET)")
+    ] = None,
     trials: Trials = None,
     timeout: Timeout = None,
     train_budget: TrainBudget = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Epochs of every member. [default: the dataset's]")
+        int | None, typer.Option(help="Epochs of every member. (default: the dataset's)")
     ] = None,
     limit_train: Annotated[
         int | None, typer.Option(help="Train on a stratified subset of so many images.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the study. [default: 0]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the study. (default: 0)")] = None,
     sampler: Annotated[
-        str | None, typer.Option(help="tpe, random, nsga2, gp or qmc. [default: tpe]")
+        str | None, typer.Option(help="tpe, random, nsga2, gp or qmc. (default: tpe)")
     ] = None,
     rule: Annotated[
         str | None,
         typer.Option(
-            help="Averaging of probabilities, arithmetic or geometric. [default: arithm.]"
+            help="Averaging of probabilities: arithmetic or geometric. (default: arithmetic)"
         ),
     ] = None,
     workers: Workers = None,
@@ -120,12 +124,12 @@ def run(
         str | None,
         typer.Option(
             envvar="ENSEARCH_STORAGE",
-            help=f"SQLAlchemy URL or .db file. [default: {DEFAULT_STORAGE}]",
+            help=f"SQLAlchemy URL or .db file. (default: {DEFAULT_STORAGE})",
         ),
     ] = None,
     data_dir: Annotated[
         Path | None,
-        typer.Option(envvar="ENSEARCH_DATA_DIR", help="Where datasets are. [default: data]"),
+        typer.Option(envvar="ENSEARCH_DATA_DIR", help="Where datasets are. (default: data)"),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(help="A TOML file with these options; flags win.")
@@ -221,7 +225,7 @@ def report(
     study: Annotated[str, typer.Argument(help="Name of a study of the storage.")],
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for table, JSON and figure. [default: beside the storage]"),
+        typer.Option(help="Folder for CSV, JSON and PNG. (default: beside the storage)"),
     ] = None,
     storage: Storage = DEFAULT_STORAGE,
     as_json: AsJson = False,
@@ -254,10 +258,12 @@ def cost(
     family: Annotated[str, typer.Argument(help="A family of networks, such as wide_resnet.")],
     width: Annotated[float, typer.Option(help="Width as the family counts it.")],
     depth: Annotated[int, typer.Option(help="Depth as the family counts it.")],
-    resolution: Annotated[int, typer.Option(min=1, help="Pixels on each side of the input.")] = 32,
-    channels: Annotated[int, typer.Option(min=1, help="Channels of the input.")] = 3,
-    classes: Annotated[int, typer.Option(min=2, help="Classes of the output.")] = 10,
-    members: Annotated[int, typer.Option(min=1, help="Members of the ensemble.")] = 1,
+    resolution: Annotated[
+        int, typer.Option(min=1, max=10_000, help="Pixels on each side of the input.")
+    ] = 32,
+    channels: Annotated[int, typer.Option(min=1, max=10_000, help="Of the input.")] = 3,
+    classes: Annotated[int, typer.Option(min=2, max=10**6, help="Of the output.")] = 10,
+    members: Annotated[int, typer.Option(min=1, max=10**6, help="Of the ensemble.")] = 1,
     flops_per_mac: FlopsPerMac = None,
     as_json: AsJson = False,
 ) -> None:
@@ -298,6 +304,10 @@ def _listing(lines: dict[str, str], as_json: bool) -> None:
 
 def main() -> None:
     """Entry point of the `ensearch` command."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a multiplication sign gets a question mark, not an error.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     app()
 
 

@@ -5,6 +5,7 @@ a flag wins over the file, the file over the dataset's own defaults.
 """
 
 import dataclasses
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ _LIMIT_KEYS: dict[str, type | tuple[type, ...]] = {
 
 def read_file(path: Path) -> dict[str, Any]:
     """A configuration file as a table of flags, keys and types checked."""
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike Path.is_file, False for a name that is too long
         raise UsageError(f"no configuration file at {str(path)!r}.")
     table = space.read_toml(path)
     legal = _STUDY_KEYS | _LIMIT_KEYS
@@ -134,7 +135,7 @@ def resolve(settings: Mapping[str, Any]) -> StudyConfig:
         raise UsageError(f"--seed must be a whole number from 0 to 2**63 - 1; got {seed}.")
     short = f"{datasets.short_name(dataset)}-{chosen.name}-{units.format_count(flops)}"
     return StudyConfig(
-        name=check_name(given.get("study", short)),
+        name=check_name(given.get("study", re.sub(r"[^A-Za-z0-9._-]+", "-", short)[-100:])),
         budget=Budget(macs=flops / flops_per_mac),
         flops_per_mac=flops_per_mac,
         dataset=dataset,

@@ -22,6 +22,8 @@ Labels = npt.NDArray[np.int64]
 # Part of every member's key. Raise it when training gives other members for the same schedule
 # and seed, so that members of the old recipe are not mixed with new ones.
 RECIPE = 1
+# Of a range: every value is counted when a ladder is built, and none needs so many.
+MOST_VALUES = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,8 @@ class Grid:
         values = (self.low, self.high, self.step)
         if not all(math.isfinite(v) and v > 0 for v in values) or self.low > self.high:
             raise UsageError(f"a range needs 0 < low <= high and step > 0; got {self}.")
+        if (self.high - self.low) / self.step > MOST_VALUES:
+            raise UsageError(f"a range may have at most {MOST_VALUES} values; got {self}.")
 
     def __len__(self) -> int:
         # The small allowance keeps 0.1, 0.2, 0.3 three values in spite of rounding.
@@ -123,8 +127,8 @@ class _Legal:
 
 
 _SCHEDULE_LEGAL = {
-    "epochs": _Legal("a whole number of at least 1", int, 1, 10**6),
-    "batch_size": _Legal("a whole number of at least 2", int, 2, 10**6),
+    "epochs": _Legal("a whole number from 1 to 1,000,000", int, 1, 10**6),
+    "batch_size": _Legal("a whole number from 2 to 1,000,000", int, 2, 10**6),
     "peak_lr": _Legal("a positive finite number", float, 1e-12, 1e12),
     "momentum": _Legal("between 0 and 0.9999", float, 0, 0.9999),
     "weight_decay": _Legal("a finite number of at least 0", float, 0, 1e6),

@@ -14,10 +14,10 @@ import numpy as np
 
 from ensearch import ensembles
 from ensearch.core import Ensemble, Evaluation
-from ensearch.errors import StorageError
 from ensearch.events import Event, TrialDone, TrialFailed
 from ensearch.front import best_within
 from ensearch.ladder import Cell
+from ensearch.plan import Plan
 from ensearch.pool import Pool
 from ensearch.sampler import Sampler
 from ensearch.store import Lease, Store
@@ -67,7 +67,7 @@ class Driver:
     limits: Limits
     on_event: Callable[[Event], None]
     is_interrupted: Callable[[], bool]
-    expected_macs: float
+    expected: Plan | None
     window: deque[_Pending] = field(default_factory=deque)
     members: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by architecture
     evaluations: dict[tuple[str, int], Evaluation] = field(default_factory=dict)
@@ -77,8 +77,8 @@ class Driver:
     started: float = field(default_factory=time.monotonic)
     renewed: float = field(default_factory=time.monotonic)
 
-    def restore(self, retrain_missing: bool) -> None:
-        """Take over what earlier runs of the study have left."""
+    def restore(self) -> None:
+        """Take over what earlier runs of the study have left; train again what has lost files."""
         name = self.study.config.name
         self.sampler.recover()
         stored = self.store.evaluations(name)
@@ -87,24 +87,8 @@ class Driver:
         counts = self.sampler.counts()
         self.told = self.told_before = counts.done + counts.failed
         self.spent_before = self.pool.spent
-        used = {key for keys in self.members.values() for key in keys}
-        missing = self.store.missing_files(used)
-        if missing and not retrain_missing:
-            raise StorageError(
-                f"{len(missing)} files of this study's members are missing, such as {missing[0]}. "
-                f"Restore them, or train those members again: ensearch resume {name} "
-                "--retrain-missing"
-            )
-        if missing:
-            self.retrain(used)
-
-    def retrain(self, used: set[str]) -> None:
-        """Train again those members that have lost a file; a member is what it was before."""
-        lost = {
-            key: r for key, r in self.store.members(used).items() if self.store.missing_files([key])
-        }
-        self.store.forget(lost)
-        members = [record.member for record in lost.values()]
+        used = self.store.members({key for keys in self.members.values() for key in keys})
+        members = [record.member for record in used.values()]
         self.pool.require(members)
         while self.pool.outcomes(members) is None and not self.is_interrupted():
             self.pool.collect(_TICK)
@@ -235,18 +219,20 @@ class Driver:
         )
 
     def seconds_left(self) -> float:
-        """From the share of the trials and of the expected training that is over, in this run.
+        """From the plan at first, from what has been seen later.
 
-        Trials alone mislead at first, when large ensembles are new; training alone at the end,
-        when trials find all their members in the pool.
+        What is over is the mean of two shares, of the trials and of the expected training: trials
+        alone mislead at first, when large ensembles are new, and training alone at the end, when
+        trials find their members in the pool.
         """
-        trials = self.limits.trials - self.told_before
-        of_trials = (self.told - self.told_before) / trials
-        trained = self.pool.spent - self.spent_before
-        of_training = min(1.0, trained / self.expected_macs) if self.expected_macs else of_trials
-        share = (of_trials + of_training) / 2
         elapsed = time.monotonic() - self.started
-        return elapsed * (1 - share) / share if self.told < self.limits.trials else 0.0
+        ahead = max(1, self.limits.trials - self.told_before)
+        over = (self.told - self.told_before) / ahead
+        if self.expected is None or not self.expected.train_macs:
+            return elapsed * (1 - over) / over
+        trained = self.pool.spent - self.spent_before
+        over = (over + min(1.0, trained / self.expected.train_macs)) / 2
+        return (1 - over) * ((1 - over) * self.expected.seconds + elapsed)
 
     def renew(self) -> None:
         if time.monotonic() - self.renewed > _RENEW:

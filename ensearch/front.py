@@ -25,6 +25,7 @@ MATCH = 0.95
 LEVEL = 0.95  # of the band and of the interval
 FEWEST_REPLICATES = 40  # below this the 2.5th percentile is the smallest replicate itself
 CHUNK = 4_000_000  # image weights held at once: 32 MB, and as much again as float64
+REACH = 0.5**0.5  # of a budget that both kinds must have tried to use: one rung of the ladder
 DIGITS = 12  # of an advantage: means of equal hits may differ by 1e-16, which is no lead
 
 Status = Literal[
@@ -39,8 +40,9 @@ class Row:
 
     `matched`: both kinds had their chance at this cost. Within the budget, the dearest single
     network costs at least 95 % of the best ensemble, and the dearest ensemble at least 95 % of the
-    best single network. `low` and `high` bound the advantage, at all matched budgets at once with
-    95 % confidence; None where not matched or without hits.
+    best single network; and something of either kind costs more than the budget over sqrt(2), so
+    that nothing is said of budgets that nobody tried to use. `low` and `high` bound the advantage,
+    at all matched budgets at once with 95 % confidence; None where not matched or without hits.
     """
 
     budget: float
@@ -155,6 +157,10 @@ def _row(evaluations: Sequence[Evaluation], budget: float) -> Row:
     single, ensemble = best
     matched = all(
         choice in [evaluations[i] for i in _comparable(evaluations, budget, singles)]
+        and any(
+            (e.size == 1) == singles and REACH * budget * (1 - 1e-9) < e.cost.macs <= budget
+            for e in evaluations
+        )
         for choice, singles in zip(best, (True, False), strict=True)
     )
     advantage = (
@@ -253,8 +259,9 @@ def _judge(matched: Sequence[Row], sample: Floats) -> Crossover:
         budget=budget if status == "crossed" else None,
         low=low,
         high=high,
-        sentence=f"{finding}. Costs are multiply-adds per example; the interval and the band cover "
-        "the noise of the images, not that of training seeds.",
+        sentence=f"{finding}. Costs are multiply-adds per example; the "
+        f"{'interval and the band cover' if status == 'crossed' else 'band covers'} the noise of "
+        "the images, not that of training seeds.",
     )
 
 

@@ -127,7 +127,11 @@ def describe(
         f"{', '.join(map(str, sizes))})",
         f"schedule  {config.schedule.epochs} epochs, batches of {config.schedule.batch_size}",
         f"speed     a worker trains {rates[0]}, {rates[1]} (measured here)",
-        f"work      {plan.trials} trials, about {plan.members:.0f} members and "
+    ]
+    if plan.trials == 0:
+        return [*lines, "work      nothing is left to do; a larger --trials goes on"]
+    lines += [
+        f"work      {plan.trials} trials, up to about {plan.members:.0f} members and "
         f"{format_count(plan.train_macs)} multiply-adds of training",
         f"time      about {format_duration(plan.seconds)} with {workers} "
         f"{'worker' if workers == 1 else 'workers'} on {device} "

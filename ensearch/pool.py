@@ -1,11 +1,12 @@
 """The pool as a running study uses it: a member that exists is taken, a missing one is trained."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from ensearch.core import Member
 from ensearch.cost import training_macs
+from ensearch.errors import StorageError, UnavailableError
 from ensearch.events import Event, MemberDone, MemberFailed, MemberProgress
 from ensearch.launch import Failed, Launcher, MemberJob, Progress, Trained
 from ensearch.store import MemberRecord, Store
@@ -22,6 +23,7 @@ class Pool:
     launcher: Launcher
     device: str
     keep_weights: bool
+    retrain_missing: bool  # else a member that lost a file is an error
     on_event: Callable[[Event], None]
     # Multiply-adds of members this study has trained, and of those under way.
     spent: float = 0.0
@@ -31,9 +33,15 @@ class Pool:
     _training: dict[str, Member] = field(default_factory=dict)
 
     def require(self, members: Sequence[Member]) -> None:
-        """Submit those members that are neither stored nor under way."""
+        """Submit those members that are neither stored nor under way.
+
+        Raises StorageError if one is stored and its files are missing, unless it is to be
+        trained again; its row stays until then, so that an interruption forgets nothing.
+        """
         new = [member for member in members if member.key not in self._outcomes]
         stored = self.store.members([member.key for member in new])
+        for key in self._lost(stored):
+            del stored[key]
         for member in new:
             record = stored.get(member.key)
             # Divergence is a fact about the member; being killed or out of memory is not.
@@ -52,6 +60,16 @@ class Pool:
                     checkpoint=self.store.checkpoint_path(member.key),
                 )
             )
+
+    def _lost(self, keys: Iterable[str]) -> set[str]:
+        missing = self.store.missing_files(keys)
+        if missing and not self.retrain_missing:
+            raise StorageError(
+                f"{len(missing)} files of members that this study needs are missing, such as "
+                f"{missing[0]}. Restore them, or train those members again: ensearch resume "
+                f"{self.study.config.name} --retrain-missing"
+            )
+        return {path.name.partition(".")[0] for path in missing}
 
     def outcomes(self, members: Sequence[Member]) -> list[str] | None:
         """For each member "" or the reason of its failure; None while one still trains."""
@@ -74,6 +92,8 @@ class Pool:
                 )
                 continue
             self.committed -= self.train_macs(member)
+            if isinstance(update, Failed) and update.reason == "unavailable":
+                raise UnavailableError(update.detail)
             if isinstance(update, Trained):
                 self._keep(member, update)
             else:

@@ -1,34 +1,30 @@
 """Progress of a search on stderr: bars on a terminal, one plain line per event otherwise."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.text import Text
 
 from ensearch.core import Evaluation
 from ensearch.events import Event, MemberDone, MemberFailed, MemberProgress, TrialDone, TrialFailed
+from ensearch.terminal import say
 from ensearch.units import format_count, format_duration
 
 
 @contextmanager
-def watch(flops_per_mac: int) -> Iterator[Callable[[Event], None]]:
-    """A function to call with every event, while the search runs."""
+def watch(flops_per_mac: int, trials: int) -> Iterator[Callable[[Event], None]]:
+    """A function to call with every event, while the search runs. `trials`: asked for in all."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda event: _print_line(event, flops_per_mac)
         return
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[text]}"),
-        console=console,
-        transient=True,
-    )
-    with progress:
-        yield _Bars(progress, flops_per_mac)
+    bars = _Bars(console, flops_per_mac, trials)
+    with Live(bars.picture(), console=console, transient=True, auto_refresh=False) as live:
+        bars.live = live
+        yield bars
 
 
 def line(event: Event, flops_per_mac: int) -> str | None:
@@ -57,7 +53,7 @@ def _left(event: TrialDone) -> str:
 def _print_line(event: Event, flops_per_mac: int) -> None:
     text = line(event, flops_per_mac)
     if text is not None:
-        print(text, file=sys.stderr, flush=True)
+        say(text)
 
 
 def _best(event: TrialDone, flops_per_mac: int) -> str:
@@ -74,28 +70,40 @@ def _best(event: TrialDone, flops_per_mac: int) -> str:
 
 
 class _Bars:
-    """One bar for the trials, one for every member that trains; failures stay as lines."""
+    """A bar for the trials, one for every member that trains, a line for the best so far."""
 
-    def __init__(self, progress: Progress, flops_per_mac: int) -> None:
-        self.progress, self.flops_per_mac = progress, flops_per_mac
-        self.trials = progress.add_task("trials", total=None, text="")
+    def __init__(self, console: Console, flops_per_mac: int, trials: int) -> None:
+        self.console, self.flops_per_mac = console, flops_per_mac
+        self.live: Live | None = None
+        # The number and the time left stand before what may be cut on a narrow terminal.
+        self.progress = Progress(
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=console,
+        )
+        self.best = Text("", overflow="ellipsis", no_wrap=True)
+        self.trials = self.progress.add_task("trials", total=trials)
         self.members: dict[str, TaskID] = {}
+
+    def picture(self) -> Group:
+        return Group(self.progress, self.best)
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, MemberProgress):
             if event.key not in self.members:
-                self.members[event.key] = self.progress.add_task(
-                    f"member {event.label}", total=event.epochs, text="epochs"
-                )
+                name = f"epochs of member {event.label}"
+                self.members[event.key] = self.progress.add_task(name, total=event.epochs)
             self.progress.update(self.members[event.key], completed=event.epoch)
         elif isinstance(event, MemberDone | MemberFailed) and event.key in self.members:
             self.progress.remove_task(self.members.pop(event.key))
         if isinstance(event, TrialDone):
             self.progress.update(
-                self.trials,
-                total=event.trials,
-                completed=event.told,
-                text=_best(event, self.flops_per_mac) + _left(event),
+                self.trials, completed=event.told, description=f"trials{_left(event)}"
             )
+            self.best.plain = _best(event, self.flops_per_mac)
         if isinstance(event, MemberFailed | TrialFailed):
-            self.progress.console.print(line(event, self.flops_per_mac), highlight=False)
+            text = line(event, self.flops_per_mac)
+            self.console.print(text, highlight=False, markup=False)
+        if self.live is not None:
+            self.live.update(self.picture(), refresh=True)

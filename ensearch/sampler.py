@@ -30,7 +30,10 @@ METRICS = ("validation accuracy", "log10 multiply-adds")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trials:
-    """How many trials of a study are in which state; waiting ones go on at the next start."""
+    """How many trials of a study are in which state; waiting ones go on at the next start.
+
+    Failures that the next run tries again are not counted once it has begun.
+    """
 
     done: int
     failed: int
@@ -85,11 +88,19 @@ class Sampler:
             )
 
     def recover(self) -> int:
-        """Set what a dead driver left RUNNING to WAITING; the number of such trials."""
+        """Set what a dead driver left RUNNING to WAITING; the number of such trials.
+
+        Trials that failed for a reason outside (killed, out of memory, ...) are forgiven: they no
+        longer count, and what they tried may be tried again.
+        """
         with self._translated():
             left = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
             for trial in left:
                 self._storage.set_trial_state_values(trial._trial_id, state=TrialState.WAITING)
+            failed = self._study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
+            self._ladder_sampler.forgiven = {
+                t.number for t in failed if t.user_attrs.get("failure") != "diverged"
+            }
             return len(left)
 
     def ask(self) -> tuple[int, Cell] | None:
@@ -135,7 +146,9 @@ class Sampler:
 
     def counts(self) -> Trials:
         with self._translated():
-            states = [trial.state for trial in self._study.get_trials(deepcopy=False)]
+            trials = self._study.get_trials(deepcopy=False)
+        forgiven = self._ladder_sampler.forgiven
+        states = [trial.state for trial in trials if trial.number not in forgiven]
         return Trials(
             done=states.count(TrialState.COMPLETE),
             failed=states.count(TrialState.FAIL),
@@ -148,6 +161,7 @@ class _LadderSampler(BaseSampler):
 
     def __init__(self, ladder: Ladder, name: str, seed: int) -> None:
         self._ladder, self._name, self._seed = ladder, name, seed
+        self.forgiven: set[int] = set()  # numbers of failed trials that do not count
         cells = ladder.cells
         self._by_params = {_params(cell): cell for cell in cells}
         widths = [cell.architecture.width for cell in cells]
@@ -210,7 +224,7 @@ class _LadderSampler(BaseSampler):
         seen = {
             _key(other.params)
             for other in study.get_trials(deepcopy=False)
-            if trial is None or other.number != trial.number
+            if (trial is None or other.number != trial.number) and other.number not in self.forgiven
         }
         return [cell for key, cell in self._by_params.items() if key not in seen]
 

@@ -8,6 +8,7 @@ from ensearch import launch
 from ensearch.driver import Driver, Limits
 from ensearch.events import Event
 from ensearch.launch import Train
+from ensearch.plan import Plan
 from ensearch.pool import Pool
 from ensearch.sampler import Sampler
 from ensearch.store import Store
@@ -41,7 +42,7 @@ def run(
     limits: Limits,
     where: Where,
     *,
-    expected_macs: float = 0.0,
+    expected: Plan | None = None,
     train: Train = train_member,
     take_over: bool = False,
     retrain_missing: bool = False,
@@ -50,7 +51,7 @@ def run(
 ) -> Outcome:
     """Search until a limit is reached. The study, its members and trials are in the store.
 
-    `expected_macs` is the plan's estimate of the training ahead, for the time left.
+    `expected` is the plan, from which the time left is estimated.
 
     Raises StorageError if another driver works on the study, if files of its members are missing
     (unless they are to be trained again), or if the storage fails.
@@ -58,6 +59,8 @@ def run(
     config = study.config
     lease = store.acquire_lease(config.name, take_over=take_over)
     try:
+        # For a later resume that names no number: only now, since a second driver is refused.
+        store.set_note(config.name, "trials", limits.trials)
         with store.creation_lock():
             sampler = Sampler(
                 url=store.optuna_url,
@@ -75,6 +78,7 @@ def run(
             launcher=launcher,
             device=where.device,
             keep_weights=where.keep_weights,
+            retrain_missing=retrain_missing,
             on_event=on_event,
             spent=store.trained_macs(config.name),
         )
@@ -87,10 +91,10 @@ def run(
             limits=limits,
             on_event=on_event,
             is_interrupted=is_interrupted,
-            expected_macs=expected_macs,
+            expected=expected,
         )
         try:
-            driver.restore(retrain_missing)
+            driver.restore()
             reason = driver.run()
             counts = sampler.counts()
         finally:

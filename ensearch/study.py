@@ -101,8 +101,9 @@ def open_study(config: StudyConfig, store: Store, data_dir: Path, device: str) -
             )
         )
     if saved is None:
-        store.set_note(config.name, "ladder", steps.as_dict())
+        # The ladder last: it says that the labels are there too.
         store.set_note(config.name, "val_labels", dataset.y_val.tolist())
+        store.set_note(config.name, "ladder", steps.as_dict())
     return Study(config=config, source=source(config, data_dir), dataset=dataset, ladder=steps)
 
 

@@ -1,5 +1,6 @@
 """How the command line meets the terminal: errors as one message and an exit code, and signals."""
 
+import contextlib
 import functools
 import os
 import signal
@@ -37,20 +38,26 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             verb(*args, **kwargs)
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
         except typer.Exit:
             raise
         except BrokenPipeError:
             # Somebody piped us into `head`: nobody reads on, which is not an error.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             say("interrupted; what was finished is saved")
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(stop.args[0] if stop.args else INTERRUPTED) from None
         except EnsearchError as error:
             if debug.wanted:
                 traceback.print_exc()
             say(f"error: {error}")
             raise typer.Exit(error.exit_code) from None
+        except OSError as error:
+            if debug.wanted:
+                traceback.print_exc()
+            say(f"error: the system refused to read or write: {error}")
+            raise typer.Exit(1) from None
         except Exception as error:
             if debug.wanted:
                 traceback.print_exc()
@@ -64,8 +71,10 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
 
 
 def say(text: str) -> None:
-    """One message for people, on stderr."""
-    typer.echo(text, err=True)
+    """One message for people, on stderr. Nobody listening there is no reason to stop a search."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(text, file=sys.stderr, flush=True)
 
 
 class Interrupts:
@@ -83,7 +92,7 @@ class Interrupts:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.signal is not None:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(self.exit_code)
         self.signal = number
         say("stopping: finished members are kept. Once more to stop at once.")
 

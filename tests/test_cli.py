@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from ensearch import cli, datasets, space
+from ensearch import cli, datasets, search, space
 
 TINY = """
 family = "wide_resnet"
@@ -93,12 +93,12 @@ def test_a_study_is_run_continued_and_reported(folder: Path) -> None:
 
     again = ensearch("resume digits-tiny-400k --trials 5 --launcher inline --json")
     assert again.exit_code == 0, again.stderr
-    assert "3 trials are done already" in again.stderr
+    assert "3 trials are done already, " in again.stderr
     summary = json.loads(again.stdout)
     assert summary["trials"]["done"] == 5
     assert "multiply-adds" in summary["unit"]
 
-    assert "5 trials done" in ensearch("status").stdout
+    assert re.search(r"digits-tiny-400k +complete +5 of 5", ensearch("status").stdout)
     status = json.loads(ensearch("status digits-tiny-400k --json").stdout)
     assert status[0]["trials_done"] == 5
 
@@ -159,6 +159,8 @@ BAD = [
     ("run --budget 2e6 --dataset digits --space key.toml", 2, "Did you mean 'members'"),
     ("run --budget 2e6 --dataset digits --space type.toml", 2, "depth must be a list"),
     ("run --budget 2e6 --dataset digits --study ../evil", 2, "'../evil' is not legal"),
+    ("run --budget 2e6 --dataset digits --space long.toml", 2, "not valid TOML"),
+    ("run --budget 2e6 --dataset digits --space many.toml", 2, "at most 10000 values"),
     ("run --budget 2e6 --dataset digits --config gone.toml", 2, "no configuration file"),
     ("run --budget 2e6 --dataset digits --timeout soon", 2, "--timeout must be a time"),
     ("run --budget 2e6 --dataset digits --train-budget x", 2, "--train-budget must be a positive"),
@@ -196,6 +198,8 @@ def test_bad_input_gets_one_helpful_message(folder: Path, line: str, code: int, 
     Path("empty.toml").write_text(TINY.replace("high = 0.5", "high = 0.1"))
     Path("key.toml").write_text(TINY.replace("members", "membres"))
     Path("type.toml").write_text(TINY.replace("[10]", '"ten"'))
+    Path("long.toml").write_text("seed = " + "9" * 5000)
+    Path("many.toml").write_text(TINY.replace("0.125", "1e-9"))
     Path("garbage.db").write_bytes(b"this is not a database, it is a text" * 100)
     before = sorted(p.name for p in folder.iterdir())
     result = ensearch(line)
@@ -265,6 +269,52 @@ def test_signals_save_and_leave(folder: Path, number: signal.Signals, code: int)
     assert "resume long" in err
     study = json.loads(ensearch("status long --json").stdout)[0]
     assert study["state"] == "stopped"
+
+
+def test_a_reader_of_stderr_who_leaves_does_not_stop_the_search(folder: Path) -> None:
+    line = (
+        f"{sys.executable} -m ensearch.cli run --budget 4e5 --dataset digits --space tiny.toml "
+        "--limit-train 60 --epochs 1 --launcher inline --trials 3 --json 2>&1 >out.json | head -1"
+    )
+    subprocess.run(["bash", "-c", line], cwd=folder, check=True, capture_output=True)
+    assert json.loads((folder / "out.json").read_text())["trials"]["done"] == 3
+
+
+def test_closed_or_ascii_outputs_are_no_defects(folder: Path) -> None:
+    quick()
+    command = f"{sys.executable} -m ensearch.cli report digits-tiny-400k"
+    for redirect, more in (("2>&-", {}), (">&-", {}), ("", {"PYTHONIOENCODING": "ascii"})):
+        ended = subprocess.run(
+            ["bash", "-c", f"{command} {redirect}"], cwd=folder, env=os.environ | more,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert ended.returncode == 0, (redirect, ended.stderr)
+        assert "defect" not in ended.stderr
+
+
+def test_a_dataset_that_vanishes_stops_the_run_and_keeps_the_trials(folder: Path) -> None:
+    """The driver has read the file; the worker, which starts later, does not find it."""
+    images = np.random.default_rng(0).integers(0, 256, (80, 8, 8), dtype=np.uint8)
+    labels = np.arange(80) % 4
+    np.savez("mine.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    moved = pytest.MonkeyPatch()
+    real = search.run
+
+    def run_without_file(*args: Any, **kwargs: Any) -> Any:
+        Path("mine.npz").rename("away.npz")
+        return real(*args, **kwargs)
+
+    line = (
+        "run --budget 4e5 --dataset npz:mine.npz --space tiny.toml --epochs 1 --trials 3 "
+        "--launcher inline --study mine"
+    )
+    with moved.context() as patch:
+        patch.setattr("ensearch.search.run", run_without_file)
+        result = ensearch(line)
+    assert result.exit_code == 5, result.output
+    Path("away.npz").rename("mine.npz")
+    assert ensearch(line).exit_code == 0
+    assert json.loads(ensearch("status mine --json").stdout)[0]["trials_done"] == 3
 
 
 def test_the_version_is_that_of_the_package() -> None:

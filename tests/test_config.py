@@ -64,7 +64,7 @@ def test_differences_are_named_down_to_the_key() -> None:
         ({"study": "../evil"}, "study name '../evil' is not legal"),
         ({"study": ""}, "not legal"),
         ({"study": "a" * 101}, "not legal"),
-        ({"epochs": 0}, "epochs must be a whole number of at least 1; got 0"),
+        ({"epochs": 0}, "epochs must be a whole number from 1 to 1,000,000; got 0"),
         ({"limit_train": 0}, "--limit-train"),
         ({"seed": -1}, "--seed"),
         ({"sampler": "tep"}, "Did you mean 'tpe'"),

@@ -219,7 +219,7 @@ def test_note_is_a_table_with_a_row_per_budget_and_its_conditions(world: Results
     rows = [line for line in dashboard.note(world).splitlines() if line.startswith("|")]
     assert len(rows) == 2 + len(world.fronts.rows)
     assert {row.count("|") for row in rows} == {9}
-    assert "has not run" in dashboard.note(world)
+    assert "longer training may move" in dashboard.note(world)
 
 
 def test_the_page_draws_the_figure_of_the_png(world: Results) -> None:

@@ -20,7 +20,8 @@ RANKS = [
     ["pool", "plan"],
     ["driver"],
     ["search", "report"],
-    ["terminal", "progress"],
+    ["terminal"],
+    ["progress"],
     ["commands"],
     ["cli"],
 ]

@@ -11,7 +11,7 @@ from closed_form import accuracy, crossover, train, write_dataset
 from ensearch import config, search, study
 from ensearch.core import Evaluation
 from ensearch.driver import Limits
-from ensearch.errors import StorageError
+from ensearch.errors import StorageError, UnavailableError
 from ensearch.events import MemberFailed, TrialDone, TrialFailed
 from ensearch.launch import Failed, MemberJob, Progress, Trained
 from ensearch.report.collect import collect
@@ -212,13 +212,23 @@ def test_a_failed_member_fails_its_trial_and_keeps_the_smaller_sizes(
     assert again.keys == []
 
 
-def test_members_that_were_killed_are_tried_again_by_the_next_run(store: Store, spec: str) -> None:
-    search_in(store, spec, Limits(trials=3), train=Counting(lambda job: "killed"))
-    assert [t.state for t in store.trials("one")] == ["failed"] * 3
+def test_trials_that_were_killed_are_tried_again_by_the_next_run(store: Store, spec: str) -> None:
+    outcome = search_in(store, spec, Limits(trials=3), train=Counting(lambda job: "killed"))
+    assert (outcome.done, outcome.failed) == (0, 3)
+    assert store.trained_macs("one") == 0, "nothing was trained"
     trainer = Counting()
-    search_in(store, spec, Limits(trials=200), train=trainer, changes={"study": "two"})
-    killed = {m.member.key for m in store.all_members() if m.state == "failed"}
-    assert killed <= set(trainer.keys) or not killed
+    outcome = search_in(store, spec, Limits(trials=10_000), train=trainer)
+    assert (outcome.reason, outcome.failed) == ("exhausted", 0)
+    opened = study.open_study(configured(spec), store, Path("data"), "a CPU")
+    assert outcome.done == len(opened.ladder.cells)
+
+
+def test_data_that_go_away_stop_the_run_and_keep_the_trials(store: Store, spec: str) -> None:
+    trainer = Counting(lambda job: "unavailable" if len(trainer.keys) > 4 else None)
+    with pytest.raises(UnavailableError, match="as asked"):
+        search_in(store, spec, Limits(trials=8), train=trainer)
+    outcome = search_in(store, spec, Limits(trials=8))
+    assert (outcome.done, outcome.failed) == (8, 0)
 
 
 def test_the_training_budget_counts_the_whole_study(store: Store, spec: str) -> None:
@@ -274,13 +284,30 @@ def test_a_missing_file_is_named_and_trained_again_only_on_request(store: Store,
     lost = next(iter(store.evaluation_members("one").values()))[0]
     path = next(store.files.rglob(f"{lost}.val.npz"))
     path.unlink()
-    with pytest.raises(StorageError, match=r"--retrain-missing"):
-        search_in(store, spec, Limits(trials=5))
+    for name in ("one", "two"):  # a study that shares the member needs it as well
+        with pytest.raises(StorageError, match=f"resume {name} --retrain-missing"):
+            search_in(store, spec, Limits(trials=5), changes={"study": name})
+    # An interruption while it is trained again forgets nothing.
+    with pytest.raises(KeyboardInterrupt):
+        search_in(store, spec, Limits(trials=4), train=interrupt, retrain_missing=True)
+    assert lost in store.members([lost])
     trainer = Counting()
     search_in(store, spec, Limits(trials=4), train=trainer, retrain_missing=True)
     assert trainer.keys == [lost]
     assert path.exists()
     assert rows(store) == before
+
+
+def interrupt(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | Failed:
+    raise KeyboardInterrupt
+
+
+def test_a_refused_driver_changes_nothing(store: Store, spec: str) -> None:
+    search_in(store, spec, Limits(trials=2))
+    store.acquire_lease("one")
+    with pytest.raises(StorageError, match="--take-over"):
+        search_in(store, spec, Limits(trials=1))
+    assert store.note("one", "trials") == 2
 
 
 def test_what_is_told_is_what_was_evaluated(store: Store, spec: str) -> None:

@@ -415,7 +415,7 @@ def test_outputs_beyond_float16_count_as_diverged(
 
 def test_changed_data_is_refused_naming_both_fingerprints(job: MemberJob, digits: Dataset) -> None:
     outcome = failed(changed(job, dataset="0123456789abcdef"))
-    assert outcome.reason == "error"
+    assert outcome.reason == "unavailable"
     assert "0123456789abcdef" in outcome.detail
     assert digits.fingerprint in outcome.detail
 

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from ensearch import units
-from ensearch.store import Store
+from ensearch.store import Store, StudySummary
 from ensearch.terminal import say
 
 if TYPE_CHECKING:  # imported when a verb needs it
@@ -25,7 +27,7 @@ def report(name: str, out: Path | None, storage: str, as_json: bool) -> None:
         typer.echo(json.dumps(files.summary(found), indent=2, allow_nan=False))
     else:
         show(found)
-    say(f"\nwritten to {written}: {', '.join(sorted(p.name for p in written.iterdir()))}")
+    say(f"\nwritten to {written}: evaluations.csv, summary.json, tradeoff.png")
 
 
 def collect(store: Store, name: str) -> "Results":
@@ -60,35 +62,49 @@ def status(name: str | None, storage: str, as_json: bool) -> None:
         if name is not None:
             store.study(name)  # refuses an unknown name with the nearest
         summaries = [s for s in store.summaries() if name in (None, s.name)]
+        asked = {s.name: store.note(s.name, "trials") for s in summaries}
         failures = [m for m in store.all_members() if m.state == "failed" and m.trained_by == name]
-    rows = [
-        {
-            "study": s.name,
-            "state": "running" if s.running else "stopped",
-            "trials_done": s.trials_done,
-            "trials_failed": s.trials_failed,
-            "evaluations": s.evaluations,
-            "members": s.members,
-            "member_failures": s.member_failures,
-            "train_macs": s.train_macs,
-            "created": s.created.isoformat(timespec="seconds"),
-        }
-        for s in summaries
-    ]
+    rows = [_row(summary, asked[summary.name]) for summary in summaries]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
     if not rows:
         typer.echo("no studies yet. Begin with: ensearch run --budget 2e6 --dataset digits")
+        return
+    console = Console(soft_wrap=False)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name_of_column in ("study", "state", "trials", "failed", "members", "training", "since"):
+        table.add_column(name_of_column, overflow="fold")
     for row in rows:
-        typer.echo(
-            f"{row['study']}: {row['state']}, {row['trials_done']} trials done, "
-            f"{row['trials_failed']} failed, {row['evaluations']} evaluations, "
-            f"{row['members']} members, {units.format_count(float(str(row['train_macs'])))} "
-            f"multiply-adds of training, since {row['created']}"
+        table.add_row(
+            Text(str(row["study"])),
+            str(row["state"]),
+            f"{row['trials_done']} of {row['trials_asked'] or '?'}",
+            str(row["trials_failed"]),
+            str(row["members"]),
+            units.format_count(float(str(row["train_macs"]))),
+            str(row["created"])[:16],
         )
+    console.print(table)
     for m in failures:
-        typer.echo(f"  member {m.member.architecture.label} failed: {m.reason}: {m.detail}")
+        typer.echo(f"member {m.member.architecture.label} failed: {m.reason}: {m.detail}")
+
+
+def _row(summary: StudySummary, trials: object) -> dict[str, object]:
+    over = summary.trials_done + summary.trials_failed
+    complete = isinstance(trials, int) and over >= trials
+    return {
+        "study": summary.name,
+        "state": "running" if summary.running else "complete" if complete else "stopped",
+        "trials_done": summary.trials_done,
+        "trials_failed": summary.trials_failed,
+        "trials_asked": trials,
+        "evaluations": summary.evaluations,
+        "members": summary.members,
+        "member_failures": summary.member_failures,
+        "train_macs": summary.train_macs,
+        "created": summary.created.isoformat(timespec="seconds"),
+    }
 
 
 def dashboard(name: str | None, storage: str, port: int, allow_edit: bool) -> None:

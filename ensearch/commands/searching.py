@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from ensearch.terminal import Interrupts, say
 
 if TYPE_CHECKING:  # these import torch or matplotlib: only the verbs that need them do
     from ensearch.driver import Limits
+    from ensearch.plan import Plan
     from ensearch.search import Outcome, Where
     from ensearch.study import Study
 
@@ -96,23 +98,23 @@ def _search(
     )
     stop = driver.Limits(**limits)
     data_dir = Path(settings.get("data_dir") or "data")
-    opened = study.open_study(config, store, data_dir, training.describe_device(device))
-    store.set_note(config.name, "trials", stop.trials)
-    expected = _say_plan(opened, store, stop, where)
-    with Interrupts().installed() as interrupts, progress.watch(config.flops_per_mac) as watcher:
-        outcome = search.run(
-            opened,
-            store,
-            stop,
-            where,
-            expected_macs=expected,
-            take_over=take_over,
-            retrain_missing=retrain_missing,
-            on_event=watcher,
-            is_interrupted=interrupts,
-        )
-    _conclude(config.name, store, outcome, as_json)
-    if outcome.reason == "interrupted":
+    with Interrupts().installed() as interrupts:
+        opened = study.open_study(config, store, data_dir, training.describe_device(device))
+        expected = _say_plan(opened, store, stop, where)
+        with progress.watch(config.flops_per_mac, stop.trials) as watcher:
+            outcome = search.run(
+                opened,
+                store,
+                stop,
+                where,
+                expected=expected,
+                take_over=take_over,
+                retrain_missing=retrain_missing,
+                on_event=watcher,
+                is_interrupted=interrupts,
+            )
+        _conclude(config.name, store, outcome, settings.get("storage"), as_json)
+    if interrupts():
         raise typer.Exit(interrupts.exit_code)
 
 
@@ -132,8 +134,8 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _say_plan(opened: "Study", store: Store, stop: "Limits", where: "Where") -> float:
-    """Measure the speed here and print the plan; the multiply-adds of training it expects."""
+def _say_plan(opened: "Study", store: Store, stop: "Limits", where: "Where") -> "Plan":
+    """Measure the speed here and print the plan."""
     from ensearch import plan, training
 
     config, dataset = opened.config, opened.dataset
@@ -142,7 +144,8 @@ def _say_plan(opened: "Study", store: Store, stop: "Limits", where: "Where") -> 
         opened.ladder,
         lambda a: training.measure_speed(a, shape, config.schedule.batch_size, where.device),
     )
-    told = len(store.trials(config.name))
+    before = next(s for s in store.summaries() if s.name == config.name)
+    told = before.trials_done + before.trials_failed
     expected = plan.estimate(
         opened.ladder,
         config.schedule,
@@ -156,39 +159,49 @@ def _say_plan(opened: "Study", store: Store, stop: "Limits", where: "Where") -> 
         config, opened.ladder, expected, speed, opened.images, where.workers, device
     ):
         say(line)
-    if told:
-        say(f"resume    {told} trials are done already")
-    return expected.train_macs
+    if before.members or told:
+        say(f"resume    {told} trials are done already, {before.members} members are kept")
+    return expected
 
 
-def _conclude(name: str, store: Store, outcome: "Outcome", as_json: bool) -> None:
+def _conclude(
+    name: str, store: Store, outcome: "Outcome", storage: str | None, as_json: bool
+) -> None:
     """Say how the run ended, show what is known, and how to go on."""
     from ensearch import driver
     from ensearch.report import dashboard, files
 
+    # What a person must type behind a command to mean this storage.
+    place = f" --storage {shlex.quote(storage)}" if storage else ""
+    go_on = f"ensearch resume {name}{place}"
     say("")
     say(
         f"{driver.REASONS[outcome.reason]}: {outcome.done} trials done, {outcome.failed} failed"
         + (f", {outcome.waiting} under way are kept for the next run" if outcome.waiting else "")
     )
+    if outcome.done == 0 and outcome.failed:
+        reasons = sorted({trial.reason or "unknown" for trial in store.trials(name)})
+        raise TrialsFailedError(
+            f"all {outcome.failed} trials of study {name} failed: {', '.join(reasons)}. "
+            f"`ensearch status {name}{place}` shows the members' messages."
+        )
     if outcome.done == 0:
-        if outcome.failed:
-            reasons = sorted({trial.reason or "unknown" for trial in store.trials(name)})
-            raise TrialsFailedError(
-                f"all {outcome.failed} trials of study {name} failed: {', '.join(reasons)}. "
-                f"`ensearch status {name}` shows the members' messages."
-            )
-        say(f"nothing has been evaluated yet. Go on with: ensearch resume {name}")
+        say(f"nothing has been evaluated yet. Go on with: {go_on}")
         return
     found = results.collect(store, name)
-    folder = results.write(found, results.folder(store, name))
-    dashboard.publish(store.optuna_url, found, prepare=store.prepare)
     if as_json:
         typer.echo(json.dumps(files.summary(found), indent=2, allow_nan=False))
-        return
-    results.show(found)
+    else:
+        results.show(found)
+    # After the table: a failure to write must not cost the user the result.
+    folder = results.write(found, results.folder(store, name))
+    with store.translated():
+        dashboard.publish(store.optuna_url, found, prepare=store.prepare)
     say("")
     say(f"results   {folder}")
-    say(f"storage   {store.url} and {store.files}")
-    say(f"go on     ensearch resume {name} --trials {outcome.done + outcome.failed + 20}")
-    say("look      ensearch dashboard")
+    say(f"storage   {store.place} and {store.files}")
+    if outcome.waiting or outcome.reason in ("time", "interrupted"):
+        say(f"go on     {go_on}")
+    else:
+        say(f"go on     {go_on} --trials {outcome.done + outcome.failed + 20}")
+    say(f"look      ensearch dashboard{place}")

@@ -123,6 +123,10 @@ def check(spec: str) -> None:
         raise UsageError(
             f"dataset {name!r} takes nothing after its name: write {name}; got {spec!r}."
         )
+    if not spec.isprintable():
+        raise UsageError(
+            f"a dataset is stored by name, so its path must be text; got {spec!r}. Rename the file."
+        )
 
 
 def schedule(spec: str) -> Schedule:

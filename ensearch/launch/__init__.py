@@ -19,7 +19,8 @@ from ensearch import plugins
 from ensearch.core import Member, Predictions
 from ensearch.datasets import Source
 
-Reason = Literal["diverged", "out_of_memory", "killed", "error"]
+# "unavailable": the data or the device has gone; no other job would fare better.
+Reason = Literal["diverged", "out_of_memory", "killed", "unavailable", "error"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

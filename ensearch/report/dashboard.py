@@ -19,7 +19,7 @@ from ensearch.report import text
 from ensearch.report.collect import Results
 from ensearch.report.guard import guard
 from ensearch.report.tradeoff import Dot, Steps, Tradeoff, compute
-from ensearch.units import unit_name
+from ensearch.units import format_count, unit_name
 
 Prepare = Callable[[Any], None]  # is given a SQLAlchemy engine
 
@@ -95,7 +95,13 @@ def figure(tradeoff: Tradeoff) -> go.Figure:
         hovermode="closest",
         legend={"orientation": "h", "y": -0.25, "yanchor": "top"},
     )
-    drawn.update_xaxes(type="log", title=tradeoff.x_label, dtick="D2", exponentformat="SI")
+    ticks = [digit * 10.0**power for power in range(2, 16) for digit in (1, 2, 5)]
+    drawn.update_xaxes(
+        type="log",
+        title=tradeoff.x_label,
+        tickvals=ticks,
+        ticktext=[format_count(tick) for tick in ticks],
+    )
     drawn.update_yaxes(title="accuracy on val (%)", range=tradeoff.y_range)
     if tradeoff.crossing is not None:
         drawn.add_vrect(

@@ -4,6 +4,7 @@ import io
 import math
 import textwrap
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -28,10 +29,12 @@ def draw_png(tradeoff: Tradeoff, path: Path) -> Path:
     figure = Figure(figsize=(PIXELS[0] / DPI, PIXELS[1] / DPI), dpi=DPI, facecolor="white")
     canvas = FigureCanvasAgg(figure)
     lines = textwrap.wrap(tradeoff.title, 74)
-    figure.text(LEFT, 0.97, "\n".join(lines), size=11.5, weight="bold", color=INK, va="top")
+    # A path may hold $ signs, which are no formulas.
+    plain: dict[str, Any] = {"va": "top", "parse_math": False}
+    figure.text(LEFT, 0.97, "\n".join(lines), size=11.5, weight="bold", color=INK, **plain)
     below = 0.97 - 0.052 * len(lines)
     subtitle = "\n".join(textwrap.wrap(tradeoff.subtitle, 134))
-    figure.text(LEFT, below, subtitle, size=7.5, color=GREY, va="top")
+    figure.text(LEFT, below, subtitle, size=7.5, color=GREY, **plain)
     top = below - 0.095 - 0.03 * subtitle.count("\n")
     upper = figure.add_axes((LEFT, 0.345, 0.98 - LEFT, top - 0.345))
     lower = figure.add_axes((LEFT, 0.105, 0.98 - LEFT, 0.185), sharex=upper)

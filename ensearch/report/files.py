@@ -124,12 +124,18 @@ def summary(results: Results) -> dict[str, Any]:
     }
 
 
-def _interval(low: float | None, high: float | None) -> dict[str, float | bool | None]:
-    """JSON knows no infinity: an end beyond the budgets is null with its flag set."""
-    below, above = low == 0, high is not None and math.isinf(high)
+def _interval(low: float | None, high: float | None) -> dict[str, float | str | None]:
+    """JSON knows no infinity: an end beyond the matched budgets is null, and said to be."""
     return {
-        "low_multiply_adds": None if below else low,
-        "low_is_below_all_budgets": below,
-        "high_multiply_adds": None if above else high,
-        "high_is_above_all_budgets": above,
+        "low_multiply_adds": None if _beyond(low) else low,
+        "low_beyond_budgets": _beyond(low),
+        "high_multiply_adds": None if _beyond(high) else high,
+        "high_beyond_budgets": _beyond(high),
     }
+
+
+def _beyond(bound: float | None) -> str | None:
+    """On which side of all matched budgets an end lies, if it does."""
+    if bound == 0:
+        return "below"
+    return "above" if bound is not None and math.isinf(bound) else None

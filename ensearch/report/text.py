@@ -38,35 +38,33 @@ def count(macs: float, conditions: Conditions) -> str:
 
 def lines(results: Results) -> list[Line]:
     """One line per rung of the cost ladder, the highest budget first."""
-    # One image of 500 is 0.2 points: a second digit would only print noise.
-    digits = 2 if results.conditions.images["val"] >= 1000 else 1
-    return [_line(row, results.conditions, digits) for row in reversed(results.fronts.rows)]
+    return [_line(row, results.conditions) for row in reversed(results.fronts.rows)]
 
 
-def _line(row: Row, conditions: Conditions, digits: int) -> Line:
+def _line(row: Row, conditions: Conditions) -> Line:
     return Line(
         count(row.budget, conditions),
-        *_best(row.single, conditions, digits),
-        *_best(row.ensemble, conditions, digits),
-        _advantage(row, digits),
+        *_best(row.single, conditions),
+        *_best(row.ensemble, conditions),
+        _advantage(row),
     )
 
 
-def _best(e: Evaluation | None, conditions: Conditions, digits: int) -> tuple[str, str, str]:
+def _best(e: Evaluation | None, conditions: Conditions) -> tuple[str, str, str]:
     if e is None:
         return "none", "", ""
-    return label(e), f"{100 * e.scores.accuracy:.{digits}f}", count(e.cost.macs, conditions)
+    return label(e), f"{100 * e.scores.accuracy:.2f}", count(e.cost.macs, conditions)
 
 
-def _advantage(row: Row, digits: int) -> str:
+def _advantage(row: Row) -> str:
     if row.ensemble is None:
         return "no ensemble"
     if row.advantage is None:
         return "not matched"
-    points = f"{100 * row.advantage:+.{digits}f}"
+    points = f"{100 * row.advantage:+.2f}"
     if row.low is None or row.high is None:
         return points
-    return f"{points} [{100 * row.low:+.{digits}f}, {100 * row.high:+.{digits}f}]"
+    return f"{points} [{100 * row.low:+.2f}, {100 * row.high:+.2f}]"
 
 
 def headline(results: Results) -> str:
@@ -116,8 +114,8 @@ def conditions(results: Results) -> list[str]:
     plural = "" if c.schedule.epochs == 1 else "s"
     failed = ", ".join(f"{reason} {n}" for reason, n in results.failures.items())
     unmatched = [
-        "Not matched: within that budget the best of one kind costs over 5 % more than anything "
-        "of the other kind, so their difference would partly be one of cost.",
+        "Not matched: at that budget nothing of the other kind was tried at a comparable cost, so "
+        "a difference would partly be one of cost. More trials may fill it.",
     ]
     if all(row.matched or not (row.single and row.ensemble) for row in results.fronts.rows):
         unmatched = []
@@ -132,8 +130,11 @@ def conditions(results: Results) -> list[str]:
         "simultaneous 95 % band.",
         f"{results.trials_done} trials done by {c.sampler}, {results.trials_failed} failed"
         f"{f' ({failed})' if failed else ''}; {results.members} members trained in "
-        f"{format_duration(results.train_seconds)} for {count(results.train_macs, c)} "
-        "FLOPs (estimate).",
+        f"{format_duration(results.train_seconds)} of worker time, an estimated "
+        f"{count(results.train_macs, c)} FLOPs.",
+        "4 × 10-0.5 is four members of depth 10 and width 0.5. An accuracy is the mean over all "
+        "ensembles of that size among the members trained by now, so it may differ from what a "
+        "trial said when it ended.",
         *unmatched,
         *results.notes,
     ]

@@ -79,6 +79,11 @@ class Store:
             yield
 
     @property
+    def place(self) -> str:
+        """The database for messages: a file, or a URL without its password."""
+        return str(self._address)
+
+    @property
     def url(self) -> str:
         """URL for SQLAlchemy with an absolute path, and with the password if there is one."""
         return self._address.url.render_as_string(hide_password=False)
@@ -215,9 +220,11 @@ class Store:
             tables.replace(connection, tables.members, [row])
 
     def trained_macs(self, study: str) -> float:
-        """Multiply-adds spent on training in a study: the sum of `train_macs` of its members."""
+        """Multiply-adds spent on members that a study has trained; failed ones do not count."""
         members = tables.members.c
-        query = select(func.sum(members.train_macs)).where(members.trained_by == study)
+        query = select(func.sum(members.train_macs)).where(
+            members.trained_by == study, members.state == "trained"
+        )
         with self._read() as connection:
             return connection.execute(query).scalar() or 0.0
 
@@ -246,11 +253,6 @@ class Store:
         expected = [files.predictions_path(self.files, r.key, s) for r in rows for s in r.splits]
         expected += [files.weights_path(self.files, row.key) for row in rows if row.has_weights]
         return sorted(path for path in expected if not path.is_file())
-
-    def forget(self, keys: Iterable[str]) -> None:
-        """Drop the records of members so that they are trained again; files stay."""
-        with self._write() as connection:
-            tables.delete_members(connection, keys)
 
     # Trials and evaluations of a study
 

@@ -209,11 +209,6 @@ def member_rows(connection: Connection, keys: Iterable[str]) -> list[Row[Any]]:
     ]
 
 
-def delete_members(connection: Connection, keys: Iterable[str]) -> None:
-    for chunk in _chunks(keys):
-        connection.execute(members.delete().where(members.c.key.in_(chunk)))
-
-
 def _chunks(keys: Iterable[str]) -> Iterator[list[str]]:
     """SQLite before 3.32 takes at most 999 values in one statement."""
     ordered = sorted(set(keys))

@@ -1,5 +1,6 @@
 """Train one member from its description: data, network, epochs, predictions on val."""
 
+import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from torch import nn
 
 from ensearch import families
 from ensearch.core import Member, Predictions
-from ensearch.errors import UsageError
+from ensearch.errors import UnavailableError, UsageError
 from ensearch.launch import Failed, MemberJob, Progress, Reason, Trained
 from ensearch.seeds import derive
 from ensearch.training import augment, checkpoint, data, optimizer
@@ -43,6 +44,8 @@ def train_member(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Traine
             return _train(job, on_epoch)
     except Diverged as stop:
         return Failed(key=key, reason="diverged", detail=str(stop))
+    except UnavailableError as error:
+        return Failed(key=key, reason="unavailable", detail=str(error))
     except Exception as error:
         detail = f"{type(error).__name__}: {error}"
         reason: Reason = "out_of_memory" if is_out_of_memory(error) else "error"
@@ -68,7 +71,9 @@ def _train(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained:
         state.seconds = earlier + now - began
         on_epoch(Progress(key=member.key, epoch=epoch + 1, epochs=epochs, loss=loss))
         if job.checkpoint is not None and now - saved >= CHECKPOINT_SECONDS:
-            checkpoint.save(job.checkpoint, member.key, state)
+            # On a full disk the member goes on without; the driver will say that the disk is full.
+            with contextlib.suppress(OSError):
+                checkpoint.save(job.checkpoint, member.key, state)
             saved = time.perf_counter()
     logits = predict(state.model, images.x_val, images, member.schedule.batch_size)
     if not np.isfinite(logits).all():
