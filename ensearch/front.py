@@ -249,7 +249,7 @@ def _judge(matched: Sequence[Row], sample: Floats) -> Crossover:
     # Order statistics, because 0 and inf among the replicates cannot be interpolated.
     tail = int((1 - LEVEL) / 2 * len(ordered))
     low, high = float(ordered[tail]), float(ordered[-1 - tail])
-    status, finding = _finding(matched, budget)
+    status, finding = _finding(matched, budget, low, high)
     if status == "crossed":
         start = format_count(low) if low > 0 else f"below {_counts(matched[:1])}"
         end = format_count(high) if high < np.inf else f"beyond {_counts(matched[-1:])}"
@@ -269,7 +269,7 @@ def _counts(rows: Sequence[Row]) -> str:
     return ", ".join(format_count(row.budget) for row in rows)
 
 
-def _finding(matched: Sequence[Row], budget: float) -> tuple[Status, str]:
+def _finding(matched: Sequence[Row], budget: float, low: float, high: float) -> tuple[Status, str]:
     """The status and what it says. A sign is clear where the simultaneous band excludes 0."""
     ahead = [row for row in matched if row.low is not None and row.low > 0]
     behind = [row for row in matched if row.high is not None and row.high < 0]
@@ -279,7 +279,7 @@ def _finding(matched: Sequence[Row], budget: float) -> tuple[Status, str]:
             f"best single network is within the noise at all {len(matched)} matched budgets"
         )
     if not (ahead and behind):
-        return _one_sided(matched, ahead or behind, bool(ahead))
+        return _one_sided(matched, ahead or behind, bool(ahead), low, high)
     both = (
         f"ensembles are clearly behind at {_counts(behind)} and clearly ahead at {_counts(ahead)}"
     )
@@ -293,14 +293,16 @@ def _finding(matched: Sequence[Row], budget: float) -> tuple[Status, str]:
     return "crossed", "Ensembles overtake single networks"
 
 
-def _one_sided(matched: Sequence[Row], clear: Sequence[Row], ahead: bool) -> tuple[Status, str]:
+def _one_sided(
+    matched: Sequence[Row], clear: Sequence[Row], ahead: bool, low: float, high: float
+) -> tuple[Status, str]:
     name, sign = ("ensembles", 1) if ahead else ("single networks", -1)
     smallest, largest = _counts(matched[:1]), _counts(matched[-1:])
     if all(sign * (row.advantage or 0) > 0 for row in matched):
         return "ensembles always" if ahead else "singles always", (
             f"{name.capitalize()} are ahead at every matched budget from {smallest} to "
             f"{largest}, clearly so at {len(clear)} of {len(matched)}; a crossover, if there is "
-            f"one, lies {f'below {smallest}' if ahead else f'beyond {largest}'}"
+            f"one, lies {_elsewhere(matched, ahead, low, high)}"
         )
     if ahead and clear[0] == matched[-len(clear)]:
         where, rest = f"from {_counts(clear[:1])} on", "below"
@@ -312,6 +314,13 @@ def _one_sided(matched: Sequence[Row], clear: Sequence[Row], ahead: bool) -> tup
         f"The crossover is not identifiable: {name} are clearly ahead "
         f"{where}, but {rest} the difference is within the noise"
     )
+
+
+def _elsewhere(matched: Sequence[Row], ahead: bool, low: float, high: float) -> str:
+    """Where a crossover may still lie: the interval's inner end, else the last matched budget."""
+    if ahead:
+        return f"below {format_count(high) if 0 < high < np.inf else _counts(matched[:1])}"
+    return f"beyond {format_count(low) if 0 < low < np.inf else _counts(matched[-1:])}"
 
 
 def _unjudged(rows: Sequence[Row]) -> Crossover:

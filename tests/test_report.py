@@ -111,8 +111,8 @@ def test_headline_names_the_crossover_and_the_open_end_of_its_interval() -> None
 @pytest.mark.parametrize(
     ("status", "start"),
     [
-        ("ensembles always", "Ensembles win at every matched budget from 1.25G to 5G"),
-        ("singles always", "Single networks win at every matched budget from 1.25G to 5G"),
+        ("ensembles always", "Ensembles lead at every matched budget from 1.25G to 5G"),
+        ("singles always", "Single networks lead at every matched budget from 1.25G to 5G"),
         ("crosses back", "The lead changes hands more than once from 1.25G to 5G"),
         ("not identifiable", "No clear winner from 1.25G to 5G"),
     ],

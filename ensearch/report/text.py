@@ -75,9 +75,9 @@ def headline(results: Results) -> str:
         return "No budget at which a single network and an ensemble have matched costs"
     where = f"from {count(matched[0].budget, c)} to {count(matched[-1].budget, c)} FLOPs"
     if crossover.status == "ensembles always":
-        return f"Ensembles win at every matched budget {where}"
+        return f"Ensembles lead at every matched budget {where}{_clearly(matched)}"
     if crossover.status == "singles always":
-        return f"Single networks win at every matched budget {where}"
+        return f"Single networks lead at every matched budget {where}{_clearly(matched)}"
     if crossover.status == "crosses back":
         return f"The lead changes hands more than once {where}"
     if crossover.status == "crossed" and crossover.budget is not None:
@@ -92,6 +92,12 @@ def headline(results: Results) -> str:
             "no crossover is found"
         )
     return f"No clear winner {where}"
+
+
+def _clearly(matched: list[Row]) -> str:
+    """`, clearly at 3 of 5`: the band excludes zero there."""
+    clear = sum((row.low or 0) > 0 or (row.high or 0) < 0 for row in matched)
+    return f", clearly at {clear} of {len(matched)}"
 
 
 def _interval(results: Results) -> str:
