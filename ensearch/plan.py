@@ -111,7 +111,7 @@ def describe(
     singles = sum(cell.size == 1 for cell in ladder.cells)
     members = sorted(cell.cost.macs // cell.size for cell in ladder.cells)
     rates = [
-        f"{1 / speed.seconds(macs):,.3g} images/s at {cost(macs)}"
+        f"{format_count(1 / speed.seconds(macs))} images/s at {cost(macs)}"
         for macs in (members[0], members[-1])
     ]
     lines = [
@@ -131,7 +131,7 @@ def describe(
     if plan.trials == 0:
         return [*lines, "work      nothing is left to do; a larger --trials goes on"]
     lines += [
-        f"work      {plan.trials} trials, up to about {plan.members:.0f} members and "
+        f"work      {plan.trials} {'trial' if plan.trials == 1 else 'trials'}, up to about {plan.members:.0f} members and "
         f"{format_count(plan.train_macs)} multiply-adds of training",
         f"time      about {format_duration(plan.seconds)} with {workers} "
         f"{'worker' if workers == 1 else 'workers'} on {device} "

@@ -54,7 +54,9 @@ def show(results: "Results") -> None:
     """Print fronts, crossover and conditions on stdout."""
     from ensearch.report import table
 
-    table.print_table(results, Console(soft_wrap=False))
+    console = Console()
+    # A table squeezed further splits its numbers' names: let a narrow terminal wrap whole lines.
+    table.print_table(results, console if console.width >= 72 else Console(width=72))
 
 
 def status(name: str | None, storage: str, as_json: bool) -> None:
@@ -71,7 +73,7 @@ def status(name: str | None, storage: str, as_json: bool) -> None:
     if not rows:
         typer.echo("no studies yet. Begin with: ensearch run --budget 2e6 --dataset digits")
         return
-    console = Console(soft_wrap=False)
+    console = Console()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name_of_column in ("study", "state", "trials", "failed", "members", "training", "since"):
         table.add_column(name_of_column, overflow="fold")
