@@ -131,7 +131,8 @@ def describe(
     if plan.trials == 0:
         return [*lines, "work      nothing is left to do; a larger --trials goes on"]
     lines += [
-        f"work      {plan.trials} {'trial' if plan.trials == 1 else 'trials'}, up to about {plan.members:.0f} members and "
+        f"work      {plan.trials} {'trial' if plan.trials == 1 else 'trials'}, up to about "
+        f"{plan.members:.0f} members and "
         f"{format_count(plan.train_macs)} multiply-adds of training",
         f"time      about {format_duration(plan.seconds)} with {workers} "
         f"{'worker' if workers == 1 else 'workers'} on {device} "

@@ -9,32 +9,11 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import Arrays, good_arrays, npz_source, pictures
 
 from ensearch import datasets
 from ensearch.datasets import Source, _split
 from ensearch.errors import UsageError
-
-Arrays = dict[str, Any]
-
-
-def pictures(count: int, *shape: int, seed: int = 0) -> npt.NDArray[np.uint8]:
-    return np.random.default_rng(seed).integers(0, 256, (count, *shape)).astype(np.uint8)
-
-
-def good_arrays() -> Arrays:
-    """30 + 9 grey pictures of 5 x 5 in 3 classes."""
-    return {
-        "x_train": pictures(30, 5, 5),
-        "y_train": np.arange(30) % 3,
-        "x_test": pictures(9, 5, 5, seed=1),
-        "y_test": np.arange(9) % 3,
-    }
-
-
-def npz_source(folder: Path, arrays: Arrays, **source: Any) -> Source:
-    folder.mkdir(exist_ok=True)
-    np.savez(folder / "data.npz", **arrays)
-    return Source(spec=f"npz:{folder / 'data.npz'}", data_dir=folder, **source)
 
 
 @st.composite

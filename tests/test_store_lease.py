@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,18 +12,6 @@ from sqlalchemy import update
 from test_store import NOW, failure
 
 from ensearch.store import Store, tables
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/deep/ensearch.db"
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    opened = Store.open(url, create=True, busy_timeout=0.2)
-    yield opened
-    opened.close()
 
 
 def set_lease(store: Store, **values: object) -> None:

@@ -4,7 +4,6 @@ import dataclasses
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -18,19 +17,6 @@ from test_store import ONE_STORE, failure, member_of, predictions_of, record_of
 from ensearch.core import Cost, Predictions
 from ensearch.errors import StorageError
 from ensearch.store import MemberRecord, Store, tables
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/deep/ensearch.db"
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    opened = Store.open(url, create=True, busy_timeout=0.2)
-    yield opened
-    opened.close()
-
 
 NUMBERS = st.floats(min_value=0, allow_nan=False)
 
