@@ -56,13 +56,13 @@ def parse_duration(text: str, what: str) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """Two leading units: 5400 -> '1h30m', 42 -> '42s'."""
+    """Two neighbouring units: 5400 -> '1h30m', 42 -> '42s', 8 days and a minute -> '8d'."""
     if seconds < 10:
         return f"{seconds:.1f}s"
     left = round(seconds)
-    parts = []
+    amounts = []
     for unit in ("d", "h", "m", "s"):
         amount, left = divmod(left, _SECONDS[unit])
-        if amount:
-            parts.append(f"{amount}{unit}")
-    return "".join(parts[:2]) or "0s"
+        amounts.append((amount, unit))
+    first = next(i for i, (amount, _) in enumerate(amounts) if amount)
+    return "".join(f"{amount}{unit}" for amount, unit in amounts[first : first + 2] if amount)

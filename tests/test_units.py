@@ -51,7 +51,8 @@ def test_other_durations_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.04, "0.0s"), (42, "42s"), (5400, "1h30m"), (90_061, "1d1h")]
+    ("seconds", "text"),
+    [(0.04, "0.0s"), (42, "42s"), (5400, "1h30m"), (90_061, "1d1h"), (691_260, "8d"), (10, "10s")],
 )
 def test_durations_are_written_in_two_units(seconds: float, text: str) -> None:
     assert units.format_duration(seconds) == text
