@@ -225,6 +225,8 @@ class Driver:
         alone mislead at first, when large ensembles are new, and training alone at the end, when
         trials find their members in the pool.
         """
+        if self.told >= self.limits.trials:
+            return 0.0
         elapsed = time.monotonic() - self.started
         ahead = max(1, self.limits.trials - self.told_before)
         over = (self.told - self.told_before) / ahead
