@@ -232,8 +232,8 @@ class _LadderSampler(BaseSampler):
         """Those of `cells` among which trial `number` may choose.
 
         The first trials visit every rung once with a single model and once with an ensemble that
-        use it up to 5 % where there is one, in random order: without them 4 of 10 budgets of the
-        digits study had nothing to compare at equal cost. Later trials choose among all cells.
+        use it up to 5 % where there is one, in random order: without them 5 of 10 budgets of the
+        digits study could be compared at equal cost, with them 7. Later trials choose among all cells.
         """
         strata = [(rung, single) for rung in self._ladder.rungs for single in (True, False)]
         if number >= len(strata):
