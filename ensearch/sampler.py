@@ -233,7 +233,7 @@ class _LadderSampler(BaseSampler):
 
         The first trials visit every rung once with a single model and once with an ensemble that
         use it up to 5 % where there is one, in random order: without them 5 of 10 budgets of the
-        digits study could be compared at equal cost, with them 7. Later trials choose among all cells.
+        digits study could be compared at equal cost, with them 7. Later trials choose among all.
         """
         strata = [(rung, single) for rung in self._ladder.rungs for single in (True, False)]
         if number >= len(strata):
