@@ -117,6 +117,10 @@ def test_a_finished_study_says_how_to_go_on(folder: Path) -> None:
     assert result.exit_code == 0
     assert "all trials that were asked for are done" in result.stderr
     assert "--trials 23" in result.stderr
+    resumed = ensearch("resume digits-tiny-400k --launcher inline")
+    assert "ensearch resume digits-tiny-400k --trials 23" in resumed.stderr
+    elsewhere = quick("--storage my.db")
+    assert "ensearch resume digits-tiny-400k --storage my.db --trials 23" in elsewhere.stderr
 
 
 def test_another_configuration_under_the_same_name_is_refused(folder: Path) -> None:

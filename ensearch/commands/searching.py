@@ -172,7 +172,8 @@ def _conclude(
     from ensearch.report import dashboard, files
 
     # What a person must type behind a command to mean this storage.
-    place = f" --storage {shlex.quote(storage)}" if storage else ""
+    known = storage in (None, DEFAULT_URL)
+    place = "" if known else f" --storage {shlex.quote(str(storage))}"
     go_on = f"ensearch resume {name}{place}"
     say("")
     say(
