@@ -31,6 +31,10 @@ class Cell:
     cost: Cost
 
     @property
+    def member_macs(self) -> int:
+        return self.cost.macs // self.size
+
+    @property
     def label(self) -> str:
         return f"{self.size} × {self.architecture.label}"
 

@@ -44,7 +44,7 @@ def measure(ladder: Ladder, seconds_per_image: Callable[[Architecture], float]) 
     The second network is the largest that costs at most 50 M, so that one step of it stays short
     on a CPU; beyond, time grows in proportion.
     """
-    costs = {cell.architecture: cell.cost.macs // cell.size for cell in ladder.cells}
+    costs = {cell.architecture: cell.member_macs for cell in ladder.cells}
     small = min(costs, key=lambda a: costs[a])
     moderate = [a for a in costs if costs[a] <= 50e6] or [small]
     large = max(moderate, key=lambda a: costs[a])
@@ -66,13 +66,13 @@ def estimate(
     for _ in range(_DRAWS):
         drawn = rng.choice(len(ladder.cells), size=trials, replace=False)
         largest = _largest(ladder.cells[i] for i in drawn)
-        single = [(cell.cost.macs // cell.size, cell.size) for cell in largest]
+        single = [(cell.member_macs, cell.size) for cell in largest]
         members.append(sum(size for _, size in single))
         macs.append(
             sum(n * training_macs(Cost(macs=m, params=0), images, schedule) for m, n in single)
         )
         seconds.append(sum(n * speed.seconds(m) * epochs_images for m, n in single) / workers)
-    dearest = max(cell.cost.macs // cell.size for cell in ladder.cells)
+    dearest = max(cell.member_macs for cell in ladder.cells)
     return Plan(
         trials=trials,
         members=float(np.mean(members)),
@@ -109,7 +109,7 @@ def describe(
     rungs = [cost(rung) for rung in ladder.rungs]
     sizes = sorted({cell.size for cell in ladder.cells})
     singles = sum(cell.size == 1 for cell in ladder.cells)
-    members = sorted(cell.cost.macs // cell.size for cell in ladder.cells)
+    members = sorted(cell.member_macs for cell in ladder.cells)
     rates = [
         f"{format_count(1 / speed.seconds(macs))} images/s at {cost(macs)}"
         for macs in (members[0], members[-1])

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from ensearch.core import Evaluation
 from ensearch.events import Event, MemberDone, MemberFailed, MemberProgress, TrialDone, TrialFailed
+from ensearch.report.text import label
 from ensearch.terminal import say
 from ensearch.units import format_count, format_duration
 
@@ -60,9 +61,8 @@ def _best(event: TrialDone, flops_per_mac: int) -> str:
     def show(kind: str, e: Evaluation | None) -> str:
         if e is None:
             return f"no {kind} yet"
-        size = "" if e.size == 1 else f"{e.size} × "
         return (
-            f"best {kind} {size}{e.architecture.label} {e.scores.accuracy:.2%} at "
+            f"best {kind} {label(e)} {e.scores.accuracy:.2%} at "
             f"{format_count(e.cost.macs * flops_per_mac)}"
         )
 

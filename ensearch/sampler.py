@@ -87,8 +87,8 @@ class Sampler:
                 "Choose another name with --study, or another --storage."
             )
 
-    def recover(self) -> int:
-        """Set what a dead driver left RUNNING to WAITING; the number of such trials.
+    def recover(self) -> None:
+        """Set what a dead driver left RUNNING to WAITING.
 
         Trials that failed for a reason outside (killed, out of memory, ...) are forgiven: they no
         longer count, and what they tried may be tried again.
@@ -101,7 +101,6 @@ class Sampler:
             self._ladder_sampler.forgiven = {
                 t.number for t in failed if t.user_attrs.get("failure") != "diverged"
             }
-            return len(left)
 
     def ask(self) -> tuple[int, Cell] | None:
         """The next trial's number and cell; None when every cell has been tried."""

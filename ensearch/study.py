@@ -64,18 +64,14 @@ def source(config: StudyConfig, data_dir: Path) -> Source:
     )
 
 
-def stored_config(store: Store, name: str) -> StudyConfig:
-    """The configuration of a study that exists; StorageError with the nearest name otherwise."""
-    return configs.from_dict(cast(dict[str, Any], store.study(name).config))
-
-
 def open_study(config: StudyConfig, store: Store, data_dir: Path, device: str) -> Study:
     """Load the images, then create the study or compare it with what is stored.
 
     Raises StorageError with a diff if the stored study is another one, BudgetError if nothing
     fits the budget, UnavailableError if the images cannot be had.
     """
-    dataset = datasets.load(source(config, data_dir))
+    origin = source(config, data_dir)
+    dataset = datasets.load(origin)
     asked = _conditions(config, dataset)
     exists = store.has_study(config.name)
     if exists:
@@ -104,7 +100,7 @@ def open_study(config: StudyConfig, store: Store, data_dir: Path, device: str) -
         # The ladder last: it says that the labels are there too.
         store.set_note(config.name, "val_labels", dataset.y_val.tolist())
         store.set_note(config.name, "ladder", steps.as_dict())
-    return Study(config=config, source=source(config, data_dir), dataset=dataset, ladder=steps)
+    return Study(config=config, source=origin, dataset=dataset, ladder=steps)
 
 
 def _conditions(config: StudyConfig, dataset: Dataset) -> dict[str, Any]:

@@ -48,26 +48,26 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
         except KeyboardInterrupt as stop:
             say("interrupted; what was finished is saved")
             raise typer.Exit(stop.args[0] if stop.args else INTERRUPTED) from None
-        except EnsearchError as error:
-            if debug.wanted:
-                traceback.print_exc()
-            say(f"error: {error}")
-            raise typer.Exit(error.exit_code) from None
-        except OSError as error:
-            if debug.wanted:
-                traceback.print_exc()
-            say(f"error: the system refused to read or write: {error}")
-            raise typer.Exit(1) from None
         except Exception as error:
             if debug.wanted:
                 traceback.print_exc()
-            say(
-                f"internal error: {type(error).__name__}: {error}\nThis is a defect of ensearch. "
-                "Please report it with the output of the same command after `ensearch --debug`."
-            )
-            raise typer.Exit(1) from None
+            message, code = _explain(error)
+            say(message)
+            raise typer.Exit(code) from None
 
     return wrapper
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    """What a person is told of an error, and the exit code."""
+    if isinstance(error, EnsearchError):
+        return f"error: {error}", error.exit_code
+    if isinstance(error, OSError):
+        return f"error: the system refused to read or write: {error}", 1
+    return (
+        f"internal error: {type(error).__name__}: {error}\nThis is a defect of ensearch. "
+        "Please report it with the output of the same command after `ensearch --debug`."
+    ), 1
 
 
 def say(text: str) -> None:

@@ -318,5 +318,5 @@ def test_what_is_told_is_what_was_evaluated(store: Store, spec: str) -> None:
 def test_the_configuration_survives_the_way_through_the_store(store: Store, spec: str) -> None:
     asked = configured(spec, sampler="random", seed=3)
     study.open_study(asked, store, Path("data"), "a CPU")
-    assert study.stored_config(store, "one") == asked
+    assert config.from_dict(store.study("one").config) == asked
     assert dataclasses.replace(asked, seed=4) != asked

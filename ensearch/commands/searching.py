@@ -62,7 +62,7 @@ def resume(study: str, flags: dict[str, Any], **how: Any) -> None:
 
 
 def _limits(settings: dict[str, Any]) -> dict[str, Any]:
-    """Stop rules as keyword arguments of `search.Limits`, checked before anything expensive."""
+    """Stop rules as keyword arguments of `driver.Limits`, checked before anything expensive."""
     trials = settings.get("trials")
     if trials is not None and trials < 1:
         raise UsageError(f"--trials must be a whole number of at least 1; got {trials}.")
