@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ensearch import __version__, terminal
+from ensearch import __version__, options, terminal
 
 app = typer.Typer(
     name="ensearch",
@@ -22,45 +22,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Storage = Annotated[
-    str,
-    typer.Option(
-        envvar="ENSEARCH_STORAGE", help="Database of studies: an SQLAlchemy URL or a .db file."
-    ),
-]
-DEFAULT_STORAGE = "sqlite:///studies/ensearch.db"
-DataDir = Annotated[
-    Path, typer.Option(envvar="ENSEARCH_DATA_DIR", help="Where datasets are kept and downloaded.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Trials = Annotated[
-    int | None,
-    typer.Option(min=1, help="Trials of the study in all, then stop. (default: 40)"),
-]
-Timeout = Annotated[
-    str | None, typer.Option(help="Stop this run after so long: 90s, 30m, 2h. Resumable.")
-]
-TrainBudget = Annotated[
-    str | None,
-    typer.Option(help="Stop when the study has spent so many multiply-adds on training: 1e15."),
-]
-Workers = Annotated[
-    int | None,
-    typer.Option(min=1, help="Members trained at a time. (default: one per CPU core, one per GPU)"),
-]
-Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda. (default: auto)")]
-LauncherName = Annotated[str, typer.Option(help="Where members train: processes or inline.")]
-TakeOver = Annotated[
-    bool, typer.Option("--take-over", help="Take the study from a driver that seems alive.")
-]
-KeepWeights = Annotated[
-    bool, typer.Option("--weights/--no-weights", help="Keep the members' weights on disk.")
-]
-FlopsPerMac = Annotated[
-    int | None,
-    typer.Option(help="1: a FLOP is a multiply-add, as in the papers; 2: count two. (default: 1)"),
-]
-
 
 def _show_version(asked: bool) -> None:
     if asked:
@@ -69,7 +30,7 @@ def _show_version(asked: bool) -> None:
 
 
 @app.callback()
-def options(
+def everywhere(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
     version: Annotated[
         bool,
@@ -96,9 +57,9 @@ def run(
     study: Annotated[
         str | None, typer.Option(help="Name of the study. (default: DATASET-SPACE-BUDGET)")
     ] = None,
-    trials: Trials = None,
-    timeout: Timeout = None,
-    train_budget: TrainBudget = None,
+    trials: options.Trials = None,
+    timeout: options.Timeout = None,
+    train_budget: options.TrainBudget = None,
     epochs: Annotated[
         int | None, typer.Option(help="Epochs of every member. (default: the dataset's)")
     ] = None,
@@ -115,16 +76,16 @@ def run(
             help="Averaging of probabilities: arithmetic or geometric. (default: arithmetic)"
         ),
     ] = None,
-    workers: Workers = None,
-    device: Device = None,
-    launcher: LauncherName = "processes",
-    flops_per_mac: FlopsPerMac = None,
-    weights: KeepWeights = True,
+    workers: options.Workers = None,
+    device: options.Device = None,
+    launcher: options.LauncherName = "processes",
+    flops_per_mac: options.FlopsPerMac = None,
+    weights: options.KeepWeights = True,
     storage: Annotated[
         str | None,
         typer.Option(
             envvar="ENSEARCH_STORAGE",
-            help=f"SQLAlchemy URL or .db file. (default: {DEFAULT_STORAGE})",
+            help=f"SQLAlchemy URL or .db file. (default: {options.DEFAULT_STORAGE})",
         ),
     ] = None,
     data_dir: Annotated[
@@ -134,8 +95,8 @@ def run(
     config: Annotated[
         Path | None, typer.Option(help="A TOML file with these options; flags win.")
     ] = None,
-    take_over: TakeOver = False,
-    as_json: AsJson = False,
+    take_over: options.TakeOver = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Search members, width and depth under a budget; run it again to go on."""
     from ensearch.commands import searching
@@ -168,20 +129,18 @@ def run(
 @terminal.guarded
 def resume(
     study: Annotated[str, typer.Argument(help="Name of a study of the storage.")],
-    trials: Trials = None,
-    timeout: Timeout = None,
-    train_budget: TrainBudget = None,
-    workers: Workers = None,
-    device: Device = None,
-    launcher: LauncherName = "processes",
-    weights: KeepWeights = True,
-    storage: Storage = DEFAULT_STORAGE,
-    data_dir: DataDir = Path("data"),
-    retrain_missing: Annotated[
-        bool, typer.Option("--retrain-missing", help="Train members again whose files are gone.")
-    ] = False,
-    take_over: TakeOver = False,
-    as_json: AsJson = False,
+    trials: options.Trials = None,
+    timeout: options.Timeout = None,
+    train_budget: options.TrainBudget = None,
+    workers: options.Workers = None,
+    device: options.Device = None,
+    launcher: options.LauncherName = "processes",
+    weights: options.KeepWeights = True,
+    storage: options.Storage = options.DEFAULT_STORAGE,
+    data_dir: options.DataDir = Path("data"),
+    retrain_missing: options.RetrainMissing = False,
+    take_over: options.TakeOver = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Go on with a study: its configuration and images are those it began with."""
     from ensearch.commands import searching
@@ -210,8 +169,8 @@ def resume(
 @terminal.guarded
 def status(
     study: Annotated[str | None, typer.Argument(help="One study; all if left out.")] = None,
-    storage: Storage = DEFAULT_STORAGE,
-    as_json: AsJson = False,
+    storage: options.Storage = options.DEFAULT_STORAGE,
+    as_json: options.AsJson = False,
 ) -> None:
     """Show the studies of a storage and how far they are."""
     from ensearch.commands import results
@@ -227,8 +186,8 @@ def report(
         Path | None,
         typer.Option(help="Folder for CSV, JSON and PNG. (default: beside the storage)"),
     ] = None,
-    storage: Storage = DEFAULT_STORAGE,
-    as_json: AsJson = False,
+    storage: options.Storage = options.DEFAULT_STORAGE,
+    as_json: options.AsJson = False,
 ) -> None:
     """Print the fronts and the crossover; write evaluations.csv, summary.json and tradeoff.png."""
     from ensearch.commands import results
@@ -238,9 +197,71 @@ def report(
 
 @app.command()
 @terminal.guarded
+def confirm(
+    study: Annotated[str, typer.Argument(help="Name of a study of the storage.")],
+    budgets: Annotated[
+        str | None,
+        typer.Option(help="FLOPs to compare at: 1e9,2e9. (default: the rungs of the ladder)"),
+    ] = None,
+    top: Annotated[
+        int, typer.Option(min=1, help="Best single networks, and ensembles, of each budget.")
+    ] = 1,
+    fewest: Annotated[
+        int | None,
+        typer.Option(min=1, help="Add next best ones up to so many finalists. (default: 12)"),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs of every member. (default: 4 x the search's)")
+    ] = None,
+    members: Annotated[
+        int | None, typer.Option(min=1, help="Train at least so many of each. (default: 2)")
+    ] = None,
+    no_retrain: Annotated[
+        bool, typer.Option("--no-retrain", help="Score the search's own members: optimistic.")
+    ] = False,
+    timeout: options.Timeout = None,
+    workers: options.Workers = None,
+    device: options.Device = None,
+    launcher: options.LauncherName = "processes",
+    weights: options.KeepWeights = True,
+    storage: options.Storage = options.DEFAULT_STORAGE,
+    data_dir: options.DataDir = Path("data"),
+    retrain_missing: options.RetrainMissing = False,
+    take_over: options.TakeOver = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Retrain the best with fresh seeds for longer and score them on test, once."""
+    from ensearch.commands import confirming
+
+    flags = {
+        "budgets": budgets,
+        "top": top,
+        "fewest": fewest,
+        "epochs": epochs,
+        "members": members,
+        "no_retrain": no_retrain,
+        "timeout": timeout,
+        "workers": workers,
+        "device": device,
+        "storage": storage,
+        "data_dir": data_dir,
+    }
+    confirming.confirm(
+        study,
+        flags,
+        launcher=launcher,
+        weights=weights,
+        retrain_missing=retrain_missing,
+        take_over=take_over,
+        as_json=as_json,
+    )
+
+
+@app.command()
+@terminal.guarded
 def dashboard(
     study: Annotated[str | None, typer.Argument(help="Open at this study.")] = None,
-    storage: Storage = DEFAULT_STORAGE,
+    storage: options.Storage = options.DEFAULT_STORAGE,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = 8080,
     allow_edit: Annotated[
         bool, typer.Option("--allow-edit", help="Let the page change and delete studies.")
@@ -264,8 +285,8 @@ def cost(
     channels: Annotated[int, typer.Option(min=1, max=10_000, help="Of the input.")] = 3,
     classes: Annotated[int, typer.Option(min=2, max=10**6, help="Of the output.")] = 10,
     members: Annotated[int, typer.Option(min=1, max=10**6, help="Of the ensemble.")] = 1,
-    flops_per_mac: FlopsPerMac = None,
-    as_json: AsJson = False,
+    flops_per_mac: options.FlopsPerMac = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Count the parameters and multiply-adds of a network or an ensemble."""
     from ensearch.commands import counting
@@ -276,7 +297,7 @@ def cost(
 
 @app.command()
 @terminal.guarded
-def spaces(as_json: AsJson = False) -> None:
+def spaces(as_json: options.AsJson = False) -> None:
     """List the search spaces that ship with ensearch."""
     from ensearch import space
 
@@ -286,7 +307,7 @@ def spaces(as_json: AsJson = False) -> None:
 
 @app.command()
 @terminal.guarded
-def datasets(as_json: AsJson = False) -> None:
+def datasets(as_json: options.AsJson = False) -> None:
     """List the datasets that `--dataset` takes."""
     from ensearch import datasets as package
 

@@ -141,7 +141,7 @@ def resolve(settings: Mapping[str, Any]) -> StudyConfig:
         dataset=dataset,
         limit_train=limit,
         space=chosen,
-        schedule=_schedule(dataset, given),
+        schedule=_schedule(dataset, chosen, given),
         seed=seed,
         rule=_choice("rule", given.get("rule", RULES[0]), RULES),
         sampler=_choice("sampler", given.get("sampler", SAMPLERS[0]), SAMPLERS),
@@ -171,11 +171,31 @@ def _space(value: str | dict[str, Any]) -> SearchSpace:
     return space.from_table(str(table.pop("name", "custom")), table)
 
 
-def _schedule(dataset: str, given: Mapping[str, Any]) -> Schedule:
-    """The dataset's short schedule, changed by the file's [schedule], then by --epochs."""
+def _schedule(dataset: str, chosen: SearchSpace, given: Mapping[str, Any]) -> Schedule:
+    """The dataset's short schedule, changed by the file's [schedule], then by --epochs.
+
+    A field that is an axis of the space may not be given; it has the nearest value of the axis,
+    so that the study's schedule is one of those that are searched.
+    """
     changes = dict(given.get("schedule", {}))
     legal = [f.name for f in dataclasses.fields(Schedule)]
     space.check_keys(changes, legal, "schedule")
     if "epochs" in given:
         changes["epochs"] = given["epochs"]
-    return dataclasses.replace(datasets.schedule(dataset), **changes)
+    for field, value in changes.items():
+        if isinstance(value, list):
+            raise UsageError(
+                f"schedule: {field} must be one value here; got {value!r}. Values to choose from "
+                "are an axis of the search space: write them into its own [schedule] table."
+            )
+    base = datasets.schedule(dataset)
+    for axis in chosen.schedule:
+        if axis.field in changes:
+            raise UsageError(
+                f"{axis.field} is an axis of search space {chosen.name} "
+                f"({', '.join(map(str, axis.values))}): {changes[axis.field]!r} for the whole "
+                "study would have no effect. Leave it away, or take the axis out of the space."
+            )
+        usual = getattr(base, axis.field)
+        changes[axis.field] = min(axis.values, key=lambda value: abs(value - usual))
+    return dataclasses.replace(base, **changes)

@@ -110,6 +110,12 @@ class Schedule:
             if isinstance(value, bool) != (field.name == "flip") or not legal.check(value):
                 raise UsageError(f"schedule: {field.name} must be {legal.text}; got {value!r}.")
 
+    @property
+    def key(self) -> str:
+        """Equal for equal schedules, 0.1 and 1e-1 alike. 8 hexadecimal digits."""
+        values = {field.name: float(getattr(self, field.name)) for field in fields(self)}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
+
 
 @dataclass(frozen=True, slots=True)
 class _Legal:
@@ -138,6 +144,11 @@ _SCHEDULE_LEGAL = {
     "crop": _Legal("a whole number of pixels, 0 for none", int, 0, 10**4),
     "cutout": _Legal("a whole number of pixels, 0 for none", int, 0, 10**4),
 }
+
+
+def network(architecture: Architecture, schedule: Schedule) -> str:
+    """Name of an architecture trained by a schedule; members that share it differ in seed only."""
+    return f"{architecture.key} {schedule.key}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,25 +213,57 @@ class Predictions:
 class Scores:
     """Quality of averaged probabilities on one split. NLL in nats; the others in [0, 1] or [0, 2].
 
-    `disagreement` is the share of images on which two members differ, averaged over pairs.
+    `nll_scaled` is the NLL after temperature scaling of the averaged probabilities on val.
+    `disagreement` is the share of images on which two members differ, averaged over pairs, and
+    `member_accuracy` the accuracy of one member alone, averaged over the members.
     """
 
     accuracy: float
     nll: float
+    nll_scaled: float
     brier: float
     ece: float
     disagreement: float
+    member_accuracy: float
+
+    @property
+    def improvement_rate(self) -> float:
+        """Share of the members' errors that averaging removes; 0 if they make none.
+
+        Theisen et al. 2023 (arXiv:2305.12313), the ensemble improvement rate, EIR.
+        """
+        error = 1 - self.member_accuracy
+        return (self.accuracy - self.member_accuracy) / error if error > 0 else 0.0
+
+    @property
+    def disagreement_error_ratio(self) -> float:
+        """Disagreement over the members' error rate; 0 if they make none. Theisen et al., DER."""
+        error = 1 - self.member_accuracy
+        return self.disagreement / error if error > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outcomes:
+    """Which images every subset of an evaluation got right: what its noise is estimated from.
+
+    `hits` is S x N: row s belongs to the ensemble of the members `subsets[s]` (indices).
+    """
+
+    subsets: tuple[tuple[int, ...], ...]
+    hits: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """One row of results: ensembles of `size` members of one architecture.
+    """One row of results: ensembles of `size` members of one architecture and schedule.
 
-    The scores are averages over `subsets` ensembles of `size` out of the `trained` members.
+    The scores are averages over `subsets` ensembles of `size` out of the `trained` members. With a
+    size above `trained` they are predicted from smaller ensembles, and `subsets` is 0.
     `cost` is the ensemble's, `train_macs` the estimate 3 x macs x images x epochs for training it.
     """
 
     architecture: Architecture
+    schedule: Schedule
     size: int
     trained: int
     subsets: int
@@ -228,3 +271,17 @@ class Evaluation:
     cost: Cost
     train_macs: float
     scores: Scores
+
+    @property
+    def network(self) -> str:
+        """What its members have in common: wide_resnet-28-10@32 a1b2c3d4."""
+        return network(self.architecture, self.schedule)
+
+    @property
+    def key(self) -> str:
+        """What was evaluated, on whatever split: 2x wide_resnet-28-10@32 a1b2c3d4."""
+        return f"{self.size}x {self.network}"
+
+    @property
+    def is_predicted(self) -> bool:
+        return self.size > self.trained

@@ -10,9 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from ensearch import ensembles
+from ensearch import scoring
 from ensearch.core import Ensemble, Evaluation
 from ensearch.events import Event, TrialDone, TrialFailed
 from ensearch.front import best_within
@@ -20,7 +18,8 @@ from ensearch.ladder import Cell
 from ensearch.plan import Plan
 from ensearch.pool import Pool
 from ensearch.sampler import Sampler
-from ensearch.store import Lease, Store
+from ensearch.scoring import Scorer
+from ensearch.store import Lease, Store, TrialRecord
 from ensearch.study import Study
 
 # Seconds between looks at the limits, and between renewals of the lease, while members train.
@@ -69,8 +68,8 @@ class Driver:
     is_interrupted: Callable[[], bool]
     expected: Plan | None
     window: deque[_Pending] = field(default_factory=deque)
-    members: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by architecture
-    evaluations: dict[tuple[str, int], Evaluation] = field(default_factory=dict)
+    members: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by network
+    evaluations: dict[str, Evaluation] = field(default_factory=dict)  # by key
     told: int = 0
     told_before: int = 0
     spent_before: float = 0.0
@@ -82,7 +81,7 @@ class Driver:
         name = self.study.config.name
         self.sampler.recover()
         stored = self.store.evaluations(name)
-        self.evaluations = {(e.architecture.key, e.size): e for e in stored}
+        self.evaluations = {e.key: e for e in stored}
         self.members = dict(self.store.evaluation_members(name))
         counts = self.sampler.counts()
         self.told = self.told_before = counts.done + counts.failed
@@ -155,54 +154,45 @@ class Driver:
         reason = ", ".join(sorted({outcome for outcome in outcomes if outcome})) or None
         self.store.save_trial(
             self.study.config.name,
-            trial.number,
-            state="failed" if reason else "done",
-            architecture_key=trial.cell.architecture.key,
-            size=trial.cell.size,
-            reason=reason,
-            overhead_seconds=trial.overhead + time.monotonic() - start,
-            members=keys,
+            TrialRecord(
+                number=trial.number,
+                state="failed" if reason else "done",
+                network=trial.cell.network,
+                size=trial.cell.size,
+                reason=reason,
+                overhead_seconds=trial.overhead + time.monotonic() - start,
+                members=tuple(keys),
+            ),
         )
         self.told += 1
         if reason:
             self.sampler.fail(trial.number, reason)
             self.on_event(TrialFailed(number=trial.number, label=trial.cell.label, reason=reason))
         else:
-            evaluation = self.evaluations[trial.cell.architecture.key, trial.cell.size]
+            evaluation = self.evaluations[f"{trial.cell.size}x {trial.cell.network}"]
             self.sampler.tell(trial.number, evaluation.scores.accuracy, evaluation.cost.macs)
             self.on_event(self.trial_done(trial, evaluation))
         return True
 
     def evaluate(self, trial: _Pending, keys: list[str]) -> None:
-        """Evaluate every size that the architecture's members now allow."""
+        """Evaluate every size that the network's members now allow."""
         architecture, config = trial.cell.architecture, self.study.config
-        if len(keys) <= len(self.members.get(architecture.key, ())):
+        network = trial.cell.network
+        if len(keys) <= len(self.members.get(network, ())):
             return
-        predictions = [self.store.predictions(key, "val") for key in keys]
-        probs = np.stack([ensembles.probs_of(p.logits) for p in predictions])
-        cost = self.study.count(architecture)
-        train_macs = self.pool.train_macs(trial.ensemble.members[0])
-        rows = []
-        for size in range(1, len(keys) + 1):
-            seed = ensembles.subset_seed(config.seed, architecture.key, size)
-            scores, subsets, _ = ensembles.evaluate(
-                probs, self.study.dataset.y_val, size, config.rule, seed=seed
-            )
-            rows.append(
-                Evaluation(
-                    architecture=architecture,
-                    size=size,
-                    trained=len(keys),
-                    subsets=subsets,
-                    split="val",
-                    cost=cost.times(size),
-                    train_macs=size * train_macs,
-                    scores=scores,
-                )
-            )
-        self.store.save_evaluations(config.name, trial.number, rows, keys)
-        self.members[architecture.key] = tuple(keys)
-        self.evaluations |= {(architecture.key, row.size): row for row in rows}
+        labels = {"val": self.study.dataset.y_val}
+        scorer = Scorer(store=self.store, labels=labels, rule=config.rule, seed=config.seed)
+        rows = scoring.evaluations(
+            scorer.score(network, keys, "val"),
+            architecture,
+            trial.cell.schedule,
+            "val",
+            self.study.count(architecture),
+            self.pool.train_macs(trial.ensemble.members[0]),
+        )
+        self.store.save_evaluations(config.name, rows, keys)
+        self.members[network] = tuple(keys)
+        self.evaluations |= {row.key: row for row in rows}
 
     def trial_done(self, trial: _Pending, evaluation: Evaluation) -> TrialDone:
         rows = list(self.evaluations.values())

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ensearch import metrics
-from ensearch.core import Floats, Labels, Scores
+from ensearch.core import Floats, Labels, Outcomes, Scores
 from ensearch.errors import StorageError, UsageError, unknown
 from ensearch.seeds import derive
 
@@ -41,25 +41,31 @@ def average(probs: Floats, rule: str = "arithmetic") -> Floats:
 
 
 def _terms(probs: Floats, rule: str) -> Floats:
-    """What the rule takes the mean of, so that its logs are taken once for all subsets."""
+    """M x C x N: what the rule takes the mean of, so that its logs are taken once for all subsets.
+
+    Images come last: sums over 10 classes are then sums of long rows. For 3000 images a fit of the
+    temperature took 0.5 ms so, and 1.6 ms with the 10 classes last.
+    """
     if rule not in RULES:
         raise unknown("averaging rule", rule, RULES)
+    terms = np.ascontiguousarray(probs.transpose(0, 2, 1))
     if rule == "arithmetic":
-        return probs
-    return np.asarray(np.log(np.maximum(probs, np.finfo(np.float64).tiny)))
+        return terms
+    return np.asarray(np.log(np.maximum(terms, np.finfo(np.float64).tiny)))
 
 
 def _combine(weights: Floats, terms: Floats, rule: str) -> Floats:
-    mean = np.asarray(np.tensordot(weights, terms, axes=1))
+    """N x C from the M x C x N of `_terms`."""
+    mean = np.asarray(np.tensordot(weights, terms, axes=1)).T
     if rule == "arithmetic":
         return mean
     powers = np.exp(mean - mean.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def subset_seed(study_seed: int, architecture_key: str, size: int) -> int:
+def subset_seed(study_seed: int, network: str, size: int) -> int:
     """Seed of the subsets that a study scores: a report draws the same ones again."""
-    return derive(study_seed, "subsets", architecture_key, size)
+    return derive(study_seed, "subsets", network, size)
 
 
 def subsets(trained: int, size: int, limit: int = 20, seed: int = 0) -> list[tuple[int, ...]]:
@@ -90,39 +96,54 @@ def evaluate(
     rule: str = "arithmetic",
     limit: int = 20,
     seed: int = 0,
-) -> tuple[Scores, int, Floats]:
+    calibrate: tuple[Floats, Labels] | None = None,
+) -> tuple[Scores, Outcomes]:
     """Expected quality of an ensemble of `size` out of the R members of `probs` (R x N x C).
 
-    Returns the scores averaged over the subsets, the number of subsets, and for each of the N
-    images the share of subsets that predict its label (its mean is the accuracy). UsageError as
-    in `subsets` and `average`, and where labels and probabilities differ in their images.
+    Returns the scores averaged over the subsets, and what every subset got right. The temperature
+    of `nll_scaled` is fitted, for each subset, on the same members' probabilities and labels of
+    val, `calibrate`; on `probs` and `labels` themselves if None, as for val. UsageError as in
+    `subsets` and `average`, and where probabilities do not go with the labels or with each other.
     """
+    fit_probs, fit_labels = (probs, labels) if calibrate is None else calibrate
+    _check(probs, labels)
+    _check(fit_probs, fit_labels)
+    if len(fit_probs) != len(probs):
+        raise UsageError(
+            "the temperature must be fitted on the members that are scored; got "
+            f"{len(probs)} members to score, {len(fit_probs)} to fit. Give both in one order."
+        )
+    chosen = subsets(len(probs), size, limit, seed)
+    terms = _terms(probs, rule)
+    fit_terms = terms if calibrate is None else _terms(fit_probs, rule)
+    hits, rows = np.empty((len(chosen), len(labels)), dtype=np.bool_), []
+    for row, subset in enumerate(chosen):
+        weights = np.zeros(len(probs))
+        weights[list(subset)] = 1 / size
+        mean = _combine(weights, terms, rule)
+        fit = mean if calibrate is None else _combine(weights, fit_terms, rule)
+        scaled = metrics.scaled(mean, metrics.temperature(fit, fit_labels))
+        hits[row] = np.argmax(mean, axis=1) == labels
+        quality = (metrics.nll, metrics.brier, metrics.ece)
+        rows.append([metrics.nll(scaled, labels), *(score(mean, labels) for score in quality)])
+    nll_scaled, nll, brier, ece = np.mean(rows, axis=0).tolist()
+    members = np.array(chosen)
+    apart = metrics.pair_disagreement(probs)[members[:, :, None], members[:, None, :]]
+    scores = Scores(
+        accuracy=float(hits.mean()),
+        nll=nll,
+        nll_scaled=nll_scaled,
+        brier=brier,
+        ece=ece,
+        disagreement=float(apart.sum() / (len(chosen) * max(size * (size - 1), 1))),
+        member_accuracy=float((np.argmax(probs, axis=2) == labels)[members].mean()),
+    )
+    return scores, Outcomes(subsets=tuple(chosen), hits=hits)
+
+
+def _check(probs: Floats, labels: Labels) -> None:
     if probs.ndim != 3 or labels.shape != probs.shape[1:2] or not len(labels):
         raise UsageError(
             "scoring needs probabilities members x images x classes and one label for each image; "
             f"got shapes {probs.shape} and {labels.shape}. Use predictions and labels of one split."
         )
-    chosen = subsets(len(probs), size, limit, seed)
-    terms, pairs = _terms(probs, rule), metrics.pair_disagreement(probs)
-    hits, rows = np.zeros(len(labels)), []
-    for subset in chosen:
-        members = list(subset)
-        weights = np.zeros(len(probs))
-        weights[members] = 1 / size
-        mean = _combine(weights, terms, rule)
-        hits += np.argmax(mean, axis=1) == labels
-        apart = pairs[np.ix_(members, members)].sum() / max(size * (size - 1), 1)
-        rows.append(
-            (
-                metrics.nll(mean, labels),
-                metrics.brier(mean, labels),
-                metrics.ece(mean, labels),
-                apart,
-            )
-        )
-    hits /= len(chosen)
-    nll, brier, ece, disagreement = np.mean(rows, axis=0).tolist()
-    scores = Scores(
-        accuracy=float(hits.mean()), nll=nll, brier=brier, ece=ece, disagreement=disagreement
-    )
-    return scores, len(chosen), hits

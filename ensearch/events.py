@@ -1,4 +1,4 @@
-"""What a running search tells whoever watches it."""
+"""What a running search or confirmation tells whoever watches it."""
 
 from dataclasses import dataclass
 
@@ -57,4 +57,18 @@ class TrialFailed:
     reason: str
 
 
-Event = MemberProgress | MemberDone | MemberFailed | TrialDone | TrialFailed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberReady:
+    """A member of a confirmation has been `trained`, has only predicted, or has failed.
+
+    `done` of its `members` are over.
+    """
+
+    member: MemberDone | MemberFailed
+    trained: bool
+    done: int
+    members: int
+    seconds_left: float
+
+
+Event = MemberProgress | MemberDone | MemberFailed | TrialDone | TrialFailed | MemberReady

@@ -3,46 +3,60 @@
 S(B) is the accuracy of the best single network within the budget B, E(B) that of the best
 ensemble (size >= 2); the advantage is D(B) = E(B) - S(B). The crossover is the smallest budget
 from which D > 0 at every larger one. Only evaluations that exist take part: nothing is predicted.
+
+On the worlds of `scripts/coverage`, COVERAGE
 """
 
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
-from ensearch.core import Evaluation, Floats
+from ensearch.core import Evaluation, Outcomes
+from ensearch.crossover import Crossover, band, judge, unjudged
 from ensearch.errors import StorageError, UsageError
-from ensearch.seeds import derive
-from ensearch.units import format_count
+from ensearch.multiplier import Multiplier, multipliers
+from ensearch.resampling import DIGITS, Sample, by_cost, overstatement, resample
+from ensearch.surface import Fitted, fit
 
 # Costs within 5 % are matched. Without this, 4 x EfficientNet-B2 (3.97 G) meets B3 (1.83 G), the
 # best single network that fits, and is credited with about 1.15 points of pure grid granularity.
 # It holds both ways: with ensembles at every other budget only, and no true difference, single
 # networks seemed clearly ahead in 60 of 60 simulated studies; matched both ways, in 4.
 MATCH = 0.95
-LEVEL = 0.95  # of the band and of the interval
 FEWEST_REPLICATES = 40  # below this the 2.5th percentile is the smallest replicate itself
-CHUNK = 4_000_000  # image weights held at once: 32 MB, and as much again as float64
 REACH = 0.5**0.5  # of a budget that both kinds must have tried to use: one rung of the ladder
-DIGITS = 12  # of an advantage: means of equal hits may differ by 1e-16, which is no lead
 
-Status = Literal[
-    "crossed", "ensembles always", "singles always", "crosses back", "not identifiable"
+__all__ = [
+    "MATCH",
+    "Crossover",
+    "Fitted",
+    "Fronts",
+    "Hits",
+    "Multiplier",
+    "Row",
+    "analyse",
+    "best_within",
 ]
-Hits = Mapping[tuple[str, int], Floats]
+
+Hits = Mapping[str, Outcomes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """Both fronts at one budget. `advantage` is E - S as a fraction, None where not matched.
 
+    Where one split chooses and scores, what choosing lifts E more than S is taken off the
+    advantage (`Fronts.correction`), so it may differ from the difference of the two accuracies.
+
     `matched`: both kinds had their chance at this cost. Within the budget, the dearest single
     network costs at least 95 % of the best ensemble, and the dearest ensemble at least 95 % of the
     best single network; and something of either kind costs more than the budget over sqrt(2), so
     that nothing is said of budgets that nobody tried to use. `low` and `high` bound the advantage,
-    at all matched budgets at once with 95 % confidence; None where not matched or without hits.
+    at all matched budgets at once with 95 % confidence; None where not matched or without
+    outcomes. `tried_singles` and `tried_ensembles` count what competed: measured, within the
+    budget and comparable in cost.
     """
 
     budget: float
@@ -52,30 +66,26 @@ class Row:
     low: float | None
     high: float | None
     matched: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Crossover:
-    """`budget` is the crossover in multiply-adds per example, `low` to `high` its 95 % interval.
-
-    `budget` is finite for the status `crossed` and None for the others. In the interval 0.0 stands
-    for below the smallest matched budget and inf for above the largest; both ends are None
-    without hits or with fewer than 2 matched budgets.
-    """
-
-    status: Status
-    budget: float | None
-    low: float | None
-    high: float | None
-    sentence: str
+    multiplier: Multiplier | None = None
+    tried_singles: int = 0
+    tried_ensembles: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fronts:
-    """One row for each budget, ascending, and the crossover read off the matched ones."""
+    """One row for each budget, ascending, and the crossover read off the matched ones.
+
+    `fitted` is the same by a fitted surface, None where there are too few points. `agree` tells
+    whether its crossing is within the interval of the crossover, and `agreement` says so.
+    `correction` was taken off every advantage.
+    """
 
     rows: tuple[Row, ...]
     crossover: Crossover
+    fitted: Fitted | None = None
+    agree: bool | None = None
+    agreement: str = ""
+    correction: float = 0.0
 
 
 def best_within(
@@ -89,41 +99,88 @@ def best_within(
 def analyse(
     evaluations: Sequence[Evaluation],
     budgets: Sequence[float],
-    hits: Hits | None,
-    replicates: int = 1000,
+    outcomes: Hits | None,
+    *,
+    chosen_on: tuple[Sequence[Evaluation], Hits | None] | None = None,
+    replicates: int = 2000,
     seed: int = 0,
 ) -> Fronts:
     """Fronts at ascending budgets (multiply-adds per example), their band and their crossover.
 
-    `hits` maps (architecture key, size) to the N expected hits of `ensembles.evaluate`, for every
-    evaluation; None if predictions are not stored. The band and the interval come from a paired
-    bootstrap over images in which both fronts are chosen anew in each replicate. UsageError for
-    unordered budgets or mixed splits, StorageError where hits do not fit the evaluations.
+    `outcomes` maps the key of every evaluation to the outcomes of `ensembles.evaluate`; None if
+    predictions are not stored. With `chosen_on`, evaluations and outcomes of another split, the
+    best on that split is scored on this one; what only one split has takes no part. Band and
+    interval come from a bootstrap over images and training seeds in which both fronts are chosen
+    anew in each replicate. Predicted evaluations are left out. UsageError for unordered budgets or
+    mixed splits, StorageError where outcomes do not fit the evaluations.
     """
-    _check(evaluations, budgets, hits, replicates)
-    rows = [_row(evaluations, budget) for budget in budgets]
+    _check(evaluations, budgets, replicates)
+    scored = {e.key: e for e in evaluations if not e.is_predicted}
+    chosen = scored
+    if chosen_on is not None:
+        _check(chosen_on[0], budgets, replicates)
+        chosen = {e.key: e for e in chosen_on[0] if not e.is_predicted}
+    keys = [key for key in scored if key in chosen]
+    measured, choosing = [scored[key] for key in keys], [chosen[key] for key in keys]
+    rows = [_row(measured, choosing, budget) for budget in budgets]
+    found = _outcomes(scored, outcomes)
+    others = None if chosen_on is None else _outcomes(chosen, chosen_on[1])
+    stored = outcomes is not None and (chosen_on is None or chosen_on[1] is not None)
+    if not stored or not any(row.matched for row in rows):
+        return Fronts(rows=tuple(rows), crossover=unjudged(_missing(rows)))
+    sample = resample(
+        measured,
+        [found[key] for key in keys],
+        None if others is None else [others[key] for key in keys],
+        replicates,
+        seed,
+    )
+    return _judged(rows, measured, sample, one_split=others is None)
+
+
+def _judged(
+    rows: Sequence[Row], evaluations: Sequence[Evaluation], sample: Sample, *, one_split: bool
+) -> Fronts:
     matched = [row for row in rows if row.matched]
-    if hits is None or not matched:
-        return Fronts(rows=tuple(rows), crossover=_unjudged(rows))
-    sample = _replicates(evaluations, matched, hits, replicates, seed)
-    band = _band(np.array([row.advantage for row in matched], dtype=np.float64), sample)
-    matched = [
-        replace(row, low=float(low), high=float(high))
-        for row, low, high in zip(matched, *band, strict=True)
-    ]
-    judged = {row.budget: row for row in matched}
+    counts = [(row.tried_singles, row.tried_ensembles) for row in matched]
+    correction = 0.0
+    if one_split:
+        correction = round(overstatement(sample, evaluations, counts), DIGITS)
+    fronts = [sample.singles, sample.ensembles]
+    heights = [f[:, [n[kind] - 1 for n in counts]] for kind, f in enumerate(fronts)]
+    advantages = (heights[1] - heights[0]).round(DIGITS)
+    point, errors = advantages[0] - correction, advantages[1:] - advantages[1:].mean(axis=0)
+    budgets = np.array([row.budget for row in matched])
+    low, high = band(point, errors)
+    singles = [evaluations[i].cost.macs for i in by_cost(evaluations, True)]
+    targets = heights[0] + np.vstack([point, point + errors])
+    needed = multipliers(budgets, singles, sample.singles, targets)
+    judged = {
+        row.budget: replace(
+            row,
+            advantage=float(point[k]),
+            low=float(low[k]),
+            high=float(high[k]),
+            multiplier=needed[k],
+        )
+        for k, row in enumerate(matched)
+    }
+    crossover = unjudged(_missing(rows))
+    if len(matched) > 1:
+        crossover = judge(budgets, point, errors, _covers(sample.seeds, correction))
+    fitted = fit(evaluations, sample.accuracies, budgets)
+    agree, agreement = _agreement(fitted, crossover)
     return Fronts(
         rows=tuple(judged.get(row.budget, row) for row in rows),
-        crossover=_judge(matched, sample) if len(matched) > 1 else _unjudged(rows),
+        crossover=crossover,
+        fitted=None if isinstance(fitted, str) else fitted,
+        agree=agree,
+        agreement=agreement,
+        correction=correction,
     )
 
 
-def _check(
-    evaluations: Sequence[Evaluation],
-    budgets: Sequence[float],
-    hits: Hits | None,
-    replicates: int,
-) -> None:
+def _check(evaluations: Sequence[Evaluation], budgets: Sequence[float], replicates: int) -> None:
     if any(not low < high for low, high in itertools.pairwise([0, *budgets, np.inf])):
         raise UsageError(f"the budgets of a front must be positive and ascending; got {budgets}.")
     if replicates < FEWEST_REPLICATES:
@@ -133,15 +190,22 @@ def _check(
     splits = sorted({e.split for e in evaluations})
     if len(splits) > 1:
         raise UsageError(f"a front compares evaluations on one split; got {', '.join(splits)}.")
-    for e in evaluations if hits is not None else ():
-        found = (hits or {}).get((e.architecture.key, e.size))
-        accuracy = None if found is None else float(found.mean())
+
+
+def _outcomes(evaluations: Mapping[str, Evaluation], outcomes: Hits | None) -> dict[str, Outcomes]:
+    """Those of the evaluations, checked against their accuracies; none if none are stored."""
+    result: dict[str, Outcomes] = {}
+    for key, e in evaluations.items() if outcomes is not None else ():
+        found = (outcomes or {}).get(key)
+        accuracy = None if found is None else float(found.hits.mean())
         # Means of the same float64 numbers agree to 1e-12; hits of another split do not.
-        if accuracy is None or abs(accuracy - e.scores.accuracy) > 1e-6:
+        if found is None or accuracy is None or abs(accuracy - e.scores.accuracy) > 1e-6:
             raise StorageError(
                 f"{e.size} x {e.architecture.key} has an accuracy of {e.scores.accuracy:.6f}, but "
                 f"its stored predictions give {accuracy}. Evaluate it again, or go without hits."
             )
+        result[key] = found
+    return result
 
 
 def _comparable(evaluations: Sequence[Evaluation], budget: float, singles: bool) -> list[int]:
@@ -152,22 +216,23 @@ def _comparable(evaluations: Sequence[Evaluation], budget: float, singles: bool)
     return [i for i, macs, wanted in within if wanted and MATCH * macs <= dearest]
 
 
-def _row(evaluations: Sequence[Evaluation], budget: float) -> Row:
-    best = [best_within(evaluations, budget, singles) for singles in (True, False)]
-    single, ensemble = best
+def _row(evaluations: Sequence[Evaluation], choosing: Sequence[Evaluation], budget: float) -> Row:
+    """Without band and multiplier. `choosing` holds the same evaluations on the choosing split."""
+    best = [best_within(choosing, budget, singles) for singles in (True, False)]
+    comparable = [_comparable(choosing, budget, singles) for singles in (True, False)]
     matched = all(
-        choice in [evaluations[i] for i in _comparable(evaluations, budget, singles)]
+        any(choosing[i] is choice for i in tried)
         and any(
             (e.size == 1) == singles and REACH * budget * (1 - 1e-9) < e.cost.macs <= budget
-            for e in evaluations
+            for e in choosing
         )
-        for choice, singles in zip(best, (True, False), strict=True)
+        for choice, tried, singles in zip(best, comparable, (True, False), strict=True)
     )
-    advantage = (
-        round(ensemble.scores.accuracy - single.scores.accuracy, DIGITS)
-        if single and ensemble and matched
-        else None
-    )
+    scored = {id(chosen): e for chosen, e in zip(choosing, evaluations, strict=True)}
+    single, ensemble = (scored[id(choice)] if choice else None for choice in best)
+    advantage = None
+    if single and ensemble and matched:
+        advantage = round(ensemble.scores.accuracy - single.scores.accuracy, DIGITS)
     return Row(
         budget=budget,
         single=single,
@@ -176,171 +241,49 @@ def _row(evaluations: Sequence[Evaluation], budget: float) -> Row:
         low=None,
         high=None,
         matched=matched,
+        tried_singles=len(comparable[0]),
+        tried_ensembles=len(comparable[1]),
     )
 
 
-def _replicates(
-    evaluations: Sequence[Evaluation],
-    matched: Sequence[Row],
-    hits: Hits,
-    replicates: int,
-    seed: int,
-) -> Floats:
-    """Advantages, replicates x matched rows, each replicate from N images drawn with replacement.
-
-    Both fronts are chosen anew in each, among what is comparable in cost, so that choosing the
-    best of many is part of the noise.
-    """
-    table = np.stack([hits[e.architecture.key, e.size] for e in evaluations], axis=1)
-    columns = [
-        (_comparable(evaluations, row.budget, True), _comparable(evaluations, row.budget, False))
-        for row in matched
-    ]
-    images, rng = len(table), np.random.default_rng(derive("front", seed))
-    result = np.empty((replicates, len(matched)))
-    step = max(1, CHUNK // images)
-    for start in range(0, replicates, step):
-        part = result[start : start + step]
-        weights = rng.multinomial(images, np.full(images, 1 / images), size=len(part))
-        accuracies = weights @ table / images
-        for k, (singles, ensembles) in enumerate(columns):
-            part[:, k] = accuracies[:, ensembles].max(axis=1) - accuracies[:, singles].max(axis=1)
-    return result.round(DIGITS)
-
-
-def _band(point: Floats, sample: Floats) -> tuple[Floats, Floats]:
-    """Simultaneous 95 % band by max-|t|: point -/+ quantile of max |sample - point| / sd x sd.
-
-    It cannot undo that one split both chooses and scores: with no true difference, 1 ensemble for
-    each single network gave a clear sign in 3 % of simulated studies, 6 near-equal ones in 16 %.
-    """
-    sd = sample.std(axis=0, ddof=1)
-    # sd is 0 where both fronts hit the same images: the advantage is exact there, t is 0.
-    t = np.abs(sample - point) / np.where(sd > 0, sd, np.inf)
-    half = np.quantile(t.max(axis=1), LEVEL) * sd
-    return point - half, point + half
-
-
-def _crossings(budgets: Floats, advantages: Floats) -> Floats:
-    """For each row of advantages (R x K) the budget from which all are positive.
-
-    0 if all are, inf if the last is not; else where the straight line over log(budget) between
-    the last one that is not and its upper neighbour reaches 0.
-    """
-    behind = advantages <= 0
-    last = len(budgets) - 1
-    k = last - np.argmax(behind[:, ::-1], axis=1)
-    result = np.where(behind.any(axis=1), np.inf, 0.0)
-    inside = np.flatnonzero(behind.any(axis=1) & (k < last))
-    k = k[inside]
-    below, above = advantages[inside, k], advantages[inside, k + 1]
-    result[inside] = budgets[k] * (budgets[k + 1] / budgets[k]) ** (-below / (above - below))
-    return result
-
-
-def _judge(matched: Sequence[Row], sample: Floats) -> Crossover:
-    budgets = np.array([row.budget for row in matched])
-    point = np.array([row.advantage for row in matched], dtype=np.float64)
-    budget = float(_crossings(budgets, point[None])[0])
-    # Choosing the best of 6 near-equal ensembles lifts a replicate 0.10 points above the point
-    # value (5,000 images). Recentred, the interval held the true crossover in 94 % of simulated
-    # worlds, without it in 86 %.
-    ordered = np.sort(_crossings(budgets, sample - sample.mean(axis=0) + point))
-    # Order statistics, because 0 and inf among the replicates cannot be interpolated.
-    tail = int((1 - LEVEL) / 2 * len(ordered))
-    low, high = float(ordered[tail]), float(ordered[-1 - tail])
-    status, finding = _finding(matched, budget, low, high)
-    if status == "crossed":
-        start = format_count(low) if low > 0 else f"below {_counts(matched[:1])}"
-        end = format_count(high) if high < np.inf else f"beyond {_counts(matched[-1:])}"
-        finding += f" at about {format_count(budget)} (95 % interval: {start} to {end})"
-    return Crossover(
-        status=status,
-        budget=budget if status == "crossed" else None,
-        low=low,
-        high=high,
-        sentence=f"{finding}. Costs are multiply-adds per example; the "
-        f"{'interval and the band cover' if status == 'crossed' else 'band covers'} the noise of "
-        "the images, not that of training seeds.",
+def _covers(seeds: bool, correction: float) -> str:
+    """What the noise is of."""
+    noise = "the noise of the images and of training seeds"
+    if not seeds:
+        noise = "the noise of the images, not that of training seeds"
+    if abs(correction) < 5e-5:
+        return noise
+    return (
+        f"{noise}; {100 * correction:+.2f} points that choosing the best of many on the images "
+        "that score it adds to the ensembles' advantage are taken off"
     )
 
 
-def _counts(rows: Sequence[Row]) -> str:
-    return ", ".join(format_count(row.budget) for row in rows)
-
-
-def _finding(matched: Sequence[Row], budget: float, low: float, high: float) -> tuple[Status, str]:
-    """The status and what it says. A sign is clear where the simultaneous band excludes 0."""
-    ahead = [row for row in matched if row.low is not None and row.low > 0]
-    behind = [row for row in matched if row.high is not None and row.high < 0]
-    if not (ahead or behind):
-        return "not identifiable", (
-            "The crossover is not identifiable: the difference between the best ensemble and the "
-            f"best single network is within the noise at all {len(matched)} matched budgets"
-        )
-    if not (ahead and behind):
-        return _one_sided(matched, ahead or behind, bool(ahead), low, high)
-    both = (
-        f"ensembles are clearly behind at {_counts(behind)} and clearly ahead at {_counts(ahead)}"
+def _agreement(fitted: Fitted | str, crossover: Crossover) -> tuple[bool | None, str]:
+    """Whether the fitted crossing lies within the interval of the fronts, and the words for it."""
+    if isinstance(fitted, str):
+        return None, f"No second estimate: {fitted}."
+    if crossover.low is None or crossover.high is None:
+        return None, f"{fitted.sentence}."
+    agree = crossover.low <= fitted.crossing <= crossover.high
+    verdict = (
+        "which agrees with the fronts"
+        if agree
+        else ("which disagrees with the fronts beyond their interval: trust neither alone")
     )
-    if behind[-1].budget > ahead[0].budget:
-        return "crosses back", f"There is no single crossover: {both}"
-    if budget == np.inf:
-        return "not identifiable", (
-            f"The crossover is not identifiable: {both}, but they do not lead at the largest "
-            "matched budget, where the difference is within the noise"
-        )
-    return "crossed", "Ensembles overtake single networks"
+    return agree, f"{fitted.sentence}, {verdict}."
 
 
-def _one_sided(
-    matched: Sequence[Row], clear: Sequence[Row], ahead: bool, low: float, high: float
-) -> tuple[Status, str]:
-    name, sign = ("ensembles", 1) if ahead else ("single networks", -1)
-    smallest, largest = _counts(matched[:1]), _counts(matched[-1:])
-    if all(sign * (row.advantage or 0) > 0 for row in matched):
-        return "ensembles always" if ahead else "singles always", (
-            f"{name.capitalize()} are ahead at every matched budget from {smallest} to "
-            f"{largest}, clearly so at {len(clear)} of {len(matched)}; a crossover, if there is "
-            f"one, lies {_elsewhere(matched, ahead, low, high)}"
-        )
-    if ahead and clear[0] == matched[-len(clear)]:
-        where, rest = f"from {_counts(clear[:1])} on", "below"
-    elif not ahead and clear[-1] == matched[len(clear) - 1]:
-        where, rest = f"up to {_counts(clear[-1:])}", "above"
-    else:
-        where, rest = f"at {_counts(clear)}", "elsewhere"
-    return "not identifiable", (
-        f"The crossover is not identifiable: {name} are clearly ahead "
-        f"{where}, but {rest} the difference is within the noise"
-    )
-
-
-def _elsewhere(matched: Sequence[Row], ahead: bool, low: float, high: float) -> str:
-    """Where a crossover may still lie: the interval's inner end, else the last matched budget."""
-    if ahead:
-        return f"below {format_count(high) if 0 < high < np.inf else _counts(matched[:1])}"
-    return f"beyond {format_count(low) if 0 < low < np.inf else _counts(matched[-1:])}"
-
-
-def _unjudged(rows: Sequence[Row]) -> Crossover:
-    """Without hits, or without 2 matched budgets, a crossover cannot be judged: says why."""
+def _missing(rows: Sequence[Row]) -> str:
+    """Without outcomes, or without 2 matched budgets, a crossover cannot be judged: says why."""
     matched = sum(row.matched for row in rows)
     if not any(row.single for row in rows):
-        reason = "no single network within the budgets was evaluated"
-    elif not any(row.ensemble for row in rows):
-        reason = "no ensemble within the budgets was evaluated"
-    elif matched < 2:
-        reason = (
+        return "no single network within the budgets was evaluated"
+    if not any(row.ensemble for row in rows):
+        return "no ensemble within the budgets was evaluated"
+    if matched < 2:
+        return (
             "it takes 2 budgets at which a single network and an ensemble of matched cost (within "
             f"5 %) were evaluated; found {matched} among {len(rows)}"
         )
-    else:
-        reason = "without stored predictions the noise of the images cannot be judged"
-    return Crossover(
-        status="not identifiable",
-        budget=None,
-        low=None,
-        high=None,
-        sentence=f"The crossover is not identifiable: {reason}.",
-    )
+    return "without stored predictions the noise of the images cannot be judged"

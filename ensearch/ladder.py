@@ -3,21 +3,23 @@
 Rung j of the ladder is budget / 2**(j/2). A cell is members x depth on a rung, with the width
 solved so that the whole ensemble costs as much as legal widths allow without passing the rung.
 Single models and ensembles therefore meet at equal cost; a coarse grid of widths would credit
-ensembles with filling the cost axis more finely (up to 1.15 points on EfficientNets).
+ensembles with filling the cost axis more finely (up to 1.15 points on EfficientNets). Where the
+space has axes of the schedule, every such configuration is one cell for each combination of them:
+they change what a network learns and never what it costs to use.
 """
 
 import functools
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ensearch import families
-from ensearch.core import Architecture, Budget, Cost
+from ensearch.core import Architecture, Budget, Cost, Schedule, network
 from ensearch.cost import solve_width
 from ensearch.errors import BudgetError
-from ensearch.space import SearchSpace
+from ensearch.space import AXES, SearchSpace
 from ensearch.units import format_count
 
 
@@ -28,7 +30,13 @@ class Cell:
     rung: float  # multiply-adds, never below cost.macs
     size: int
     architecture: Architecture
+    schedule: Schedule
     cost: Cost
+    changes: tuple[str, ...] = ()  # what differs from the study's schedule, as `changes` says it
+
+    @property
+    def network(self) -> str:
+        return network(self.architecture, self.schedule)
 
     @property
     def member_macs(self) -> int:
@@ -36,12 +44,15 @@ class Cell:
 
     @property
     def label(self) -> str:
-        return f"{self.size} × {self.architecture.label}"
+        return ", ".join((f"{self.size} × {self.architecture.label}", *self.changes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ladder:
-    """All cells within the budget; `cells` descends in rung, then ascends in size and depth."""
+    """All cells within the budget.
+
+    `cells` descends in rung, then ascends in size, in depth and in the axes of the schedule.
+    """
 
     budget: Budget
     cells: tuple[Cell, ...]
@@ -52,12 +63,18 @@ class Ladder:
         return tuple(sorted({cell.rung for cell in self.cells}, reverse=True))
 
     @property
+    def axes(self) -> dict[str, tuple[float, ...]]:
+        """Fields of the schedule that differ among the cells, each with its values, ascending."""
+        values = {axis: {getattr(cell.schedule, axis) for cell in self.cells} for axis in AXES}
+        return {axis: tuple(sorted(found)) for axis, found in values.items() if len(found) > 1}
+
+    @property
     def cheapest(self) -> Cell:
-        return min(self.cells, key=lambda cell: cell.cost.macs)
+        return min(self.cells, key=lambda cell: (cell.cost.macs, len(cell.changes)))
 
     @property
     def dearest(self) -> Cell:
-        return max(self.cells, key=lambda cell: cell.cost.macs)
+        return max(self.cells, key=lambda cell: (cell.cost.macs, -len(cell.changes)))
 
     @property
     def bounded_by_space(self) -> bool:
@@ -75,17 +92,32 @@ def from_dict(table: dict[str, Any]) -> Ladder:
             rung=cell["rung"],
             size=cell["size"],
             architecture=Architecture(**cell["architecture"]),
+            schedule=Schedule(**cell["schedule"]),
             cost=Cost(**cell["cost"]),
+            changes=tuple(cell["changes"]),
         )
         for cell in table["cells"]
     )
     return Ladder(budget=Budget(**table["budget"]), cells=cells)
 
 
+def changes(schedule: Schedule, base: Schedule) -> tuple[str, ...]:
+    """The fields in which `schedule` differs from `base`: ("epochs 12", "peak_lr 0.1")."""
+    pairs = [(f.name, getattr(schedule, f.name)) for f in fields(Schedule)]
+    return tuple(f"{name} {value}" for name, value in pairs if value != getattr(base, name))
+
+
 def build(
-    space: SearchSpace, budget: Budget, resolution: int, count: Callable[[Architecture], Cost]
+    space: SearchSpace,
+    budget: Budget,
+    schedule: Schedule,
+    resolution: int,
+    count: Callable[[Architecture], Cost],
 ) -> Ladder:
-    """All cells of `space` within `budget`; BudgetError if even the cheapest is above it."""
+    """All cells of `space` within `budget`; BudgetError if even the cheapest is above it.
+
+    `schedule` is the study's, of which the space's axes replace fields.
+    """
 
     @functools.cache
     def architecture(depth: int, width: float) -> Architecture:
@@ -98,6 +130,7 @@ def build(
     def macs(depth: int, width: float) -> int:
         return count(architecture(depth, width)).macs
 
+    variants = [(made, changes(made, schedule)) for made in space.schedules(schedule)]
     cells = []
     # Every configuration is in one cell: what fits the rung below belongs there.
     for rung, below in itertools.pairwise(_rungs(space, budget, macs)):
@@ -108,7 +141,17 @@ def build(
             shape = architecture(depth, solved)
             cost = count(shape).times(size)
             if cost.macs > below:
-                cells.append(Cell(rung=rung, size=size, architecture=shape, cost=cost))
+                cells += [
+                    Cell(
+                        rung=rung,
+                        size=size,
+                        architecture=shape,
+                        schedule=variant,
+                        cost=cost,
+                        changes=changed,
+                    )
+                    for variant, changed in variants
+                ]
     return Ladder(budget=budget, cells=tuple(cells))
 
 

@@ -1,14 +1,19 @@
 """Predicted class probabilities and labels -> accuracy, NLL, Brier score, ECE, disagreement.
 
 Shapes: `probs` is N x C (images x classes, rows sum to 1), `labels` is N; `members` in front of
-a shape means M x N x C. Every score is a mean over the images.
+a shape means M x N x C. Every score is a mean over the images. Any memory layout will do; with
+the images of a class side by side, as `ensembles.average` returns them, sums over classes are
+about three times as fast.
 """
+
+import math
 
 import numpy as np
 
 from ensearch.core import Floats, Labels
 
 ECE_BINS = 15  # the number that Guo et al. 2017, and most papers since, report
+HOTTEST = 20.0  # temperatures are fitted from 1 / 20 to 20
 
 
 def accuracy(probs: Floats, labels: Labels) -> float:
@@ -31,6 +36,49 @@ def brier(probs: Floats, labels: Labels) -> float:
     right = probs[np.arange(len(labels)), labels]
     # |p - y|^2 = |p|^2 - 2 p_label + 1, without building y.
     return float(np.mean(np.einsum("nc,nc->n", probs, probs) - 2 * right + 1))
+
+
+def temperature(probs: Floats, labels: Labels) -> float:
+    """The T at which `scaled(probs, T)` has the least NLL on the labels; in [0.05, 20].
+
+    Guo et al. 2017, section 4.2, on the logs of probabilities, so that it serves averages too. The
+    NLL is convex in 1 / T: its slope is the mean over images of (mean log p under scaled p) - (log
+    p of the label), its curvature the mean variance of log p under scaled p. An end of the range
+    is the answer where the slope has no zero, as where all images are right.
+    """
+    logs = _logs(probs)
+    right = float(logs[np.arange(len(labels)), labels].mean())
+    low, high, inverse, last = 1 / HOTTEST, HOTTEST, 1.0, math.inf
+    # Newton's method: about 5 passes over the images. The 30 of bisection were four fifths of the
+    # time of scoring. But where nearly all images are right the slope dies off exponentially, and
+    # Newton would need hundreds of equal steps: a step that is not half the last is a bisection.
+    while abs(last) > 1e-6 * inverse:  # Newton doubles the digits: about twelve are then right
+        powers = np.exp(inverse * logs)
+        powers /= powers.sum(axis=1, keepdims=True)
+        terms = powers * logs
+        means = terms.sum(axis=1)
+        slope = float(means.mean()) - right
+        curvature = float((terms * logs).sum() / len(labels) - np.mean(means * means))
+        low, high = (low, inverse) if slope > 0 else (inverse, high)
+        step = -slope / curvature if curvature > 0 else math.inf
+        if abs(step) > abs(last) / 2 or not low <= inverse + step <= high:
+            step = math.sqrt(low * high) - inverse
+        inverse, last = inverse + step, step
+    return 1 / inverse
+
+
+def scaled(probs: Floats, temperature: float) -> Floats:
+    """N x C probabilities proportional to probs ** (1 / temperature).
+
+    No row underflows to zeros at temperatures that `temperature` returns: its largest power is at
+    least C ** -20.
+    """
+    powers = np.exp(_logs(probs) / temperature)
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def _logs(probs: Floats) -> Floats:
+    return np.asarray(np.log(np.maximum(probs, np.finfo(np.float64).tiny)))
 
 
 def ece(probs: Floats, labels: Labels) -> float:

@@ -1,12 +1,13 @@
 """What a study is about to do, before the first training: sizes, costs and an honest time."""
 
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ensearch.config import StudyConfig
-from ensearch.core import Architecture, Cost, Schedule
+from ensearch.core import Architecture, Schedule
 from ensearch.cost import training_macs
 from ensearch.ladder import Cell, Ladder
 from ensearch.units import format_count, format_duration, unit_name
@@ -58,36 +59,54 @@ def measure(ladder: Ladder, seconds_per_image: Callable[[Architecture], float]) 
 def estimate(
     ladder: Ladder, schedule: Schedule, images: int, trials: int, speed: Speed, workers: int
 ) -> Plan:
-    """Average over random draws of `trials` cells; a member that trials share is paid for once."""
+    """Average over random draws of `trials` cells; a member that trials share is paid for once.
+
+    As in a search, single networks and ensembles take turns. `images` are for training.
+    """
+    singles, ensembles = _kinds(ladder.cells)
     trials = min(trials, len(ladder.cells))
-    epochs_images = schedule.epochs * images
+    # Half of the trials each, the odd one to the single networks, and what one kind lacks to the
+    # other.
+    share = min(len(singles), max(trials - len(ensembles), (trials + 1) // 2))
     rng = np.random.default_rng(0)
     members, macs, seconds = [], [], []
     for _ in range(_DRAWS):
-        drawn = rng.choice(len(ladder.cells), size=trials, replace=False)
-        largest = _largest(ladder.cells[i] for i in drawn)
-        single = [(cell.member_macs, cell.size) for cell in largest]
-        members.append(sum(size for _, size in single))
-        macs.append(
-            sum(n * training_macs(Cost(macs=m, params=0), images, schedule) for m, n in single)
-        )
-        seconds.append(sum(n * speed.seconds(m) * epochs_images for m, n in single) / workers)
-    dearest = max(cell.member_macs for cell in ladder.cells)
+        drawn = [*_draw(singles, share, rng), *_draw(ensembles, trials - share, rng)]
+        largest = _largest(drawn)
+        members.append(sum(cell.size for cell in largest))
+        macs.append(sum(training_macs(cell.cost, images, cell.schedule) for cell in largest))
+        seconds.append(sum(cell.size * _seconds(cell, images, speed) for cell in largest) / workers)
     return Plan(
         trials=trials,
         members=float(np.mean(members)),
         train_macs=float(np.mean(macs)),
         seconds=float(np.mean(seconds)),
-        longest=speed.seconds(dearest) * epochs_images,
+        longest=max(_seconds(cell, images, speed) for cell in ladder.cells),
     )
 
 
+def _kinds(cells: Iterable[Cell]) -> tuple[list[Cell], list[Cell]]:
+    """Single networks and ensembles."""
+    cells = list(cells)
+    return [c for c in cells if c.size == 1], [c for c in cells if c.size > 1]
+
+
+def _draw(cells: Sequence[Cell], number: int, rng: np.random.Generator) -> list[Cell]:
+    return [cells[i] for i in rng.choice(len(cells), size=number, replace=False)] if number else []
+
+
+def _seconds(cell: Cell, images: int, speed: Speed) -> float:
+    """To train one member of the cell on one worker."""
+    return speed.seconds(cell.member_macs) * cell.schedule.epochs * images
+
+
 def _largest(cells: Iterable[Cell]) -> list[Cell]:
-    """Of each architecture the cell with most members: the others are parts of it."""
-    best: dict[Architecture, Cell] = {}
+    """Of each network the cell with most members: the others are parts of it."""
+    best: dict[str, Cell] = {}
     for cell in cells:
-        if cell.architecture not in best or cell.size > best[cell.architecture].size:
-            best[cell.architecture] = cell
+        network = cell.network
+        if network not in best or cell.size > best[network].size:
+            best[network] = cell
     return list(best.values())
 
 
@@ -106,31 +125,63 @@ def describe(
     def cost(macs: float) -> str:
         return format_count(macs * scale)
 
-    rungs = [cost(rung) for rung in ladder.rungs]
-    sizes = sorted({cell.size for cell in ladder.cells})
-    singles = sum(cell.size == 1 for cell in ladder.cells)
     members = sorted(cell.member_macs for cell in ladder.cells)
     rates = [
         f"{format_count(1 / speed.seconds(macs))} images/s at {cost(macs)}"
         for macs in (members[0], members[-1])
     ]
-    lines = [
+    return [
         f"study     {config.name}",
         f"data      {config.dataset}: {images['train']} train, {images['val']} val, "
         f"{images['test']} test images (test stays closed)",
         f"budget    {cost(config.budget.macs)} {unit_name(scale)} per example",
-        f"rungs     {len(rungs)}, from {rungs[0]} down to {rungs[-1]}",
+        *_choices(config, ladder, cost),
+        f"speed     a worker trains {rates[0]}, {rates[1]} (measured here)",
+        *_work(plan, workers, device),
+        *(_notes(config, ladder, plan, cost) if plan.trials else ()),
+    ]
+
+
+def _choices(config: StudyConfig, ladder: Ladder, cost: Callable[[float], str]) -> list[str]:
+    """What there is to choose from, how the trials are shared, and what all have in common."""
+    singles, ensembles = _kinds(ladder.cells)
+    sizes = ", ".join(map(str, sorted({cell.size for cell in ladder.cells})))
+    epochs = sorted({cell.schedule.epochs for cell in ladder.cells})
+    lines = [
+        f"rungs     {len(ladder.rungs)}, from {cost(ladder.rungs[0])} down to "
+        f"{cost(ladder.rungs[-1])}",
         f"cheapest  {ladder.cheapest.label} at {cost(ladder.cheapest.cost.macs)}",
         f"dearest   {ladder.dearest.label} at {cost(ladder.dearest.cost.macs)}",
-        f"space     {config.space.name}: {len(ladder.cells)} distinct configurations, {singles} "
-        f"single models and {len(ladder.cells) - singles} ensembles (sizes "
-        f"{', '.join(map(str, sizes))})",
-        f"schedule  {config.schedule.epochs} epochs, batches of {config.schedule.batch_size}",
-        f"speed     a worker trains {rates[0]}, {rates[1]} (measured here)",
+        f"space     {config.space.name}: {len(ladder.cells)} distinct configurations, "
+        f"{len(singles)} single networks and {len(ensembles)} ensembles (sizes {sizes})",
+        f"offers    single networks + ensembles: {_offers(ladder, cost)}",
+        "trials    in turns: single networks and ensembles get equally many, while there are both",
+        f"schedule  {' or '.join(map(str, epochs))} epochs, batches of "
+        f"{config.schedule.batch_size}",
     ]
+    if ladder.axes:
+        axes = "; ".join(f"{axis} {', '.join(map(str, v))}" for axis, v in ladder.axes.items())
+        lines.append(f"axes      of the schedule, for single networks and ensembles alike: {axes}")
+    return lines
+
+
+def _offers(ladder: Ladder, cost: Callable[[float], str]) -> str:
+    """How many configurations of both kinds each budget has: `4 + 12 at 2M to 500k, ...`."""
+    counts = []
+    for rung in ladder.rungs:
+        singles, ensembles = _kinds(cell for cell in ladder.cells if cell.rung == rung)
+        counts.append((f"{len(singles)} + {len(ensembles)}", cost(rung)))
+    runs = []
+    for count, group in itertools.groupby(counts, key=lambda pair: pair[0]):
+        rungs = [rung for _, rung in group]
+        runs.append(f"{count} at {rungs[0]}" + (f" to {rungs[-1]}" if len(rungs) > 1 else ""))
+    return ", ".join(runs)
+
+
+def _work(plan: Plan, workers: int, device: str) -> list[str]:
     if plan.trials == 0:
-        return [*lines, "work      nothing is left to do; a larger --trials goes on"]
-    lines += [
+        return ["work      nothing is left to do; a larger --trials goes on"]
+    return [
         f"work      {plan.trials} {'trial' if plan.trials == 1 else 'trials'}, up to about "
         f"{plan.members:.0f} members and "
         f"{format_count(plan.train_macs)} multiply-adds of training",
@@ -138,6 +189,18 @@ def describe(
         f"{'worker' if workers == 1 else 'workers'} on {device} "
         f"(the dearest member alone: {format_duration(plan.longest)})",
     ]
+
+
+def _notes(
+    config: StudyConfig, ladder: Ladder, plan: Plan, cost: Callable[[float], str]
+) -> list[str]:
+    """What a user should know before the first training."""
+    lines = []
+    if "epochs" in ladder.axes:
+        lines.append(
+            "note      epochs is an axis: longer training costs nothing by the budget, which is of "
+            "inference, so that the longest mostly wins. Compare kinds at equal epochs."
+        )
     if ladder.bounded_by_space:
         lines.append(
             f"note      the budget is larger than anything in space {config.space.name}: its "

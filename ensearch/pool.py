@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from ensearch.core import Member
 from ensearch.cost import training_macs
 from ensearch.errors import StorageError, UnavailableError
 from ensearch.events import Event, MemberDone, MemberFailed, MemberProgress
-from ensearch.launch import Failed, Launcher, MemberJob, Progress, Trained
+from ensearch.launch import Failed, Launcher, MemberJob, Progress, Split, Trained
 from ensearch.store import MemberRecord, Store
 from ensearch.study import Study
 from ensearch.training import discard_checkpoint
@@ -31,12 +32,15 @@ class Pool:
     # Of every member required in this run: None while it trains, then "" or why it failed.
     _outcomes: dict[str, str | None] = field(default_factory=dict)
     _training: dict[str, Member] = field(default_factory=dict)
+    _predicting: set[str] = field(default_factory=set)  # those under way that are trained already
 
-    def require(self, members: Sequence[Member]) -> None:
+    def require(self, members: Sequence[Member], splits: tuple[Split, ...] = ("val",)) -> None:
         """Submit those members that are neither stored nor under way.
 
-        Raises StorageError if one is stored and its files are missing, unless it is to be
-        trained again; its row stays until then, so that an interruption forgets nothing.
+        One that is stored without predictions of all `splits` predicts the others from its
+        weights. Raises StorageError if one is stored and its files are missing, unless it is to
+        be trained again (its row stays until then, so that an interruption forgets nothing), and
+        if one without weights must predict more.
         """
         new = [member for member in members if member.key not in self._outcomes]
         stored = self.store.members([member.key for member in new])
@@ -45,21 +49,42 @@ class Pool:
         for member in new:
             record = stored.get(member.key)
             # Divergence is a fact about the member; being killed or out of memory is not.
-            if record is not None and (record.state == "trained" or record.reason == "diverged"):
+            trained = record is not None and record.state == "trained"
+            missing = tuple(s for s in splits if record is None or s not in record.splits)
+            if record is not None and (record.reason == "diverged" or (trained and not missing)):
                 self._outcomes[member.key] = record.reason or ""
-                continue
-            self._outcomes[member.key] = None
-            self._training[member.key] = member
+            elif trained:
+                self._submit(member, missing, self._weights(member))
+            else:
+                self._submit(member, splits, None)
+
+    def _submit(self, member: Member, splits: tuple[Split, ...], weights: Path | None) -> None:
+        self._outcomes[member.key] = None
+        self._training[member.key] = member
+        if weights is None:
             self.committed += self.train_macs(member)
-            self.launcher.submit(
-                MemberJob(
-                    member=member,
-                    source=self.study.source,
-                    device=self.device,
-                    keep_weights=self.keep_weights,
-                    checkpoint=self.store.checkpoint_path(member.key),
-                )
+        else:
+            self._predicting.add(member.key)
+        self.launcher.submit(
+            MemberJob(
+                member=member,
+                source=self.study.source,
+                device=self.device,
+                keep_weights=self.keep_weights,
+                checkpoint=self.store.checkpoint_path(member.key) if weights is None else None,
+                splits=splits,
+                weights=weights,
             )
+        )
+
+    def _weights(self, member: Member) -> Path:
+        """Its file of weights; StorageError if they were not kept."""
+        if not self.store.members([member.key])[member.key].has_weights:
+            raise StorageError(
+                f"member {member.key} ({member.architecture.label}) must predict more than it did, "
+                "and its weights were not kept (--no-weights). Only training anew helps."
+            )
+        return self.store.weights_path(member.key)
 
     def _lost(self, keys: Iterable[str]) -> set[str]:
         missing = self.store.missing_files(keys)
@@ -91,10 +116,18 @@ class Pool:
                     )
                 )
                 continue
-            self.committed -= self.train_macs(member)
+            only_predicted = update.key in self._predicting
+            self._predicting.discard(update.key)
+            if not only_predicted:
+                self.committed -= self.train_macs(member)
             if isinstance(update, Failed) and update.reason == "unavailable":
                 raise UnavailableError(update.detail)
-            if isinstance(update, Trained):
+            if isinstance(update, Trained) and only_predicted:
+                self.store.add_predictions(update.key, update.predictions)
+                self._done(member, update)
+            elif isinstance(update, Failed) and only_predicted:
+                self._fail(member, update)  # its training stays what it was
+            elif isinstance(update, Trained):
                 self._keep(member, update)
             else:
                 self._keep_failure(member, update)
@@ -113,12 +146,18 @@ class Pool:
         record = self._record(member, update)
         self.store.add_trained(record, update.predictions, update.weights)
         self.spent += record.train_macs
+        self._done(member, update)
+
+    def _done(self, member: Member, update: Trained) -> None:
         self._outcomes[member.key] = ""
         label = member.architecture.label
         self.on_event(MemberDone(key=member.key, label=label, seconds=update.seconds))
 
     def _keep_failure(self, member: Member, update: Failed) -> None:
         self.store.add_failed(self._record(member, update))
+        self._fail(member, update)
+
+    def _fail(self, member: Member, update: Failed) -> None:
         self._outcomes[member.key] = update.reason
         self.on_event(
             MemberFailed(

@@ -1,4 +1,4 @@
-"""Progress of a search on stderr: bars on a terminal, one plain line per event otherwise."""
+"""Progress on stderr: bars on a terminal, one plain line per event otherwise."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,20 +9,30 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from ensearch.core import Evaluation
-from ensearch.events import Event, MemberDone, MemberFailed, MemberProgress, TrialDone, TrialFailed
+from ensearch.events import (
+    Event,
+    MemberDone,
+    MemberFailed,
+    MemberProgress,
+    MemberReady,
+    TrialDone,
+    TrialFailed,
+)
 from ensearch.report.text import label
 from ensearch.terminal import say
 from ensearch.units import format_count, format_duration
 
 
 @contextmanager
-def watch(flops_per_mac: int, trials: int) -> Iterator[Callable[[Event], None]]:
-    """A function to call with every event, while the search runs. `trials`: asked for in all."""
+def watch(
+    flops_per_mac: int, total: int, what: str = "trials"
+) -> Iterator[Callable[[Event], None]]:
+    """A function to call with every event. `total`: trials, or members, that there are in all."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda event: _print_line(event, flops_per_mac)
         return
-    bars = _Bars(console, flops_per_mac, trials)
+    bars = _Bars(console, flops_per_mac, total, what)
     with Live(bars.picture(), console=console, transient=True, auto_refresh=False) as live:
         bars.live = live
         yield bars
@@ -43,10 +53,22 @@ def line(event: Event, flops_per_mac: int) -> str | None:
         return f"member {event.label} trained in {format_duration(event.seconds)}"
     if isinstance(event, MemberFailed):
         return f"member {event.label} failed: {event.reason}: {event.detail}"
+    if isinstance(event, MemberReady):
+        return _ready(event)
     return None
 
 
-def _left(event: TrialDone) -> str:
+def _ready(event: MemberReady) -> str:
+    member = event.member
+    if isinstance(member, MemberFailed):
+        what = f"failed: {member.reason}: {member.detail}"
+    else:
+        what = f"{'trained' if event.trained else 'predicted'} in "
+        what += format_duration(member.seconds)
+    return f"member {event.done}/{event.members}: {member.label} {what}{_left(event)}"
+
+
+def _left(event: TrialDone | MemberReady) -> str:
     left = event.seconds_left
     return f"; about {format_duration(left)} left" if left >= 1 else ""
 
@@ -70,9 +92,9 @@ def _best(event: TrialDone, flops_per_mac: int) -> str:
 
 
 class _Bars:
-    """A bar for the trials, one for every member that trains, a line for the best so far."""
+    """A bar for all of them, one for every member that trains, a line for the best so far."""
 
-    def __init__(self, console: Console, flops_per_mac: int, trials: int) -> None:
+    def __init__(self, console: Console, flops_per_mac: int, total: int, what: str) -> None:
         self.console, self.flops_per_mac = console, flops_per_mac
         self.live: Live | None = None
         # The number and the time left stand before what may be cut on a narrow terminal.
@@ -83,7 +105,8 @@ class _Bars:
             console=console,
         )
         self.best = Text("", overflow="ellipsis", no_wrap=True)
-        self.trials = self.progress.add_task("trials", total=trials)
+        self.what = what
+        self.total = self.progress.add_task(what, total=total)
         self.members: dict[str, TaskID] = {}
 
     def picture(self) -> Group:
@@ -95,14 +118,16 @@ class _Bars:
                 name = f"epochs of member {event.label}"
                 self.members[event.key] = self.progress.add_task(name, total=event.epochs)
             self.progress.update(self.members[event.key], completed=event.epoch)
-        elif isinstance(event, MemberDone | MemberFailed) and event.key in self.members:
-            self.progress.remove_task(self.members.pop(event.key))
+        ended = event.member if isinstance(event, MemberReady) else event
+        if isinstance(ended, MemberDone | MemberFailed) and ended.key in self.members:
+            self.progress.remove_task(self.members.pop(ended.key))
+        if isinstance(event, TrialDone | MemberReady):
+            done = event.told if isinstance(event, TrialDone) else event.done
+            description = f"{self.what}{_left(event)}"
+            self.progress.update(self.total, completed=done, description=description)
         if isinstance(event, TrialDone):
-            self.progress.update(
-                self.trials, completed=event.told, description=f"trials{_left(event)}"
-            )
             self.best.plain = _best(event, self.flops_per_mac)
-        if isinstance(event, MemberFailed | TrialFailed):
+        if isinstance(ended, MemberFailed | TrialFailed):
             text = line(event, self.flops_per_mac)
             self.console.print(text, highlight=False, markup=False)
         if self.live is not None:

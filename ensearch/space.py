@@ -5,21 +5,40 @@ path of a .toml file. The legal keys are those of `SearchSpace`; see search_spac
 """
 
 import dataclasses
+import itertools
+import math
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from ensearch.core import Grid
+from ensearch.core import Grid, Schedule
 from ensearch.errors import UsageError, unknown
 
 T = TypeVar("T")
 
+# Fields of the schedule that may be searched: those that the best value of depends on the width.
+# The others say how images are shown, or change what a learning rate means.
+AXES = ("peak_lr", "weight_decay", "epochs")
+# Each is a copy of the whole ladder, which a study stores.
+MOST_SCHEDULES = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """A field of the schedule that is searched, and its legal values, ascending."""
+
+    field: str
+    values: tuple[float, ...]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchSpace:
-    """What to search: members x depth x width of one family, on a ladder of costs."""
+    """What to search: members x depth x width of one family, on a ladder of costs.
+
+    With axes in `schedule`, every such configuration exists once for each combination of them.
+    """
 
     name: str
     summary: str
@@ -28,15 +47,27 @@ class SearchSpace:
     depth: tuple[int, ...]  # ascending
     width: Grid
     rungs: int  # of the cost ladder, each cheaper by sqrt(2)
+    schedule: tuple[Axis, ...] = ()  # in the order of AXES
 
     def as_dict(self) -> dict[str, object]:
         """Plain data for JSON, from which `from_table` makes an equal space."""
         table = dataclasses.asdict(self) | {
             "members": list(self.members),
             "depth": list(self.depth),
+            "schedule": {axis.field: list(axis.values) for axis in self.schedule},
         }
         del table["name"]
         return table
+
+    def schedules(self, base: Schedule) -> list[Schedule]:
+        """`base` with every combination of the axes' values; `base` alone without axes."""
+        made = []
+        for values in itertools.product(*(axis.values for axis in self.schedule)):
+            changes: dict[str, Any] = {
+                axis.field: value for axis, value in zip(self.schedule, values, strict=True)
+            }
+            made.append(dataclasses.replace(base, **changes))
+        return made
 
 
 def folder() -> Path:
@@ -86,6 +117,7 @@ def from_table(name: str, table: Mapping[str, object]) -> SearchSpace:
         depth=get("depth", _WHOLES, _is_wholes, _wholes),
         width=get("width", "a table { low = ..., high = ..., step = ... }", _is_grid, _grid(where)),
         rungs=get("rungs", "a whole number from 1 to 60", _is_rungs, int, default=12),
+        schedule=get("schedule", _TABLE, lambda v: isinstance(v, dict), _axes(where), default=()),
     )
 
 
@@ -96,6 +128,7 @@ def check_keys(table: Mapping[str, object], known: list[str], where: str) -> Non
             raise UsageError(f"{where}: {unknown('key', key, known)}")
 
 
+_TABLE = "a table of lists, such as { peak_lr = [0.1, 0.4] }"
 _WHOLES = "a list of whole numbers of at least 1, such as [1, 2, 4], or { low, high, step }"
 
 
@@ -160,3 +193,48 @@ def _grid(where: str) -> Callable[[dict[str, float]], Grid]:
             raise UsageError(f"{where}: {error}") from None
 
     return convert
+
+
+def _axes(where: str) -> Callable[[dict[str, object]], tuple[Axis, ...]]:
+    def convert(table: dict[str, object]) -> tuple[Axis, ...]:
+        for key in table:
+            if key not in AXES and key in {f.name for f in dataclasses.fields(Schedule)}:
+                raise UsageError(
+                    f"{where}: schedule: {key} is the same for every configuration and can be no "
+                    f"axis of a space (those are {', '.join(AXES)}). Set it in the [schedule] "
+                    "table of a study's configuration file (--config)."
+                )
+        check_keys(table, list(AXES), f"{where}: schedule")
+        axes = tuple(
+            Axis(field=field, values=_values(field, table[field], where))
+            for field in AXES
+            if field in table
+        )
+        combinations = math.prod(len(axis.values) for axis in axes)
+        if combinations > MOST_SCHEDULES:
+            raise UsageError(
+                f"{where}: schedule: the axes make {combinations} combinations, each of which "
+                f"every network may be tried with; at most {MOST_SCHEDULES} are allowed. "
+                "Give fewer values."
+            )
+        return axes
+
+    return convert
+
+
+def _values(field: str, values: object, where: str) -> tuple[float, ...]:
+    """The values of an axis, ascending, each legal for a Schedule."""
+    if not isinstance(values, list) or not values:
+        raise UsageError(
+            f"{where}: schedule: {field} must be a list of the values to choose from, such as "
+            f"{'[6, 12]' if field == 'epochs' else '[0.1, 0.4]'}; got {values!r}. One value for "
+            "every configuration belongs in the [schedule] table of a study's configuration file."
+        )
+    for value in values:
+        try:
+            Schedule(**{"epochs": 1, field: value})
+        except UsageError as error:
+            raise UsageError(f"{where}: {error}") from None
+    # 1 and 1.0 are equal but would be written differently into keys of members.
+    number = int if field == "epochs" else float
+    return tuple(sorted({number(value) for value in values}))

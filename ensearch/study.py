@@ -46,7 +46,7 @@ class Study:
             members=tuple(
                 Member(
                     architecture=cell.architecture,
-                    schedule=self.config.schedule,
+                    schedule=cell.schedule,
                     dataset=self.dataset.fingerprint,
                     seed=derive(self.config.seed, "member", index),
                 )
@@ -83,6 +83,7 @@ def open_study(config: StudyConfig, store: Store, data_dir: Path, device: str) -
         else ladder.build(
             config.space,
             config.budget,
+            config.schedule,
             dataset.resolution,
             lambda a: cost.count(a, dataset.channels, len(dataset.classes)),
         )

@@ -16,10 +16,11 @@ import numpy as np
 
 from ensearch import cost, datasets
 from ensearch.core import Predictions
-from ensearch.launch import Failed, MemberJob, Progress, Trained
+from ensearch.launch import Failed, MemberJob, Progress, Split, Trained
 from ensearch.seeds import derive
 
 SHARED, OWN, TINY = 0.6, 0.8, 0.01
+WEIGHTS = b"the weights of a member of this world"
 
 
 def margin(macs: float) -> float:
@@ -27,46 +28,68 @@ def margin(macs: float) -> float:
     return 1.5 * (1.0 - float((5e4 / macs) ** 0.6))
 
 
-def accuracy(macs: float, size: int) -> float:
+def accuracy(macs: float, size: int, margin: Callable[[float], float] = margin) -> float:
     """Expected accuracy of an ensemble of `size` members that costs `macs` in all."""
     return NormalDist().cdf(margin(macs / size) / math.sqrt(SHARED**2 + OWN**2 / size))
 
 
-def crossover(sizes: tuple[int, ...]) -> float:
+def crossover(sizes: tuple[int, ...], margin: Callable[[float], float] = margin) -> float:
     """The smallest cost from which the best of `sizes` beats the single network, by bisection."""
     low, high = 3e4 * max(sizes), 1e9
     while high / low > 1.0001:
         middle = math.sqrt(low * high)
-        ahead = max(accuracy(middle, m) for m in sizes) > accuracy(middle, 1)
+        ahead = max(accuracy(middle, m, margin) for m in sizes) > accuracy(middle, 1, margin)
         low, high = (low, middle) if ahead else (middle, high)
     return high
 
 
-def write_dataset(path: Path, images: int) -> str:
-    """A dataset of two classes whose pixels do not matter; the spec that names it."""
+def write_dataset(path: Path, images: int, tests: int = 10) -> str:
+    """A dataset of two classes whose pixels do not matter; the spec that names it.
+
+    A tenth of the images becomes val; `tests` are those of the test split.
+    """
     rng = np.random.default_rng(0)
     labels = np.arange(images) % 2
     pixels = rng.integers(0, 256, (images, 8, 8), dtype=np.uint8)
-    np.savez(path, x_train=pixels, y_train=labels, x_test=pixels[:10], y_test=labels[:10])
+    np.savez(path, x_train=pixels, y_train=labels, x_test=pixels[:tests], y_test=labels[:tests])
     return f"npz:{path}"
 
 
-def train(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | Failed:
-    """What `training.train_member` would return in this world; takes no time."""
-    dataset = _load(job)
-    member = job.member
+def train(
+    job: MemberJob,
+    on_epoch: Callable[[Progress], None],
+    margin: Callable[[float], float] = margin,
+) -> Trained | Failed:
+    """What `training.train_member` would return in this world; takes no time.
+
+    Predictions follow from the member and the split, so weights predict what training did.
+    """
+    dataset, member = _load(job), job.member
     macs = cost.count(member.architecture, dataset.channels, len(dataset.classes)).macs
-    images = len(dataset.y_val)
-    common = np.random.default_rng(derive("common", dataset.fingerprint)).normal(size=images)
-    own = np.random.default_rng(derive(member.key)).normal(size=images)
-    right = TINY * (margin(macs) + SHARED * common + OWN * own)
-    sign = np.where(dataset.y_val == 1, 1.0, -1.0)
-    logits = np.stack([-sign * right, sign * right], axis=1).astype(np.float16)
-    on_epoch(Progress(key=member.key, epoch=1, epochs=1, loss=0.5))
-    predictions = Predictions(member=member.key, split="val", logits=logits)
+    if job.weights is None:
+        on_epoch(Progress(key=member.key, epoch=1, epochs=1, loss=0.5))
+    else:
+        assert job.weights.read_bytes() == WEIGHTS
     return Trained(
-        key=member.key, predictions=(predictions,), losses=(0.5,), seconds=0.0, weights=None
+        key=member.key,
+        predictions=tuple(_predict(job, split, dataset, margin(macs)) for split in job.splits),
+        losses=(0.5,) if job.weights is None else (),
+        seconds=0.0,
+        weights=WEIGHTS if job.keep_weights and job.weights is None else None,
     )
+
+
+def _predict(job: MemberJob, split: Split, dataset: datasets.Dataset, mean: float) -> Predictions:
+    labels, member = {"val": dataset.y_val, "test": dataset.y_test}[split], job.member
+    # The seeds of val are those of a time when there was no other split.
+    which = () if split == "val" else (split,)
+    common = np.random.default_rng(derive("common", dataset.fingerprint, *which))
+    own = np.random.default_rng(derive(member.key, *which))
+    images = len(labels)
+    right = TINY * (mean + SHARED * common.normal(size=images) + OWN * own.normal(size=images))
+    sign = np.where(labels == 1, 1.0, -1.0)
+    logits = np.stack([-sign * right, sign * right], axis=1).astype(np.float16)
+    return Predictions(member=member.key, split=split, logits=logits)
 
 
 _LOADED: dict[datasets.Source, datasets.Dataset] = {}

@@ -44,7 +44,17 @@ def quick(more: str = "") -> Result:
     )
 
 
-VERBS = ("run", "resume", "status", "report", "dashboard", "cost", "spaces", "datasets")
+VERBS = (
+    "run",
+    "resume",
+    "status",
+    "report",
+    "confirm",
+    "dashboard",
+    "cost",
+    "spaces",
+    "datasets",
+)
 
 
 def test_the_verbs_are_these() -> None:
@@ -323,3 +333,96 @@ def test_a_dataset_that_vanishes_stops_the_run_and_keeps_the_trials(folder: Path
 
 def test_the_version_is_that_of_the_package() -> None:
     assert re.fullmatch(r"ensearch \d+\.\d+\.\d+", ensearch("--version").stdout.strip())
+
+
+def test_a_study_is_confirmed_on_test_once(folder: Path) -> None:
+    quick()
+    line = "confirm digits-tiny-400k --launcher inline --epochs 2"
+    first = ensearch(line)
+    assert first.exit_code == 0, first.output
+    for word in ("finalists", "2 epochs (2 x the search's 1)", "time", "for the first time"):
+        assert word in first.stderr, f"the plan does not say {word}"
+    assert re.search(r"member \d+/\d+: 10-0\.\d+ trained in", first.stderr)
+    assert "test %" in first.stdout
+    assert "On the 359 test images of digits, with fresh seeds and 2 epochs" in words(first)
+    report = folder / "studies" / "ensearch.reports" / "digits-tiny-400k"
+    assert {"confirm.csv", "confirm.json", "confirm.png"} <= {p.name for p in report.iterdir()}
+
+    again = ensearch(f"{line} --json")
+    assert again.exit_code == 0, again.output
+    assert "nothing is trained or opened" in again.stderr
+    record = json.loads(again.stdout)
+    assert len(record["openings"]) == 1
+    assert record["sentence"] in words(first)
+
+    other = ensearch("confirm digits-tiny-400k --launcher inline --no-retrain")
+    assert other.exit_code == 0, other.output
+    assert "has been opened once before" in other.stderr
+    assert "predicted in" in other.stderr
+    assert "opened 2 times: numbers after the first are optimistic" in words(other)
+    status = json.loads(ensearch("status digits-tiny-400k --json").stdout)
+    assert status[0]["trials_done"] == 3
+
+
+def words(result: Result) -> str:
+    """What was printed, without its line breaks."""
+    return " ".join(result.stdout.split())
+
+
+BAD_CONFIRMATIONS = [
+    ("nothing", 4, "unknown study"),
+    ("digits-tiny-400k --budgets 1e9", 2, "up to its budget of 400k; got 1G"),
+    ("digits-tiny-400k --budgets 1e5,much", 2, "--budgets must be a positive number"),
+    ("digits-tiny-400k --no-retrain --epochs 3", 2, "--epochs says how to retrain"),
+    ("digits-tiny-400k --timeout soon", 2, "--timeout must be a time"),
+    ("digits-tiny-400k --launcher rocket", 2, "Known: inline, processes"),
+    ("digits-tiny-400k --epochs 0", 2, "--epochs"),
+    ("digits-tiny-400k --storage gone.db", 4, "gone.db"),
+]
+
+
+def test_bad_confirmations_get_one_helpful_message(folder: Path) -> None:
+    quick()
+    for line, code, says in BAD_CONFIRMATIONS:
+        result = ensearch(f"confirm {line}")
+        assert result.exit_code == code, (line, result.output)
+        assert says in " ".join(result.output.replace("│", " ").split())
+        assert "Traceback" not in result.output
+        assert "internal error" not in result.output
+    assert "for the first time" in ensearch("confirm digits-tiny-400k --timeout 0.001s").stderr
+
+
+def test_a_confirmation_without_its_images_is_refused(folder: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (80, 8, 8), dtype=np.uint8)
+    labels = np.arange(80) % 4
+    np.savez("mine.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    line = "run --budget 4e5 --dataset npz:mine.npz --space tiny.toml --epochs 1 --trials 2"
+    assert ensearch(f"{line} --study mine --launcher inline").exit_code == 0
+    Path("mine.npz").unlink()
+    result = ensearch("confirm mine")
+    assert result.exit_code == 5, result.output
+    assert "mine.npz" in result.output
+
+
+def test_a_stopped_confirmation_goes_on(folder: Path) -> None:
+    quick()
+    line = "confirm digits-tiny-400k --epochs 400 --workers 1"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ensearch.cli", *line.split()], cwd=folder, text=True,
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert process.stderr is not None
+    for said in process.stderr:
+        if said.startswith("test "):
+            break
+    time.sleep(3)  # the worker is importing or training by now
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 75, err
+    assert "nothing has been scored yet" in err
+    assert "ensearch confirm digits-tiny-400k --epochs 400\n" in err
+    assert out == ""
+    again = ensearch("confirm digits-tiny-400k --epochs 400 --workers 1 --timeout 0.01s")
+    assert again.exit_code == 0, again.output
+    assert "confirmation 1" in again.stderr
+    assert "the time limit is reached" in again.stderr

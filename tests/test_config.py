@@ -1,5 +1,6 @@
 """What a study is: flags and file merged, checked before anything expensive, compared on resume."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -39,6 +40,45 @@ def test_a_configuration_survives_json() -> None:
     assert config.from_dict(json.loads(json.dumps(made.as_dict()))) == made
 
 
+AXES = {
+    "family": "wide_resnet",
+    "members": [1, 2],
+    "depth": [10],
+    "width": {"low": 0.25, "high": 2.0, "step": 0.25},
+    "schedule": {"peak_lr": [0.2, 0.8], "epochs": [6, 40]},
+}
+
+
+def test_a_study_file_may_carry_a_space_with_axes(tmp_path: Path) -> None:
+    file = tmp_path / "study.toml"
+    file.write_text(
+        'budget = "2e6"\ndataset = "digits"\nschedule = { label_smoothing = 0.2 }\n[space]\n'
+        'family = "wide_resnet"\nmembers = [1, 2]\ndepth = [10]\n'
+        "width = { low = 0.25, high = 2.0, step = 0.25 }\n"
+        "[space.schedule]\npeak_lr = [0.8, 0.2]\nepochs = [6, 40]\n"
+    )
+    made = config.resolve(config.read_file(file))
+    assert [(axis.field, axis.values) for axis in made.space.schedule] == [
+        ("peak_lr", (0.2, 0.8)),
+        ("epochs", (6, 40)),
+    ]
+    assert made.schedule.label_smoothing == 0.2
+    assert config.from_dict(json.loads(json.dumps(made.as_dict()))) == made
+    other = config.resolve(ASKED | {"space": AXES | {"schedule": {"peak_lr": [0.2]}}})
+    assert "space.schedule.epochs: stored [6, 40], asked None" in config.differences(
+        made.as_dict(), other.as_dict()
+    )
+
+
+def test_the_studys_schedule_is_one_of_those_searched() -> None:
+    """Digits: peak_lr 0.1 and 12 epochs, of which the nearest values are taken."""
+    plain = config.resolve(ASKED).schedule
+    assert (plain.peak_lr, plain.epochs) == (0.1, 12)
+    made = config.resolve(ASKED | {"space": AXES})
+    assert made.schedule == dataclasses.replace(plain, peak_lr=0.2, epochs=6)
+    assert made.schedule in made.space.schedules(plain)
+
+
 def test_differences_are_named_down_to_the_key() -> None:
     one = config.resolve(ASKED).as_dict()
     other = config.resolve(ASKED | {"epochs": 99, "seed": 1}).as_dict()
@@ -73,6 +113,10 @@ def test_differences_are_named_down_to_the_key() -> None:
         ({"schedule": {"peak_rl": 1}}, "Did you mean 'peak_lr'"),
         ({"schedule": {"peak_lr": "high"}}, "peak_lr must be a positive finite number"),
         ({"schedule": {"flip": 1}}, "flip must be true or false"),
+        ({"schedule": {"peak_lr": [0.1]}}, "one value here.*an axis of the search space"),
+        ({"space": AXES, "epochs": 9}, r"epochs is an axis of .* \(6, 40\): 9 for the whole"),
+        ({"space": AXES, "schedule": {"peak_lr": 0.2}}, "peak_lr is an axis.*Leave it away"),
+        ({"space": AXES | {"schedule": {"lr": [1]}}}, "search space custom: schedule: unknown"),
     ],
 )
 def test_bad_settings_are_refused_with_what_to_do(change: dict[str, object], says: str) -> None:

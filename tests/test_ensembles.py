@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from dataclasses import astuple
+from dataclasses import asdict, astuple
 from random import Random
 
 import numpy as np
@@ -28,6 +28,13 @@ def world(seed: int, members: int = 4, images: int = 60, classes: int = 5) -> tu
     logits = shared + rng.normal(size=(members, images, classes))
     powers = np.exp(logits)
     return powers / powers.sum(axis=2, keepdims=True), labels
+
+
+def alone(member: Floats, labels: Labels) -> dict[str, float]:
+    """The scores of one N x C, each straight from `metrics`."""
+    scaled = metrics.scaled(member, metrics.temperature(member, labels))
+    found = {n: getattr(metrics, n)(member, labels) for n in ("accuracy", "nll", "brier", "ece")}
+    return found | {"nll_scaled": metrics.nll(scaled, labels)}
 
 
 worlds = st.builds(world, st.integers(0, 10**6), members=st.integers(2, 5))
@@ -108,14 +115,22 @@ def test_labels_of_another_split_are_refused() -> None:
     probs, labels = world(0)
     with pytest.raises(UsageError, match=r"\(4, 60, 5\) and \(59,\)"):
         ensembles.evaluate(probs, labels[1:], 2)
+    with pytest.raises(UsageError, match=r"\(4, 60, 5\) and \(59,\)"):
+        ensembles.evaluate(probs, labels, 2, calibrate=(probs, labels[1:]))
+
+
+def test_calibration_on_other_members_is_refused() -> None:
+    probs, labels = world(0)
+    with pytest.raises(UsageError, match="4 members to score, 3 to fit"):
+        ensembles.evaluate(probs, labels, 2, calibrate=(probs[1:], labels))
 
 
 def test_majority_of_two_images_on_paper() -> None:
     # Image 0 (label 0): means of the pairs favour 0, 1, 1. Image 1 (label 1): always 1.
     probs = np.array([[[0.9, 0.1], [0.2, 0.8]], [[0.4, 0.6], [0.3, 0.7]], [[0.0, 1.0], [0.4, 0.6]]])
-    scores, count, hits = ensembles.evaluate(probs, np.array([0, 1]), 2)
-    assert count == 3
-    np.testing.assert_allclose(hits, [1 / 3, 1])
+    scores, outcomes = ensembles.evaluate(probs, np.array([0, 1]), 2)
+    assert outcomes.subsets == ((0, 1), (0, 2), (1, 2))
+    np.testing.assert_allclose(outcomes.hits.mean(axis=0), [1 / 3, 1])
     assert scores.accuracy == pytest.approx(2 / 3)
     # Label probabilities: 0.65, 0.45, 0.2 on image 0, 0.75, 0.7, 0.65 on image 1.
     right = [0.65, 0.45, 0.2, 0.75, 0.7, 0.65]
@@ -123,6 +138,10 @@ def test_majority_of_two_images_on_paper() -> None:
     assert scores.brier == pytest.approx(sum(2 * (1 - p) ** 2 for p in right) / 6)
     # Members 0, 1, 2 predict 0, 1, 1 on image 0 and all 1 on image 1: two of three pairs, half.
     assert scores.disagreement == pytest.approx(1 / 3)
+    # Alone they are right on 2, 1 and 1 of the 2 images: as often as the pairs.
+    assert scores.member_accuracy == pytest.approx(2 / 3)
+    assert scores.improvement_rate == pytest.approx(0)
+    assert scores.disagreement_error_ratio == pytest.approx(1)
 
 
 @rules
@@ -130,12 +149,14 @@ def test_majority_of_two_images_on_paper() -> None:
 @settings(max_examples=20)
 def test_size_one_is_the_mean_of_the_members(rule: str, case: tuple[Floats, Labels]) -> None:
     probs, labels = case
-    scores, count, _ = ensembles.evaluate(probs, labels, 1, rule)
-    assert count == len(probs)
-    for name in ("accuracy", "nll", "brier", "ece"):
-        expected = np.mean([getattr(metrics, name)(member, labels) for member in probs])
+    scores, outcomes = ensembles.evaluate(probs, labels, 1, rule)
+    assert outcomes.subsets == tuple((i,) for i in range(len(probs)))
+    rows = [alone(member, labels) for member in probs]
+    for name in rows[0]:
+        expected = np.mean([row[name] for row in rows])
         assert getattr(scores, name) == pytest.approx(expected, rel=1e-9)
-    assert scores.disagreement == 0
+    assert scores.member_accuracy == scores.accuracy
+    assert scores.disagreement == scores.improvement_rate == 0
 
 
 @rules
@@ -145,12 +166,54 @@ def test_all_members_together_score_as_their_average(
     rule: str, case: tuple[Floats, Labels]
 ) -> None:
     probs, labels = case
-    scores, count, _ = ensembles.evaluate(probs, labels, len(probs), rule)
-    mean = ensembles.average(probs, rule)
-    assert count == 1
-    for name in ("accuracy", "nll", "brier", "ece"):
-        assert getattr(scores, name) == pytest.approx(getattr(metrics, name)(mean, labels))
-    assert scores.disagreement == pytest.approx(metrics.disagreement(probs))
+    scores, outcomes = ensembles.evaluate(probs, labels, len(probs), rule)
+    assert outcomes.subsets == (tuple(range(len(probs))),)
+    expected = alone(ensembles.average(probs, rule), labels) | {
+        "disagreement": metrics.disagreement(probs),
+        "member_accuracy": np.mean([metrics.accuracy(member, labels) for member in probs]),
+    }
+    assert asdict(scores) == pytest.approx(expected)
+
+
+@rules
+@given(worlds)
+@settings(max_examples=20)
+def test_the_temperature_is_fitted_on_the_images_given_for_it(
+    rule: str, case: tuple[Floats, Labels]
+) -> None:
+    probs, labels = case
+    val, test = (probs[:, :40], labels[:40]), (probs[:, 40:], labels[40:])
+    fitted = metrics.temperature(ensembles.average(val[0], rule), val[1])
+    scaled = metrics.scaled(ensembles.average(test[0], rule), fitted)
+    found = ensembles.evaluate(*test, len(probs), rule, calibrate=val)[0]
+    assert found.nll_scaled == pytest.approx(metrics.nll(scaled, test[1]))
+    # Nothing else depends on it.
+    without = asdict(ensembles.evaluate(*test, len(probs), rule)[0])
+    assert asdict(found) == without | {"nll_scaled": found.nll_scaled}
+
+
+@rules
+@given(worlds, st.integers(1, 5))
+@settings(max_examples=20)
+def test_scaling_never_raises_the_nll_where_it_is_fitted(
+    rule: str, case: tuple[Floats, Labels], size: int
+) -> None:
+    probs, labels = case
+    scores, _ = ensembles.evaluate(probs, labels, min(size, len(probs)), rule)
+    assert scores.nll_scaled <= scores.nll + 1e-12
+
+
+@rules
+@given(worlds, st.integers(0, 100))
+@settings(max_examples=20)
+def test_one_drawn_subset_scores_as_its_members_alone(
+    rule: str, case: tuple[Floats, Labels], seed: int
+) -> None:
+    probs, labels = case
+    scores, outcomes = ensembles.evaluate(probs, labels, 2, rule, limit=1, seed=seed)
+    (pair,) = outcomes.subsets
+    expected, _ = ensembles.evaluate(probs[list(pair)], labels, 2, rule)
+    assert asdict(scores) == pytest.approx(asdict(expected), rel=1e-9)
 
 
 @rules
@@ -158,10 +221,9 @@ def test_all_members_together_score_as_their_average(
 @settings(max_examples=20)
 def test_mean_hit_is_the_accuracy(rule: str, case: tuple[Floats, Labels], size: int) -> None:
     probs, labels = case
-    scores, _, hits = ensembles.evaluate(probs, labels, min(size, len(probs)), rule)
-    assert hits.shape == labels.shape
-    assert hits.mean() == scores.accuracy
-    assert ((hits >= 0) & (hits <= 1)).all()
+    scores, outcomes = ensembles.evaluate(probs, labels, min(size, len(probs)), rule)
+    assert outcomes.hits.shape == (len(outcomes.subsets), len(labels))
+    assert outcomes.hits.mean() == pytest.approx(scores.accuracy)
 
 
 @rules
@@ -174,8 +236,8 @@ def test_order_of_the_members_does_not_matter(
     order = list(range(len(probs)))
     random.shuffle(order)
     for size in range(1, len(probs) + 1):
-        scores, _, _ = ensembles.evaluate(probs, labels, size, rule)
-        shuffled, _, _ = ensembles.evaluate(probs[order], labels, size, rule)
+        scores, _ = ensembles.evaluate(probs, labels, size, rule)
+        shuffled, _ = ensembles.evaluate(probs[order], labels, size, rule)
         assert astuple(shuffled) == pytest.approx(astuple(scores), abs=1e-12)
 
 
@@ -183,13 +245,28 @@ def test_order_of_the_members_does_not_matter(
 @given(worlds)
 @settings(max_examples=20)
 def test_nll_and_brier_never_rise_with_the_size(rule: str, case: tuple[Floats, Labels]) -> None:
-    """Jensen, averaged over all subsets. For the geometric rule it holds for NLL only."""
+    """Jensen, averaged over all subsets: exact for the NLL of both rules and the arithmetic Brier.
+
+    NLL is convex in the probabilities and in the logits, the Brier score in the probabilities
+    only. Size 1 is the mean member, so no size is ever worse than that.
+    """
     probs, labels = case
     rows = [ensembles.evaluate(probs, labels, m, rule)[0] for m in range(1, len(probs) + 1)]
     for one, more in itertools.pairwise(rows):
         assert more.nll <= one.nll + 1e-12
         if rule == "arithmetic":
             assert more.brier <= one.brier + 1e-12
+
+
+def test_the_geometric_mean_can_have_a_worse_brier_score_than_its_members() -> None:
+    # Members waver between the label and class 1, and between class 2 and class 1. Averaged
+    # logits leave class 1 alone: Brier 2, against (0.5 + 1.5) / 2. Averaged probabilities are
+    # (0.25, 0.5, 0.25): 0.75^2 + 0.5^2 + 0.25^2.
+    probs = np.array([[[0.5, 0.5, 0.0]], [[0.0, 0.5, 0.5]]])
+    labels = np.array([0])
+    assert ensembles.evaluate(probs, labels, 1)[0].brier == pytest.approx(1)
+    assert ensembles.evaluate(probs, labels, 2)[0].brier == pytest.approx(0.875)
+    assert ensembles.evaluate(probs, labels, 2, "geometric")[0].brier == pytest.approx(2)
 
 
 @given(worlds)
@@ -211,4 +288,4 @@ def test_expected_brier_is_linear_in_one_over_size(case: tuple[Floats, Labels]) 
     brier = {m: ensembles.evaluate(probs, labels, m)[0].brier for m in range(1, count + 1)}
     slope = (brier[1] - brier[2]) / (1 - 1 / 2)
     for size, value in brier.items():
-        assert value == pytest.approx(brier[1] - slope * (1 - 1 / size), rel=1e-9)
+        assert value == pytest.approx(brier[1] - slope * (1 - 1 / size), rel=1e-12)

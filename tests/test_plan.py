@@ -16,9 +16,20 @@ SCHEDULE = Schedule(epochs=2)
 SPEED = Speed(fixed=1e-3, per_mac=1e-9)
 
 
-def cell(size: int, width: float, macs: int) -> Cell:
+def cell(size: int, width: float, macs: int, schedule: Schedule = SCHEDULE) -> Cell:
     shape = Architecture(family="wide_resnet", width=width, depth=10, resolution=8)
-    return Cell(rung=4e6, size=size, architecture=shape, cost=Cost(macs=macs * size, params=1))
+    return Cell(
+        rung=4e6,
+        size=size,
+        architecture=shape,
+        schedule=schedule,
+        cost=Cost(macs=macs * size, params=1),
+    )
+
+
+def cost_of(architecture: Architecture) -> Cost:
+    """10,000 at depth 10 and width 1, 40,000 at width 2."""
+    return Cost(macs=round(1000 * architecture.depth * architecture.width**2), params=1)
 
 
 @pytest.fixture
@@ -42,6 +53,64 @@ def test_no_more_trials_than_configurations(two_cells: Ladder) -> None:
     speed = Speed(fixed=0, per_mac=1e-9)
     assert plan.estimate(two_cells, SCHEDULE, 100, 50, speed, 1).trials == 2
     assert plan.estimate(two_cells, SCHEDULE, 100, 0, speed, 1).seconds == 0
+
+
+def test_schedules_are_paid_for_by_their_own_epochs() -> None:
+    """One network twice: 2 epochs for one member, 10 for two, of 100 images each."""
+    cells = (cell(1, 1, 10**6), cell(2, 1, 10**6, Schedule(epochs=10)))
+    steps = Ladder(budget=Budget(macs=4e6), cells=cells)
+    made = plan.estimate(steps, SCHEDULE, images=100, trials=2, speed=SPEED, workers=1)
+    assert made.members == 3
+    assert made.train_macs == 3 * 1e6 * 100 * (2 + 2 * 10)
+    assert made.seconds == pytest.approx(2e-3 * 100 * (2 + 2 * 10))
+    assert made.longest == pytest.approx(2e-3 * 100 * 10)
+
+
+@pytest.mark.parametrize(("trials", "singles"), [(2, 1), (4, 2), (5, 2), (6, 2)])
+def test_the_plan_shares_the_trials_as_the_search_does(trials: int, singles: int) -> None:
+    """2 single networks of 1 M, 4 pairs of 10 M in all: the sum says how many of each."""
+    cells = [cell(1, width, 1_000_000) for width in (1, 2)]
+    cells += [cell(2, width, 5_000_000) for width in (3, 4, 5, 6)]
+    steps = Ladder(budget=Budget(macs=1e7), cells=tuple(cells))
+    made = plan.estimate(steps, SCHEDULE, images=1, trials=trials, speed=SPEED, workers=1)
+    assert made.train_macs == 3 * 2 * (1e6 * singles + 1e7 * (trials - singles))
+
+
+def test_the_plan_says_what_each_budget_offers_to_both_kinds() -> None:
+    """4 × 10-2 = 160,000 and so on: counted by hand from the cells of this small ladder."""
+    table = {
+        "family": "wide_resnet",
+        "members": [1, 2],
+        "depth": [10],
+        "width": {"low": 1.0, "high": 2.0, "step": 1.0},
+        "rungs": 4,
+        "schedule": {"peak_lr": [0.1, 0.4], "epochs": [3, 12]},
+    }
+    asked = config.resolve({"budget": "80e3", "dataset": "digits", "space": table})
+    steps = ladder.build(
+        asked.space,
+        asked.budget,
+        asked.schedule,
+        8,
+        cost_of,
+    )
+    made = plan.estimate(steps, asked.schedule, 100, 40, SPEED, 1)
+    images = {"train": 100, "val": 50, "test": 10}
+    lines = plan.describe(asked, steps, made, SPEED, images, 1, "a CPU")
+    text = "\n".join(lines)
+    # 80k: 2 × 10-2. 40k: 1 × 10-2. Each with 4 schedules; 20k lies a rung below the 4.
+    assert "single networks + ensembles: 0 + 4 at 80k, 4 + 0 at 40k" in text
+    assert "8 distinct configurations, 4 single networks and 4 ensembles" in text
+    assert "in turns: single networks and ensembles get equally many" in text
+    assert "peak_lr 0.1, 0.4; epochs 3, 12" in text
+    assert "schedule  3 or 12 epochs" in text
+    assert "cheapest  1 × 10-2 at 40k" in text
+    assert "epochs is an axis" in text
+    plain = dataclasses.replace(asked, space=dataclasses.replace(asked.space, schedule=()))
+    steps = ladder.build(plain.space, plain.budget, plain.schedule, 8, cost_of)
+    text = "\n".join(plan.describe(plain, steps, made, SPEED, images, 1, "a CPU"))
+    assert "axis" not in text
+    assert "axes" not in text
 
 
 def test_speed_separates_overhead_from_arithmetic() -> None:
@@ -83,7 +152,7 @@ def test_a_cpu_plan_for_the_papers_budget_is_honest() -> None:
     from ensearch import cost, space
 
     steps = ladder.build(
-        space.load("wide_resnet"), Budget(macs=5.25e9), 32, lambda a: cost.count(a, 3, 10)
+        space.load("wide_resnet"), Budget(macs=5.25e9), SCHEDULE, 32, lambda a: cost.count(a, 3, 10)
     )
     speed = Speed(fixed=0, per_mac=3 / 5e9)
     made = plan.estimate(steps, Schedule(epochs=30), 45_000, 80, speed, workers=2)

@@ -22,7 +22,7 @@ def shown(bars: _Bars, console: Console) -> str:
 
 
 def test_trials_members_and_the_best_so_far_fit_60_columns(console: Console) -> None:
-    bars = _Bars(console, flops_per_mac=1, trials=2)
+    bars = _Bars(console, flops_per_mac=1, total=2, what="trials")
     assert "0/2" in shown(bars, console)
     bars(MemberProgress(key="a", label="10-1", epoch=3, epochs=12))
     assert "3/12" in shown(bars, console)
@@ -43,7 +43,7 @@ def test_trials_members_and_the_best_so_far_fit_60_columns(console: Console) -> 
 
 
 def test_a_failure_stays_on_the_screen_as_it_is_written(console: Console) -> None:
-    bars = _Bars(console, flops_per_mac=1, trials=2)
+    bars = _Bars(console, flops_per_mac=1, total=2, what="trials")
     bars(MemberFailed(key="a", label="10-1", reason="error", detail="odd [/x] text"))
     assert isinstance(console.file, io.StringIO)
     assert "odd [/x] text" in console.file.getvalue()

@@ -22,13 +22,15 @@ from worlds import SCHEDULE, evaluation, results, surrogate
 
 from ensearch import ensembles
 from ensearch.core import Architecture, Cost, Evaluation, Member, Predictions
+from ensearch.core import network as network_of
 from ensearch.errors import StorageError
-from ensearch.front import Crossover, Fronts, Row, Status, best_within
+from ensearch.crossover import Status
+from ensearch.front import Crossover, Fronts, Row, best_within
 from ensearch.report import figure, files, text, tradeoff
 from ensearch.report.collect import Results, collect
 from ensearch.report.table import print_table
 from ensearch.seeds import derive
-from ensearch.store import MemberRecord, Store, StudyRecord
+from ensearch.store import MemberRecord, Store, StudyRecord, TrialRecord
 
 SENTENCE = "Ensembles overtake single networks at about 1.77G."
 
@@ -147,9 +149,9 @@ def test_table_holds_its_numbers_and_its_conditions_in_80_columns() -> None:
     for needed in (
         SENTENCE,
         "FLOPs (multiply-adds)",
-        "val (5,000 images of cifar10",
+        "Data: cifar10, 10 classes. Scored on 5,000 val images",
         "optimistic",
-        "10 epochs of 45,000 images",
+        "10 epochs (short schedule) of 45,000 images",
         "longer training may move fronts and crossover",
         "seed 0; arithmetic mean",
         "41 trials done by tpe, 2 failed (diverged 1, killed 1); 63 members",
@@ -401,7 +403,7 @@ def store(tmp_path: Path) -> Store:
         "flops_per_mac": 1,
         "dataset": "digits",
         "limit_train": None,
-        "space": {"name": "wide_resnet", "family": "wide_resnet"},
+        "space": {"name": "wide_resnet", "family": "wide_resnet", "members": [1, 2, 4]},
         "schedule": {"epochs": 10, "flip": True, "crop": 4},
         "seed": 3,
         "rule": "arithmetic",
@@ -437,42 +439,38 @@ def store(tmp_path: Path) -> Store:
         rows = []
         for size in range(1, len(members) + 1):
             shape = members[0].architecture
-            scores, subsets, _ = ensembles.evaluate(
-                np.stack(outputs), LABELS, size, seed=derive(3, "subsets", shape.key, size)
+            network = network_of(shape, members[0].schedule)
+            scores, outcomes = ensembles.evaluate(
+                np.stack(outputs), LABELS, size, seed=derive(3, "subsets", network, size)
             )
             rows.append(
                 Evaluation(
                     architecture=shape,
+                    schedule=members[0].schedule,
                     size=size,
                     trained=len(members),
-                    subsets=subsets,
+                    subsets=len(outcomes.subsets),
                     split="val",
                     cost=Cost(macs=macs * size, params=10 * size),
                     train_macs=100.0 * size,
                     scores=scores,
                 )
             )
-        opened.save_evaluations(NAME, int(width), rows, [m.key for m in members])
-    opened.save_trial(
-        NAME,
-        1,
-        state="done",
-        architecture_key=member(1.0, 0).architecture.key,
-        size=2,
-        reason=None,
-        overhead_seconds=0.1,
-        members=[],
-    )
-    opened.save_trial(
-        NAME,
-        2,
-        state="failed",
-        architecture_key=member(4.0, 0).architecture.key,
-        size=1,
-        reason="diverged",
-        overhead_seconds=0.1,
-        members=[],
-    )
+        opened.save_evaluations(NAME, rows, [m.key for m in members])
+    for number, (width, size, reason) in enumerate(((1.0, 2, None), (4.0, 1, "diverged"))):
+        one_of = member(width, 0)
+        opened.save_trial(
+            NAME,
+            TrialRecord(
+                number=number + 1,
+                state="failed" if reason else "done",
+                network=network_of(one_of.architecture, one_of.schedule),
+                size=size,
+                reason=reason,
+                overhead_seconds=0.1,
+                members=(),
+            ),
+        )
     return opened
 
 

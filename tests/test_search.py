@@ -26,6 +26,8 @@ SPACE = {
     "width": {"low": 0.25, "high": 2.0, "step": 0.0625},
     "rungs": 8,
 }
+AXES: dict[str, list[float]] = {"peak_lr": [0.1, 0.4], "epochs": [1, 2]}
+TUNING: dict[str, object] = {"space": SPACE | {"schedule": AXES}, "epochs": None}
 INLINE = Where(device="cpu", workers=1, launcher="inline")
 
 
@@ -78,6 +80,39 @@ def test_it_finds_the_crossover_of_the_closed_form(store: Store, spec: str) -> N
     assert found.high >= truth / 2**0.5
 
 
+def test_it_finds_the_crossover_in_half_of_the_trials(store: Store, spec: str) -> None:
+    """Trials that are shared equally are enough for the same answer."""
+    search_in(store, spec, Limits(trials=24))
+    sizes = [t.size for t in store.trials("one")]
+    assert sum(size == 1 for size in sizes) == 12
+    found = collect(store, "one").fronts.crossover
+    assert found.status == "crossed"
+    assert found.budget is not None
+    assert crossover((2, 3, 4)) / 2 < found.budget < crossover((2, 3, 4)) * 2
+
+
+def test_axes_of_the_schedule_reach_members_costs_and_evaluations(store: Store, spec: str) -> None:
+    trainer = Counting()
+    search_in(store, spec, Limits(trials=20), train=trainer, changes=TUNING)
+    opened = study.open_study(configured(spec, **TUNING), store, Path("data"), "a CPU")
+    cells = {(c.size, c.network): c for c in opened.ladder.cells}
+    tried = [cells[t.size, t.network] for t in store.trials("one")]
+    assert {(c.schedule.peak_lr, c.schedule.epochs) for c in tried} == {
+        (lr, epochs) for lr in AXES["peak_lr"] for epochs in AXES["epochs"]
+    }
+    assert sum(c.size == 1 for c in tried) == 10
+    images = len(opened.dataset.y_train)
+    for e in store.evaluations("one"):
+        assert e.train_macs == 3.0 * e.cost.macs * images * e.schedule.epochs
+    records = store.members(trainer.keys)
+    schedules = {c.schedule for c in tried}
+    assert {record.member.schedule for record in records.values()} == schedules
+    # Spent training counts what each member took.
+    assert store.trained_macs("one") == sum(
+        3.0 * r.cost.macs * images * r.member.schedule.epochs for r in records.values()
+    )
+
+
 @pytest.mark.parametrize("sampler", config.SAMPLERS)
 def test_every_sampler_finds_good_ensembles_in_few_trials(
     store: Store, spec: str, sampler: str
@@ -85,7 +120,7 @@ def test_every_sampler_finds_good_ensembles_in_few_trials(
     outcome = search_in(store, spec, Limits(trials=16), changes={"sampler": sampler})
     assert (outcome.reason, outcome.done) == ("trials", 16)
     trials = store.trials("one")
-    assert len({(t.architecture_key, t.size) for t in trials}) == 16, "a trial was repeated"
+    assert len({(t.network, t.size) for t in trials}) == 16, "a trial was repeated"
     evaluations = store.evaluations("one")
     assert max(e.cost.macs for e in evaluations) <= 2e6
     # The best of the closed form at this budget is four members.
@@ -95,8 +130,8 @@ def test_every_sampler_finds_good_ensembles_in_few_trials(
 def test_every_size_up_to_the_trained_members_is_evaluated(store: Store, spec: str) -> None:
     search_in(store, spec, Limits(trials=12))
     by_architecture = itertools.groupby(
-        sorted(store.evaluations("one"), key=lambda e: e.architecture.key),
-        key=lambda e: e.architecture.key,
+        sorted(store.evaluations("one"), key=lambda e: e.network),
+        key=lambda e: e.network,
     )
     members = store.evaluation_members("one")
     for key, group in by_architecture:
@@ -104,7 +139,7 @@ def test_every_size_up_to_the_trained_members_is_evaluated(store: Store, spec: s
         assert sorted(e.size for e in rows) == list(range(1, len(members[key]) + 1))
         assert {e.trained for e in rows} == {len(members[key])}
     for trial in store.trials("one"):
-        assert len(members[trial.architecture_key]) >= trial.size
+        assert len(members[trial.network]) >= trial.size
 
 
 def test_members_are_trained_once(store: Store, spec: str) -> None:
@@ -137,12 +172,12 @@ def rows(store: Store, name: str = "one") -> list[Evaluation]:
 
 
 def history(store: Store, name: str = "one") -> list[tuple[object, ...]]:
-    return [(t.number, t.state, t.architecture_key, t.size) for t in store.trials(name)]
+    return [(t.number, t.state, t.network, t.size) for t in store.trials(name)]
 
 
-@pytest.mark.parametrize("every", [1, 3, 7])
+@pytest.mark.parametrize(("every", "changes"), [(1, {}), (3, TUNING), (7, {})])
 def test_an_interrupted_study_ends_as_an_uninterrupted_one(
-    tmp_path: Path, spec: str, every: int
+    tmp_path: Path, spec: str, every: int, changes: dict[str, object]
 ) -> None:
     """Interrupted at each `every`-th member by an exception in the middle of the loop."""
 
@@ -150,7 +185,7 @@ def test_an_interrupted_study_ends_as_an_uninterrupted_one(
         pass
 
     with Store.open(f"sqlite:///{tmp_path}/whole.db", create=True) as whole:
-        search_in(whole, spec, Limits(trials=24))
+        search_in(whole, spec, Limits(trials=24), changes=changes)
         with Store.open(f"sqlite:///{tmp_path}/parts.db", create=True) as parts:
             count = itertools.count(1)
 
@@ -165,7 +200,8 @@ def test_an_interrupted_study_ends_as_an_uninterrupted_one(
             while True:
                 starts += 1
                 try:
-                    search_in(parts, spec, Limits(trials=24), train=interrupted)
+                    how = {"train": interrupted, "changes": changes}
+                    search_in(parts, spec, Limits(trials=24), **how)
                     break
                 except Killed:
                     assert starts < 200
@@ -309,9 +345,9 @@ def test_what_is_told_is_what_was_evaluated(store: Store, spec: str) -> None:
     search_in(store, spec, Limits(trials=6), on_event=events.append)
     done = [e for e in events if isinstance(e, TrialDone)]
     assert [e.told for e in done] == [1, 2, 3, 4, 5, 6]
-    stored = {(e.architecture.key, e.size) for e in rows(store)}
+    stored = {e.key for e in rows(store)}
     for event in done:
-        assert (event.evaluation.architecture.key, event.evaluation.size) in stored
+        assert event.evaluation.key in stored
         assert event.label == f"{event.evaluation.size} × {event.evaluation.architecture.label}"
 
 

@@ -1,5 +1,7 @@
 """Search spaces from TOML, and the ladder of configurations that a budget makes of one."""
 
+import dataclasses
+import json
 import math
 from pathlib import Path
 
@@ -8,15 +10,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ensearch import cost, families, ladder, space
-from ensearch.core import Architecture, Budget, Cost, Grid
+from ensearch.core import Architecture, Budget, Cost, Grid, Schedule
 from ensearch.errors import BudgetError, UsageError
 
+SCHEDULE = Schedule(epochs=2)
 TABLE = {
     "family": "wide_resnet",
     "members": [1, 2, 4],
     "depth": [10, 16],
     "width": {"low": 0.25, "high": 2.0, "step": 0.25},
 }
+AXES = {"peak_lr": [0.1, 0.4], "epochs": [2, 6, 12]}
+AXES_TABLES = st.fixed_dictionaries(
+    {},
+    optional={
+        "peak_lr": st.lists(st.floats(1e-6, 10) | st.integers(1, 5), min_size=1, max_size=5),
+        "weight_decay": st.lists(st.floats(0, 1) | st.just(0), min_size=1, max_size=4),
+        "epochs": st.lists(st.integers(1, 10**6), min_size=1, max_size=5),
+    },
+)
 
 
 def count(architecture: Architecture) -> Cost:
@@ -41,6 +53,33 @@ def test_a_space_survives_the_way_through_json() -> None:
     assert space.from_table("mine", one.as_dict()) == one
 
 
+@given(table=AXES_TABLES)
+def test_axes_survive_json_and_combine_to_every_schedule_once(
+    table: dict[str, list[float]],
+) -> None:
+    one = space.from_table("mine", TABLE | {"schedule": table})
+    assert space.from_table("mine", json.loads(json.dumps(one.as_dict()))) == one
+    made = one.schedules(SCHEDULE)
+    assert len({schedule.key for schedule in made}) == len(made)
+    assert len(made) == math.prod(len(set(values)) for values in table.values())
+    for schedule in made:
+        changed = {name: getattr(schedule, name) for name in table}
+        assert all(value in table[name] for name, value in changed.items())
+        # Everything else is the study's, and whole numbers do not make other members.
+        assert repr(dataclasses.replace(SCHEDULE, **changed)) == repr(schedule)
+        assert isinstance(schedule.peak_lr, float)
+        assert isinstance(schedule.weight_decay, float)
+        assert isinstance(schedule.epochs, int)
+
+
+def test_the_tuned_space_is_the_plain_one_with_axes() -> None:
+    plain, tuned = space.load("wide_resnet"), space.load("wide_resnet_tuned")
+    assert plain.schedule == ()
+    assert [axis.field for axis in tuned.schedule] == ["peak_lr", "weight_decay"]
+    same = dataclasses.replace(tuned, name=plain.name, summary=plain.summary, schedule=())
+    assert same == plain
+
+
 def test_ranges_may_be_written_as_low_high_step() -> None:
     one = space.from_table("mine", TABLE | {"depth": {"low": 10, "high": 22, "step": 6}})
     assert one.depth == (10, 16, 22)
@@ -62,6 +101,18 @@ def test_ranges_may_be_written_as_low_high_step() -> None:
         ({"width": {"low": 1.0, "high": 2.0}}, "width must be a table"),
         ({"rungs": 0}, "rungs must be a whole number from 1 to 60"),
         ({"family": 3}, "family must be the name of a family"),
+        ({"schedule": [0.1]}, "schedule must be a table of lists"),
+        ({"schedule": {"peak_rl": [0.1]}}, "mine: schedule: .*Did you mean 'peak_lr'"),
+        ({"schedule": {"batch_size": [64]}}, "batch_size is the same for every configuration"),
+        ({"schedule": {"peak_lr": 0.1}}, r"must be a list .* such as \[0.1, 0.4\]; got 0.1. One"),
+        ({"schedule": {"epochs": []}}, r"must be a list .* such as \[6, 12\]; got \[\]"),
+        ({"schedule": {"peak_lr": ["high"]}}, "peak_lr must be a positive finite number"),
+        ({"schedule": {"peak_lr": [0.1, 0]}}, "positive finite number; got 0"),
+        ({"schedule": {"peak_lr": [10**400]}}, "peak_lr must be a positive finite number"),
+        ({"schedule": {"weight_decay": [math.nan]}}, "weight_decay must be a finite number"),
+        ({"schedule": {"epochs": [1.5]}}, "epochs must be a whole number"),
+        ({"schedule": {"epochs": [True]}}, "epochs must be a whole number"),
+        ({"schedule": {"epochs": [*range(1, 102)]}}, "101 combinations.*at most 100"),
     ],
 )
 def test_a_wrong_space_is_refused_by_key(change: dict[str, object], says: str) -> None:
@@ -101,7 +152,7 @@ def test_grids_name_their_neighbours() -> None:
 @given(budget=st.floats(700, 1e7), rungs=st.integers(1, 14))
 def test_every_cell_is_within_its_rung_and_in_no_other(budget: float, rungs: int) -> None:
     one = space.from_table("mine", TABLE | {"rungs": rungs})
-    made = ladder.build(one, Budget(macs=budget), 32, count)
+    made = ladder.build(one, Budget(macs=budget), SCHEDULE, 32, count)
     assert len({(c.size, c.architecture) for c in made.cells}) == len(made.cells)
     assert len(made.rungs) <= rungs
     for cell in made.cells:
@@ -109,9 +160,44 @@ def test_every_cell_is_within_its_rung_and_in_no_other(budget: float, rungs: int
         assert cell.cost == count(cell.architecture).times(cell.size)
 
 
+@settings(max_examples=20, deadline=None)
+@given(budget=st.floats(700, 1e7), table=AXES_TABLES)
+def test_every_cell_exists_once_for_each_schedule(
+    budget: float, table: dict[str, list[float]]
+) -> None:
+    """The axes copy the ladder: the same rungs, shapes and costs for every combination."""
+    one = space.from_table("mine", TABLE | {"schedule": table})
+    plain = ladder.build(space.from_table("mine", TABLE), Budget(macs=budget), SCHEDULE, 32, count)
+    made = ladder.build(one, Budget(macs=budget), SCHEDULE, 32, count)
+    assert made.rungs == plain.rungs
+    assert len({(c.size, c.network) for c in made.cells}) == len(made.cells)
+    schedules = one.schedules(SCHEDULE)
+    assert [(c.rung, c.size, c.architecture, c.cost, c.schedule) for c in made.cells] == [
+        (c.rung, c.size, c.architecture, c.cost, s) for c in plain.cells for s in schedules
+    ]
+    assert made.axes == {a.field: a.values for a in one.schedule if len(a.values) > 1}
+
+
+def test_a_cell_says_what_differs_from_the_studys_schedule() -> None:
+    one = space.from_table("mine", TABLE | {"schedule": AXES})
+    base = Schedule(epochs=6, peak_lr=0.4)
+    made = ladder.build(one, Budget(macs=160_000), base, 32, count)
+    labels = {c.label for c in made.cells if c.label.startswith("4 × 10-2")}
+    assert labels == {
+        "4 × 10-2",
+        "4 × 10-2, epochs 2",
+        "4 × 10-2, epochs 12",
+        "4 × 10-2, peak_lr 0.1",
+        "4 × 10-2, epochs 2, peak_lr 0.1",
+        "4 × 10-2, epochs 12, peak_lr 0.1",
+    }
+    assert made.dearest.label == "4 × 10-2"
+    assert ladder.from_dict(json.loads(json.dumps(made.as_dict()))) == made
+
+
 def test_rungs_halve_every_second_step() -> None:
     """1000 x depth x width^2 at width 2 and depth 10 is 40,000: four members cost 160,000."""
-    made = ladder.build(space.from_table("mine", TABLE), Budget(macs=160_000), 32, count)
+    made = ladder.build(space.from_table("mine", TABLE), Budget(macs=160_000), SCHEDULE, 32, count)
     assert made.rungs[0] == 160_000
     assert made.rungs[2] == pytest.approx(80_000)
     top = {c.label for c in made.cells if c.rung == made.rungs[0]}
@@ -121,7 +207,7 @@ def test_rungs_halve_every_second_step() -> None:
 
 def test_members_are_shared_along_the_diagonals() -> None:
     """m members on a rung are the networks of 2m members two rungs up."""
-    made = ladder.build(space.from_table("mine", TABLE), Budget(macs=160_000), 32, count)
+    made = ladder.build(space.from_table("mine", TABLE), Budget(macs=160_000), SCHEDULE, 32, count)
     of = {(c.rung, c.size, c.architecture.depth): c.architecture for c in made.cells}
     shared = 0
     for (rung, size, depth), architecture in of.items():
@@ -134,12 +220,12 @@ def test_members_are_shared_along_the_diagonals() -> None:
 
 def test_a_budget_below_the_cheapest_is_refused_with_its_cost() -> None:
     with pytest.raises(BudgetError, match=r"1 × wide_resnet 10-0.25, costs 625"):
-        ladder.build(space.from_table("mine", TABLE), Budget(macs=600), 32, count)
+        ladder.build(space.from_table("mine", TABLE), Budget(macs=600), SCHEDULE, 32, count)
 
 
 def test_a_budget_beyond_the_space_begins_at_its_largest() -> None:
     """Dearest: 4 x 16 layers at width 2 = 256,000."""
-    made = ladder.build(space.from_table("mine", TABLE), Budget(macs=1e9), 32, count)
+    made = ladder.build(space.from_table("mine", TABLE), Budget(macs=1e9), SCHEDULE, 32, count)
     assert made.dearest.cost.macs == 256_000
     assert made.bounded_by_space
     assert made.rungs[0] / 256_000 < math.sqrt(2) * 1.0001
@@ -147,11 +233,13 @@ def test_a_budget_beyond_the_space_begins_at_its_largest() -> None:
 
 def test_a_space_that_its_family_cannot_build_is_refused() -> None:
     with pytest.raises(UsageError, match="depth 12 is not legal"):
-        ladder.build(space.from_table("m", TABLE | {"depth": [12]}), Budget(macs=1e9), 32, count)
+        ladder.build(
+            space.from_table("m", TABLE | {"depth": [12]}), Budget(macs=1e9), SCHEDULE, 32, count
+        )
 
 
 def test_a_ladder_survives_the_way_through_json() -> None:
     made = ladder.build(
-        space.load("wide_resnet"), Budget(macs=3e5), 8, lambda a: cost.count(a, 1, 10)
+        space.load("wide_resnet"), Budget(macs=3e5), SCHEDULE, 8, lambda a: cost.count(a, 1, 10)
     )
     assert ladder.from_dict(made.as_dict()) == made

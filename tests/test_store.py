@@ -16,6 +16,7 @@ from ensearch.errors import StorageError
 from ensearch.store import MemberRecord, Store, StudyRecord, StudySummary, TrialRecord
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+SCHEDULE = Schedule(epochs=3)
 ONE_STORE = settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -58,9 +59,10 @@ def predictions_of(member: Member, *splits: str) -> tuple[Predictions, ...]:
 
 
 def evaluation_of(size: int, trained: int = 4, width: float = 2.5, **scores: float) -> Evaluation:
-    values = {"accuracy": 0.9, "nll": 0.3, "brier": 0.15, "ece": 0.02, "disagreement": 0.1}
+    values = dict.fromkeys((field.name for field in dataclasses.fields(Scores)), 0.1)
     return Evaluation(
         architecture=Architecture(family="wide_resnet", width=width, depth=10, resolution=32),
+        schedule=SCHEDULE,
         size=size,
         trained=trained,
         subsets=6,
@@ -159,31 +161,32 @@ def evaluations(draw: st.DrawFn) -> Evaluation:
 @ONE_STORE
 @given(evaluation=evaluations(), study=st.text(st.characters(codec="utf-8"), min_size=1))
 def test_an_evaluation_comes_back_exactly(store: Store, evaluation: Evaluation, study: str) -> None:
-    store.save_evaluations(study, 3, [evaluation], ["a", "b", "c", "d"])
+    store.save_evaluations(study, [evaluation], ["a", "b", "c", "d"])
     assert evaluation in store.evaluations(study)
 
 
 def test_evaluations_are_ordered_by_cost_and_replaced_by_newer_ones(store: Store) -> None:
-    store.save_evaluations("digits", 0, [evaluation_of(n, trained=2) for n in (2, 1)], ["a", "b"])
+    store.save_evaluations("digits", [evaluation_of(n, trained=2) for n in (2, 1)], ["a", "b"])
     wide = evaluation_of(1, trained=1, width=4.0)  # 4000 macs, between 2500 and 5000
-    store.save_evaluations("digits", 1, [wide], ["w"])
+    store.save_evaluations("digits", [wide], ["w"])
     newer = [evaluation_of(n, trained=3, accuracy=0.95) for n in (1, 2, 3)]
-    store.save_evaluations("digits", 2, newer, ["a", "b", "c"])
-    store.save_evaluations("cifar10", 0, [evaluation_of(1, trained=1)], ["x"])
+    store.save_evaluations("digits", newer, ["a", "b", "c"])
+    store.save_evaluations("cifar10", [evaluation_of(1, trained=1)], ["x"])
+    store.save_evaluations("digits", [evaluation_of(1, trained=1)], ["y"], stage="confirm-1")
     assert store.evaluations("digits") == [newer[0], wide, newer[1], newer[2]]
     assert store.evaluations("empty") == []
 
 
-def test_the_members_of_an_architecture_are_those_of_its_largest_evaluation(store: Store) -> None:
+def test_the_members_of_a_network_are_those_of_its_largest_evaluation(store: Store) -> None:
     keys = ["b", "a", "d", "c"]
-    store.save_evaluations("digits", 0, [evaluation_of(n, trained=4) for n in (1, 4)], keys)
+    store.save_evaluations("digits", [evaluation_of(n, trained=4) for n in (1, 4)], keys)
     older = [evaluation_of(2, trained=2)]
-    store.save_evaluations("digits", 1, older, keys)
+    store.save_evaluations("digits", older, keys)
     wide = evaluation_of(1, trained=1, width=4.0)
-    store.save_evaluations("digits", 2, [wide], ["w", "unused"])
+    store.save_evaluations("digits", [wide], ["w", "unused"])
     assert store.evaluation_members("digits") == {
-        "wide_resnet-10-2.5@32": ("b", "a", "d", "c"),
-        "wide_resnet-10-4@32": ("w",),
+        f"wide_resnet-10-2.5@32 {SCHEDULE.key}": ("b", "a", "d", "c"),
+        f"wide_resnet-10-4@32 {SCHEDULE.key}": ("w",),
     }
 
 
@@ -194,34 +197,21 @@ def test_an_evaluation_that_says_nothing_is_refused(store: Store) -> None:
         dataclasses.replace(good, train_macs=math.nan),
     ):
         with pytest.raises(ValueError, match="NaN"):
-            store.save_evaluations("digits", 0, [good, bad], ["a"])
+            store.save_evaluations("digits", [good, bad], ["a"])
     with pytest.raises(ValueError, match="4 members were evaluated, 1 given"):
-        store.save_evaluations("digits", 0, [evaluation_of(1, trained=4)], ["a"])
+        store.save_evaluations("digits", [evaluation_of(1, trained=4)], ["a"])
     both = [good, evaluation_of(1, trained=1, width=4.0)]
-    with pytest.raises(ValueError, match="one architecture"):
-        store.save_evaluations("digits", 0, both, ["a"])
+    with pytest.raises(ValueError, match="one network"):
+        store.save_evaluations("digits", both, ["a"])
     assert store.evaluations("digits") == []
 
 
 def test_numbers_of_numpy_come_back_as_numbers(store: Store) -> None:
     float32: Any = np.float32(0.5)
     evaluation = evaluation_of(1, trained=1, accuracy=float32, nll=np.float64(0.25))
-    store.save_evaluations("digits", 0, [evaluation], ["a"])
+    store.save_evaluations("digits", [evaluation], ["a"])
     assert store.evaluations("digits")[0].scores == dataclasses.replace(
         evaluation.scores, accuracy=0.5, nll=0.25
-    )
-
-
-def save_trial(store: Store, study: str, record: TrialRecord) -> None:
-    store.save_trial(
-        study,
-        record.number,
-        state=record.state,
-        architecture_key=record.architecture_key,
-        size=record.size,
-        reason=record.reason,
-        overhead_seconds=record.overhead_seconds,
-        members=record.members,
     )
 
 
@@ -229,7 +219,7 @@ def trial_of(number: int, **changes: Any) -> TrialRecord:
     record = TrialRecord(
         number=number,
         state="done",
-        architecture_key="wide_resnet-10-2.5@32",
+        network="wide_resnet-10-2.5@32",
         size=4,
         reason=None,
         overhead_seconds=0.125,
@@ -241,8 +231,8 @@ def trial_of(number: int, **changes: Any) -> TrialRecord:
 def test_trials_come_back_by_number_and_are_replaced(store: Store) -> None:
     failed = trial_of(0, state="failed", reason="diverged: epoch 2\n\udcff", members=())
     for record in (trial_of(2), trial_of(0), failed):
-        save_trial(store, "digits", record)
-    save_trial(store, "cifar10", trial_of(7))
+        store.save_trial("digits", record)
+    store.save_trial("cifar10", trial_of(7))
     assert store.trials("digits") == [failed, trial_of(2)]
 
 
@@ -250,9 +240,9 @@ def test_a_summary_counts_what_was_stored(store: Store) -> None:
     store.add_study(study_of("empty", NOW + timedelta(days=1)))
     store.add_study(study_of("digits"))
     for number in range(3):
-        save_trial(store, "digits", trial_of(number))
-    save_trial(store, "digits", trial_of(3, state="failed"))
-    store.save_evaluations("digits", 0, [evaluation_of(n) for n in (1, 2)], ["a", "b", "c", "d"])
+        store.save_trial("digits", trial_of(number))
+    store.save_trial("digits", trial_of(3, state="failed"))
+    store.save_evaluations("digits", [evaluation_of(n) for n in (1, 2)], ["a", "b", "c", "d"])
     for seed in (1, 2):
         store.add_trained(record_of(seed), (), None)
     store.add_failed(record_of(3, state="failed", train_macs=1e15))

@@ -70,6 +70,24 @@ def test_predictions_come_back_bit_for_bit(
     assert found.logits.view(np.uint16).tolist() == bits.tolist()
 
 
+def kept(record: MemberRecord) -> MemberRecord:
+    """As it comes back when it was stored with predictions of val and with weights."""
+    return dataclasses.replace(record, splits=("val",), has_weights=True)
+
+
+def test_predictions_of_more_splits_are_added_to_a_member(store: Store) -> None:
+    record = record_of(1)
+    store.add_trained(record, predictions_of(record.member, "val"), b"weights")
+    (more,) = predictions_of(record.member, "test")
+    store.add_predictions(record.member.key, (more,))
+    expected = dataclasses.replace(kept(record), splits=("test", "val"))
+    assert store.all_members() == [expected]
+    assert store.predictions(record.member.key, "test").logits.tolist() == more.logits.tolist()
+    absent = record_of(2).member
+    message = failure(lambda: store.add_predictions(absent.key, predictions_of(absent, "test")))
+    assert f"member {absent.key}, which the storage does not hold" in message
+
+
 def test_files_lie_in_folders_by_the_start_of_the_key(store: Store) -> None:
     record = record_of(1)
     key = record.member.key
@@ -172,7 +190,7 @@ def test_a_member_trained_again_replaces_its_record_and_files(store: Store) -> N
     later = dataclasses.replace(record, seconds=1.0, trained_by="cifar10")
     new = Predictions(member=key, split="val", logits=np.ones((2, 2), np.float16))
     store.add_trained(later, (new,), b"new")
-    assert store.all_members() == [later]
+    assert store.all_members() == [kept(later)]
     assert store.predictions(key, "val").logits.tolist() == [[1, 1], [1, 1]]
     assert store.weights_path(key).read_bytes() == b"new"
     assert store.trained_macs("digits") == 0
@@ -191,7 +209,7 @@ def test_more_members_than_one_statement_can_name_are_found(store: Store) -> Non
 def store_row(record: MemberRecord) -> dict[str, Any]:
     from ensearch.store.records import member_row
 
-    return member_row(record, splits=[], has_weights=False)
+    return member_row(record)
 
 
 def test_members_of_an_older_recipe_are_left_out(
@@ -228,7 +246,7 @@ store.add_trained(record, test_store.predictions_of(record.member, "val"), b"wei
     assert len(list(store.files.rglob("*.*"))) == 2  # the files are there, the row is not
     assert store.members([record.member.key]) == {}
     store.add_trained(record, predictions_of(record.member, "val"), b"weights")
-    assert store.members([record.member.key]) == {record.member.key: record}
+    assert store.members([record.member.key]) == {record.member.key: kept(record)}
 
 
 def test_a_temporary_file_left_by_a_kill_is_harmless(store: Store) -> None:

@@ -321,6 +321,23 @@ def test_weights_are_kept_only_on_request_and_give_the_predictions(
     assert trained(replace(job, keep_weights=False)).weights is None
 
 
+def test_kept_weights_predict_more_splits_without_training(
+    job: MemberJob, digits: Dataset, tmp_path: Path
+) -> None:
+    whole = trained(replace(job, splits=("val", "test")))
+    weights = tmp_path / "weights.safetensors"
+    assert whole.weights is not None
+    weights.write_bytes(whole.weights)
+    later = trained(replace(job, splits=("test",), weights=weights))
+    assert (later.losses, later.weights) == ((), None)
+    (test,) = later.predictions
+    assert (test.split, test.logits.shape) == ("test", (len(digits.y_test), 10))
+    np.testing.assert_array_equal(test.logits, whole.predictions[1].logits)
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(whole.weights[:100])
+    assert "Safetensor" in failed(replace(job, weights=damaged)).detail
+
+
 def test_label_smoothing_keeps_the_loss_above_the_entropy_of_the_targets(job: MemberJob) -> None:
     # Half of the probability spread over 10 classes: targets 0.55 and 9 x 0.05, whose entropy
     # 0.55 ln(1/0.55) + 0.45 ln 20 = 1.6769 no prediction can beat.
@@ -344,7 +361,7 @@ def images_of(count: int) -> Images:
     return Images(
         x_train=x,
         y_train=torch.arange(count) % 10,
-        x_val=x,
+        to_predict={"val": x},
         mean=torch.tensor([100.0]),
         std=torch.tensor([50.0]),
         classes=10,

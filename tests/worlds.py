@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 
 from ensearch import front
-from ensearch.core import Architecture, Cost, Evaluation, Floats, Schedule, Scores
+from ensearch.core import Architecture, Cost, Evaluation, Outcomes, Schedule, Scores
 from ensearch.report.collect import Conditions, Results
 
 SCHEDULE = Schedule(epochs=10, flip=True, crop=4)
@@ -18,13 +18,22 @@ def evaluation(
     """`size` members of `depth`-`width`; `macs` is the cost of the whole ensemble."""
     return Evaluation(
         architecture=Architecture(family="wide_resnet", width=width, depth=depth, resolution=32),
+        schedule=SCHEDULE,
         size=size,
         trained=size,
         subsets=1,
         split=split,
         cost=Cost(macs=macs, params=macs // 1000),
         train_macs=3.0 * macs * 45_000 * 10,
-        scores=Scores(accuracy=accuracy, nll=0.5, brier=0.25, ece=0.02, disagreement=0.1),
+        scores=Scores(
+            accuracy=accuracy,
+            nll=0.5,
+            nll_scaled=0.4,
+            brier=0.25,
+            ece=0.02,
+            disagreement=0.1,
+            member_accuracy=accuracy,
+        ),
     )
 
 
@@ -37,6 +46,10 @@ def conditions(**changes: object) -> Conditions:
         "limit_train": None,
         "family": "wide_resnet",
         "schedule": SCHEDULE,
+        "stage": "search",
+        "split": "val",
+        "sizes": (1, 2, 4, 8),
+        "epochs": (),
         "seed": 0,
         "rule": "arithmetic",
         "sampler": "tpe",
@@ -76,7 +89,7 @@ def surrogate(
     steps = tuple(sorted(budget / 2 ** (j / 2) for j in range(rungs)))
     shared = rng.standard_normal(images)
     evaluations: list[Evaluation] = []
-    hits: dict[tuple[str, int], Floats] = {}
+    hits: dict[str, Outcomes] = {}
     for rung in steps:
         for size in (1, 2, 4, 8):
             for depth in depths:
@@ -88,10 +101,11 @@ def surrogate(
                 error = 0.06 * (macs / 1e8) ** -0.25 * (1 + 0.15 * math.log(depth / 20) ** 2)
                 error *= 1 - gain * macs / (macs + 2e8) * (1 - 1 / size)
                 threshold = NormalDist().inv_cdf(0.02 + error) * math.hypot(1, 0.3)
-                hit = (shared + 0.3 * rng.standard_normal(images) > threshold).astype(float)
+                hit = shared + 0.3 * rng.standard_normal(images) > threshold
                 found = evaluation(size, depth, width, int(size * macs), float(hit.mean()))
-                if (found.architecture.key, size) not in hits:
-                    hits[found.architecture.key, size] = hit
+                if found.key not in hits:
+                    members = (tuple(range(size)),)
+                    hits[found.key] = Outcomes(subsets=members, hits=hit[None])
                     evaluations.append(found)
     fronts = front.analyse(evaluations, steps, hits)
     shares = {"train": 45_000, "val": images, "test": 10_000}

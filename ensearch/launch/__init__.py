@@ -23,15 +23,25 @@ from ensearch.datasets import Source
 Reason = Literal["diverged", "out_of_memory", "killed", "unavailable", "error"]
 
 
+# What a member may predict. The search asks for val; only a confirmation asks for test.
+Split = Literal["val", "test"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberJob:
-    """Train one member. `checkpoint` is where a killed job leaves its state to go on from."""
+    """Train one member and predict `splits`.
+
+    `checkpoint` is where a killed job leaves its state to go on from. With `weights`, a file of
+    the member trained before, nothing is trained.
+    """
 
     member: Member
     source: Source
     device: str  # "cpu" or "cuda"
     keep_weights: bool
     checkpoint: Path | None
+    splits: tuple[Split, ...] = ("val",)
+    weights: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +56,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """A member has been trained. `weights` are safetensors bytes, None where not kept."""
+    """A member has been trained. `weights` are safetensors bytes, None where not kept.
+
+    Of a job with weights of its own there are predictions only: no losses and no weights.
+    """
 
     key: str
     predictions: tuple[Predictions, ...]

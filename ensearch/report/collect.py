@@ -2,18 +2,22 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 
-from ensearch import ensembles, front
-from ensearch.core import Evaluation, Floats, Schedule
+from ensearch import front, noise, sizes
+from ensearch.core import Evaluation, Outcomes, Schedule
 from ensearch.errors import StorageError
+from ensearch.scoring import Scorer
 from ensearch.store import Store
 
 # The split that the search scores on; it never opens the test split.
 SPLIT = "val"
+# What scored: the members of the search, fresh members on a full schedule, or the members of the
+# search on test.
+Stage = Literal["search", "retrained", "rescored"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +31,10 @@ class Conditions:
     limit_train: int | None
     family: str
     schedule: Schedule
+    stage: Stage
+    split: str  # that the scores are of; val chose in any case
+    sizes: tuple[int, ...]  # of ensembles in the search space
+    epochs: tuple[int, ...]  # that members trained for, if the space has an axis of epochs
     seed: int
     rule: str  # how members' probabilities are averaged
     sampler: str
@@ -55,6 +63,9 @@ class Results:
     train_macs: float
     train_seconds: float
     notes: tuple[str, ...]
+    predicted: tuple[Evaluation, ...] = ()  # sizes that were not trained; in no front
+    seed_errors: Mapping[str, float | None] = field(default_factory=dict)  # by evaluation key
+    confirmed: str = ""  # what a confirmation on a full schedule said, if there was one
 
 
 def collect(store: Store, study: str) -> Results:
@@ -76,7 +87,7 @@ def collect(store: Store, study: str) -> Results:
         )
     used = store.evaluation_members(study)
     members = store.members(sorted({key for keys in used.values() for key in keys})).values()
-    hits, notes = _hits(store, conditions, evaluations, used)
+    outcomes, notes = _outcomes(store, conditions, evaluations, used)
     others = sum(m.trained_by != study for m in members)
     if others:
         notes += (f"{others} of the {len(members)} members were trained by other studies.",)
@@ -85,7 +96,7 @@ def collect(store: Store, study: str) -> Results:
         config=record.config,
         environment=record.environment,
         evaluations=evaluations,
-        fronts=front.analyse(evaluations, conditions.rungs, hits, seed=conditions.seed),
+        fronts=front.analyse(evaluations, conditions.rungs, outcomes, seed=conditions.seed),
         trials_done=sum(t.state == "done" for t in trials),
         trials_failed=failures.total(),
         failures=dict(failures.most_common()),
@@ -93,7 +104,17 @@ def collect(store: Store, study: str) -> Results:
         train_macs=sum(m.train_macs for m in members),
         train_seconds=sum(m.seconds for m in members),
         notes=notes,
+        predicted=_predicted(evaluations, conditions),
+        seed_errors={e.key: noise.seed_error(e, outcomes) for e in evaluations} if outcomes else {},
     )
+
+
+def _predicted(
+    evaluations: tuple[Evaluation, ...], conditions: Conditions
+) -> tuple[Evaluation, ...]:
+    """The sizes of the space that were not trained, within the budget."""
+    found = sizes.predict(evaluations, conditions.sizes)
+    return tuple(e for e in found if e.cost.macs <= conditions.budget)
 
 
 def _conditions(study: str, config: Mapping[str, Any], ladder: Any) -> Conditions:
@@ -106,6 +127,10 @@ def _conditions(study: str, config: Mapping[str, Any], ladder: Any) -> Condition
             limit_train=config["limit_train"],
             family=config["space"]["family"],
             schedule=Schedule(**config["schedule"]),
+            stage="search",
+            split=SPLIT,
+            sizes=tuple(config["space"]["members"]),
+            epochs=tuple(config["space"].get("schedule", {}).get("epochs", ())),
             seed=config["seed"],
             rule=config["rule"],
             sampler=config["sampler"],
@@ -120,13 +145,13 @@ def _conditions(study: str, config: Mapping[str, Any], ladder: Any) -> Condition
         ) from error
 
 
-def _hits(
+def _outcomes(
     store: Store,
     conditions: Conditions,
     evaluations: tuple[Evaluation, ...],
     used: Mapping[str, tuple[str, ...]],
-) -> tuple[front.Hits | None, tuple[str, ...]]:
-    """Expected hit of every image, per (architecture key, size); None, with a note, if not known.
+) -> tuple[dict[str, Outcomes] | None, tuple[str, ...]]:
+    """Outcomes on every image, by evaluation key; None, with a note, if not known.
 
     All or nothing: a bootstrap over some of the configurations would choose among fewer than the
     fronts do, and its band would belong to another question.
@@ -134,22 +159,17 @@ def _hits(
     found = store.note(conditions.study, f"{SPLIT}_labels")
     if not isinstance(found, list):
         return None, ("The validation labels are not stored: no band and no interval.",)
-    labels = np.asarray(found, dtype=np.int64)
-    hits: dict[tuple[str, int], Floats] = {}
-    groups: dict[str, list[Evaluation]] = {}
-    for evaluation in evaluations:
-        groups.setdefault(evaluation.architecture.key, []).append(evaluation)
+    scorer = Scorer(
+        store=store,
+        labels={SPLIT: np.asarray(found, dtype=np.int64)},
+        rule=conditions.rule,
+        seed=conditions.seed,
+    )
+    outcomes: dict[str, Outcomes] = {}
     try:
-        for key, group in groups.items():
-            logits = [store.predictions(member, SPLIT).logits for member in used[key]]
-            probs = np.stack([ensembles.probs_of(one) for one in logits])
-            for e in group:
-                # The seed of the search, so that hits are those of the subsets that were scored.
-                seed = ensembles.subset_seed(conditions.seed, key, e.size)
-                found = ensembles.evaluate(
-                    probs[: e.trained], labels, e.size, conditions.rule, seed=seed
-                )
-                hits[key, e.size] = found[2]
+        for network in sorted({e.network for e in evaluations}):
+            for size, (_, found) in enumerate(scorer.score(network, used[network], SPLIT), 1):
+                outcomes[f"{size}x {network}"] = found
     except StorageError as error:
         return None, (f"No band and no interval, because predictions are missing: {error}",)
-    return hits, ()
+    return outcomes, ()

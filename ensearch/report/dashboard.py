@@ -52,19 +52,23 @@ def _attributes(results: Results) -> dict[str, str]:
         "dataset": c.dataset,
         "budget": f"{text.count(c.budget, c)} {unit_name(c.flops_per_mac)} per example",
         "schedule": f"{c.schedule.epochs} epochs of {c.images['train']} images",
-        "split": f"val, {c.images['val']} images",
+        "split": f"{c.split}, {c.images[c.split]} images",
         "seed": str(c.seed),
     }
 
 
 def note(results: Results) -> str:
     """The report in Markdown: the finding, a row per budget, the conditions."""
-    align = ["---:" if index in text.NUMBERS else ":---" for index in range(len(text.COLUMNS))]
-    rows = [text.COLUMNS, align, *text.lines(results)]
+    heads = text.columns(results.conditions)
+    align = ["---:" if index in text.NUMBERS else ":---" for index in range(len(heads))]
+    rows = [heads, align, *text.lines(results)]
     table = ["| " + " | ".join(row) + " |" for row in rows]
     caveats = [f"- {sentence}" for sentence in text.conditions(results)]
     sentence = results.fronts.crossover.sentence
-    return "\n".join([f"## {text.headline(results)}", "", sentence, "", *table, "", *caveats])
+    second = [line for said in text.second_opinion(results) for line in (said, "")]
+    return "\n".join(
+        [f"## {text.headline(results)}", "", sentence, "", *second, *table, "", *caveats]
+    )
 
 
 def figure(tradeoff: Tradeoff) -> go.Figure:
@@ -75,6 +79,7 @@ def figure(tradeoff: Tradeoff) -> go.Figure:
         [
             _lines(tradeoff.ensembles),
             _dots(several, ENSEMBLE, "diamond", 5),
+            _dots(tradeoff.predicted, ENSEMBLE, "diamond-open", 5),
             _dots(tradeoff.singles, SINGLE, "circle", 6),
             _front(tradeoff.single_front, "best single network", SINGLE, "dash"),
             _front(tradeoff.ensemble_front, "best ensemble", ENSEMBLE, "solid"),
@@ -102,7 +107,7 @@ def figure(tradeoff: Tradeoff) -> go.Figure:
         tickvals=ticks,
         ticktext=[format_count(tick) for tick in ticks],
     )
-    drawn.update_yaxes(title="accuracy on val (%)", range=tradeoff.y_range)
+    drawn.update_yaxes(title=tradeoff.y_label, range=tradeoff.y_range)
     if tradeoff.crossing is not None:
         drawn.add_vrect(
             tradeoff.crossing.low,

@@ -72,7 +72,7 @@ def _style(upper: Axes, lower: Axes, tradeoff: Tradeoff) -> None:
     upper.xaxis.set_major_locator(LogLocator(subs=marks, numticks=20))
     upper.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_count(value)))
     upper.xaxis.set_minor_formatter(NullFormatter())
-    upper.set_ylabel("accuracy on val (%)", size=8, color=INK)
+    upper.set_ylabel(tradeoff.y_label, size=8, color=INK)
     lower.set_ylabel("ensemble minus\nsingle (points)", size=8, color=INK)
     lower.set_xlabel(tradeoff.x_label, size=8, color=INK)
     lower.yaxis.set_major_locator(MaxNLocator(4))
@@ -126,6 +126,18 @@ def _configurations(axes: Axes, tradeoff: Tradeoff) -> None:
             alpha=min(1.0, faint + 0.2),
             zorder=3,
         )
+    axes.scatter(
+        [dot.cost for dot in tradeoff.predicted],
+        [dot.accuracy for dot in tradeoff.predicted],
+        s=12,
+        marker="D",
+        facecolors="none",
+        edgecolors=ENSEMBLE,
+        linewidths=0.6,
+        alpha=0.7,
+        label="predicted, not trained" if tradeoff.predicted else None,
+        zorder=2,
+    )
     for front, color, marker, style, name in (
         (tradeoff.single_front, SINGLE, "o", (0, (4, 1.5)), "best single network"),
         (tradeoff.ensemble_front, ENSEMBLE, "D", "-", "best ensemble"),

@@ -6,12 +6,14 @@ import json
 import math
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ensearch.core import Evaluation
 from ensearch.errors import StorageError
+from ensearch.front import Multiplier
 from ensearch.report import text
 from ensearch.report.collect import Results
 
@@ -27,7 +29,8 @@ def write(results: Results, folder: Path) -> tuple[Path, Path]:
     folder cannot be written.
     """
     plain = json.dumps(summary(results), indent=2, ensure_ascii=False, allow_nan=False)
-    contents = {"evaluations.csv": _csv(results.evaluations), "summary.json": plain + "\n"}
+    every = (*results.evaluations, *results.predicted)
+    contents = {"evaluations.csv": _csv(every, results.seed_errors), "summary.json": plain + "\n"}
     first, second = (replace(folder / name, body.encode()) for name, body in contents.items())
     return first, second
 
@@ -54,8 +57,11 @@ def replace(path: Path, content: bytes) -> Path:
     return path
 
 
-def _csv(evaluations: tuple[Evaluation, ...]) -> str:
-    rows = [_flat(e) for e in evaluations]
+def _csv(evaluations: tuple[Evaluation, ...], seed_errors: Mapping[str, float | None]) -> str:
+    rows = [
+        _flat(e) | {f"accuracy_{e.split}_seed_standard_error": _blank(seed_errors.get(e.key))}
+        for e in evaluations
+    ]
     body = io.StringIO()
     writer = csv.DictWriter(body, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
@@ -63,11 +69,17 @@ def _csv(evaluations: tuple[Evaluation, ...]) -> str:
     return body.getvalue()
 
 
+def _blank(value: float | None) -> float | str:
+    """What is not known is an empty cell."""
+    return "" if value is None or math.isnan(value) else value
+
+
 def _flat(e: Evaluation) -> dict[str, str | int | float]:
     # The split stands in the names of the scores: a column of one file must not be mistaken for
     # the same column of another split.
     return {
         "architecture": e.architecture.key,
+        **{f"schedule_{name}": value for name, value in asdict(e.schedule).items()},
         "family": e.architecture.family,
         "depth": e.architecture.depth,
         "width": e.architecture.width,
@@ -77,13 +89,18 @@ def _flat(e: Evaluation) -> dict[str, str | int | float]:
         "params": e.cost.params,
         "trained": e.trained,
         "subsets": e.subsets,
+        "measured": "no, predicted" if e.is_predicted else "yes",
         "train_macs_estimate": e.train_macs,
         "split": e.split,
         f"accuracy_{e.split}_fraction": e.scores.accuracy,
         f"nll_{e.split}_nats": e.scores.nll,
+        f"nll_scaled_{e.split}_nats": e.scores.nll_scaled,
         f"brier_{e.split}_0_to_2": e.scores.brier,
-        f"ece_{e.split}_fraction": e.scores.ece,
+        f"ece_{e.split}_fraction": _blank(e.scores.ece),
         f"disagreement_{e.split}_fraction": e.scores.disagreement,
+        f"member_accuracy_{e.split}_fraction": e.scores.member_accuracy,
+        f"improvement_rate_{e.split}_fraction": e.scores.improvement_rate,
+        f"disagreement_error_ratio_{e.split}": e.scores.disagreement_error_ratio,
     }
 
 
@@ -110,6 +127,9 @@ def summary(results: Results) -> dict[str, Any]:
                 "advantage_fraction": row.advantage,
                 "advantage_low": row.low,
                 "advantage_high": row.high,
+                "flop_multiplier": row.multiplier and _ratio(row.multiplier),
+                "tried_singles": row.tried_singles,
+                "tried_ensembles": row.tried_ensembles,
             }
             for row in results.fronts.rows
         ],
@@ -122,6 +142,12 @@ def summary(results: Results) -> dict[str, Any]:
         "config": dict(results.config),
         "environment": dict(results.environment),
     }
+
+
+def _ratio(found: Multiplier) -> dict[str, float | bool | None]:
+    """JSON knows no infinity: an upper end that no single network reaches is null."""
+    open_end = found.high is not None and math.isinf(found.high)
+    return asdict(found) | {"high": None if open_end else found.high, "high_is_open": open_end}
 
 
 def _interval(low: float | None, high: float | None) -> dict[str, float | str | None]:

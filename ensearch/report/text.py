@@ -4,16 +4,15 @@ import math
 from typing import NamedTuple
 
 from ensearch.core import Evaluation
-from ensearch.front import Row
+from ensearch.front import Multiplier, Row
 from ensearch.report.collect import Conditions, Results
 from ensearch.units import format_count, format_duration, unit_name
 
-COLUMNS = ("Budget", "Single", "val %", "FLOPs", "Ensemble", "val %", "FLOPs", "Advantage")
-NUMBERS = {0, 2, 3, 5, 6}  # columns that are aligned to the right and never cut
+NUMBERS = {0, 2, 3, 5, 6}  # columns of `Line` that are aligned to the right and never cut
 
 
 class Line(NamedTuple):
-    """One budget as text, in the order of COLUMNS."""
+    """One budget as text, in the order of `columns`."""
 
     budget: str
     single: str
@@ -25,10 +24,17 @@ class Line(NamedTuple):
     advantage: str
 
 
+def columns(conditions: Conditions) -> tuple[str, ...]:
+    """Headings of the fields of `Line`."""
+    accuracy = f"{conditions.split} %"
+    return ("Budget", "Single", accuracy, "FLOPs", "Ensemble", accuracy, "FLOPs", "Advantage")
+
+
 def label(evaluation: Evaluation) -> str:
-    """`28-10` for a single network, `4 × 10-1.25` for an ensemble."""
+    """`28-10` for a single network, `4 × 10-1.25` for an ensemble, `~8 × ...` if predicted."""
     shape = evaluation.architecture.label
-    return shape if evaluation.size == 1 else f"{evaluation.size} × {shape}"
+    whole = shape if evaluation.size == 1 else f"{evaluation.size} × {shape}"
+    return f"~{whole}" if evaluation.is_predicted else whole
 
 
 def count(macs: float, conditions: Conditions) -> str:
@@ -65,6 +71,58 @@ def _advantage(row: Row) -> str:
     if row.low is None or row.high is None:
         return points
     return f"{points} [{100 * row.low:+.2f}, {100 * row.high:+.2f}]"
+
+
+class Effort(NamedTuple):
+    """What stands behind one budget as text, in the order of EFFORT."""
+
+    budget: str
+    tried: str
+    single_training: str
+    ensemble_training: str
+    multiplier: str
+    predicted: str
+
+
+EFFORT = ("Budget", "Tried", "Train single", "Train ens.", "Single needs", "Predicted")
+
+
+def efforts(results: Results) -> list[Effort]:
+    """One line per rung, the highest budget first: what was tried and what training costs."""
+    return [_effort(row, results) for row in reversed(results.fronts.rows)]
+
+
+def _effort(row: Row, results: Results) -> Effort:
+    c = results.conditions
+    return Effort(
+        count(row.budget, c),
+        f"{row.tried_singles} + {row.tried_ensembles}",
+        count(row.single.train_macs, c) if row.single else "",
+        count(row.ensemble.train_macs, c) if row.ensemble else "",
+        _multiplier(row.multiplier),
+        _promise(row, results),
+    )
+
+
+def _multiplier(found: Multiplier | None) -> str:
+    """`1.41 × [1.10, 1.92]`; an end that no single network reaches begins with `≥`."""
+    if found is None:
+        return ""
+    value = f"{'≥ ' if found.censored else ''}{found.value:.2f} ×"
+    if found.low is None or found.high is None:
+        return value
+    high = "more" if math.isinf(found.high) else f"{found.high:.2f}"
+    return f"{value} [{found.low:.2f}, {high}]"
+
+
+def _promise(row: Row, results: Results) -> str:
+    """The best ensemble within the budget whose size was not trained, if it promises more."""
+    within = [e for e in results.predicted if e.cost.macs <= row.budget]
+    best = max(within, key=lambda e: e.scores.accuracy, default=None)
+    measured = row.ensemble.scores.accuracy if row.ensemble else 0.0
+    if best is None or best.scores.accuracy <= measured:
+        return ""
+    return f"{label(best)}, {100 * best.scores.accuracy:.2f}"
 
 
 def headline(results: Results) -> str:
@@ -112,12 +170,57 @@ def _interval(results: Results) -> str:
     return f" (95 % interval {bottom} to {top})"
 
 
+def second_opinion(results: Results) -> list[str]:
+    """What the fitted surface says of the crossover, and whether the two agree."""
+    fronts = results.fronts
+    if fronts.fitted is None:
+        return []
+    return [sentence for sentence in (fronts.fitted.sentence, fronts.agreement) if sentence]
+
+
+def epochs(c: Conditions) -> str:
+    """`12 epochs (short schedule)`."""
+    counts = sorted({c.schedule.epochs, *c.epochs})
+    several = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
+    kind = "full" if c.stage == "retrained" else "short"
+    return f"{several} epoch{'' if several == '1' else 's'} ({kind} schedule)"
+
+
+def scored(c: Conditions) -> str:
+    """On what, and whether the scores are honest."""
+    images = f"{c.images[c.split]:,} {c.split} images"
+    if c.stage == "search":
+        return (
+            f"Scored on {images}, which also chose the configurations: the accuracies are "
+            "optimistic."
+        )
+    if c.stage == "retrained":
+        return (
+            f"Scored on {images}; {c.images['val']:,} val images chose the configurations, of "
+            "members that the search had not seen."
+        )
+    return (
+        f"Scored on {images}; the search's own members, of which {c.images['val']:,} val images "
+        "chose the best: the accuracies are optimistic."
+    )
+
+
+def _longer(results: Results) -> str:
+    if results.conditions.stage == "retrained":
+        return "."
+    if results.confirmed:
+        return f"; {results.confirmed}"
+    return (
+        ": short schedule only, longer training may move fronts and crossover (`ensearch confirm` "
+        "tells)."
+    )
+
+
 def conditions(results: Results) -> list[str]:
     """Sentences that must stand beside the numbers: what they are true of, and what not."""
     c = results.conditions
     n = {split: f"{count:,}" for split, count in c.images.items()}
     limit = f" (limited to {c.limit_train:,})" if c.limit_train is not None else ""
-    plural = "" if c.schedule.epochs == 1 else "s"
     failed = ", ".join(f"{reason} {n}" for reason, n in results.failures.items())
     unmatched = [
         "Not matched: at that budget nothing of the other kind was tried at a comparable cost, so "
@@ -127,10 +230,8 @@ def conditions(results: Results) -> list[str]:
         unmatched = []
     return [
         f"Unit: {unit_name(c.flops_per_mac)} of one forward pass of all members, per example.",
-        f"Scored on val ({n['val']} images of {c.dataset}, {c.classes} classes), which also chose "
-        "the configurations: the accuracies are optimistic.",
-        f"Short schedule only, {c.schedule.epochs} epoch{plural} of {n['train']} images{limit}: "
-        "longer training may move fronts and crossover.",
+        f"Data: {c.dataset}, {c.classes} classes. {scored(c)}",
+        f"Trained for {epochs(c)} of {n['train']} images{limit}{_longer(results)}",
         f"Members: {c.family}, batch {c.schedule.batch_size}, seed {c.seed}; {c.rule} mean of "
         "probabilities. Advantage: ensemble minus single in points of accuracy, with a "
         "simultaneous 95 % band.",
@@ -138,6 +239,14 @@ def conditions(results: Results) -> list[str]:
         f"{f' ({failed})' if failed else ''}; {results.members} members trained in "
         f"{format_duration(results.train_seconds)} of worker time, an estimated "
         f"{count(results.train_macs, c)} FLOPs.",
+        "Tried: distinct single networks + ensembles within the budget that were measured. Train: "
+        "estimated FLOPs of training what is best there, 3 x forward x images x epochs. Single "
+        "needs: FLOPs of a single network as accurate as the ensemble, over the budget.",
+        *(
+            ["~ marks sizes that were not trained: predicted from smaller ensembles, in no front."]
+            if results.predicted
+            else []
+        ),
         "4 × 10-0.5 is four members of depth 10 and width 0.5. An accuracy is the mean over all "
         "ensembles of that size among the members trained by now, so it may differ from what a "
         "trial said when it ended.",

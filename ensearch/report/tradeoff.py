@@ -55,8 +55,10 @@ class Tradeoff(NamedTuple):
     title: str
     subtitle: str
     x_label: str
+    y_label: str
     x_range: tuple[float, float]
     y_range: tuple[float, float]
+    predicted: tuple[Dot, ...]  # ensembles of sizes that were not trained; in no front
     hidden: int  # configurations below y_range
     singles: tuple[Dot, ...]
     ensembles: tuple[tuple[Dot, ...], ...]  # one line per architecture, by size, size 1 included
@@ -78,16 +80,16 @@ def compute(results: Results) -> Tradeoff:
     several = [e for e in evaluations if e.size > 1]
     low = min(e.cost.macs for e in evaluations) * unit / 1.2
     high = max(*(e.cost.macs for e in evaluations), c.budget) * unit * 1.2
-    fronts = [_front(group, unit, high) for group in (singles, several)]
+    fronts = [_front(results, is_single, high) for is_single in (True, False)]
     y_range = _y_range(results)
-    epochs = f"{c.schedule.epochs} epoch{'' if c.schedule.epochs == 1 else 's'}"
     return Tradeoff(
         title=text.headline(results),
-        subtitle=f"{c.dataset}, {c.family}, {epochs} (short schedule), seed {c.seed}. "
-        f"Scored on {c.images['val']:,} val images, which also chose the configurations.",
+        subtitle=f"{c.dataset}, {c.family}, {text.epochs(c)}, seed {c.seed}. {text.scored(c)}",
+        y_label=f"accuracy on {c.split} (%)",
         x_label=f"{unit_name(unit)} per example, all members",
         x_range=(low, high),
         y_range=y_range,
+        predicted=tuple(_dot(e, unit) for e in results.predicted),
         hidden=sum(100 * e.scores.accuracy < y_range[0] for e in evaluations),
         singles=tuple(_dot(e, unit) for e in singles),
         ensembles=_by_architecture(evaluations, unit),
@@ -106,18 +108,32 @@ def _dot(e: Evaluation, unit: int) -> Dot:
 def _by_architecture(evaluations: Sequence[Evaluation], unit: int) -> tuple[tuple[Dot, ...], ...]:
     groups: dict[str, list[Evaluation]] = {}
     for e in sorted(evaluations, key=lambda e: e.size):
-        groups.setdefault(e.architecture.key, []).append(e)
+        groups.setdefault(e.network, []).append(e)
     return tuple(
         tuple(_dot(e, unit) for e in group) for group in groups.values() if group[-1].size > 1
     )
 
 
-def _front(evaluations: Sequence[Evaluation], unit: int, end: float) -> Steps:
-    best = _corners(evaluations, unit)
+def _front(results: Results, is_single: bool, end: float) -> Steps:
+    unit = results.conditions.flops_per_mac
+    if results.conditions.stage == "search":
+        best = _corners([e for e in results.evaluations if (e.size == 1) == is_single], unit)
+    else:
+        best = _chosen(results, is_single)
     if not best:
         return Steps((), ())
     # What is best at its own cost stays best up to the edge of the figure.
     return Steps((*(d.cost for d in best), end), (*(d.accuracy for d in best), best[-1].accuracy))
+
+
+def _chosen(results: Results, is_single: bool) -> list[Dot]:
+    """What val chose for each budget: on test it may fall, and no maximum over test hides that."""
+    unit, dots = results.conditions.flops_per_mac, []
+    for row in results.fronts.rows:
+        e = row.single if is_single else row.ensemble
+        if e is not None:
+            dots.append(_dot(e, unit)._replace(cost=max(e.cost.macs, row.budget) * unit))
+    return dots
 
 
 def _corners(evaluations: Sequence[Evaluation], unit: int) -> list[Dot]:

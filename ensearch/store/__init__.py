@@ -5,10 +5,10 @@ of a study writes, one short transaction a call. Every problem of the database o
 StorageError, and none of them destroys what is there.
 """
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, func, select
@@ -24,6 +24,7 @@ from ensearch.store.records import MemberRecord, StudyRecord, StudySummary, Tria
 
 __all__ = [
     "DEFAULT_URL",
+    "SEARCH",
     "Lease",
     "LeaseHolder",
     "MemberRecord",
@@ -35,6 +36,8 @@ __all__ = [
 ]
 
 DEFAULT_URL = "sqlite:///studies/ensearch.db"
+# The stage of a study whose evaluations are meant where nothing else is said.
+SEARCH = "search"
 
 
 class Store:
@@ -198,26 +201,40 @@ class Store:
         """Keep a trained member, in place of an older record of it.
 
         Files come first and the row last, so a kill in between leaves a member that is trained
-        again, never one whose files are missing.
+        again, never one whose files are missing. The record's own splits do not count.
         """
-        key, root = record.member.key, self.files
+        self._write_predictions(record.member.key, predictions)
+        if weights is not None:
+            with engines.translated(self._address):
+                files.write(files.weights_path(self.files, record.member.key), weights)
+        splits = tuple(prediction.split for prediction in predictions)
+        self._put(dataclasses.replace(record, splits=splits, has_weights=weights is not None))
+
+    def add_predictions(self, key: str, predictions: tuple[Predictions, ...]) -> None:
+        """Keep predictions of more splits of a trained member. StorageError if there is none."""
+        record = self.members([key]).get(key)
+        if record is None:
+            raise StorageError(
+                f"predictions came for member {key}, which the storage does not hold."
+            )
+        self._write_predictions(key, predictions)
+        splits = {*record.splits, *(prediction.split for prediction in predictions)}
+        self._put(dataclasses.replace(record, splits=tuple(sorted(splits))))
+
+    def _write_predictions(self, key: str, predictions: tuple[Predictions, ...]) -> None:
         with engines.translated(self._address):
             for prediction in predictions:
                 if prediction.member != key:
                     raise ValueError(f"predictions of {prediction.member} given for member {key}.")
-                files.write_predictions(root, prediction)
-            if weights is not None:
-                files.write(files.weights_path(root, key), weights)
-        splits = [prediction.split for prediction in predictions]
+                files.write_predictions(self.files, prediction)
+
+    def _put(self, record: MemberRecord) -> None:
         with self._write() as connection:
-            row = records.member_row(record, splits, weights is not None)
-            tables.replace(connection, tables.members, [row])
+            tables.replace(connection, tables.members, [records.member_row(record)])
 
     def add_failed(self, record: MemberRecord) -> None:
         """Keep that a member could not be trained, in place of an older record of it."""
-        with self._write() as connection:
-            row = records.member_row(record, splits=[], has_weights=False)
-            tables.replace(connection, tables.members, [row])
+        self._put(dataclasses.replace(record, splits=(), has_weights=False))
 
     def trained_macs(self, study: str) -> float:
         """Multiply-adds spent on members that a study has trained; failed ones do not count."""
@@ -257,63 +274,49 @@ class Store:
     # Trials and evaluations of a study
 
     def save_evaluations(
-        self, study: str, trial: int, evaluations: Sequence[Evaluation], members: Sequence[str]
+        self,
+        study: str,
+        evaluations: Sequence[Evaluation],
+        members: Sequence[str],
+        stage: str = SEARCH,
     ) -> None:
-        """Keep evaluations of one architecture, in place of older ones of equal size and split.
+        """Keep evaluations of one network, in place of older ones of equal size and split.
 
-        `members`: keys of the trained members of that architecture in this study, in order; an
-        evaluation is of the first `trained` of them. Raises ValueError for a NaN.
+        `members`: keys of the trained members of that network in this stage of the study, in
+        order; an evaluation is of the first `trained` of them. Raises ValueError for a NaN.
         """
-        if len({evaluation.architecture for evaluation in evaluations}) > 1:
-            raise ValueError("the evaluations of one call must be of one architecture.")
-        rows = [records.evaluation_row(study, trial, e, members) for e in evaluations]
+        if len({evaluation.network for evaluation in evaluations}) > 1:
+            raise ValueError("the evaluations of one call must be of one network.")
+        rows = [records.evaluation_row(study, stage, e, members) for e in evaluations]
         with self._write() as connection:
             tables.replace(connection, tables.evaluations, rows)
 
-    def evaluations(self, study: str) -> list[Evaluation]:
-        """Ordered by multiply-adds, then architecture, size and split."""
-        query = select(tables.evaluations).where(tables.evaluations.c.study == study)
+    def evaluations(self, study: str, stage: str = SEARCH) -> list[Evaluation]:
+        """Ordered by multiply-adds, then network, size and split."""
+        evaluations = tables.evaluations
+        query = select(evaluations).where(
+            evaluations.c.study == study, evaluations.c.stage == stage
+        )
         with self._read() as connection:
             found = [records.evaluation_record(row) for row in connection.execute(query)]
-        return sorted(found, key=lambda e: (e.cost.macs, e.architecture.key, e.size, e.split))
+        return sorted(found, key=lambda e: (e.cost.macs, e.network, e.size, e.split))
 
-    def evaluation_members(self, study: str) -> dict[str, tuple[str, ...]]:
-        """Keys of the members that were evaluated, by architecture key."""
+    def evaluation_members(self, study: str, stage: str = SEARCH) -> dict[str, tuple[str, ...]]:
+        """Keys of the members that were evaluated, by network."""
         evaluations = tables.evaluations.c
         query = (
-            select(evaluations.architecture, evaluations.members)
-            .where(evaluations.study == study)
-            .order_by(evaluations.architecture, evaluations.trained)
+            select(evaluations.network, evaluations.members)
+            .where(evaluations.study == study, evaluations.stage == stage)
+            .order_by(evaluations.network, evaluations.trained)
         )
         with self._read() as connection:
             # In a dict the last row wins, the one with most members.
-            return {row.architecture: tuple(row.members) for row in connection.execute(query)}
+            return {row.network: tuple(row.members) for row in connection.execute(query)}
 
-    def save_trial(
-        self,
-        study: str,
-        number: int,
-        *,
-        state: Literal["done", "failed"],
-        architecture_key: str,
-        size: int,
-        reason: str | None,
-        overhead_seconds: float,
-        members: Sequence[str],
-    ) -> None:
+    def save_trial(self, study: str, record: TrialRecord) -> None:
         """Keep what became of a trial, in place of an older record of it."""
-        row = {
-            "study": study,
-            "number": number,
-            "state": state,
-            "architecture": architecture_key,
-            "size": size,
-            "reason": reason,
-            "overhead_seconds": overhead_seconds,
-            "members": list(members),
-        }
         with self._write() as connection:
-            tables.replace(connection, tables.trials, [row])
+            tables.replace(connection, tables.trials, [records.trial_row(study, record)])
 
     def trials(self, study: str) -> list[TrialRecord]:
         """Ordered by number."""

@@ -37,6 +37,8 @@ class MemberRecord:
     device: str
     trained_by: str  # name of a study
     created: datetime  # with a time zone; comes back in UTC
+    splits: tuple[str, ...] = ()  # of which there are predictions
+    has_weights: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,7 @@ class TrialRecord:
 
     number: int
     state: Literal["done", "failed"]
-    architecture_key: str
+    network: str
     size: int
     reason: str | None
     overhead_seconds: float
@@ -85,7 +87,7 @@ def study_record(row: AnyRow) -> StudyRecord:
     )
 
 
-def member_row(record: MemberRecord, splits: Sequence[str], has_weights: bool) -> dict[str, Any]:
+def member_row(record: MemberRecord) -> dict[str, Any]:
     return {
         "key": record.member.key,
         "member": asdict(record.member),
@@ -100,8 +102,8 @@ def member_row(record: MemberRecord, splits: Sequence[str], has_weights: bool) -
         "device": record.device,
         "trained_by": record.trained_by,
         "created": record.created,
-        "splits": splits,
-        "has_weights": has_weights,
+        "splits": record.splits,
+        "has_weights": record.has_weights,
     }
 
 
@@ -130,11 +132,13 @@ def member_record(row: AnyRow) -> MemberRecord:
         device=row.device,
         trained_by=row.trained_by,
         created=row.created,
+        splits=tuple(row.splits),
+        has_weights=row.has_weights,
     )
 
 
 def evaluation_row(
-    study: str, trial: int, evaluation: Evaluation, members: Sequence[str]
+    study: str, stage: str, evaluation: Evaluation, members: Sequence[str]
 ) -> dict[str, Any]:
     """Raises ValueError for a NaN, and where fewer members are given than were evaluated."""
     architecture, scores = evaluation.architecture, asdict(evaluation.scores)
@@ -144,14 +148,15 @@ def evaluation_row(
         raise ValueError(f"{evaluation.trained} members were evaluated, {len(members)} given.")
     return {
         "study": study,
-        "architecture": architecture.key,
+        "stage": stage,
+        "network": evaluation.network,
         "size": evaluation.size,
         "split": evaluation.split,
-        "trial": trial,
         "family": architecture.family,
         "width": architecture.width,
         "depth": architecture.depth,
         "resolution": architecture.resolution,
+        "schedule": asdict(evaluation.schedule),
         "trained": evaluation.trained,
         "subsets": evaluation.subsets,
         "macs": evaluation.cost.macs,
@@ -168,6 +173,7 @@ def evaluation_record(row: AnyRow) -> Evaluation:
         architecture=Architecture(
             family=row.family, width=row.width, depth=row.depth, resolution=row.resolution
         ),
+        schedule=Schedule(**row.schedule),
         size=row.size,
         trained=row.trained,
         subsets=row.subsets,
@@ -177,18 +183,24 @@ def evaluation_record(row: AnyRow) -> Evaluation:
         scores=Scores(
             accuracy=row.accuracy,
             nll=row.nll,
+            nll_scaled=row.nll_scaled,
             brier=row.brier,
             ece=row.ece,
             disagreement=row.disagreement,
+            member_accuracy=row.member_accuracy,
         ),
     )
+
+
+def trial_row(study: str, record: TrialRecord) -> dict[str, Any]:
+    return asdict(record) | {"study": study, "members": list(record.members)}
 
 
 def trial_record(row: AnyRow) -> TrialRecord:
     return TrialRecord(
         number=row.number,
         state=row.state,
-        architecture_key=row.architecture,
+        network=row.network,
         size=row.size,
         reason=row.reason,
         overhead_seconds=row.overhead_seconds,

@@ -32,7 +32,7 @@ from sqlalchemy import (
 from ensearch.errors import StorageError
 
 # Raise it when a table changes; a storage of another version is refused, never altered.
-VERSION = 1
+VERSION = 2
 
 
 class Json(TypeDecorator[Any]):
@@ -119,14 +119,15 @@ evaluations = Table(
     "ensearch_evaluations",
     metadata,
     Column("study", _NAME, primary_key=True),
-    Column("architecture", _KEY, primary_key=True),
+    Column("stage", _KEY, primary_key=True),  # the search, or one confirmation of it
+    Column("network", _KEY, primary_key=True),
     Column("size", Integer, primary_key=True),
     Column("split", String(16), primary_key=True),
-    Column("trial", Integer, nullable=False),  # Optuna's number of the trial that saved it
     Column("family", _KEY, nullable=False),
     Column("width", Double, nullable=False),
     Column("depth", Integer, nullable=False),
     Column("resolution", Integer, nullable=False),
+    Column("schedule", Json, nullable=False),
     Column("trained", Integer, nullable=False),
     Column("subsets", Integer, nullable=False),
     Column("macs", BigInteger, nullable=False),
@@ -134,9 +135,11 @@ evaluations = Table(
     Column("train_macs", Double, nullable=False),
     Column("accuracy", Double, nullable=False),
     Column("nll", Double, nullable=False),
+    Column("nll_scaled", Double, nullable=False),
     Column("brier", Double, nullable=False),
     Column("ece", Double, nullable=False),
     Column("disagreement", Double, nullable=False),
+    Column("member_accuracy", Double, nullable=False),
     Column("members", Json, nullable=False),
 )
 
@@ -146,7 +149,7 @@ trials = Table(
     Column("study", _NAME, primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("state", String(16), nullable=False),
-    Column("architecture", _KEY, nullable=False),
+    Column("network", _KEY, nullable=False),
     Column("size", Integer, nullable=False),
     Column("reason", Json, nullable=False),
     Column("overhead_seconds", Double, nullable=False),

@@ -1,6 +1,7 @@
 """A dataset's images as tensors on the device."""
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -8,18 +9,19 @@ import torch
 from ensearch import datasets
 from ensearch.datasets import Source
 from ensearch.errors import UnavailableError
+from ensearch.launch import Split
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Images:
-    """Train and val images on the device. There is no test: training may not see that split.
+    """Images on the device: those that train, and of each split to predict.
 
     Images are uint8, N x R x R x C, which seen as N x C x R x R is the channels_last layout.
     """
 
     x_train: torch.Tensor
     y_train: torch.Tensor
-    x_val: torch.Tensor
+    to_predict: Mapping[Split, torch.Tensor]
     mean: torch.Tensor  # C, of pixels in 0 .. 255
     std: torch.Tensor
     classes: int
@@ -35,8 +37,12 @@ class Images:
 
 # The last one stays: a process trains member after member on one dataset.
 @functools.lru_cache(maxsize=1)
-def load(source: Source, fingerprint: str, device: str) -> Images:
-    """The images; UnavailableError unless they have the fingerprint that the member names.
+def load(
+    source: Source, fingerprint: str, device: str, splits: tuple[Split, ...] = ("val",)
+) -> Images:
+    """Images of train and of `splits`: a job that does not name test cannot see it.
+
+    UnavailableError unless they have the fingerprint that the member names.
 
     Where the dataset cannot be loaded, the errors of `datasets.load`.
     """
@@ -46,10 +52,11 @@ def load(source: Source, fingerprint: str, device: str) -> Images:
             f"the member belongs to the data with fingerprint {fingerprint}; {source.spec} now has "
             f"{found.fingerprint}. Restore the files, or begin a new study with the changed ones."
         )
+    images = {"val": found.x_val, "test": found.x_test}
     return Images(
         x_train=torch.from_numpy(found.x_train).to(device),
         y_train=torch.from_numpy(found.y_train).to(device),
-        x_val=torch.from_numpy(found.x_val).to(device),
+        to_predict={split: torch.from_numpy(images[split]).to(device) for split in splits},
         mean=torch.from_numpy(found.mean).to(device, torch.float32),
         std=torch.from_numpy(found.std).to(device, torch.float32),
         classes=len(found.classes),

@@ -1,4 +1,4 @@
-"""Train one member from its description: data, network, epochs, predictions on val."""
+"""Train one member from its description: data, network, epochs, predictions."""
 
 import contextlib
 import math
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import nn
 
@@ -32,16 +33,15 @@ class Diverged(Exception):  # noqa: N818 - an outcome of a member, not an error 
 
 
 def train_member(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | Failed:
-    """Train the member and predict val, or say why not. Raises nothing but interrupts.
+    """Train the member and predict the job's splits, or say why not. Raises nothing but interrupts.
 
-    `on_epoch` is called after every epoch. The test split is not predicted, so that nothing can be
-    chosen by it. With `job.checkpoint`, a member that was killed goes on where it left off, bit
-    for bit; the file stays for the driver to discard (see checkpoint.py).
+    `on_epoch` is called after every epoch. With `job.checkpoint`, a member that was killed goes on
+    where it left off, bit for bit; the file stays for the driver to discard (see checkpoint.py).
     """
     key = job.member.key
     try:
         with reproducible(job.device):
-            return _train(job, on_epoch)
+            return _train(job, on_epoch) if job.weights is None else _predict_only(job)
     except Diverged as stop:
         return Failed(key=key, reason="diverged", detail=str(stop))
     except UnavailableError as error:
@@ -56,7 +56,7 @@ def train_member(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Traine
 
 def _train(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained:
     member, epochs = job.member, job.member.schedule.epochs
-    images = data.load(job.source, member.dataset, job.device)
+    images = data.load(job.source, member.dataset, job.device, job.splits)
     state = fresh(member, images, job.device)
     if job.checkpoint is not None:
         checkpoint.resume(job.checkpoint, member.key, state)
@@ -75,16 +75,39 @@ def _train(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained:
             with contextlib.suppress(OSError):
                 checkpoint.save(job.checkpoint, member.key, state)
             saved = time.perf_counter()
-    logits = predict(state.model, images.x_val, images, member.schedule.batch_size)
-    if not np.isfinite(logits).all():
-        raise Diverged(f"outputs on val are not finite; the last loss was {state.losses[-1]}")
     return Trained(
         key=member.key,
-        predictions=(Predictions(member=member.key, split="val", logits=logits),),
+        predictions=_predictions(state.model, images, member),
         losses=tuple(state.losses),
         seconds=earlier + time.perf_counter() - began,
         weights=to_bytes(checkpoint.plain(state.model.state_dict())) if job.keep_weights else None,
     )
+
+
+def _predict_only(job: MemberJob) -> Trained:
+    began, member = time.perf_counter(), job.member
+    images = data.load(job.source, member.dataset, job.device, job.splits)
+    model = fresh(member, images, job.device).model
+    assert job.weights is not None
+    model.load_state_dict(load_file(job.weights, device=job.device))
+    return Trained(
+        key=member.key,
+        predictions=_predictions(model, images, member),
+        losses=(),
+        seconds=time.perf_counter() - began,
+        weights=None,
+    )
+
+
+def _predictions(model: nn.Module, images: Images, member: Member) -> tuple[Predictions, ...]:
+    """Of every split that the images have. Raises Diverged if an output is not finite."""
+    found = []
+    for split, x in images.to_predict.items():
+        logits = predict(model, x, images, member.schedule.batch_size)
+        if not np.isfinite(logits).all():
+            raise Diverged(f"outputs on {split} are not finite after training")
+        found.append(Predictions(member=member.key, split=split, logits=logits))
+    return tuple(found)
 
 
 def fresh(member: Member, images: Images, device: str) -> State:

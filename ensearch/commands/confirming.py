@@ -1,0 +1,234 @@
+"""`confirm`: choose finalists, say what is ahead, retrain them, open test, conclude."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from ensearch import config as configs
+from ensearch import confirmations, units
+from ensearch.commands import results, searching
+from ensearch.config import StudyConfig
+from ensearch.confirmations import Confirmation, Request
+from ensearch.errors import UsageError
+from ensearch.finalists import FEWEST
+from ensearch.store import DEFAULT_URL, Store
+from ensearch.terminal import Interrupts, say
+
+if TYPE_CHECKING:  # these import torch or matplotlib: only what needs them does
+    from ensearch.confirm import Work
+    from ensearch.search import Where
+    from ensearch.study import Study
+
+
+def confirm(study: str, flags: dict[str, Any], *, as_json: bool, **how: Any) -> None:
+    seconds = flags["timeout"]
+    if seconds is not None:
+        seconds = units.parse_duration(str(seconds), "--timeout")
+    with Store.open(flags["storage"], create=False) as store:
+        config = configs.from_dict(store.study(study).config)
+        plan = confirmations.decide(store, config, _request(flags, config.flops_per_mac))
+        code = 0
+        if plan.finished:
+            say(f"confirmation {plan.number} of {study} is complete: nothing is trained or opened")
+        else:
+            code = _work(config, store, plan, flags, seconds, **how)
+        if any(p.finished or p.failures for p in _same(store, study, plan)):
+            _conclude(store, study, plan.number, as_json)
+    if code:
+        raise typer.Exit(code)
+
+
+def _same(store: Store, study: str, plan: Confirmation) -> list[Confirmation]:
+    return [p for p in confirmations.plans(store, study) if p.number == plan.number]
+
+
+def _request(flags: dict[str, Any], flops_per_mac: int) -> Request:
+    retrain = not flags["no_retrain"]
+    for name in ("epochs", "members"):
+        if not retrain and flags[name] is not None:
+            raise UsageError(f"--{name} says how to retrain; leave it out, or --no-retrain.")
+    usual = Request()
+    return Request(
+        budgets=_budgets(flags["budgets"], flops_per_mac),
+        top=flags["top"],
+        fewest=FEWEST if flags["fewest"] is None else flags["fewest"],
+        epochs=flags["epochs"],
+        members=flags["members"] or usual.members,
+        retrain=retrain,
+    )
+
+
+def _budgets(text: str | None, flops_per_mac: int) -> tuple[float, ...] | None:
+    if text is None:
+        return None
+    found = {units.parse_count(one, "--budgets") / flops_per_mac for one in text.split(",")}
+    return tuple(sorted(found))
+
+
+def _work(
+    config: StudyConfig,
+    store: Store,
+    plan: Confirmation,
+    flags: dict[str, Any],
+    seconds: float | None,
+    *,
+    launcher: str,
+    weights: bool,
+    take_over: bool,
+    retrain_missing: bool,
+) -> int:
+    """Train and score; the exit code."""
+    from ensearch import confirm, launch, progress, search, study, training
+
+    launch.get(launcher)
+    device = training.resolve_device(flags["device"] or "auto")
+    where = search.Where(
+        device=device,
+        workers=searching._workers(flags["workers"], device, launcher),
+        launcher=launcher,
+        keep_weights=weights,
+    )
+    with Interrupts().installed() as interrupts:
+        opened = study.open_study(
+            config, store, Path(flags["data_dir"]), training.describe_device(device)
+        )
+        ahead = _say_plan(opened, store, plan, where)
+        with progress.watch(config.flops_per_mac, ahead.members, "members") as watcher:
+            ended = confirm.run(
+                opened,
+                store,
+                plan,
+                where,
+                ahead=ahead,
+                seconds=seconds,
+                take_over=take_over,
+                retrain_missing=retrain_missing,
+                on_event=watcher,
+                is_interrupted=interrupts,
+            )
+    if ended != "done":
+        why = "the time limit is reached" if ended == "time" else "interrupted"
+        say(f"\n{why}: members that are trained are kept, and nothing has been scored yet")
+        say(f"go on     {_again(config.name, flags)}")
+    return interrupts.exit_code if ended == "interrupted" else 0
+
+
+def _again(study: str, flags: dict[str, Any]) -> str:
+    """The command that goes on with the same plan: other options would make another one."""
+    usual = {"top": 1, "storage": DEFAULT_URL}
+    parts = [f"ensearch confirm {study}"]
+    for name in ("budgets", "top", "fewest", "epochs", "members", "storage"):
+        if flags[name] not in (None, usual.get(name)):
+            parts.append(f"--{name} {shlex.quote(str(flags[name]))}")
+    return " ".join([*parts, *(["--no-retrain"] if flags["no_retrain"] else [])])
+
+
+def _say_plan(opened: "Study", store: Store, plan: Confirmation, where: "Where") -> "Work":
+    """Measure the speed here, where something must be trained, and print the plan."""
+    from ensearch import confirm, training
+    from ensearch import plan as plans
+    from ensearch.plan import Speed
+
+    config, dataset = opened.config, opened.dataset
+    ahead = confirm.work(opened, store, plan, Speed(fixed=0.0, per_mac=0.0), where.workers)
+    if ahead.train_macs:
+        shape = (dataset.channels, len(dataset.classes), dataset.resolution)
+        speed = plans.measure(
+            opened.ladder,
+            lambda a: training.measure_speed(a, shape, config.schedule.batch_size, where.device),
+        )
+        ahead = confirm.work(opened, store, plan, speed, where.workers)
+    others = [o for o in confirmations.openings(store, config.name) if o.plan != plan.number]
+    for line in (
+        *_finalists(config, plan, opened.images),
+        *_training(plan, ahead, where, training.describe_device(where.device)),
+        _test(len(others), plan),
+    ):
+        say(line)
+    return ahead
+
+
+def _finalists(config: StudyConfig, plan: Confirmation, images: dict[str, int]) -> list[str]:
+    from ensearch.report import verdict
+
+    unit = config.flops_per_mac
+
+    def cost(macs: float) -> str:
+        return units.format_count(macs * unit)
+
+    labels = [f.label for f in plan.finalists]
+    width = max(map(len, labels))
+    return [
+        f"study     {config.name}, confirmation {plan.number}",
+        f"data      {config.dataset}: {images['train']} train, {images['val']} val, "
+        f"{images['test']} test images",
+        f"budgets   {', '.join(map(cost, reversed(plan.budgets)))} {units.unit_name(unit)}",
+        f"finalists {len(labels)} of {len(plan.networks)} networks, chosen on val:",
+        *(
+            f"          {label:<{width}}  {cost(f.macs):>6}  val {f.accuracy:.2%}  "
+            f"{verdict.reasons(f.reasons, unit)}"
+            for label, f in zip(labels, plan.finalists, strict=True)
+        ),
+    ]
+
+
+def _training(plan: Confirmation, ahead: "Work", where: "Where", device: str) -> list[str]:
+    from ensearch.report import verdict
+
+    if not plan.retrain:
+        return [
+            "schedule  the search's own: nothing is retrained",
+            f"work      {ahead.members} members predict test; optimistic, because they also chose",
+        ]
+    missing = ahead.members - ahead.ready
+    lines = [
+        f"schedule  {verdict.schedule(plan)}, everything else as in the search",
+        f"members   {ahead.members} with fresh seeds, at least {plan.request.members} of every "
+        f"network; {ahead.ready} are kept already",
+    ]
+    if not missing:
+        return [*lines, "work      nothing is left to train"]
+    workers = f"{where.workers} worker{'' if where.workers == 1 else 's'} on {device}"
+    return [
+        *lines,
+        f"work      {missing} member{'' if missing == 1 else 's'} and "
+        f"{units.format_count(ahead.train_macs)} multiply-adds of training",
+        f"time      about {units.format_duration(ahead.seconds)} with {workers}",
+    ]
+
+
+def _test(before: int, plan: Confirmation) -> str:
+    if not before:
+        return "test      this confirmation opens the test split, for the first time"
+    times = "once" if before == 1 else f"{before} times"
+    return (
+        f"test      the test split of this study has been opened {times} before by other plans: "
+        f"the numbers of confirmation {plan.number} are optimistic"
+    )
+
+
+def _conclude(store: Store, study: str, number: int, as_json: bool) -> None:
+    """Show what was found, write the files, and leave a word for the search's report."""
+    from ensearch.report import confirmed_files, verdict
+    from ensearch.report.confirmation import collect_confirmation
+
+    found = collect_confirmation(store, study, number)
+    if found.plan.retrain:
+        store.set_note(study, "confirmed", verdict.carried(found))
+    say("")
+    if as_json:
+        typer.echo(json.dumps(confirmed_files.summary(found), indent=2, allow_nan=False))
+    else:
+        results.show(found.results)
+        console = Console()
+        for paragraph in verdict.paragraphs(found):
+            console.print(Text(f"\n{paragraph}"))
+        console.print(Text(f"\n{verdict.sentence(found)}", style="bold"))
+    # After the table: a failure to write must not cost the user the result.
+    folder = confirmed_files.write(found, results.folder(store, study))
+    say(f"\nwritten to {folder}: confirm.csv, confirm.json, confirm.png")

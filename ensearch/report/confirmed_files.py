@@ -1,0 +1,86 @@
+"""A confirmation -> confirm.csv, confirm.json and confirm.png."""
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ensearch.agreement import Estimate, Ranks
+from ensearch.confirmations import Finalist
+from ensearch.core import Evaluation
+from ensearch.report import figure, files, tradeoff, verdict
+from ensearch.report.confirmation import Confirmed
+
+
+def write(found: Confirmed, folder: Path) -> Path:
+    """Write all three into `folder`, each whole or not at all; returns it.
+
+    Costs are multiply-adds whatever unit the study's tables use. The CSV holds evaluations on
+    test. StorageError if the folder cannot be written.
+    """
+    plain = json.dumps(summary(found), indent=2, ensure_ascii=False, allow_nan=False)
+    files.replace(folder / "confirm.json", (plain + "\n").encode())
+    body = files._csv(found.results.evaluations, found.results.seed_errors)
+    files.replace(folder / "confirm.csv", body.encode())
+    figure.draw_png(tradeoff.compute(found.results), folder / "confirm.png")
+    return folder
+
+
+def summary(found: Confirmed) -> dict[str, Any]:
+    """What confirm.json holds: plain data without NaN or infinity, costs in multiply-adds."""
+    plan, shift = found.plan, found.shift
+    search = files.summary(found.search)
+    return files.summary(found.results) | {
+        "sentence": verdict.sentence(found),
+        "remarks": verdict.paragraphs(found),
+        "warnings": verdict.warnings(found),
+        "openings": [asdict(opening) for opening in found.openings],
+        "opening": found.opening,
+        "plan": {
+            "number": plan.number,
+            "retrained": plan.retrain,
+            "created": plan.created,
+            "request": asdict(plan.request),
+            "budgets_multiply_adds": list(plan.budgets),
+            "finalists": [_finalist(found, finalist) for finalist in plan.finalists],
+        },
+        "left_out": dict(found.left_out),
+        "rank_correlation": None
+        if found.ranks is None
+        else {name: ranks and _ranks(ranks) for name, ranks in found.ranks.items()},
+        "near_cost_pairs": found.pairs and asdict(found.pairs),
+        "shift": shift and asdict(shift) | {"sentence": verdict.shifted(found)},
+        "search": {key: search[key] for key in ("headline", "crossover", "rows")},
+    }
+
+
+def _finalist(found: Confirmed, finalist: Finalist) -> dict[str, Any]:
+    def accuracy(evaluations: tuple[Evaluation, ...]) -> float | None:
+        return next((e.scores.accuracy for e in evaluations if e.key == finalist.key), None)
+
+    return {
+        "architecture": finalist.architecture.key,
+        "size": finalist.size,
+        "cost_multiply_adds_per_example": finalist.macs,
+        "members": finalist.members,
+        "schedule_short": asdict(finalist.short),
+        "schedule_full": asdict(finalist.full),
+        "reasons": [asdict(reason) for reason in finalist.reasons],
+        "accuracy_val_fraction_short": finalist.accuracy,
+        "accuracy_val_fraction_full": accuracy(found.val),
+        "accuracy_test_fraction_full": accuracy(found.results.evaluations),
+    }
+
+
+def _ranks(ranks: Ranks) -> dict[str, Any]:
+    return {
+        "n": ranks.n,
+        "kendall_tau": _estimate(ranks.kendall),
+        "spearman_rho": _estimate(ranks.spearman),
+    }
+
+
+def _estimate(estimate: Estimate) -> dict[str, float] | None:
+    """JSON knows no NaN: a correlation that is not defined is null."""
+    return None if math.isnan(estimate.value) else asdict(estimate)

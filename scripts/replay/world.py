@@ -1,0 +1,159 @@
+"""A replay world: members that were really trained once, from which any search can be replayed.
+
+A table (`digits.npz`) holds the predictions of several members of every architecture of a full
+grid. What an ensemble of any of them scores is computed here once; a strategy then pays for
+members in multiply-adds and sees nothing but the members that it paid for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ensearch import config as configs
+from ensearch import ladder
+from ensearch.core import Architecture, Cost, Floats, Labels
+from ensearch.ensembles import probs_of
+from ensearch.ladder import Ladder
+
+# What is evaluated: an architecture (its index in the table) and how many members of it.
+Pick = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class World:
+    """A table made ready for replays.
+
+    `sizes` are the ensembles' sizes of the search space (S of them), `cost` their multiply-adds
+    and `truth` their accuracies, both A x S: the average over all ensembles of that size among the
+    table's members; infinite and 0 above the budget. `accuracy[a][mask]` is that of one ensemble of
+    architecture a: of the members whose bits are set in `mask`.
+    """
+
+    name: str
+    ladder: Ladder
+    budget: float
+    shapes: tuple[Architecture, ...]
+    macs: tuple[int, ...]  # of one member
+    members: tuple[int, ...]  # in the table, of each architecture
+    sizes: tuple[int, ...]
+    train_factor: float  # 3 x images x epochs: training of a member costs this x its macs
+    classes: int
+    cost: Floats
+    truth: Floats
+    accuracy: tuple[Floats, ...]
+    losses: tuple[Floats, ...]  # members x epochs, mean training loss of every epoch
+
+    def train_macs(self, shape: int) -> float:
+        """Training one member, in multiply-adds: 3 x macs x images x epochs."""
+        return self.train_factor * self.macs[shape]
+
+    def fits(self, pick: Pick) -> bool:
+        return self.macs[pick[0]] * pick[1] <= self.budget
+
+    def observed(self, shape: int, mask: int, size: int) -> float:
+        """Accuracy of `size` members, averaged over all such ensembles among those in `mask`."""
+        return _over_subsets(self.accuracy[shape], mask, size)
+
+
+_RESOLUTION = 32  # plays no part in a replay: the table holds the costs
+_MASKS = {size: np.array([m for m in range(256) if m.bit_count() == size]) for size in range(1, 9)}
+
+
+def _over_subsets(scores: Floats, mask: int, size: int) -> float:
+    masks = _MASKS[size]
+    return float(scores[masks[(masks & ~mask) == 0]].mean())
+
+
+def load(config_file: Path) -> World:
+    """The world of a configuration file, whose table lies beside it under the same name."""
+    config = configs.resolve(configs.read_file(config_file))
+    with np.load(config_file.with_suffix(".npz")) as file:
+        table = {key: file[key] for key in file}
+    shapes = tuple(
+        Architecture(
+            family=config.space.family, width=float(width), depth=int(depth), resolution=_RESOLUTION
+        )
+        for width, depth in zip(table["width"], table["depth"], strict=True)
+    )
+    costs = dict(zip(shapes, (int(m) for m in table["macs"]), strict=True))
+    dearest = max(costs.values())
+    steps = ladder.build(
+        config.space,
+        config.budget,
+        config.schedule,
+        _RESOLUTION,
+        # What the table lacks is above the budget as a single network already.
+        lambda shape: Cost(macs=costs.get(shape, dearest * 1000), params=0),
+    )
+    assert config.limit_train is not None, "a world trains on a stated number of images"
+    return make(
+        name=config_file.stem,
+        steps=steps,
+        shapes=shapes,
+        macs=tuple(costs.values()),
+        sizes=config.space.members,
+        train_factor=3.0 * config.limit_train * config.schedule.epochs,
+        members=[int(m) for m in table["members"]],
+        logits=table["logits"],
+        losses=table["losses"],
+        labels=table["labels"].astype(np.int64),
+    )
+
+
+def make(
+    *,
+    name: str,
+    steps: Ladder,
+    shapes: tuple[Architecture, ...],
+    macs: tuple[int, ...],
+    sizes: tuple[int, ...],
+    train_factor: float,
+    members: Sequence[int],
+    logits: npt.NDArray[np.float16],
+    losses: npt.NDArray[np.float32],
+    labels: Labels,
+) -> World:
+    """A world from its parts; `logits` is sum(members) x N x C, one architecture after another."""
+    ends = np.cumsum(members)
+    parts = [slice(end - count, end) for count, end in zip(members, ends, strict=True)]
+    accuracies = [_accuracies(_probs(logits[part]), labels) for part in parts]
+    cost = np.array(macs)[:, None] * np.array(sizes, dtype=np.float64)
+    cost[cost > steps.budget.macs] = np.inf
+    truth = np.zeros_like(cost)
+    for shape, k in np.argwhere(np.isfinite(cost)):
+        truth[shape, k] = _over_subsets(accuracies[shape], 2 ** members[shape] - 1, sizes[k])
+    return World(
+        name=name,
+        ladder=steps,
+        budget=steps.budget.macs,
+        shapes=shapes,
+        macs=macs,
+        members=tuple(members),
+        sizes=sizes,
+        train_factor=train_factor,
+        classes=logits.shape[2],
+        cost=cost,
+        truth=truth,
+        accuracy=tuple(accuracies),
+        losses=tuple(losses[part].astype(np.float64) for part in parts),
+    )
+
+
+def _probs(logits: npt.NDArray[np.float16]) -> Floats:
+    """Probabilities R x N x C from logits R x N x C."""
+    return np.stack([probs_of(member) for member in logits])
+
+
+def _accuracies(probs: Floats, labels: Labels) -> Floats:
+    """Accuracy of every ensemble among R members, by bit mask: 256 values.
+
+    Index 0 and masks of members that do not exist hold NaN, so that using one shows.
+    """
+    accuracy = np.full(256, np.nan)
+    for mask in range(1, 2 ** len(probs)):
+        chosen = [i for i in range(len(probs)) if mask >> i & 1]
+        accuracy[mask] = (probs[chosen].mean(axis=0).argmax(axis=1) == labels).mean()
+    return accuracy

@@ -1,0 +1,190 @@
+"""The sampler alone: equal trials for both kinds, axes of the schedule, the same after a stop."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution
+
+from ensearch import ladder, space
+from ensearch.config import SAMPLERS
+from ensearch.core import Architecture, Budget, Cost, Schedule
+from ensearch.front import MATCH
+from ensearch.ladder import Cell, Ladder
+from ensearch.sampler import Sampler
+
+BASE = Schedule(epochs=2)
+TABLE = {
+    "family": "wide_resnet",
+    "members": [1, 2, 4],
+    "depth": [10, 16],
+    "width": {"low": 0.25, "high": 2.0, "step": 0.25},
+    "rungs": 6,
+}
+AXES: dict[str, list[float]] = {
+    "peak_lr": [0.1, 0.4],
+    "weight_decay": [0.0, 1e-4, 5e-4],
+    "epochs": [2, 12],
+}
+
+
+def count(architecture: Architecture) -> Cost:
+    return Cost(macs=round(1000 * architecture.depth * architecture.width**2), params=1)
+
+
+def steps(**changes: object) -> Ladder:
+    one = space.from_table("mine", TABLE | changes)
+    return ladder.build(one, Budget(macs=160_000), BASE, 32, count)
+
+
+def kinds(made: Ladder) -> tuple[int, int]:
+    """Number of single networks, of ensembles."""
+    singles = sum(cell.size == 1 for cell in made.cells)
+    return singles, len(made.cells) - singles
+
+
+@contextlib.contextmanager
+def opened(folder: Path, made: Ladder, name: str = "random", seed: int = 0) -> Iterator[Sampler]:
+    sampler = Sampler(
+        url=f"sqlite:///{folder}/optuna.db",
+        study="one",
+        ladder=made,
+        name=name,
+        seed=seed,
+        prepare=lambda engine: None,
+        translated=contextlib.nullcontext,
+    )
+    try:
+        yield sampler
+    finally:
+        sampler.close()
+
+
+def tell(sampler: Sampler, number: int, cell: Cell) -> None:
+    """An accuracy that prefers deep networks, two members and a peak_lr of 0.4."""
+    accuracy = 0.5 + 0.01 * cell.architecture.depth + 0.1 * (cell.size == 2)
+    sampler.tell(number, accuracy + 0.1 * cell.schedule.peak_lr, cell.cost.macs)
+
+
+def draw(sampler: Sampler, trials: int) -> list[Cell]:
+    """So many trials, one after the other; fewer if the ladder ends before."""
+    cells: list[Cell] = []
+    while len(cells) < trials and (asked := sampler.ask()) is not None:
+        tell(sampler, *asked)
+        cells.append(asked[1])
+    return cells
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_kinds_take_turns_and_axes_are_parameters(tmp_path: Path, name: str) -> None:
+    """Two rungs, so that all but the first three trials are the sampler's own choice."""
+    made = steps(rungs=3, schedule=AXES)
+    with opened(tmp_path, made, name) as sampler:
+        cells = draw(sampler, 15)
+    assert len({(cell.size, cell.network) for cell in cells}) == 15, "a trial was repeated"
+    assert [cell.size == 1 for cell in cells] == [True, False] * 7 + [True]
+    study = optuna.load_study(study_name="one", storage=f"sqlite:///{tmp_path}/optuna.db")
+    for trial, cell in zip(study.trials, cells, strict=True):
+        assert trial.params == {
+            "total_macs": cell.rung,
+            "members": cell.size,
+            "depth": cell.architecture.depth,
+            "width": cell.architecture.width,
+            "peak_lr": cell.schedule.peak_lr,
+            "weight_decay": cell.schedule.weight_decay,
+            "epochs": cell.schedule.epochs,
+        }
+        # What the dashboard shows: every value of an axis, as what it is.
+        assert trial.distributions["weight_decay"] == CategoricalDistribution((0.0, 1e-4, 5e-4))
+        assert trial.user_attrs["configuration"] == cell.label
+    for axis, values in AXES.items():
+        assert {trial.params[axis] for trial in study.trials} == set(values)
+
+
+@pytest.mark.parametrize("members", [[1, 2, 4], [1], [2, 4]])
+def test_what_remains_of_one_kind_is_tried_in_the_end(tmp_path: Path, members: list[int]) -> None:
+    made = steps(members=members, rungs=4)
+    with opened(tmp_path, made) as sampler:
+        cells = draw(sampler, 10_000)
+    assert {(cell.size, cell.network) for cell in cells} == {
+        (cell.size, cell.network) for cell in made.cells
+    }
+    assert len(cells) == len(made.cells)
+    turns = [cell.size == 1 for cell in cells]
+    pairs = 2 * min(kinds(made))
+    assert turns[:pairs] == [True, False] * (pairs // 2)
+    assert len(set(turns[pairs:])) == 1
+
+
+def test_both_kinds_begin_on_every_rung_with_cells_that_use_it(tmp_path: Path) -> None:
+    made = steps(schedule=AXES)
+    with opened(tmp_path, made) as sampler:
+        cells = draw(sampler, 2 * len(made.rungs))
+    order: dict[bool, list[float]] = {True: [], False: []}
+    for cell in cells:
+        order[cell.size == 1].append(cell.rung)
+        like = [c for c in made.cells if c.rung == cell.rung and (c.size == 1) == (cell.size == 1)]
+        if any(c.cost.macs >= MATCH * c.rung for c in like):
+            assert cell.cost.macs >= MATCH * cell.rung
+    assert sorted(order[False], reverse=True) == list(made.rungs)
+    # The highest rung is beyond every single network; the others are visited in the same order.
+    common = {cell.rung for cell in made.cells if cell.size == 1}
+    assert order[True][: len(common)] == [rung for rung in order[False] if rung in common]
+
+
+def test_an_axis_of_one_value_is_no_parameter(tmp_path: Path) -> None:
+    made = steps(schedule={"peak_lr": [0.1], "epochs": [2, 3]})
+    with opened(tmp_path, made) as sampler:
+        cells = draw(sampler, 3)
+    assert {cell.schedule.peak_lr for cell in cells} == {0.1}
+    study = optuna.load_study(study_name="one", storage=f"sqlite:///{tmp_path}/optuna.db")
+    assert study.trials[0].params.keys() == {"total_macs", "members", "depth", "width", "epochs"}
+
+
+@pytest.mark.parametrize("name", ["tpe", "qmc"])
+def test_a_stopped_search_goes_on_as_if_it_had_not_been(tmp_path: Path, name: str) -> None:
+    """Stopped with three trials under way each time: released, or left as by a kill."""
+    made = steps(schedule=AXES)
+    (tmp_path / "whole").mkdir()
+    with opened(tmp_path / "whole", made, name) as sampler:
+        whole = in_flight(sampler, 14)
+    parts: dict[int, Cell] = {}
+    while len(parts) < 14:
+        with opened(tmp_path, made, name) as sampler:
+            sampler.recover()
+            parts |= in_flight(sampler, min(5, 14 - len(parts)))
+            if len(parts) % 2:
+                sampler.release()
+    assert parts == whole
+
+
+def in_flight(sampler: Sampler, trials: int) -> dict[int, Cell]:
+    """Tell so many trials, always with three more asked; those told, by number."""
+    told: dict[int, Cell] = {}
+    asked: list[tuple[int, Cell]] = []
+    while len(told) < trials:
+        while len(asked) < 4:
+            new = sampler.ask()
+            assert new is not None
+            asked.append(new)
+        number, cell = asked.pop(0)
+        tell(sampler, number, cell)
+        told[number] = cell
+    return told
+
+
+def test_failures_that_are_forgiven_are_tried_again_in_their_kinds_turn(tmp_path: Path) -> None:
+    made = steps(rungs=5)
+    with opened(tmp_path, made) as sampler:
+        for reason in ("killed", "diverged", "killed", "killed"):
+            asked = sampler.ask()
+            assert asked is not None
+            sampler.fail(asked[0], reason)
+    with opened(tmp_path, made) as sampler:
+        sampler.recover()
+        cells = draw(sampler, 10_000)
+    # The ensemble that diverged still counts: two single networks come first.
+    assert [cell.size == 1 for cell in cells[:4]] == [True, True, False, True]
+    assert len(cells) == len(made.cells) - 1
