@@ -169,6 +169,7 @@ def run(
             keep_weights=where.keep_weights,
             retrain_missing=retrain_missing,
             on_event=counting,
+            stage=plan.stage,
         )
         try:
             ended = _collect(pool, lease, wanted, counting, seconds, is_interrupted)

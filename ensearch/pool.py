@@ -10,7 +10,7 @@ from ensearch.cost import training_macs
 from ensearch.errors import StorageError, UnavailableError
 from ensearch.events import Event, MemberDone, MemberFailed, MemberProgress
 from ensearch.launch import Failed, Launcher, MemberJob, Progress, Split, Trained
-from ensearch.store import MemberRecord, Store
+from ensearch.store import SEARCH, MemberRecord, Store, trained_by
 from ensearch.study import Study
 from ensearch.training import discard_checkpoint
 
@@ -26,6 +26,7 @@ class Pool:
     keep_weights: bool
     retrain_missing: bool  # else a member that lost a file is an error
     on_event: Callable[[Event], None]
+    stage: str = SEARCH  # for which members train; those of a confirmation are not the search's
     # Multiply-adds of members this study has trained, and of those under way.
     spent: float = 0.0
     committed: float = 0.0
@@ -181,6 +182,6 @@ class Pool:
             seconds=trained.seconds if trained else 0.0,
             losses=trained.losses if trained else (),
             device=self.device,
-            trained_by=self.study.config.name,
+            trained_by=trained_by(self.study.config.name, self.stage),
             created=datetime.now(UTC),
         )

@@ -63,12 +63,12 @@ def resample(
     luck = np.random.default_rng(derive("luck", seed)).standard_normal((replicates, len(names)))
     luck = luck[:, columns] * deviations
     scored = _draws(_table(outcomes), luck, derive("front", seed))
-    chosen = scored
+    choice = score = scored
     if chosen_on is not None:
-        chosen = _draws(_table(chosen_on), luck, derive("choice", seed))
-    singles, ensembles = (
-        _front(chosen, scored, by_cost(evaluations, kind)) for kind in (True, False)
-    )
+        choice = _draws(_table(chosen_on), luck, derive("choice", seed))
+        images = len(chosen_on[0].hits[0]), len(outcomes[0].hits[0])
+        choice, score = _about_both(choice, scored, *images)
+    singles, ensembles = (_front(choice, score, by_cost(evaluations, k)) for k in (True, False))
     return Sample(
         accuracies=scored, singles=singles, ensembles=ensembles, seeds=not np.isnan(spread)
     )
@@ -138,6 +138,25 @@ def _draws(table: Floats, luck: Floats, seed: int) -> Floats:
         part[:] = weights.reshape(-1, images) @ table / images
     result[1:] += luck
     return np.asarray(result.round(DIGITS))
+
+
+def _about_both(
+    chosen: Floats, scored: Floats, choosing: int, scoring: int
+) -> tuple[Floats, Floats]:
+    """Replicates around the mean of both splits, weighted by their images, instead of each own.
+
+    Both measure the same accuracies, but for how hard the split is. Around their own measurements,
+    another choice would bring the noise of its score a second time: with 2,500 images on either
+    split bands were FIGURE.
+    """
+    shift = (scored[0] - chosen[0]).mean()
+    truth = (choosing * (chosen[0] + shift) + scoring * scored[0]) / (choosing + scoring)
+    result = []
+    for drawn in (chosen, scored):
+        moved = drawn + (truth - drawn[0])
+        moved[0] = drawn[0]
+        result.append(moved.round(DIGITS))
+    return result[0], result[1]
 
 
 def _front(chosen: Floats, scored: Floats, order: Sequence[int]) -> Floats:

@@ -70,9 +70,7 @@ def test_ten_kills_lose_nothing(tmp_path: Path) -> None:
     drive(parts, spec)
     with Store.open(whole, create=False) as one, Store.open(parts, create=False) as other:
         assert other.evaluations("one") == one.evaluations("one")
-        assert [t.network for t in other.trials("one")] == [
-            t.network for t in one.trials("one")
-        ]
+        assert [t.network for t in other.trials("one")] == [t.network for t in one.trials("one")]
         assert not list(other.missing_files(kept))
         states = [t.state for t in optuna.load_study(study_name="one", storage=parts).trials]
     assert states == [optuna.trial.TrialState.COMPLETE] * TRIALS

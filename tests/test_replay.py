@@ -112,6 +112,15 @@ def test_crossover_lies_where_the_advantage_changes_sign(tiny: Any) -> None:
     assert score.crossover(tiny, score.matrix(tiny, {(0, 1): 0.5})) is None
 
 
+def test_a_rung_without_a_match_does_not_count(tiny: Any) -> None:
+    belief = {(2, 1): 0.6, (1, 2): 0.5, (3, 1): 0.65, (2, 2): 0.9}
+    assert score.crossover(tiny, score.matrix(tiny, belief)) is not None
+    cost = tiny.cost.copy()
+    cost[2, 1] = 7.5  # 6 % below the single network of 8
+    apart = dataclasses.replace(tiny, cost=cost)
+    assert score.crossover(apart, score.matrix(apart, belief)) is None
+
+
 def test_macs_to_a_goal_first_reached_and_kept() -> None:
     trace = np.array([[1, 0.5], [2, 0.995], [4, 0.98], [8, 0.99], [16, 1.0]])
     assert tables.reached(trace, 1, 0.99) == 2
@@ -151,6 +160,8 @@ def test_a_hopeless_member_stops_after_a_third(tiny: Any) -> None:
     assert pool.spent == pytest.approx(30 * (2 + 4 / 3))
     assert pool.stopped == {2}
     assert pool.train(3, 1) is not None
+    assert strategies.is_hopeless(1.2, [1.0, 1.5], 0.1)
+    assert not strategies.is_hopeless(1.05, [1.0, 1.5], 0.1)
 
 
 @pytest.mark.parametrize(

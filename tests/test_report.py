@@ -23,8 +23,8 @@ from worlds import SCHEDULE, evaluation, results, surrogate
 from ensearch import ensembles
 from ensearch.core import Architecture, Cost, Evaluation, Member, Predictions
 from ensearch.core import network as network_of
-from ensearch.errors import StorageError
 from ensearch.crossover import Status
+from ensearch.errors import StorageError
 from ensearch.front import Crossover, Fronts, Row, best_within
 from ensearch.report import figure, files, text, tradeoff
 from ensearch.report.collect import Results, collect
@@ -151,7 +151,7 @@ def test_table_holds_its_numbers_and_its_conditions_in_80_columns() -> None:
         "FLOPs (multiply-adds)",
         "Data: cifar10, 10 classes. Scored on 5,000 val images",
         "optimistic",
-        "10 epochs (short schedule) of 45,000 images",
+        "10 epochs of 45,000 images. Short schedule only",
         "longer training may move fronts and crossover",
         "seed 0; arithmetic mean",
         "41 trials done by tpe, 2 failed (diverged 1, killed 1); 63 members",

@@ -66,11 +66,28 @@ def test_without_a_pair_of_members_there_is_no_noise_of_seeds() -> None:
 
 def test_the_other_split_chooses_and_this_one_scores() -> None:
     rows, outcomes = made([(1, 0.7), (1, 0.75), (2, 0.7)])
-    _, others = made([(1, 0.9), (1, 0.5), (2, 0.7)], seed=1, images=300)
+    _, others = made([(1, 0.9), (1, 0.5), (2, 0.7)], seed=1, images=3000)
     found = resample(rows, outcomes, others, 200, 0)
-    np.testing.assert_allclose(found.singles[:, 1], found.accuracies[:, 0])
+    assert found.singles[0, 1] == rows[0].scores.accuracy
+    # The first is chosen in every replicate; its noise is that of its score.
+    np.testing.assert_allclose(found.singles[:, 1], found.singles[:, 0])
+    moved = found.singles[1:, 1] - found.accuracies[1:, 0]
+    np.testing.assert_allclose(moved, moved[0])
     lone = resample(rows, outcomes, None, 200, 0)
     assert lone.singles[0, 1] == rows[1].scores.accuracy
+
+
+def test_replicates_lie_about_the_mean_of_both_splits() -> None:
+    """Equal but for noise, and one split harder by 0.1: only the common mean differs."""
+    rows, outcomes = made([(1, 0.7), (2, 0.7)])
+    _, others = made([(1, 0.6), (2, 0.6)], seed=1)
+    found = resample(rows, outcomes, others, 4000, 0)
+    scored = np.array([e.scores.accuracy for e in rows])
+    chosen = np.array([o.hits.mean() for o in others])
+    centre = (scored + chosen - chosen.mean() + scored.mean()) / 2
+    replicates = [found.singles[1:, 0].mean(), found.ensembles[1:, 0].mean()]
+    # The standard error of a mean of 4,000 replicates is 0.0002.
+    np.testing.assert_allclose(replicates, centre, atol=0.001)
 
 
 @pytest.mark.parametrize(

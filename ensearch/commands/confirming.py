@@ -89,7 +89,7 @@ def _work(
     device = training.resolve_device(flags["device"] or "auto")
     where = search.Where(
         device=device,
-        workers=searching._workers(flags["workers"], device, launcher),
+        workers=searching.workers(flags["workers"], device, launcher),
         launcher=launcher,
         keep_weights=weights,
     )

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ensearch import units
-from ensearch.store import Store, StudySummary
+from ensearch.store import MemberRecord, Store, StudySummary
 from ensearch.terminal import say
 
 if TYPE_CHECKING:  # imported when a verb needs it
@@ -65,7 +65,7 @@ def status(name: str | None, storage: str, as_json: bool) -> None:
             store.study(name)  # refuses an unknown name with the nearest
         summaries = [s for s in store.summaries() if name in (None, s.name)]
         asked = {s.name: store.note(s.name, "trials") for s in summaries}
-        failures = [m for m in store.all_members() if m.state == "failed" and m.trained_by == name]
+        failures = [m for m in store.all_members() if _failed_for(m, name)]
     rows = [_row(summary, asked[summary.name]) for summary in summaries]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
@@ -90,6 +90,11 @@ def status(name: str | None, storage: str, as_json: bool) -> None:
     console.print(table)
     for m in failures:
         typer.echo(f"member {m.member.architecture.label} failed: {m.reason}: {m.detail}")
+
+
+def _failed_for(record: MemberRecord, study: str | None) -> bool:
+    """For its search or for a confirmation of it."""
+    return record.state == "failed" and record.trained_by.partition(" ")[0] == study
 
 
 def _row(summary: StudySummary, trials: object) -> dict[str, object]:

@@ -92,7 +92,7 @@ def _search(
     device = training.resolve_device(settings.get("device") or "auto")
     where = search.Where(
         device=device,
-        workers=_workers(settings.get("workers"), device, launcher),
+        workers=workers(settings.get("workers"), device, launcher),
         launcher=launcher,
         keep_weights=weights,
     )
@@ -118,7 +118,7 @@ def _search(
         raise typer.Exit(interrupts.exit_code)
 
 
-def _workers(asked: int | None, device: str, launcher: str) -> int:
+def workers(asked: int | None, device: str, launcher: str) -> int:
     """One worker per core on a CPU, each with one thread; one on a GPU."""
     if asked is not None and asked < 1:
         raise UsageError(f"--workers must be a whole number of at least 1; got {asked}.")

@@ -105,6 +105,7 @@ def collect(store: Store, study: str) -> Results:
         train_seconds=sum(m.seconds for m in members),
         notes=notes,
         predicted=_predicted(evaluations, conditions),
+        confirmed=str(store.note(study, "confirmed") or ""),
         seed_errors={e.key: noise.seed_error(e, outcomes) for e in evaluations} if outcomes else {},
     )
 

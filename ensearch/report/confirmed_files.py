@@ -21,7 +21,7 @@ def write(found: Confirmed, folder: Path) -> Path:
     """
     plain = json.dumps(summary(found), indent=2, ensure_ascii=False, allow_nan=False)
     files.replace(folder / "confirm.json", (plain + "\n").encode())
-    body = files._csv(found.results.evaluations, found.results.seed_errors)
+    body = files.csv_of(found.results.evaluations, found.results.seed_errors)
     files.replace(folder / "confirm.csv", body.encode())
     figure.draw_png(tradeoff.compute(found.results), folder / "confirm.png")
     return folder

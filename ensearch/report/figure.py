@@ -177,7 +177,7 @@ def _advantage(axes: Axes, tradeoff: Tradeoff) -> None:
         axes.text(
             0,
             1.08,
-            "bars: 95 % band over images; filled: the band excludes zero",
+            "bars: simultaneous 95 % band; filled: the band excludes zero",
             transform=axes.transAxes,
             size=7,
             color=GREY,

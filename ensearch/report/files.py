@@ -30,7 +30,7 @@ def write(results: Results, folder: Path) -> tuple[Path, Path]:
     """
     plain = json.dumps(summary(results), indent=2, ensure_ascii=False, allow_nan=False)
     every = (*results.evaluations, *results.predicted)
-    contents = {"evaluations.csv": _csv(every, results.seed_errors), "summary.json": plain + "\n"}
+    contents = {"evaluations.csv": csv_of(every, results.seed_errors), "summary.json": plain + "\n"}
     first, second = (replace(folder / name, body.encode()) for name, body in contents.items())
     return first, second
 
@@ -57,7 +57,8 @@ def replace(path: Path, content: bytes) -> Path:
     return path
 
 
-def _csv(evaluations: tuple[Evaluation, ...], seed_errors: Mapping[str, float | None]) -> str:
+def csv_of(evaluations: tuple[Evaluation, ...], seed_errors: Mapping[str, float | None]) -> str:
+    """One line for each evaluation; what is not known is an empty cell."""
     rows = [
         _flat(e) | {f"accuracy_{e.split}_seed_standard_error": _blank(seed_errors.get(e.key))}
         for e in evaluations

@@ -84,7 +84,7 @@ class Effort(NamedTuple):
     predicted: str
 
 
-EFFORT = ("Budget", "Tried", "Train single", "Train ens.", "Single needs", "Predicted")
+EFFORT = ("Budget", "Tried", "Train single", "Train ens.", "Single needs ×", "Predicted")
 
 
 def efforts(results: Results) -> list[Effort]:
@@ -105,14 +105,14 @@ def _effort(row: Row, results: Results) -> Effort:
 
 
 def _multiplier(found: Multiplier | None) -> str:
-    """`1.41 × [1.10, 1.92]`; an end that no single network reaches begins with `≥`."""
+    """`1.41 [1.10, 1.92]`; `≥1.41 [1.10, ∞)` where no single network was as accurate."""
     if found is None:
         return ""
-    value = f"{'≥ ' if found.censored else ''}{found.value:.2f} ×"
+    value = f"{'≥' if found.censored else ''}{found.value:.2f}"
     if found.low is None or found.high is None:
         return value
-    high = "more" if math.isinf(found.high) else f"{found.high:.2f}"
-    return f"{value} [{found.low:.2f}, {high}]"
+    high = "∞)" if math.isinf(found.high) else f"{found.high:.2f}]"
+    return f"{value} [{found.low:.2f}, {high}"
 
 
 def _promise(row: Row, results: Results) -> str:
@@ -122,7 +122,7 @@ def _promise(row: Row, results: Results) -> str:
     measured = row.ensemble.scores.accuracy if row.ensemble else 0.0
     if best is None or best.scores.accuracy <= measured:
         return ""
-    return f"{label(best)}, {100 * best.scores.accuracy:.2f}"
+    return f"{label(best)} {100 * best.scores.accuracy:.2f}"
 
 
 def headline(results: Results) -> str:
@@ -173,17 +173,14 @@ def _interval(results: Results) -> str:
 def second_opinion(results: Results) -> list[str]:
     """What the fitted surface says of the crossover, and whether the two agree."""
     fronts = results.fronts
-    if fronts.fitted is None:
-        return []
-    return [sentence for sentence in (fronts.fitted.sentence, fronts.agreement) if sentence]
+    return [fronts.agreement] if fronts.agreement else []
 
 
 def epochs(c: Conditions) -> str:
-    """`12 epochs (short schedule)`."""
+    """`12 epochs`."""
     counts = sorted({c.schedule.epochs, *c.epochs})
     several = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
-    kind = "full" if c.stage == "retrained" else "short"
-    return f"{several} epoch{'' if several == '1' else 's'} ({kind} schedule)"
+    return f"{several} epoch{'' if several == '1' else 's'}"
 
 
 def scored(c: Conditions) -> str:
@@ -209,10 +206,10 @@ def _longer(results: Results) -> str:
     if results.conditions.stage == "retrained":
         return "."
     if results.confirmed:
-        return f"; {results.confirmed}"
+        return f". {results.confirmed}"
     return (
-        ": short schedule only, longer training may move fronts and crossover (`ensearch confirm` "
-        "tells)."
+        ". Short schedule only: longer training may move fronts and crossover; `ensearch confirm` "
+        "tells."
     )
 
 

@@ -77,14 +77,15 @@ def compute(results: Results) -> Tradeoff:
     c = results.conditions
     evaluations, unit = results.evaluations, c.flops_per_mac
     singles = [e for e in evaluations if e.size == 1]
-    several = [e for e in evaluations if e.size > 1]
     low = min(e.cost.macs for e in evaluations) * unit / 1.2
     high = max(*(e.cost.macs for e in evaluations), c.budget) * unit * 1.2
     fronts = [_front(results, is_single, high) for is_single in (True, False)]
     y_range = _y_range(results)
+    kind = "full" if c.stage == "retrained" else "short"
     return Tradeoff(
         title=text.headline(results),
-        subtitle=f"{c.dataset}, {c.family}, {text.epochs(c)}, seed {c.seed}. {text.scored(c)}",
+        subtitle=f"{c.dataset}, {c.family}, {text.epochs(c)} ({kind} schedule), seed {c.seed}. "
+        f"{text.scored(c)}",
         y_label=f"accuracy on {c.split} (%)",
         x_label=f"{unit_name(unit)} per example, all members",
         x_range=(low, high),
@@ -97,7 +98,7 @@ def compute(results: Results) -> Tradeoff:
         ensemble_front=fronts[1],
         gaps=_gaps(results),
         crossing=_crossing(results, low, high),
-        named=(*_named(singles, fronts[1], unit), *_named(several, fronts[0], unit)),
+        named=(*_named(results, True, fronts[1]), *_named(results, False, fronts[0])),
     )
 
 
@@ -115,15 +116,19 @@ def _by_architecture(evaluations: Sequence[Evaluation], unit: int) -> tuple[tupl
 
 
 def _front(results: Results, is_single: bool, end: float) -> Steps:
-    unit = results.conditions.flops_per_mac
-    if results.conditions.stage == "search":
-        best = _corners([e for e in results.evaluations if (e.size == 1) == is_single], unit)
-    else:
-        best = _chosen(results, is_single)
+    best = _best(results, is_single)
     if not best:
         return Steps((), ())
     # What is best at its own cost stays best up to the edge of the figure.
     return Steps((*(d.cost for d in best), end), (*(d.accuracy for d in best), best[-1].accuracy))
+
+
+def _best(results: Results, is_single: bool) -> list[Dot]:
+    """The corners of a kind's front, by cost."""
+    if results.conditions.stage != "search":
+        return _chosen(results, is_single)
+    kind = [e for e in results.evaluations if (e.size == 1) == is_single]
+    return _corners(kind, results.conditions.flops_per_mac)
 
 
 def _chosen(results: Results, is_single: bool) -> list[Dot]:
@@ -131,8 +136,9 @@ def _chosen(results: Results, is_single: bool) -> list[Dot]:
     unit, dots = results.conditions.flops_per_mac, []
     for row in results.fronts.rows:
         e = row.single if is_single else row.ensemble
-        if e is not None:
-            dots.append(_dot(e, unit)._replace(cost=max(e.cost.macs, row.budget) * unit))
+        # A step for each choice, at its own cost: never above the budget that chose it first.
+        if e is not None and _dot(e, unit) not in dots:
+            dots.append(_dot(e, unit))
     return dots
 
 
@@ -145,8 +151,8 @@ def _corners(evaluations: Sequence[Evaluation], unit: int) -> list[Dot]:
     return best
 
 
-def _named(evaluations: Sequence[Evaluation], other: Steps, unit: int) -> list[Named]:
-    corners = _corners(evaluations, unit)
+def _named(results: Results, is_single: bool, other: Steps) -> list[Named]:
+    corners = list(dict.fromkeys(_best(results, is_single)))
     last = len(corners) - 1
     # Of many corners, the cheapest is the least interesting one.
     picks = {round(last * k / NAMED) for k in range(1, NAMED + 1)}

@@ -20,7 +20,14 @@ from ensearch.store import files, records, summary, tables
 from ensearch.store import lease as leases
 from ensearch.store.engine import Address, prepare_sqlite
 from ensearch.store.lease import Lease, LeaseHolder
-from ensearch.store.records import MemberRecord, StudyRecord, StudySummary, TrialRecord
+from ensearch.store.records import (
+    SEARCH,
+    MemberRecord,
+    StudyRecord,
+    StudySummary,
+    TrialRecord,
+    trained_by,
+)
 
 __all__ = [
     "DEFAULT_URL",
@@ -33,11 +40,10 @@ __all__ = [
     "StudySummary",
     "TrialRecord",
     "prepare_sqlite",
+    "trained_by",
 ]
 
 DEFAULT_URL = "sqlite:///studies/ensearch.db"
-# The stage of a study whose evaluations are meant where nothing else is said.
-SEARCH = "search"
 
 
 class Store:

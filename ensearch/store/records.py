@@ -35,7 +35,7 @@ class MemberRecord:
     seconds: float
     losses: tuple[float, ...]  # mean training loss of every epoch
     device: str
-    trained_by: str  # name of a study
+    trained_by: str  # see `trained_by`
     created: datetime  # with a time zone; comes back in UTC
     splits: tuple[str, ...] = ()  # of which there are predictions
     has_weights: bool = False
@@ -70,6 +70,13 @@ class StudySummary:
 
 
 AnyRow = Row[Any]
+# The stage of a study whose evaluations and members are meant where nothing else is said.
+SEARCH = "search"
+
+
+def trained_by(study: str, stage: str) -> str:
+    """For whom a member trains: the study, or a confirmation of it. Names hold no spaces."""
+    return study if stage == SEARCH else f"{study} {stage}"
 
 
 def study_row(record: StudyRecord) -> dict[str, Any]:
