@@ -13,7 +13,6 @@ from ensearch.config import StudyConfig
 from ensearch.core import Architecture, Evaluation, Labels, Schedule, network
 from ensearch.errors import StorageError, UsageError
 from ensearch.finalists import Choice, Reason
-from ensearch.ladder import changes
 from ensearch.store import Store
 from ensearch.units import format_count
 
@@ -221,7 +220,7 @@ def _finalists(choices: list[Choice], request: Request, base: Schedule) -> tuple
             macs=e.cost.macs,
             accuracy=e.scores.accuracy,
             reasons=choice.reasons,
-            changes=changes(e.schedule, base),
+            changes=e.schedule.changes(base),
         )
         for choice in choices
         for e in (choice.evaluation,)

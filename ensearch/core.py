@@ -116,6 +116,11 @@ class Schedule:
         values = {field.name: float(getattr(self, field.name)) for field in fields(self)}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
 
+    def changes(self, base: "Schedule") -> tuple[str, ...]:
+        """The fields in which it differs from `base`: ("epochs 12", "peak_lr 0.1")."""
+        pairs = [(field.name, getattr(self, field.name)) for field in fields(self)]
+        return tuple(f"{name} {value}" for name, value in pairs if value != getattr(base, name))
+
 
 @dataclass(frozen=True, slots=True)
 class _Legal:

@@ -12,7 +12,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ensearch import families
@@ -101,12 +101,6 @@ def from_dict(table: dict[str, Any]) -> Ladder:
     return Ladder(budget=Budget(**table["budget"]), cells=cells)
 
 
-def changes(schedule: Schedule, base: Schedule) -> tuple[str, ...]:
-    """The fields in which `schedule` differs from `base`: ("epochs 12", "peak_lr 0.1")."""
-    pairs = [(f.name, getattr(schedule, f.name)) for f in fields(Schedule)]
-    return tuple(f"{name} {value}" for name, value in pairs if value != getattr(base, name))
-
-
 def build(
     space: SearchSpace,
     budget: Budget,
@@ -130,7 +124,7 @@ def build(
     def macs(depth: int, width: float) -> int:
         return count(architecture(depth, width)).macs
 
-    variants = [(made, changes(made, schedule)) for made in space.schedules(schedule)]
+    variants = [(made, made.changes(schedule)) for made in space.schedules(schedule)]
     cells = []
     # Every configuration is in one cell: what fits the rung below belongs there.
     for rung, below in itertools.pairwise(_rungs(space, budget, macs)):

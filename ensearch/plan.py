@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ensearch.config import StudyConfig
-from ensearch.core import Architecture, Schedule
+from ensearch.core import Architecture
 from ensearch.cost import training_macs
 from ensearch.ladder import Cell, Ladder
 from ensearch.units import format_count, format_duration, unit_name
@@ -56,9 +56,7 @@ def measure(ladder: Ladder, seconds_per_image: Callable[[Architecture], float]) 
     return Speed(fixed=max(0.0, fast - per_mac * costs[small]), per_mac=per_mac)
 
 
-def estimate(
-    ladder: Ladder, schedule: Schedule, images: int, trials: int, speed: Speed, workers: int
-) -> Plan:
+def estimate(ladder: Ladder, images: int, trials: int, speed: Speed, workers: int) -> Plan:
     """Average over random draws of `trials` cells; a member that trials share is paid for once.
 
     As in a search, single networks and ensembles take turns. `images` are for training.

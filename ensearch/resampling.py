@@ -85,8 +85,8 @@ def overstatement(
     mean over budgets, as a fraction of images. Replicates around the measured accuracies show only
     part of it, because those differ by noise already. So the rivals within 3 standard errors of
     the best are first drawn together as James and Stein would, by the share of their variance that
-    noise explains, over all budgets. In simulated studies (9 worlds, n = 200 each) the band then
-    covers 90 to 98 % where it covered 84 to 98 % without. Taken off at each budget by itself it
+    noise explains, over all budgets. In simulated studies (9 settings, n = 200 each) the band then
+    covers 89 to 98 % where it covered 84 to 98 % without. Taken off at each budget by itself it
     adds as much noise as it removes bias (73 to 92 %), and so does cross-fitting over 10 folds of
     the images (22 to 53 %, its standard deviation is twice as large).
     """
@@ -147,7 +147,7 @@ def _about_both(
 
     Both measure the same accuracies, but for how hard the split is. Around their own measurements,
     another choice would bring the noise of its score a second time: with 2,500 images on either
-    split bands were FIGURE.
+    split bands were a sixth wider and held in 99.5 % of 200 simulated studies, now in 96 %.
     """
     shift = (scored[0] - chosen[0]).mean()
     truth = (choosing * (chosen[0] + shift) + scoring * scored[0]) / (choosing + scoring)

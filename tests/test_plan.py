@@ -41,7 +41,7 @@ def two_cells() -> Ladder:
 
 def test_members_that_trials_share_are_paid_for_once(two_cells: Ladder) -> None:
     """Both trials need 4 members: 4 x 3 x 1e6 x 100 images x 2 epochs = 2.4e9."""
-    made = plan.estimate(two_cells, SCHEDULE, images=100, trials=2, speed=SPEED, workers=2)
+    made = plan.estimate(two_cells, images=100, trials=2, speed=SPEED, workers=2)
     assert made.members == 4
     assert made.train_macs == 2.4e9
     # 4 members x 200 images x 2 ms over 2 workers.
@@ -51,15 +51,15 @@ def test_members_that_trials_share_are_paid_for_once(two_cells: Ladder) -> None:
 
 def test_no_more_trials_than_configurations(two_cells: Ladder) -> None:
     speed = Speed(fixed=0, per_mac=1e-9)
-    assert plan.estimate(two_cells, SCHEDULE, 100, 50, speed, 1).trials == 2
-    assert plan.estimate(two_cells, SCHEDULE, 100, 0, speed, 1).seconds == 0
+    assert plan.estimate(two_cells, 100, 50, speed, 1).trials == 2
+    assert plan.estimate(two_cells, 100, 0, speed, 1).seconds == 0
 
 
 def test_schedules_are_paid_for_by_their_own_epochs() -> None:
     """One network twice: 2 epochs for one member, 10 for two, of 100 images each."""
     cells = (cell(1, 1, 10**6), cell(2, 1, 10**6, Schedule(epochs=10)))
     steps = Ladder(budget=Budget(macs=4e6), cells=cells)
-    made = plan.estimate(steps, SCHEDULE, images=100, trials=2, speed=SPEED, workers=1)
+    made = plan.estimate(steps, images=100, trials=2, speed=SPEED, workers=1)
     assert made.members == 3
     assert made.train_macs == 3 * 1e6 * 100 * (2 + 2 * 10)
     assert made.seconds == pytest.approx(2e-3 * 100 * (2 + 2 * 10))
@@ -72,7 +72,7 @@ def test_the_plan_shares_the_trials_as_the_search_does(trials: int, singles: int
     cells = [cell(1, width, 1_000_000) for width in (1, 2)]
     cells += [cell(2, width, 5_000_000) for width in (3, 4, 5, 6)]
     steps = Ladder(budget=Budget(macs=1e7), cells=tuple(cells))
-    made = plan.estimate(steps, SCHEDULE, images=1, trials=trials, speed=SPEED, workers=1)
+    made = plan.estimate(steps, images=1, trials=trials, speed=SPEED, workers=1)
     assert made.train_macs == 3 * 2 * (1e6 * singles + 1e7 * (trials - singles))
 
 
@@ -94,7 +94,7 @@ def test_the_plan_says_what_each_budget_offers_to_both_kinds() -> None:
         8,
         cost_of,
     )
-    made = plan.estimate(steps, asked.schedule, 100, 40, SPEED, 1)
+    made = plan.estimate(steps, 100, 40, SPEED, 1)
     images = {"train": 100, "val": 50, "test": 10}
     lines = plan.describe(asked, steps, made, SPEED, images, 1, "a CPU")
     text = "\n".join(lines)
@@ -155,7 +155,7 @@ def test_a_cpu_plan_for_the_papers_budget_is_honest() -> None:
         space.load("wide_resnet"), Budget(macs=5.25e9), SCHEDULE, 32, lambda a: cost.count(a, 3, 10)
     )
     speed = Speed(fixed=0, per_mac=3 / 5e9)
-    made = plan.estimate(steps, Schedule(epochs=30), 45_000, 80, speed, workers=2)
+    made = plan.estimate(steps, 45_000, 80, speed, workers=2)
     assert made.seconds > 7 * 86400
 
 

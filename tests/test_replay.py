@@ -15,9 +15,9 @@ from ensearch.ladder import Cell, Ladder
 
 REPLAY = Path(__file__).parents[1] / "scripts" / "replay"
 sys.path.insert(0, str(REPLAY))
-gain, replay, score, strategies, tables, world = (
+gain, replay, score, strategies, tables, variants, world = (
     importlib.import_module(name)
-    for name in ("gain", "replay", "score", "strategies", "tables", "world")
+    for name in ("gain", "replay", "score", "strategies", "tables", "variants", "world")
 )
 
 
@@ -208,8 +208,12 @@ def test_stored_tables_load(path: Path) -> None:
         max(3, min(8, int(loaded.budget // macs))) for macs in loaded.macs
     )
     assert max(loaded.macs) <= loaded.budget
-    # Every cell of ensearch's own ladder can be replayed.
-    for shape, size in strategies.picks_of(loaded, loaded.ladder):
+    # Every cell of ensearch's own ladder can be replayed, and a finer one adds to it.
+    cells = strategies.picks_of(loaded, loaded.ladder)
+    finer = variants.finer(loaded, 2)
+    assert set(cells) < set(strategies.picks_of(loaded, finer))
+    assert all(cell.cost.macs <= cell.rung for cell in finer.cells)
+    for shape, size in cells:
         assert 1 / loaded.classes < loaded.truth[shape, loaded.sizes.index(size)] < 1
     assert all(
         len(losses) == count for losses, count in zip(loaded.losses, loaded.members, strict=True)

@@ -148,7 +148,6 @@ def _say_plan(opened: "Study", store: Store, stop: "Limits", where: "Where") -> 
     told = before.trials_done + before.trials_failed
     expected = plan.estimate(
         opened.ladder,
-        config.schedule,
         opened.images["train"],
         max(0, stop.trials - told),
         speed,

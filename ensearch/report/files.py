@@ -129,8 +129,8 @@ def summary(results: Results) -> dict[str, Any]:
                 "advantage_low": row.low,
                 "advantage_high": row.high,
                 "flop_multiplier": row.multiplier and _ratio(row.multiplier),
-                "tried_singles": row.tried_singles,
-                "tried_ensembles": row.tried_ensembles,
+                "comparable_singles": row.tried_singles,
+                "comparable_ensembles": row.tried_ensembles,
             }
             for row in results.fronts.rows
         ],

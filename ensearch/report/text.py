@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from ensearch.core import Evaluation
+from ensearch.core import Evaluation, Schedule
 from ensearch.front import Multiplier, Row
 from ensearch.report.collect import Conditions, Results
 from ensearch.units import format_count, format_duration, unit_name
@@ -30,9 +30,13 @@ def columns(conditions: Conditions) -> tuple[str, ...]:
     return ("Budget", "Single", accuracy, "FLOPs", "Ensemble", accuracy, "FLOPs", "Advantage")
 
 
-def label(evaluation: Evaluation) -> str:
-    """`28-10` for a single network, `4 × 10-1.25` for an ensemble, `~8 × ...` if predicted."""
-    shape = evaluation.architecture.label
+def label(evaluation: Evaluation, base: Schedule | None = None) -> str:
+    """`28-10` for a single network, `4 × 10-1.25` for an ensemble, `~8 × ...` if predicted.
+
+    With `base`, the study's schedule, also what it trained with instead: `28-10, peak_lr 0.1`.
+    """
+    apart = () if base is None else evaluation.schedule.changes(base)
+    shape = ", ".join((evaluation.architecture.label, *apart))
     whole = shape if evaluation.size == 1 else f"{evaluation.size} × {shape}"
     return f"~{whole}" if evaluation.is_predicted else whole
 
@@ -59,7 +63,8 @@ def _line(row: Row, conditions: Conditions) -> Line:
 def _best(e: Evaluation | None, conditions: Conditions) -> tuple[str, str, str]:
     if e is None:
         return "none", "", ""
-    return label(e), f"{100 * e.scores.accuracy:.2f}", count(e.cost.macs, conditions)
+    accuracy = f"{100 * e.scores.accuracy:.2f}"
+    return label(e, conditions.schedule), accuracy, count(e.cost.macs, conditions)
 
 
 def _advantage(row: Row) -> str:
@@ -94,9 +99,10 @@ def efforts(results: Results) -> list[Effort]:
 
 def _effort(row: Row, results: Results) -> Effort:
     c = results.conditions
+    within = [e for e in results.evaluations if e.cost.macs <= row.budget]
     return Effort(
         count(row.budget, c),
-        f"{row.tried_singles} + {row.tried_ensembles}",
+        " + ".join(str(sum(singles == (e.size == 1) for e in within)) for singles in (True, False)),
         count(row.single.train_macs, c) if row.single else "",
         count(row.ensemble.train_macs, c) if row.ensemble else "",
         _multiplier(row.multiplier),
@@ -122,7 +128,7 @@ def _promise(row: Row, results: Results) -> str:
     measured = row.ensemble.scores.accuracy if row.ensemble else 0.0
     if best is None or best.scores.accuracy <= measured:
         return ""
-    return f"{label(best)} {100 * best.scores.accuracy:.2f}"
+    return f"{label(best, results.conditions.schedule)} {100 * best.scores.accuracy:.2f}"
 
 
 def headline(results: Results) -> str:
@@ -236,7 +242,7 @@ def conditions(results: Results) -> list[str]:
         f"{f' ({failed})' if failed else ''}; {results.members} members trained in "
         f"{format_duration(results.train_seconds)} of worker time, an estimated "
         f"{count(results.train_macs, c)} FLOPs.",
-        "Tried: distinct single networks + ensembles within the budget that were measured. Train: "
+        "Tried: distinct single networks + ensembles measured within the budget. Train: "
         "estimated FLOPs of training what is best there, 3 x forward x images x epochs. Single "
         "needs: FLOPs of a single network as accurate as the ensemble, over the budget.",
         *(

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ensearch.core import Evaluation
 from ensearch.report import text
-from ensearch.report.collect import Results
+from ensearch.report.collect import Conditions, Results
 from ensearch.units import unit_name
 
 
@@ -90,10 +90,10 @@ def compute(results: Results) -> Tradeoff:
         x_label=f"{unit_name(unit)} per example, all members",
         x_range=(low, high),
         y_range=y_range,
-        predicted=tuple(_dot(e, unit) for e in results.predicted),
+        predicted=tuple(_dot(e, c) for e in results.predicted),
         hidden=sum(100 * e.scores.accuracy < y_range[0] for e in evaluations),
-        singles=tuple(_dot(e, unit) for e in singles),
-        ensembles=_by_architecture(evaluations, unit),
+        singles=tuple(_dot(e, c) for e in singles),
+        ensembles=_by_architecture(evaluations, c),
         single_front=fronts[0],
         ensemble_front=fronts[1],
         gaps=_gaps(results),
@@ -102,16 +102,19 @@ def compute(results: Results) -> Tradeoff:
     )
 
 
-def _dot(e: Evaluation, unit: int) -> Dot:
-    return Dot(e.cost.macs * unit, 100 * e.scores.accuracy, text.label(e), e.size)
+def _dot(e: Evaluation, c: Conditions) -> Dot:
+    label = text.label(e, c.schedule)
+    return Dot(e.cost.macs * c.flops_per_mac, 100 * e.scores.accuracy, label, e.size)
 
 
-def _by_architecture(evaluations: Sequence[Evaluation], unit: int) -> tuple[tuple[Dot, ...], ...]:
+def _by_architecture(
+    evaluations: Sequence[Evaluation], c: Conditions
+) -> tuple[tuple[Dot, ...], ...]:
     groups: dict[str, list[Evaluation]] = {}
     for e in sorted(evaluations, key=lambda e: e.size):
         groups.setdefault(e.network, []).append(e)
     return tuple(
-        tuple(_dot(e, unit) for e in group) for group in groups.values() if group[-1].size > 1
+        tuple(_dot(e, c) for e in group) for group in groups.values() if group[-1].size > 1
     )
 
 
@@ -128,26 +131,26 @@ def _best(results: Results, is_single: bool) -> list[Dot]:
     if results.conditions.stage != "search":
         return _chosen(results, is_single)
     kind = [e for e in results.evaluations if (e.size == 1) == is_single]
-    return _corners(kind, results.conditions.flops_per_mac)
+    return _corners(kind, results.conditions)
 
 
 def _chosen(results: Results, is_single: bool) -> list[Dot]:
     """What val chose for each budget: on test it may fall, and no maximum over test hides that."""
-    unit, dots = results.conditions.flops_per_mac, []
+    c, dots = results.conditions, []
     for row in results.fronts.rows:
         e = row.single if is_single else row.ensemble
         # A step for each choice, at its own cost: never above the budget that chose it first.
-        if e is not None and _dot(e, unit) not in dots:
-            dots.append(_dot(e, unit))
+        if e is not None and _dot(e, c) not in dots:
+            dots.append(_dot(e, c))
     return dots
 
 
-def _corners(evaluations: Sequence[Evaluation], unit: int) -> list[Dot]:
+def _corners(evaluations: Sequence[Evaluation], c: Conditions) -> list[Dot]:
     """Those better than everything cheaper, by cost."""
     best: list[Dot] = []
     for e in sorted(evaluations, key=lambda e: (e.cost.macs, -e.scores.accuracy)):
         if not best or 100 * e.scores.accuracy > best[-1].accuracy:
-            best.append(_dot(e, unit))
+            best.append(_dot(e, c))
     return best
 
 

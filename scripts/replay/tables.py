@@ -16,7 +16,6 @@ GOALS = {
     "95 %": (LOW, 0.95),
     "99 % over chance": (CHANCE, 0.99),
 }
-OURS, HAND = "ensearch", "by hand, TPE"
 
 
 def at(trace: Floats, spent: float) -> Floats:
@@ -55,9 +54,9 @@ def print_tables(traces: Mapping[str, Sequence[Floats]], horizon: float) -> None
     _print_course("hypervolume, % of the table's best", traces, LOW, 100)
     _print_course("regret, points of accuracy", traces, REGRET, 100)
     _print_course("crossover error, octaves (share without one)", traces, CROSSOVER, 1)
-    _print_goals(traces, horizon)
-    if OURS in traces:
-        _print_ratios(traces, horizon)
+    _print_goals(traces)
+    for rival in (name for name in traces if name.startswith("by hand, TPE")):
+        _print_ratios(traces, rival, horizon)
 
 
 def _print_course(
@@ -83,41 +82,45 @@ def _print_course(
         print(f"| {name} | " + " | ".join(cells) + " |")
 
 
-def _print_goals(traces: Mapping[str, Sequence[Floats]], horizon: float) -> None:
-    print("\nspent when first at a goal, median (runs that got there); then: to stay there\n")
-    print("| strategy | " + " | ".join(f"{g} | stays" for g in GOALS) + " |")
-    print("|---|" + "---|" * 2 * len(GOALS))
+def _print_goals(traces: Mapping[str, Sequence[Floats]]) -> None:
+    """Medians over seeds of what was spent; runs that never get there count as infinite."""
+    print("\nspent when first at a goal / from when on it stays there (runs that get there)\n")
+    print("| strategy | " + " | ".join(GOALS) + " |")
+    print("|---|" + "---|" * len(GOALS))
     for name, runs in traces.items():
         cells = []
         for column, level in GOALS.values():
-            for keep in (False, True):
-                times = [reached(trace, column, level, keep) for trace in runs]
-                middle = float(np.median(times))
-                got = sum(map(math.isfinite, times))
-                shown = f"{middle:.1f}" if math.isfinite(middle) else "never"
-                cells.append(f"{shown} ({got}/{len(times)})")
+            first, stays = (
+                [reached(t, column, level, keep) for t in runs] for keep in (False, True)
+            )
+            cells.append(f"{_spent(first)} / {_spent(stays)} ({sum(map(math.isfinite, first))})")
         print(f"| {name} | " + " | ".join(cells) + " |")
 
 
-def _print_ratios(traces: Mapping[str, Sequence[Floats]], horizon: float) -> None:
-    for rival in (name for name in traces if name.startswith(HAND)):
-        print(f"\nspent by {rival!r} over spent by each strategy (95 % interval over seeds)\n")
-        print("| strategy | " + " | ".join(f"{g} | stays" for g in GOALS) + " |")
-        print("|---|" + "---|" * 2 * len(GOALS))
-        for name, runs in traces.items():
-            if name.startswith("by hand"):
+def _spent(times: Sequence[float]) -> str:
+    middle = float(np.median(times))
+    return f"{middle:.1f}" if math.isfinite(middle) else "never"
+
+
+def _print_ratios(traces: Mapping[str, Sequence[Floats]], rival: str, horizon: float) -> None:
+    print(f"\nspent by {rival!r} over spent by each strategy (95 % interval over seeds)\n")
+    kinds = [(g, False) for g in GOALS] + [(next(iter(GOALS)), True)]
+    titles = [f"{goal}, stays" if keep else goal for goal, keep in kinds]
+    print("| strategy | " + " | ".join(titles) + " |")
+    print("|---|" + "---|" * len(kinds))
+    for name, runs in traces.items():
+        if name.startswith("by hand"):
+            continue
+        cells = []
+        for goal, keep in kinds:
+            slow, fast = (
+                [reached(trace, *GOALS[goal], keep) for trace in group]
+                for group in (traces[rival], runs)
+            )
+            if not math.isfinite(np.median(fast)):
+                cells.append("-")
                 continue
-            cells = []
-            for column, level in GOALS.values():
-                for keep in (False, True):
-                    slow, fast = (
-                        [reached(trace, column, level, keep) for trace in group]
-                        for group in (traces[rival], runs)
-                    )
-                    if not math.isfinite(np.median(fast)):
-                        cells.append("-")
-                        continue
-                    middle, low, high = ratio(slow, fast, horizon)
-                    sign = "≥ " if not math.isfinite(np.median(slow)) else ""
-                    cells.append(f"{sign}{middle:.1f} [{low:.1f}, {high:.1f}]")
-            print(f"| {name} | " + " | ".join(cells) + " |")
+            middle, low, high = ratio(slow, fast, horizon)
+            sign = "≥ " if not math.isfinite(np.median(slow)) else ""
+            cells.append(f"{sign}{middle:.1f} [{low:.1f}, {high:.1f}]")
+        print(f"| {name} | " + " | ".join(cells) + " |")
