@@ -256,9 +256,10 @@ def _covers(seeds: bool, correction: float) -> str:
         noise = "the noise of the images, not that of training seeds"
     if abs(correction) < 5e-5:
         return noise
+    kind = "ensembles" if correction > 0 else "single networks"
     return (
-        f"{noise}; {100 * correction:+.2f} points that choosing the best of many on the images "
-        "that score it adds to the ensembles' advantage are taken off"
+        f"{noise}; choosing the best of many on the images that score it flatters {kind} by "
+        f"{100 * abs(correction):.2f} points more, for which the advantage is corrected"
     )
 
 

@@ -81,8 +81,8 @@ def figure(tradeoff: Tradeoff) -> go.Figure:
             _dots(several, ENSEMBLE, "diamond", 5),
             _dots(tradeoff.predicted, ENSEMBLE, "diamond-open", 5),
             _dots(tradeoff.singles, SINGLE, "circle", 6),
-            _front(tradeoff.single_front, "best single network", SINGLE, "dash"),
-            _front(tradeoff.ensemble_front, "best ensemble", ENSEMBLE, "solid"),
+            _front(tradeoff.single_front, tradeoff.front_names[0], SINGLE, "dash"),
+            _front(tradeoff.ensemble_front, tradeoff.front_names[1], ENSEMBLE, "solid"),
         ]
     )
     # The page shows it 600 pixels wide, where a line of 12 points holds about 90 characters.

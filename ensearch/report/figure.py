@@ -139,8 +139,8 @@ def _configurations(axes: Axes, tradeoff: Tradeoff) -> None:
         zorder=2,
     )
     for front, color, marker, style, name in (
-        (tradeoff.single_front, SINGLE, "o", (0, (4, 1.5)), "best single network"),
-        (tradeoff.ensemble_front, ENSEMBLE, "D", "-", "best ensemble"),
+        (tradeoff.single_front, SINGLE, "o", (0, (4, 1.5)), tradeoff.front_names[0]),
+        (tradeoff.ensemble_front, ENSEMBLE, "D", "-", tradeoff.front_names[1]),
     ):
         axes.step(
             front.costs,

@@ -64,6 +64,7 @@ class Tradeoff(NamedTuple):
     ensembles: tuple[tuple[Dot, ...], ...]  # one line per architecture, by size, size 1 included
     single_front: Steps
     ensemble_front: Steps
+    front_names: tuple[str, str]
     gaps: tuple[Gap, ...]
     crossing: Crossing | None
     named: tuple[Named, ...]  # of each front the best first
@@ -96,6 +97,9 @@ def compute(results: Results) -> Tradeoff:
         ensembles=_by_architecture(evaluations, c),
         single_front=fronts[0],
         ensemble_front=fronts[1],
+        front_names=("best single network", "best ensemble")
+        if c.stage == "search"
+        else ("single network chosen on val", "ensemble chosen on val"),
         gaps=_gaps(results),
         crossing=_crossing(results, low, high),
         named=(*_named(results, True, fronts[1]), *_named(results, False, fronts[0])),

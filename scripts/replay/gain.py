@@ -19,6 +19,7 @@ from scipy.linalg import solve_triangular
 from scipy.special import ndtr
 
 from ensearch.core import Floats
+from ensearch.front import MATCH
 from ensearch.ladder import Cell, Ladder
 from ensearch.sampler import _LadderSampler, _place
 
@@ -106,16 +107,18 @@ class Options:
     """Variants of `GainSampler`.
 
     The gain is divided by multiply-adds ** `power`. With `turns` single networks and ensembles
-    alternate; with `strata` each kind begins on every rung, as in ensearch. With `kinds` a cell is
-    to improve the front of its own kind besides the joint one. With `parts` the sampler sees every
-    size that a trial has evaluated, else the trial's own only. With `start` the first single
-    networks are those nearest to a quarter of the budget, an eighth and so on; without, the first
-    trial is the cheapest cell.
+    alternate. With `strata` each kind begins on every rung in random order, with `climb` on every
+    rung up to that share of the budget, from the cheapest up. With `kinds` a cell is to improve
+    the front of its own kind besides the joint one. With `parts` the sampler sees every size that
+    a trial has evaluated, else the trial's own only. With `start` the first single networks are
+    those nearest to a quarter of the budget, an eighth and so on; without, the first trial is the
+    cheapest cell.
     """
 
     power: float = 1.0
     turns: bool = True
     strata: bool = False
+    climb: float = 0.0
     kinds: bool = False
     parts: bool = False
     start: bool = False
@@ -187,9 +190,15 @@ class GainSampler(_LadderSampler):
         if not self._options.turns:
             return untried
         ids = {id(cell) for cell in untried}
-        tried = [cell.size == 1 for cell in self._ladder.cells if id(cell) not in ids]
-        single = 2 * sum(tried) <= len(tried)
-        return [cell for cell in untried if (cell.size == 1) == single] or untried
+        tried = [cell for cell in self._ladder.cells if id(cell) not in ids]
+        single = 2 * sum(cell.size == 1 for cell in tried) <= len(tried)
+        of_kind = [cell for cell in untried if (cell.size == 1) == single] or untried
+        visited = {cell.rung for cell in tried if (cell.size == 1) == single}
+        for rung in self._ladder.rungs[::-1]:
+            inside = [cell for cell in of_kind if cell.rung == rung and rung not in visited]
+            if inside and rung <= self._options.climb * self._ladder.budget.macs:
+                return [cell for cell in inside if cell.cost.macs >= MATCH * rung] or inside
+        return of_kind
 
     def _start(self, number: int) -> Cell | None:
         """Of the start's single networks the one whose turn it is."""
