@@ -201,7 +201,7 @@ def confirm(
     study: Annotated[str, typer.Argument(help="Name of a study of the storage.")],
     budgets: Annotated[
         str | None,
-        typer.Option(help="FLOPs to compare at: 1e9,2e9. (default: the rungs of the ladder)"),
+        typer.Option(help="FLOPs to compare at: 1e9,2e9. (default: those of the report)"),
     ] = None,
     top: Annotated[
         int, typer.Option(min=1, help="Best single networks, and ensembles, of each budget.")

@@ -22,7 +22,7 @@ TIMES = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What was asked for. Budgets in multiply-adds, ascending; None: the rungs of the ladder.
+    """What was asked for. Budgets in multiply-adds, ascending; None: those of the search.
 
     `epochs` None: 4 times the search's. `members`: at least so many of every network. Without
     `retrain` the search's own members are scored, and neither counts.
@@ -188,8 +188,7 @@ def _budgets(
     store: Store, config: StudyConfig, request: Request, evaluations: list[Evaluation]
 ) -> tuple[float, ...]:
     if request.budgets is None:
-        ladder = cast(dict[str, Any], store.note(config.name, "ladder"))
-        return tuple(sorted({cell["rung"] for cell in ladder["cells"]}))
+        return tuple(sorted(cast(list[float], store.study(config.name).config["budgets"])))
     unit = config.flops_per_mac
     cheapest = min(e.cost.macs for e in evaluations)
     for budget in request.budgets:

@@ -1,7 +1,10 @@
 """The ladder: every configuration that a study may evaluate, matched in cost.
 
-Rung j of the ladder is budget / 2**(j/2). A cell is members x depth on a rung, with the width
-solved so that the whole ensemble costs as much as legal widths allow without passing the rung.
+Rung j of the ladder is budget / 2**(j/4). Every second rung is a budget at which reports compare;
+those between them raise the best that the ladder holds, on two tables of trained networks, from
+98.0 to 99.9 % and from 89.6 to 100 % of the hypervolume of all configurations. A cell is members x
+depth on a rung, with the width solved so that the whole ensemble costs as much as legal widths
+allow without passing the rung.
 Single models and ensembles therefore meet at equal cost; a coarse grid of widths would credit
 ensembles with filling the cost axis more finely (up to 1.15 points on EfficientNets). Where the
 space has axes of the schedule, every such configuration is one cell for each combination of them:
@@ -61,6 +64,16 @@ class Ladder:
     def rungs(self) -> tuple[float, ...]:
         """Rungs that hold a cell, in multiply-adds, descending."""
         return tuple(sorted({cell.rung for cell in self.cells}, reverse=True))
+
+    def budget_of(self, cell: Cell) -> float:
+        """The smallest of the `budgets` that the cell's rung does not pass."""
+        step = round(4 * math.log2(self.budget.macs / cell.rung))
+        return self.budget.macs / 2 ** (step // 2 / 2)
+
+    @property
+    def budgets(self) -> tuple[float, ...]:
+        """Where single networks and ensembles are compared: sqrt(2) apart, descending."""
+        return tuple(sorted({self.budget_of(cell) for cell in self.cells}, reverse=True))
 
     @property
     def axes(self) -> dict[str, tuple[float, ...]]:
@@ -150,7 +163,7 @@ def build(
 
 
 def _rungs(space: SearchSpace, budget: Budget, macs: Callable[[int, float], int]) -> list[float]:
-    """At most `space.rungs` rungs, from the highest that a configuration of the space reaches.
+    """At most `space.rungs` pairs of rungs, from the highest that a configuration reaches.
 
     Descending, and one more below them as the lower edge of the last.
     """
@@ -165,7 +178,7 @@ def _rungs(space: SearchSpace, budget: Budget, macs: Callable[[int, float], int]
             "Raise --budget, or search smaller networks with --space FILE.toml."
         )
     dearest = max(macs(d, wide) for d in space.depth) * space.members[-1]
-    first = max(0, math.floor(2 * math.log2(budget.macs / dearest)))
-    rungs = [budget.macs / 2 ** (j / 2) for j in range(first, first + space.rungs + 1)]
+    first = 2 * max(0, math.floor(2 * math.log2(budget.macs / dearest)))
+    rungs = [budget.macs / 2 ** (j / 4) for j in range(first, first + 2 * space.rungs + 1)]
     inside = sum(rung >= floor for rung in rungs)
     return rungs[: inside + 1]

@@ -146,8 +146,8 @@ def _choices(config: StudyConfig, ladder: Ladder, cost: Callable[[float], str]) 
     sizes = ", ".join(map(str, sorted({cell.size for cell in ladder.cells})))
     epochs = sorted({cell.schedule.epochs for cell in ladder.cells})
     lines = [
-        f"rungs     {len(ladder.rungs)}, from {cost(ladder.rungs[0])} down to "
-        f"{cost(ladder.rungs[-1])}",
+        f"compare   at {len(ladder.budgets)} budgets, from {cost(ladder.budgets[0])} down to "
+        f"{cost(ladder.budgets[-1])}",
         f"cheapest  {ladder.cheapest.label} at {cost(ladder.cheapest.cost.macs)}",
         f"dearest   {ladder.dearest.label} at {cost(ladder.dearest.cost.macs)}",
         f"space     {config.space.name}: {len(ladder.cells)} distinct configurations, "
@@ -166,13 +166,14 @@ def _choices(config: StudyConfig, ladder: Ladder, cost: Callable[[float], str]) 
 def _offers(ladder: Ladder, cost: Callable[[float], str]) -> str:
     """How many configurations of both kinds each budget has: `4 + 12 at 2M to 500k, ...`."""
     counts = []
-    for rung in ladder.rungs:
-        singles, ensembles = _kinds(cell for cell in ladder.cells if cell.rung == rung)
-        counts.append((f"{len(singles)} + {len(ensembles)}", cost(rung)))
+    for budget in ladder.budgets:
+        inside = [cell for cell in ladder.cells if ladder.budget_of(cell) == budget]
+        singles, ensembles = _kinds(inside)
+        counts.append((f"{len(singles)} + {len(ensembles)}", cost(budget)))
     runs = []
     for count, group in itertools.groupby(counts, key=lambda pair: pair[0]):
-        rungs = [rung for _, rung in group]
-        runs.append(f"{count} at {rungs[0]}" + (f" to {rungs[-1]}" if len(rungs) > 1 else ""))
+        at = [budget for _, budget in group]
+        runs.append(f"{count} at {at[0]}" + (f" to {at[-1]}" if len(at) > 1 else ""))
     return ", ".join(runs)
 
 

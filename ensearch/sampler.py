@@ -7,7 +7,6 @@ TPE on raw members, width and depth with a constraint (hypervolume 0.96 both; 0.
 """
 
 import math
-import random
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -237,9 +236,10 @@ class _LadderSampler(BaseSampler):
         """The untried cells of one kind, single networks or ensembles, that a trial chooses from.
 
         It is the turn of the kind with fewer cells tried, of the other if that has none left. Each
-        kind begins with one cell on every rung that uses it up to 5 %, if there is one, in a
-        random order that both share: without them 5 of 10 budgets of the digits study could be
-        compared at equal cost, with them 7.
+        kind begins with one cell for every budget that uses it up to 5 %, if there is one, from
+        the cheapest up: without them 5 of 10 budgets of the digits study could be compared at
+        equal cost, with them 7. In random order the replay benchmark needed 4.5 and 5.9 times the
+        training to 99 % of the hypervolume over chance.
         """
         seen = self._seen(study, trial)
         tried = [self._by_key[key] for key in seen & self._by_key.keys()]
@@ -249,13 +249,12 @@ class _LadderSampler(BaseSampler):
         if all((cell.size == 1) != is_single for cell in untried):
             is_single = not is_single
         of_kind = [cell for cell in untried if (cell.size == 1) == is_single]
-        visited = {cell.rung for cell in tried if (cell.size == 1) == is_single}
-        rungs = list(self._ladder.rungs)
-        random.Random(derive(self._seed, "strata")).shuffle(rungs)
-        for rung in rungs:
-            inside = [cell for cell in of_kind if cell.rung == rung and rung not in visited]
+        budget_of = self._ladder.budget_of
+        visited = {budget_of(cell) for cell in tried if (cell.size == 1) == is_single}
+        for budget in reversed(self._ladder.budgets):
+            inside = [cell for cell in of_kind if budget_of(cell) == budget not in visited]
             if inside:
-                return [cell for cell in inside if cell.cost.macs >= MATCH * rung] or inside
+                return [cell for cell in inside if cell.cost.macs >= MATCH * budget] or inside
         return of_kind
 
     def _wish(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:

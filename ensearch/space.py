@@ -46,7 +46,7 @@ class SearchSpace:
     members: tuple[int, ...]  # sizes of the ensembles, ascending
     depth: tuple[int, ...]  # ascending
     width: Grid
-    rungs: int  # of the cost ladder, each cheaper by sqrt(2)
+    rungs: int  # pairs of rungs of the cost ladder, each pair cheaper by sqrt(2)
     schedule: tuple[Axis, ...] = ()  # in the order of AXES
 
     def as_dict(self) -> dict[str, object]:

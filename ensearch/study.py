@@ -92,7 +92,7 @@ def open_study(config: StudyConfig, store: Store, data_dir: Path, device: str) -
         store.add_study(
             StudyRecord(
                 name=config.name,
-                config=asked | {"rungs": list(steps.rungs)},
+                config=asked | {"budgets": list(steps.budgets)},
                 environment=_environment(device),
                 created=datetime.now(UTC),
             )
@@ -119,8 +119,8 @@ def _images(dataset: Dataset) -> dict[str, int]:
 
 
 def _refuse_differences(name: str, stored: StudyRecord, asked: dict[str, Any]) -> None:
-    # The rungs follow from budget and space; they are stored for those who only read results.
-    before = {key: value for key, value in stored.config.items() if key != "rungs"}
+    # They follow from budget and space; they are stored for those who only read results.
+    before = {key: value for key, value in stored.config.items() if key != "budgets"}
     lines = configs.differences(before, asked)
     if lines:
         listing = "\n".join(f"  {line}" for line in lines)

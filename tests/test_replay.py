@@ -208,10 +208,11 @@ def test_stored_tables_load(path: Path) -> None:
         max(3, min(8, int(loaded.budget // macs))) for macs in loaded.macs
     )
     assert max(loaded.macs) <= loaded.budget
-    # Every cell of ensearch's own ladder can be replayed, and a finer one adds to it.
+    # Every cell of ensearch's own ladder can be replayed; it has twice the rungs of a coarse one.
     cells = strategies.picks_of(loaded, loaded.ladder)
-    finer = variants.finer(loaded, 2)
-    assert set(cells) < set(strategies.picks_of(loaded, finer))
+    coarse, finer = variants.finer(loaded, 1), variants.finer(loaded, 2)
+    assert set(strategies.picks_of(loaded, coarse)) < set(cells)
+    assert set(strategies.picks_of(loaded, finer)) == set(cells)
     assert all(cell.cost.macs <= cell.rung for cell in finer.cells)
     for shape, size in cells:
         assert 1 / loaded.classes < loaded.truth[shape, loaded.sizes.index(size)] < 1
@@ -222,3 +223,12 @@ def test_stored_tables_load(path: Path) -> None:
 
 def test_stored_tables_stay_small() -> None:
     assert sum(path.stat().st_size for path in REPLAY.glob("*.npz")) <= 10e6
+
+
+def test_gain_per_multiply_add_begins_cheaply() -> None:
+    digits = world.load(REPLAY / "digits.toml")
+    per_mac, by_trial = (
+        replay.replay(digits, variant, 0, 2.0)[""][:6, tables.SPENT]
+        for variant in ("gain, rungs x2", "gain, rungs x2, by trial")
+    )
+    assert per_mac[5] < by_trial[5] / 1.5

@@ -409,11 +409,11 @@ def store(tmp_path: Path) -> Store:
         "rule": "arithmetic",
         "sampler": "tpe",
         "images": {"train": 100, "val": 6, "test": 10},
+        "budgets": [1e7, 5e6],
         "classes": 3,
     }
     opened.add_study(StudyRecord(name=NAME, config=config, environment={}, created=now))
     opened.set_note(NAME, "val_labels", LABELS.tolist())
-    opened.set_note(NAME, "ladder", {"cells": [{"rung": 1e7}, {"rung": 1e7}, {"rung": 5e6}]})
     rng = np.random.default_rng(0)
     for width, macs, seeds in ((1.0, 5_000_000, (0, 1)), (2.0, 10_000_000, (0,))):
         members, outputs = [member(width, seed) for seed in seeds], []
@@ -513,7 +513,6 @@ def test_collect_refuses_a_study_of_another_version(store: Store) -> None:
 
 def test_collect_says_what_to_do_about_a_study_without_results(store: Store) -> None:
     store.add_study(replace(store.study(NAME), name="empty"))
-    store.set_note("empty", "ladder", {"cells": []})
     with pytest.raises(StorageError, match="`ensearch resume empty`"):
         collect(store, "empty")
     with pytest.raises(StorageError, match="Did you mean 'empty'"):

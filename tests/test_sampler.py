@@ -118,20 +118,24 @@ def test_what_remains_of_one_kind_is_tried_in_the_end(tmp_path: Path, members: l
     assert len(set(turns[pairs:])) == 1
 
 
-def test_both_kinds_begin_on_every_rung_with_cells_that_use_it(tmp_path: Path) -> None:
+def test_both_kinds_begin_with_a_cell_for_every_budget_from_the_cheapest_up(
+    tmp_path: Path,
+) -> None:
     made = steps(schedule=AXES)
     with opened(tmp_path, made) as sampler:
-        cells = draw(sampler, 2 * len(made.rungs))
+        cells = draw(sampler, 2 * len(made.budgets))
     order: dict[bool, list[float]] = {True: [], False: []}
     for cell in cells:
-        order[cell.size == 1].append(cell.rung)
-        like = [c for c in made.cells if c.rung == cell.rung and (c.size == 1) == (cell.size == 1)]
-        if any(c.cost.macs >= MATCH * c.rung for c in like):
-            assert cell.cost.macs >= MATCH * cell.rung
-    assert sorted(order[False], reverse=True) == list(made.rungs)
-    # The highest rung is beyond every single network; the others are visited in the same order.
-    common = {cell.rung for cell in made.cells if cell.size == 1}
-    assert order[True][: len(common)] == [rung for rung in order[False] if rung in common]
+        budget, is_single = made.budget_of(cell), cell.size == 1
+        again = budget in order[is_single]  # single networks, of few budgets, are through first
+        order[is_single].append(budget)
+        like = [c for c in made.cells if made.budget_of(c) == budget and not again]
+        if any(c.cost.macs >= MATCH * budget for c in like if (c.size == 1) == is_single):
+            assert cell.cost.macs >= MATCH * budget
+    for is_single in (True, False):
+        # The highest budget is beyond every single network.
+        theirs = {made.budget_of(c) for c in made.cells if (c.size == 1) == is_single}
+        assert order[is_single][: len(theirs)] == sorted(theirs)
 
 
 def test_an_axis_of_one_value_is_no_parameter(tmp_path: Path) -> None:

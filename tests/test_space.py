@@ -154,7 +154,9 @@ def test_every_cell_is_within_its_rung_and_in_no_other(budget: float, rungs: int
     one = space.from_table("mine", TABLE | {"rungs": rungs})
     made = ladder.build(one, Budget(macs=budget), SCHEDULE, 32, count)
     assert len({(c.size, c.architecture) for c in made.cells}) == len(made.cells)
-    assert len(made.rungs) <= rungs
+    assert len(made.rungs) <= 2 * rungs
+    assert len(made.budgets) <= rungs
+    assert all(c.rung <= made.budget_of(c) <= 2**0.26 * c.rung for c in made.cells)
     for cell in made.cells:
         assert cell.rung / math.sqrt(2) * (1 - 1e-12) < cell.cost.macs <= cell.rung <= budget
         assert cell.cost == count(cell.architecture).times(cell.size)
@@ -195,18 +197,22 @@ def test_a_cell_says_what_differs_from_the_studys_schedule() -> None:
     assert ladder.from_dict(json.loads(json.dumps(made.as_dict()))) == made
 
 
-def test_rungs_halve_every_second_step() -> None:
+def test_rungs_halve_every_fourth_step_and_budgets_every_second() -> None:
     """1000 x depth x width^2 at width 2 and depth 10 is 40,000: four members cost 160,000."""
     made = ladder.build(space.from_table("mine", TABLE), Budget(macs=160_000), SCHEDULE, 32, count)
     assert made.rungs[0] == 160_000
-    assert made.rungs[2] == pytest.approx(80_000)
+    assert made.rungs[1] == pytest.approx(160_000 / 2**0.25)
+    assert made.rungs[4] == pytest.approx(80_000)
+    assert made.budgets[:3] == pytest.approx((160_000, 160_000 / 2**0.5, 80_000))
     top = {c.label for c in made.cells if c.rung == made.rungs[0]}
     # 16 layers: 4 x 16,000 x 1.5^2 = 144,000 fits, 1.75^2 would be 196,000.
-    assert top == {"4 × 10-2", "4 × 16-1.5", "2 × 16-2"}
+    assert top == {"4 × 10-2", "4 × 16-1.5"}
+    # 2 x 16,000 x 2^2 = 128,000 fits the rung of 134,543 below, and so is there.
+    assert "2 × 16-2" in {c.label for c in made.cells if c.rung == made.rungs[1]}
 
 
 def test_members_are_shared_along_the_diagonals() -> None:
-    """m members on a rung are the networks of 2m members two rungs up."""
+    """m members on a rung are the networks of 2m members four rungs up."""
     made = ladder.build(space.from_table("mine", TABLE), Budget(macs=160_000), SCHEDULE, 32, count)
     of = {(c.rung, c.size, c.architecture.depth): c.architecture for c in made.cells}
     shared = 0

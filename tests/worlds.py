@@ -54,7 +54,7 @@ def conditions(**changes: object) -> Conditions:
         "rule": "arithmetic",
         "sampler": "tpe",
         "budget": 5e9,
-        "rungs": (1.25e9, 2.5e9, 5e9),
+        "budgets": (1.25e9, 2.5e9, 5e9),
         "flops_per_mac": 1,
     }
     return Conditions(**(values | changes))  # type: ignore[arg-type]
@@ -109,4 +109,4 @@ def surrogate(
                     evaluations.append(found)
     fronts = front.analyse(evaluations, steps, hits)
     shares = {"train": 45_000, "val": images, "test": 10_000}
-    return results(fronts, evaluations, rungs=steps, images=shares)
+    return results(fronts, evaluations, budgets=steps, images=shares)

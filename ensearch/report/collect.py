@@ -39,7 +39,7 @@ class Conditions:
     rule: str  # how members' probabilities are averaged
     sampler: str
     budget: float
-    rungs: tuple[float, ...]  # ascending; the highest is the budget
+    budgets: tuple[float, ...]  # at which fronts are compared, ascending
     flops_per_mac: int  # how many FLOPs tables and axes count for one multiply-add
 
 
@@ -47,7 +47,7 @@ class Conditions:
 class Results:
     """Everything that a report may say about one study.
 
-    `fronts.rows` stand at the rungs of the cost ladder, ascending. `train_macs` (an estimate) and
+    `fronts.rows` stand at the budgets of the conditions. `train_macs` (an estimate) and
     `train_seconds` count all `members`, also those of the pool that another study trained.
     """
 
@@ -75,7 +75,7 @@ def collect(store: Store, study: str) -> Results:
     its configuration was not written by a compatible version.
     """
     record = store.study(study)
-    conditions = _conditions(study, record.config, store.note(study, "ladder"))
+    conditions = _conditions(study, record.config)
     trials = store.trials(study)
     failures = Counter(t.reason or "error" for t in trials if t.state == "failed")
     evaluations = tuple(e for e in store.evaluations(study) if e.split == SPLIT)
@@ -96,7 +96,7 @@ def collect(store: Store, study: str) -> Results:
         config=record.config,
         environment=record.environment,
         evaluations=evaluations,
-        fronts=front.analyse(evaluations, conditions.rungs, outcomes, seed=conditions.seed),
+        fronts=front.analyse(evaluations, conditions.budgets, outcomes, seed=conditions.seed),
         trials_done=sum(t.state == "done" for t in trials),
         trials_failed=failures.total(),
         failures=dict(failures.most_common()),
@@ -118,7 +118,7 @@ def _predicted(
     return tuple(e for e in found if e.cost.macs <= conditions.budget)
 
 
-def _conditions(study: str, config: Mapping[str, Any], ladder: Any) -> Conditions:
+def _conditions(study: str, config: Mapping[str, Any]) -> Conditions:
     try:
         return Conditions(
             study=study,
@@ -136,7 +136,7 @@ def _conditions(study: str, config: Mapping[str, Any], ladder: Any) -> Condition
             rule=config["rule"],
             sampler=config["sampler"],
             budget=config["budget"],
-            rungs=tuple(sorted({cell["rung"] for cell in ladder["cells"]})),
+            budgets=tuple(sorted(config["budgets"])),
             flops_per_mac=config["flops_per_mac"],
         )
     except (KeyError, TypeError) as error:

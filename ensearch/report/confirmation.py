@@ -55,7 +55,7 @@ def collect_confirmation(store: Store, study: str, number: int | None = None) ->
     seed = whole.conditions.seed
     fronts = front.analyse(test[0], plan.budgets, test[1], chosen_on=val, seed=seed)
     search = whole
-    if plan.budgets != whole.conditions.rungs:
+    if plan.budgets != whole.conditions.budgets:
         found = _scored(scorer, study, SEARCH, "val")
         fronts_of_search = front.analyse(found[0], plan.budgets, found[1], seed=seed)
         search = replace(whole, fronts=fronts_of_search)
@@ -139,7 +139,7 @@ def _results(
             split="test",
             schedule=replace(whole.conditions.schedule, epochs=schedules[0].epochs),
             epochs=tuple(sorted({schedule.epochs for schedule in schedules})),
-            rungs=plan.budgets,
+            budgets=plan.budgets,
         ),
         evaluations=test[0],
         fronts=fronts,

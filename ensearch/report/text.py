@@ -47,7 +47,7 @@ def count(macs: float, conditions: Conditions) -> str:
 
 
 def lines(results: Results) -> list[Line]:
-    """One line per rung of the cost ladder, the highest budget first."""
+    """One line per budget, the highest budget first."""
     return [_line(row, results.conditions) for row in reversed(results.fronts.rows)]
 
 
@@ -93,7 +93,7 @@ EFFORT = ("Budget", "Tried", "Train single", "Train ens.", "Single needs ×", "P
 
 
 def efforts(results: Results) -> list[Effort]:
-    """One line per rung, the highest budget first: what was tried and what training costs."""
+    """One line per budget, the highest budget first: what was tried and what training costs."""
     return [_effort(row, results) for row in reversed(results.fronts.rows)]
 
 

@@ -85,12 +85,12 @@ def regret(world: World, believed: Floats) -> float:
 def crossover(world: World, believed: Floats) -> float | None:
     """Smallest budget from which the believed ensemble front leads at every larger rung.
 
-    Of the ladder's rungs those count at which a single network and an ensemble meet within 5 % of
+    Of the ladder's budgets those count at which a single network and an ensemble meet within 5 % of
     cost (`front.Row.matched`). Linear over log cost between two rungs; 0 if ensembles lead at all,
     infinite if not at the last; None with fewer than 2 such rungs.
     """
     points = []
-    for rung in sorted(world.ladder.rungs):
+    for rung in sorted(world.ladder.budgets):
         advantage = _advantage(world, believed, rung)
         if advantage is not None:
             points.append((rung, advantage))

@@ -1,6 +1,7 @@
 """Every strategy that the benchmark compares, by the name under which the README lists it."""
 
 import itertools
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +27,7 @@ from ensearch.core import Cost
 from ensearch.front import MATCH
 from ensearch.ladder import Cell, Ladder
 from ensearch.sampler import _LadderSampler
+from ensearch.seeds import derive
 
 
 def hand_tpe(world: World, seed: int, horizon: float) -> Iterator[Step]:
@@ -62,11 +64,23 @@ class Ascending(Unstratified):
         single = candidates[0].size == 1
         tried = self._halves(study, trial)[1]
         visited = {cell.rung for cell in tried if (cell.size == 1) == single}
-        for rung in self._ladder.rungs[::-1]:
+        for rung in self._order():
             inside = [cell for cell in candidates if cell.rung == rung and rung not in visited]
             if inside:
                 return [cell for cell in inside if cell.cost.macs >= MATCH * rung] or inside
         return candidates
+
+    def _order(self) -> list[float]:
+        return list(self._ladder.rungs[::-1])
+
+
+class Shuffled(Ascending):
+    """The first trials visit the rungs in random order, as ensearch did before these replays."""
+
+    def _order(self) -> list[float]:
+        rungs = list(self._ladder.rungs)
+        random.Random(derive(self._seed, "strata")).shuffle(rungs)
+        return rungs
 
 
 class Free(_LadderSampler):
@@ -77,12 +91,12 @@ class Free(_LadderSampler):
 
 
 def finer(world: World, steps: int) -> Ladder:
-    """The world's ladder with `steps` rungs for every factor sqrt(2) of cost."""
-    if steps == 1:
+    """A ladder with `steps` rungs for every factor sqrt(2) of cost; 0 for ensearch's own."""
+    if not steps:
         return world.ladder
     cells: dict[Pick, Cell] = {}
     depths = sorted({shape.depth for shape in world.shapes})
-    for j in range(steps * len(world.ladder.rungs)):
+    for j in range(steps * len(world.ladder.budgets)):
         rung = world.budget / 2 ** (j / (2 * steps))
         for size, depth in itertools.product(world.sizes, depths):
             within = [
@@ -105,7 +119,7 @@ def finer(world: World, steps: int) -> Ladder:
 
 def searched(
     name: str = "tpe",
-    sampler: type[_LadderSampler] = _LadderSampler,
+    sampler: type[_LadderSampler] = Shuffled,
     share: bool = True,
     steps: int = 1,
     margin: float | None = None,
@@ -154,8 +168,10 @@ def pairs(world: World, seed: int, horizon: float) -> Iterator[Step]:
 
 
 MAIN: dict[str, Strategy] = {
-    "ensearch": searched(),
-    "ensearch, nothing shared": searched(share=False),
+    "ensearch": searched(sampler=_LadderSampler, steps=0),
+    "ensearch, nothing shared": searched(sampler=_LadderSampler, steps=0, share=False),
+    "before": searched(),
+    "before, nothing shared": searched(share=False),
     "by hand, TPE": hand_tpe,
     "by hand, TPE multivariate": hand_multivariate,
     "by hand, random": hand_random,
@@ -195,7 +211,7 @@ STOPPING: dict[str, Strategy] = {
     f"{name}, stop at {margin:.0%}": strategy
     for margin in (0.05, 0.1, 0.2)
     for name, strategy in {
-        "ensearch": searched(margin=margin),
+        "before": searched(margin=margin),
         "gain, rungs x2": gained(steps=2, margin=margin),
     }.items()
 }
