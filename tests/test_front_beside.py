@@ -126,7 +126,9 @@ def test_near_equal_rivals_are_corrected_and_the_sentence_says_so() -> None:
         assert row.ensemble is not None
         plain = row.ensemble.scores.accuracy - row.single.scores.accuracy
         assert row.advantage == pytest.approx(plain - result.correction)
-    assert f"{100 * result.correction:+.2f} points that choosing" in result.crossover.sentence
+    assert (
+        f"flatters ensembles by {100 * result.correction:.2f} points" in result.crossover.sentence
+    )
 
 
 def test_the_fitted_surface_stands_beside_the_fronts() -> None:
