@@ -16,7 +16,7 @@ REPLICATES = 2000
 LEVEL = 0.95
 # Fewer configurations have no interval worth its name: of 3 there are 10 different resamples.
 FEWEST = 4
-NEAR = 2**0.5  # costs within one rung of the ladder
+NEAR = 2**0.5  # costs within one step between budgets
 MOVED = 1.0  # doublings: a crossover that moves further is one of the short schedule only
 
 Verdict = Literal["holds", "short schedule only", "unclear"]

@@ -29,7 +29,7 @@ from ensearch.surface import Fitted, fit
 # networks seemed clearly ahead in 60 of 60 simulated studies; matched both ways, in 4.
 MATCH = 0.95
 FEWEST_REPLICATES = 40  # below this the 2.5th percentile is the smallest replicate itself
-REACH = 0.5**0.5  # of a budget that both kinds must have tried to use: one rung of the ladder
+REACH = 0.5**0.5  # of a budget that both kinds must have tried to use: one step between budgets
 
 __all__ = [
     "MATCH",
