@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ensearch.core import Floats
-from ensearch.front import Fronts, Row
+from ensearch.front import Fronts
 from ensearch.seeds import derive
 
 REPLICATES = 2000
@@ -134,7 +134,7 @@ def shift(short: Fronts, full: Fronts) -> Shift:
     before = {row.budget: row for row in short.rows if row.matched}
     pairs = [(before[r.budget], r) for r in full.rows if r.matched and r.budget in before]
     changes = [(y.advantage or 0) - (x.advantage or 0) for x, y in pairs]
-    reversed_at = tuple(y.budget for x, y in pairs if _side(x) * _side(y) < 0)
+    reversed_at = tuple(y.budget for x, y in pairs if x.side * y.side < 0)
     doublings = _doublings(short, full)
     moved = _least_move(short, full)
     same = short.crossover.status == full.crossover.status != "not identifiable"
@@ -151,11 +151,6 @@ def shift(short: Fronts, full: Fronts) -> Shift:
         mean_change=float(np.mean(changes)) if changes else None,
         verdict=verdict,
     )
-
-
-def _side(row: Row) -> int:
-    """1 where ensembles are clearly ahead, -1 where they are clearly behind, else 0."""
-    return int(row.low is not None and row.low > 0) - int(row.high is not None and row.high < 0)
 
 
 def _doublings(short: Fronts, full: Fronts) -> float | None:

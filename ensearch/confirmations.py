@@ -10,7 +10,14 @@ from typing import Any, cast
 
 from ensearch import finalists
 from ensearch.config import StudyConfig
-from ensearch.core import Architecture, Evaluation, Labels, Schedule, network
+from ensearch.core import (
+    Architecture,
+    Evaluation,
+    Labels,
+    Schedule,
+    evaluation_key,
+    network,
+)
 from ensearch.errors import StorageError, UsageError
 from ensearch.finalists import Choice, Reason
 from ensearch.store import Store
@@ -67,7 +74,7 @@ class Finalist:
     @property
     def key(self) -> str:
         """Of the evaluation that confirms it."""
-        return f"{self.size}x {self.network}"
+        return evaluation_key(self.size, self.network)
 
     @property
     def label(self) -> str:

@@ -156,6 +156,11 @@ def network(architecture: Architecture, schedule: Schedule) -> str:
     return f"{architecture.key} {schedule.key}"
 
 
+def evaluation_key(size: int, network: str) -> str:
+    """Name of ensembles of `size` members of a network: 2x wide_resnet-28-10@32 a1b2c3d4."""
+    return f"{size}x {network}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """One trained network: exists once in a storage and belongs to no study."""
@@ -285,7 +290,7 @@ class Evaluation:
     @property
     def key(self) -> str:
         """What was evaluated, on whatever split: 2x wide_resnet-28-10@32 a1b2c3d4."""
-        return f"{self.size}x {self.network}"
+        return evaluation_key(self.size, self.network)
 
     @property
     def is_predicted(self) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ensearch import scoring
-from ensearch.core import Ensemble, Evaluation
+from ensearch.core import Ensemble, Evaluation, evaluation_key
 from ensearch.events import Event, TrialDone, TrialFailed
 from ensearch.front import best_within
 from ensearch.ladder import Cell
@@ -169,7 +169,7 @@ class Driver:
             self.sampler.fail(trial.number, reason)
             self.on_event(TrialFailed(number=trial.number, label=trial.cell.label, reason=reason))
         else:
-            evaluation = self.evaluations[f"{trial.cell.size}x {trial.cell.network}"]
+            evaluation = self.evaluations[evaluation_key(trial.cell.size, trial.cell.network)]
             self.sampler.tell(trial.number, evaluation.scores.accuracy, evaluation.cost.macs)
             self.on_event(self.trial_done(trial, evaluation))
         return True

@@ -73,6 +73,11 @@ class Row:
     tried_singles: int = 0
     tried_ensembles: int = 0
 
+    @property
+    def side(self) -> int:
+        """1 where ensembles are clearly ahead, -1 where they are clearly behind, else 0."""
+        return int((self.low or 0) > 0) - int((self.high or 0) < 0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fronts:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ensearch.core import Evaluation, Floats, Outcomes
+from ensearch.core import Evaluation, Floats, Outcomes, evaluation_key
 
 
 def seed_error(evaluation: Evaluation, outcomes: Mapping[str, Outcomes]) -> float | None:
@@ -23,7 +23,7 @@ def seed_error(evaluation: Evaluation, outcomes: Mapping[str, Outcomes]) -> floa
     members), those of the next smaller size that can stand in for it.
     """
     for size in range(evaluation.size, 0, -1):
-        found = outcomes.get(f"{size}x {evaluation.network}")
+        found = outcomes.get(evaluation_key(size, evaluation.network))
         influences = None if found is None else _influences(found)
         if influences is not None:
             members = len(influences)

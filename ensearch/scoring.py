@@ -6,7 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from ensearch import ensembles
-from ensearch.core import Architecture, Cost, Evaluation, Floats, Labels, Outcomes, Schedule, Scores
+from ensearch.core import (
+    Architecture,
+    Cost,
+    Evaluation,
+    Floats,
+    Labels,
+    Outcomes,
+    Schedule,
+    Scores,
+    evaluation_key,
+)
 from ensearch.store import Store
 
 
@@ -41,6 +51,14 @@ class Scorer:
             )
             for size in range(1, len(members) + 1)
         ]
+
+    def outcomes(self, members: Mapping[str, Sequence[str]], split: str) -> dict[str, Outcomes]:
+        """By evaluation key, of every size of networks with these members (keys)."""
+        return {
+            evaluation_key(size, network): found
+            for network, keys in members.items()
+            for size, (_, found) in enumerate(self.score(network, keys, split), start=1)
+        }
 
     def _probs(self, members: Sequence[str], split: str) -> Floats:
         logits = [self.store.predictions(key, split).logits for key in members]

@@ -87,7 +87,7 @@ def collect(store: Store, study: str) -> Results:
         )
     used = store.evaluation_members(study)
     members = store.members(sorted({key for keys in used.values() for key in keys})).values()
-    outcomes, notes = _outcomes(store, conditions, evaluations, used)
+    outcomes, notes = _outcomes(store, conditions, used)
     others = sum(m.trained_by != study for m in members)
     if others:
         notes += (f"{others} of the {len(members)} members were trained by other studies.",)
@@ -149,7 +149,6 @@ def _conditions(study: str, config: Mapping[str, Any]) -> Conditions:
 def _outcomes(
     store: Store,
     conditions: Conditions,
-    evaluations: tuple[Evaluation, ...],
     used: Mapping[str, tuple[str, ...]],
 ) -> tuple[dict[str, Outcomes] | None, tuple[str, ...]]:
     """Outcomes on every image, by evaluation key; None, with a note, if not known.
@@ -166,11 +165,7 @@ def _outcomes(
         rule=conditions.rule,
         seed=conditions.seed,
     )
-    outcomes: dict[str, Outcomes] = {}
     try:
-        for network in sorted({e.network for e in evaluations}):
-            for size, (_, found) in enumerate(scorer.score(network, used[network], SPLIT), 1):
-                outcomes[f"{size}x {network}"] = found
+        return scorer.outcomes(used, SPLIT), ()
     except StorageError as error:
         return None, (f"No band and no interval, because predictions are missing: {error}",)
-    return outcomes, ()

@@ -111,12 +111,7 @@ def _scored(scorer: Scorer, study: str, stage: str, split: str) -> Scored:
     """Evaluations of one split and their outcomes by key. StorageError for missing predictions."""
     found = [e for e in scorer.store.evaluations(study, stage) if e.split == split]
     members = scorer.store.evaluation_members(study, stage)
-    outcomes = {
-        f"{size}x {network}": outcome
-        for network, keys in members.items()
-        for size, (_, outcome) in enumerate(scorer.score(network, keys, split), start=1)
-    }
-    return tuple(found), outcomes
+    return tuple(found), scorer.outcomes(members, split)
 
 
 def _results(

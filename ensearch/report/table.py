@@ -34,9 +34,9 @@ def _table(results: Results) -> Table:
         cells = [
             Text(cell if index in text.NUMBERS else f" {cell}") for index, cell in enumerate(line)
         ]
-        if row.low is not None and row.low > 0:
+        if row.side > 0:
             cells[-1].stylize("bold green")
-        elif row.high is not None and row.high < 0:
+        elif row.side < 0:
             cells[-1].stylize("bold blue")
         elif row.advantage is None:
             cells[-1].stylize("dim")

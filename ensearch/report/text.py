@@ -146,8 +146,8 @@ def headline(results: Results) -> str:
         return f"The lead changes hands more than once {where}"
     if crossover.status == "crossed" and crossover.budget is not None:
         return f"Ensembles win above {count(crossover.budget, c)} FLOPs{_interval(results)}"
-    ahead = [row.budget for row in matched if row.low is not None and row.low > 0]
-    behind = [row.budget for row in matched if row.high is not None and row.high < 0]
+    ahead = [row.budget for row in matched if row.side > 0]
+    behind = [row.budget for row in matched if row.side < 0]
     if ahead and not behind:
         return f"Ensembles are clearly ahead at {count(ahead[0], c)} FLOPs; no crossover is found"
     if behind and not ahead:
@@ -160,7 +160,7 @@ def headline(results: Results) -> str:
 
 def _clearly(matched: list[Row]) -> str:
     """`, clearly at 3 of 5`: the band excludes zero there."""
-    clear = sum((row.low or 0) > 0 or (row.high or 0) < 0 for row in matched)
+    clear = sum(row.side != 0 for row in matched)
     return f", clearly at {clear} of {len(matched)}"
 
 

@@ -88,7 +88,7 @@ def _winner(found: Confirmed) -> str:
             "called better"
         )
     ahead = [row for row in matched if (row.advantage or 0) > 0]
-    clear, behind = [r for r in matched if _side(r) > 0], [r for r in matched if _side(r) < 0]
+    clear, behind = [r for r in matched if r.side > 0], [r for r in matched if r.side < 0]
     who = "the ensemble chosen on val"
     other = "the single network chosen on val"
     lost = f", and is clearly behind at {_places(behind, matched, c)}" if behind else ""
@@ -98,10 +98,6 @@ def _winner(found: Confirmed) -> str:
     where = f", from {text.count(ahead[0].budget, c)} on" if _is_top(ahead, matched) else ""
     beyond = f"clearly at {_places(clear, matched, c)}" if clear else "nowhere beyond the noise"
     return f"{who} beats {other} at {len(ahead)} of {of}{where} ({beyond}){lost}"
-
-
-def _side(row: Row) -> int:
-    return int((row.low or 0) > 0) - int((row.high or 0) < 0)
 
 
 def _is_top(some: list[Row], matched: list[Row]) -> bool:
