@@ -19,7 +19,7 @@ from ensearch.search import Where
 from ensearch.seeds import derive
 from ensearch.store import Lease, Store
 from ensearch.study import Study
-from ensearch.training import train_member
+from ensearch.training import train_members
 
 # Seconds between looks at the limits, and between renewals of the lease.
 _TICK = 0.5
@@ -139,7 +139,7 @@ def run(
     *,
     ahead: Work,
     seconds: float | None = None,
-    train: Train = train_member,
+    train: Train = train_members,
     take_over: bool = False,
     retrain_missing: bool = False,
     on_event: Callable[[Event], None] = lambda event: None,

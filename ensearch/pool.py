@@ -5,14 +5,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ensearch.core import Member
+from ensearch.core import Member, network
 from ensearch.cost import training_macs
 from ensearch.errors import StorageError, UnavailableError
 from ensearch.events import Event, MemberDone, MemberFailed, MemberProgress
-from ensearch.launch import Failed, Launcher, MemberJob, Progress, Split, Trained
+from ensearch.launch import Failed, Launcher, Measured, MemberJob, Progress, Split, Trained
 from ensearch.store import SEARCH, MemberRecord, Store, trained_by
 from ensearch.study import Study
 from ensearch.training import discard_checkpoint
+
+# Members that train side by side on a GPU: more give it little more to do, and a task that is
+# killed loses more.
+SIDE_BY_SIDE = 8
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +51,7 @@ class Pool:
         stored = self.store.members([member.key for member in new])
         for key in self._lost(stored):
             del stored[key]
+        together: dict[str, list[MemberJob]] = {}
         for member in new:
             record = stored.get(member.key)
             # Divergence is a fact about the member; being killed or out of memory is not.
@@ -55,27 +60,32 @@ class Pool:
             if record is not None and (record.reason == "diverged" or (trained and not missing)):
                 self._outcomes[member.key] = record.reason or ""
             elif trained:
-                self._submit(member, missing, self._weights(member))
+                self.launcher.submit((self._job(member, missing, self._weights(member)),))
             else:
-                self._submit(member, splits, None)
+                name = network(member.architecture, member.schedule)
+                together.setdefault(name, []).append(self._job(member, splits, None))
+        for jobs in together.values():
+            # On a CPU every slot is a core, which a single member keeps busy.
+            most = SIDE_BY_SIDE if self.device == "cuda" else 1
+            for start in range(0, len(jobs), most):
+                self.launcher.submit(tuple(jobs[start : start + most]))
 
-    def _submit(self, member: Member, splits: tuple[Split, ...], weights: Path | None) -> None:
+    def _job(self, member: Member, splits: tuple[Split, ...], weights: Path | None) -> MemberJob:
+        """The job of a member, which from now on is under way."""
         self._outcomes[member.key] = None
         self._training[member.key] = member
         if weights is None:
             self.committed += self.train_macs(member)
         else:
             self._predicting.add(member.key)
-        self.launcher.submit(
-            MemberJob(
-                member=member,
-                source=self.study.source,
-                device=self.device,
-                keep_weights=self.keep_weights,
-                checkpoint=self.store.checkpoint_path(member.key) if weights is None else None,
-                splits=splits,
-                weights=weights,
-            )
+        return MemberJob(
+            member=member,
+            source=self.study.source,
+            device=self.device,
+            keep_weights=self.keep_weights,
+            checkpoint=self.store.checkpoint_path(member.key) if weights is None else None,
+            splits=splits,
+            weights=weights,
         )
 
     def _weights(self, member: Member) -> Path:
@@ -105,7 +115,10 @@ class Pool:
 
     def collect(self, timeout: float) -> None:
         """Wait for the launcher at most `timeout` seconds and store what has ended."""
+        unavailable = None
         for update in self.launcher.wait(timeout):
+            if isinstance(update, Measured):
+                continue
             member = self._training[update.key]
             if isinstance(update, Progress):
                 self.on_event(
@@ -122,7 +135,8 @@ class Pool:
             if not only_predicted:
                 self.committed -= self.train_macs(member)
             if isinstance(update, Failed) and update.reason == "unavailable":
-                raise UnavailableError(update.detail)
+                unavailable = UnavailableError(update.detail)
+                continue
             if isinstance(update, Trained) and only_predicted:
                 self.store.add_predictions(update.key, update.predictions)
                 self._done(member, update)
@@ -137,6 +151,8 @@ class Pool:
             if self._outcomes[update.key] != "killed":
                 discard_checkpoint(self.store.checkpoint_path(update.key))
             del self._training[update.key]
+        if unavailable is not None:  # raised only now: what came beside it is kept
+            raise unavailable
 
     def train_macs(self, member: Member) -> float:
         """Estimated multiply-adds of training this member on the study's images."""

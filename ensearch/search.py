@@ -13,7 +13,7 @@ from ensearch.pool import Pool
 from ensearch.sampler import Sampler
 from ensearch.store import Store
 from ensearch.study import Study
-from ensearch.training import train_member
+from ensearch.training import train_members
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ def run(
     where: Where,
     *,
     expected: Plan | None = None,
-    train: Train = train_member,
+    train: Train = train_members,
     take_over: bool = False,
     retrain_missing: bool = False,
     on_event: Callable[[Event], None] = lambda event: None,

@@ -13,10 +13,11 @@ from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
+from trainers import each
 
 from ensearch import cost, datasets
 from ensearch.core import Predictions
-from ensearch.launch import Failed, MemberJob, Progress, Split, Trained
+from ensearch.launch import Failed, MemberJob, Progress, Split, Trained, Update
 from ensearch.seeds import derive
 
 SHARED, OWN, TINY = 0.6, 0.8, 0.01
@@ -55,19 +56,19 @@ def write_dataset(path: Path, images: int, tests: int = 10) -> str:
     return f"npz:{path}"
 
 
-def train(
+def train_one(
     job: MemberJob,
-    on_epoch: Callable[[Progress], None],
+    report: Callable[[Update], None],
     margin: Callable[[float], float] = margin,
 ) -> Trained | Failed:
-    """What `training.train_member` would return in this world; takes no time.
+    """What training would make of a job in this world; takes no time.
 
     Predictions follow from the member and the split, so weights predict what training did.
     """
     dataset, member = _load(job), job.member
     macs = cost.count(member.architecture, dataset.channels, len(dataset.classes)).macs
     if job.weights is None:
-        on_epoch(Progress(key=member.key, epoch=1, epochs=1, loss=0.5))
+        report(Progress(key=member.key, epoch=1, epochs=1, loss=0.5))
     else:
         assert job.weights.read_bytes() == WEIGHTS
     return Trained(
@@ -77,6 +78,9 @@ def train(
         seconds=0.0,
         weights=WEIGHTS if job.keep_weights and job.weights is None else None,
     )
+
+
+train = each(train_one)
 
 
 def _predict(job: MemberJob, split: Split, dataset: datasets.Dataset, mean: float) -> Predictions:

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import closed_form
 import pytest
+from trainers import One, each
 
 from ensearch import config, confirm, confirmations, finalists, search, study
 from ensearch.confirmations import Confirmation, Request
 from ensearch.driver import Limits
 from ensearch.errors import StorageError, TrialsFailedError, UsageError
 from ensearch.events import MemberReady
-from ensearch.launch import Failed, MemberJob, Progress, Train, Trained
+from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.plan import Speed
 from ensearch.report import confirmed_files, verdict
 from ensearch.report.confirmation import collect_confirmation
@@ -96,17 +97,21 @@ class Counting:
     def __init__(
         self,
         fail: Callable[[MemberJob], str | None] = lambda job: None,
-        train: Train = closed_form.train,
+        train: One = closed_form.train_one,
     ) -> None:
         self.jobs: list[MemberJob] = []
         self.fail, self.train = fail, train
 
-    def __call__(self, job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | Failed:
+    def __call__(self, jobs: tuple[MemberJob, ...], report: Callable[[Update], None]) -> None:
+        for job in jobs:
+            report(self.one(job, report))
+
+    def one(self, job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
         self.jobs.append(job)
         reason = self.fail(job)
         if reason is not None:
             return Failed(key=job.member.key, reason=reason, detail="as asked")  # type: ignore[arg-type]
-        return self.train(job, on_epoch)
+        return self.train(job, report)
 
 
 def confirm_in(
@@ -174,10 +179,11 @@ def test_an_interrupted_confirmation_ends_as_an_uninterrupted_one(
         with copied(whole_search, tmp_path / "parts") as parts:
             again_opened, count = opened(parts, spec), itertools.count(1)
 
-            def killed(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | Failed:
+            @each
+            def killed(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
                 if next(count) % (every + 1) == 0:
                     raise Killed
-                return closed_form.train(job, on_epoch)
+                return closed_form.train_one(job, report)
 
             for starts in itertools.count(1):  # noqa: B007
                 try:
@@ -408,7 +414,7 @@ def test_a_crossover_of_the_short_schedule_only_is_called_so(
     base = 1.3e5
     assert math.log2(base / 5e4) == pytest.approx(1.38, abs=0.01)
     assert truth(1e6) > 0 > truth(1e6, base)
-    longer = Counting(train=partial(closed_form.train, margin=world(base)))
+    longer = Counting(train=partial(closed_form.train_one, margin=world(base)))
     confirm_in(store, searched, train=longer)
     found = collect_confirmation(store, "one")
     assert found.shift is not None

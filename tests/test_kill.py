@@ -8,12 +8,13 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import optuna
-from closed_form import train, write_dataset
+from closed_form import train_one, write_dataset
 from test_search import SPACE
+from trainers import each
 
 from ensearch import config, search, study
 from ensearch.driver import Limits
-from ensearch.launch import Failed, MemberJob, Progress, Trained
+from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.search import Where
 from ensearch.store import Store
 
@@ -23,11 +24,12 @@ TRIALS = 20
 def drive(url: str, spec: str, begun: Event | None = None, training: Event | None = None) -> None:
     """One run of the study; says when it begins and when its first member trains."""
 
-    def slow(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | Failed:
+    @each
+    def slow(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
         if training is not None:
             training.set()
         time.sleep(0.05)  # long enough for kills to hit all parts of the loop
-        return train(job, on_epoch)
+        return train_one(job, report)
 
     if begun is not None:
         begun.set()

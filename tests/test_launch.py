@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from trainers import each
 
 from ensearch import datasets, launch
 from ensearch.core import Architecture, Member, Predictions, Schedule
 from ensearch.datasets import Source
 from ensearch.errors import UnavailableError, UsageError
-from ensearch.launch import Failed, Launcher, MemberJob, Progress, Train, Trained, Update
+from ensearch.launch import Failed, Launcher, Measured, MemberJob, Progress, Train, Trained, Update
 from ensearch.launch import processes as launch_processes
 
 SOURCE = Source(spec="digits", data_dir=Path("unused"), limit_train=200)
@@ -38,10 +39,10 @@ def job_of(seed: int, note: Path | None = None, dataset: str = "") -> MemberJob:
 # Stand-ins for training: functions of a module, because workers import them by name.
 
 
-def quick(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | Failed:
+def answer(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
     """Seeds from 100 fail; the prediction of the others is their seed."""
     key = job.member.key
-    on_epoch(Progress(key=key, epoch=1, epochs=1, loss=0.5))
+    report(Progress(key=key, epoch=1, epochs=1, loss=0.5))
     if job.member.seed >= 100:
         return Failed(key=key, reason="diverged", detail="as asked")
     logits = np.full((1, 2), job.member.seed, dtype=np.float16)
@@ -54,49 +55,65 @@ def quick(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | Fai
     )
 
 
-def deadly(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | Failed:
+@each
+def quick(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+    return answer(job, report)
+
+
+@each
+def deadly(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
     """Seeds from 100 kill their process; each attempt leaves a line in the note."""
     if job.checkpoint is not None:
         with job.checkpoint.open("a") as file:
             file.write(f"{os.getpid()}\n")
     if job.member.seed >= 100:
         os.kill(os.getpid(), signal.SIGKILL)
-    return quick(job, on_epoch)
+    return answer(job, report)
 
 
-def unlucky(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | Failed:
+@each
+def unlucky(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
     """Dies at the first attempt, which leaves its mark; the second goes well."""
     assert job.checkpoint is not None
     if not job.checkpoint.exists():
         job.checkpoint.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return quick(job, on_epoch)
+    return answer(job, report)
 
 
-def leaving(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | Failed:
+@each
+def leaving(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
     os._exit(7)
 
 
-def endless(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | Failed:
-    on_epoch(Progress(key=job.member.key, epoch=1, epochs=9, loss=float(os.getpid())))
-    time.sleep(3600)
+@each
+def endless(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+    forever(job, report)
     raise AssertionError("nobody ended this")
 
 
-def stubborn(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | Failed:
+def forever(job: MemberJob, report: Callable[[Update], None]) -> None:
+    report(Progress(key=job.member.key, epoch=1, epochs=9, loss=float(os.getpid())))
+    time.sleep(3600)
+
+
+@each
+def stubborn(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    return endless(job, on_epoch)
+    forever(job, report)
+    raise AssertionError("nobody ended this")
 
 
-def chatty(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | Failed:
+@each
+def chatty(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
     print("noise from a worker", flush=True)
-    return quick(job, on_epoch)
+    return answer(job, report)
 
 
 def gather(launcher: Launcher, jobs: list[MemberJob]) -> list[Update]:
     """Submit the jobs and wait until each has its outcome."""
     for job in jobs:
-        launcher.submit(job)
+        launcher.submit((job,))
     return collect(launcher, len(jobs))
 
 
@@ -111,7 +128,7 @@ def collect(launcher: Launcher, count: int) -> list[Update]:
 
 
 def outcomes(updates: list[Update]) -> dict[str, Trained | Failed]:
-    return {update.key: update for update in updates if not isinstance(update, Progress)}
+    return {update.key: update for update in updates if isinstance(update, Trained | Failed)}
 
 
 def is_alive(pid: int) -> bool:
@@ -168,15 +185,27 @@ def test_every_job_has_one_outcome_after_its_progress(opener: Opener) -> None:
     jobs = [job_of(seed) for seed in (1, 2, 100, 3)]
     launcher = opener(quick, 2)
     updates = gather(launcher, jobs)
-    assert sorted(update.key for update in updates) == sorted(2 * [job.member.key for job in jobs])
+    assert not any(isinstance(update, Measured) for update in updates)
+    assert len(updates) == 2 * len(jobs)
     for job in jobs:
-        progress, outcome = (update for update in updates if update.key == job.member.key)
+        progress, outcome = (update for update in updates if update.key == job.member.key)  # type: ignore[union-attr]
         assert isinstance(progress, Progress)
         if job.member.seed == 100:
             assert outcome == Failed(key=job.member.key, reason="diverged", detail="as asked")
         else:
             assert isinstance(outcome, Trained)
             assert outcome.predictions[0].logits.tolist() == [[job.member.seed, job.member.seed]]
+
+
+def test_a_task_of_several_jobs_brings_one_outcome_for_each(opener: Opener) -> None:
+    launcher = opener(quick, 1)
+    jobs = tuple(job_of(seed) for seed in (3, 100, 1))
+    launcher.submit(jobs)
+    launcher.submit((job_of(2),))
+    ended = outcomes(collect(launcher, 4))
+    assert [key for key, _ in ended.items()] == [job.member.key for job in (*jobs, job_of(2))]
+    assert [isinstance(outcome, Failed) for outcome in ended.values()] == [0, 1, 0, 0]
+    assert launcher.wait(3600) == []
 
 
 def test_one_slot_runs_jobs_in_order_of_submission(opener: Opener) -> None:
@@ -205,7 +234,7 @@ def test_closing_twice_and_before_any_job_is_fine(opener: Opener) -> None:
 def test_what_is_queued_is_dropped_on_close(opener: Opener) -> None:
     launcher = opener(quick, 1)
     for seed in range(3):
-        launcher.submit(job_of(seed))
+        launcher.submit((job_of(seed),))
     launcher.close()
     assert launcher.wait(3600) == []
 
@@ -218,9 +247,11 @@ def test_members_are_the_same_bits_wherever_they_are_trained(opener: Opener) -> 
     jobs = [job_of(seed, dataset=fingerprint) for seed in range(3)]
     # A job that fails in training itself, between others.
     jobs.insert(1, job_of(0, dataset="other data"))
-    there = outcomes(gather(opener(training.train_member, 2), jobs))
+    there = outcomes(gather(opener(training.train_members, 2), jobs))
+    here_updates: list[Update] = []
     for job in jobs:
-        here, other = training.train_member(job, lambda progress: None), there[job.member.key]
+        training.train_members((job,), here_updates.append)
+        here, other = outcomes(here_updates)[job.member.key], there[job.member.key]
         if isinstance(here, Failed):
             assert other == here
             assert "other data" in here.detail
@@ -271,6 +302,25 @@ def test_a_job_whose_worker_was_killed_once_is_trained_silently(
     assert isinstance(outcome, Trained)
 
 
+def test_of_a_task_whose_worker_dies_only_the_job_that_kills_is_lost(
+    processes: Opener, tmp_path: Path
+) -> None:
+    """Outcomes that came before its death count; the others are tried again, each alone."""
+    note = tmp_path / "note"
+    jobs = tuple(job_of(seed, note) for seed in (1, 2, 100, 3, 4))
+    launcher = processes(deadly, 1)
+    launcher.submit(jobs)
+    updates = collect(launcher, len(jobs))
+    ended = outcomes(updates)
+    lost = [job for job in jobs if isinstance(ended[job.member.key], Failed)]
+    assert [job.member.seed for job in lost] == [100]
+    assert len([update for update in updates if isinstance(update, Trained | Failed)]) == len(jobs)
+    # 1 and 2 ended before 100 killed the worker twice; 3 and 4 began after that.
+    assert len(note.read_text().split()) == 6
+    assert len(set(note.read_text().split())) == 3
+    assert launcher.wait(3600) == []
+
+
 def test_a_worker_that_exits_is_reported_with_its_code(processes: Opener) -> None:
     (outcome,) = gather(processes(leaving, 1), [job_of(1)])
     assert isinstance(outcome, Failed)
@@ -291,7 +341,7 @@ def test_a_worker_that_dies_idle_is_replaced(processes: Opener, tmp_path: Path) 
 def running(launcher: Launcher, count: int) -> list[int]:
     """Process ids of `count` endless jobs, once all have begun."""
     for seed in range(count):
-        launcher.submit(job_of(seed))
+        launcher.submit((job_of(seed),))
     pids: list[int] = []
     end = time.monotonic() + SECONDS
     while len(pids) < count:
@@ -315,7 +365,7 @@ def test_close_while_jobs_run_leaves_no_process(
 
 def test_workers_leave_interrupts_to_the_driver(processes: Opener) -> None:
     launcher = processes(quick, 1)
-    launcher.submit(job_of(1))
+    launcher.submit((job_of(1),))
     # The worker is still importing its modules, when Python's own handler would be in place.
     assert isinstance(launcher, launch_processes.Processes)
     pid = launcher._workers[0].process.pid

@@ -6,14 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from closed_form import accuracy, crossover, train, write_dataset
+from closed_form import accuracy, crossover, train, train_one, write_dataset
+from trainers import each
 
 from ensearch import config, search, study
 from ensearch.core import Evaluation
 from ensearch.driver import Limits
 from ensearch.errors import StorageError, UnavailableError
 from ensearch.events import MemberFailed, TrialDone, TrialFailed
-from ensearch.launch import Failed, MemberJob, Progress, Trained
+from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.report.collect import collect
 from ensearch.search import Where
 from ensearch.store import Store
@@ -55,12 +56,16 @@ class Counting:
         self.keys: list[str] = []
         self.fail = fail
 
-    def __call__(self, job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | Failed:
+    def __call__(self, jobs: tuple[MemberJob, ...], report: Callable[[Update], None]) -> None:
+        for job in jobs:
+            report(self.one(job, report))
+
+    def one(self, job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
         self.keys.append(job.member.key)
         reason = self.fail(job)
         if reason is not None:
             return Failed(key=job.member.key, reason=reason, detail="as asked")  # type: ignore[arg-type]
-        return train(job, on_epoch)
+        return train_one(job, report)
 
 
 def test_it_finds_the_crossover_of_the_closed_form(store: Store, spec: str) -> None:
@@ -189,12 +194,11 @@ def test_an_interrupted_study_ends_as_an_uninterrupted_one(
         with Store.open(f"sqlite:///{tmp_path}/parts.db", create=True) as parts:
             count = itertools.count(1)
 
-            def interrupted(
-                job: MemberJob, on_epoch: Callable[[Progress], None]
-            ) -> Trained | Failed:
+            @each
+            def interrupted(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
                 if next(count) % (every + 1) == 0:
                     raise Killed
-                return train(job, on_epoch)
+                return train_one(job, report)
 
             starts = 0
             while True:
@@ -328,7 +332,8 @@ def test_a_missing_file_is_named_and_trained_again_only_on_request(store: Store,
     assert rows(store) == before
 
 
-def interrupt(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | Failed:
+@each
+def interrupt(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
     raise KeyboardInterrupt
 
 

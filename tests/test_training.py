@@ -1,6 +1,7 @@
 """Training: the parts against arithmetic done on paper, whole members on scikit-learn's digits."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from ensearch import datasets, families, training
 from ensearch.core import Architecture, Member, Schedule
 from ensearch.datasets import Dataset, Source
 from ensearch.errors import UnavailableError, UsageError
-from ensearch.launch import Failed, MemberJob, Progress, Trained
+from ensearch.launch import Failed, MemberJob, Progress, Trained, Update
 from ensearch.training import augment, checkpoint, loop, optimizer, speed
 from ensearch.training.data import Images, normalise
 from ensearch.training.device import is_out_of_memory, mixed_precision, reproducible
@@ -44,14 +45,31 @@ def changed(job: MemberJob, **member: object) -> MemberJob:
     return replace(job, member=replace(job.member, **member))  # type: ignore[arg-type]
 
 
+def outcome_of(
+    job: MemberJob, on_epoch: Callable[[Progress], None] = lambda progress: None
+) -> Trained | Failed:
+    """What becomes of a job in a task of its own."""
+    outcomes: list[Trained | Failed] = []
+
+    def report(update: Update) -> None:
+        if isinstance(update, Progress):
+            on_epoch(update)
+        elif isinstance(update, Trained | Failed):
+            outcomes.append(update)
+
+    training.train_members((job,), report)
+    (outcome,) = outcomes
+    return outcome
+
+
 def trained(job: MemberJob) -> Trained:
-    outcome = training.train_member(job, lambda progress: None)
+    outcome = outcome_of(job)
     assert isinstance(outcome, Trained), outcome
     return outcome
 
 
 def failed(job: MemberJob) -> Failed:
-    outcome = training.train_member(job, lambda progress: None)
+    outcome = outcome_of(job)
     assert isinstance(outcome, Failed), outcome
     return outcome
 
@@ -267,7 +285,7 @@ def test_training_learns_digits(job: MemberJob, digits: Dataset) -> None:
 
 def test_only_val_is_predicted_and_progress_comes_after_every_epoch(job: MemberJob) -> None:
     seen: list[Progress] = []
-    outcome = training.train_member(job, seen.append)
+    outcome = outcome_of(job, seen.append)
     assert isinstance(outcome, Trained)
     assert [predictions.split for predictions in outcome.predictions] == ["val"]
     assert [(p.key, p.epoch, p.epochs) for p in seen] == [
@@ -448,7 +466,7 @@ def test_an_unexpected_error_is_an_outcome_with_its_type(job: MemberJob) -> None
     def broken(progress: Progress) -> None:
         raise LookupError("nobody listens")
 
-    assert training.train_member(job, broken) == Failed(
+    assert outcome_of(job, broken) == Failed(
         key=job.member.key, reason="error", detail="LookupError: nobody listens"
     )
 
@@ -458,7 +476,7 @@ def test_an_interrupt_is_not_an_outcome(job: MemberJob) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        training.train_member(job, interrupt)
+        outcome_of(job, interrupt)
 
 
 def test_a_real_allocation_that_is_too_large_is_out_of_memory(
@@ -499,7 +517,7 @@ def killed_after(epochs: int, job: MemberJob) -> None:
             raise Killed
 
     with pytest.raises(Killed):
-        training.train_member(job, count)
+        outcome_of(job, count)
 
 
 @pytest.fixture
@@ -514,7 +532,7 @@ def test_a_resumed_member_equals_an_uninterrupted_one(checkpointed: MemberJob, e
     whole = trained(replace(checkpointed, checkpoint=None))
     killed_after(epochs, checkpointed)
     seen: list[Progress] = []
-    outcome = training.train_member(checkpointed, seen.append)
+    outcome = outcome_of(checkpointed, seen.append)
     assert isinstance(outcome, Trained)
     assert [p.epoch for p in seen] == list(range(epochs + 1, 5))
     assert_same_bits(outcome, whole)
@@ -539,7 +557,7 @@ def test_a_finished_member_keeps_its_checkpoint_until_it_is_discarded(
     first = trained(checkpointed)
     assert path.exists()
     seen: list[Progress] = []
-    again = training.train_member(checkpointed, seen.append)
+    again = outcome_of(checkpointed, seen.append)
     assert seen == []  # nothing is trained twice if the driver died before it recorded the member
     assert isinstance(again, Trained)
     assert_same_bits(first, again)
@@ -567,7 +585,7 @@ def test_a_damaged_checkpoint_is_deleted_and_training_starts_again(
     ):
         path.write_bytes(bad)
         seen: list[Progress] = []
-        outcome = training.train_member(checkpointed, seen.append)
+        outcome = outcome_of(checkpointed, seen.append)
         assert isinstance(outcome, Trained)
         assert len(seen) == 4
         assert_same_bits(outcome, whole)

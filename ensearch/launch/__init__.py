@@ -5,8 +5,11 @@ The contract of a launcher module (a file in this folder, its name is its name o
     SUMMARY                      one line for the help
     open(train, slots)           -> Launcher
 
-Only the driver touches the storage: a job goes out as plain data, an update comes back as plain
-data, and a job that fails comes back as a `Failed` with its reason, never as an exception.
+A task is a tuple of jobs that one slot trains side by side. Only the driver touches the storage:
+jobs go out as plain data, updates come back as plain data, and a job that fails comes back as a
+`Failed` with its reason, never as an exception. A worker that dies takes along only those jobs of
+its task that had no outcome; each of them is tried once more, in a task of its own, before it is
+`Failed` as "killed".
 """
 
 import sys
@@ -28,11 +31,28 @@ Split = Literal["val", "test"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """How fast `members` networks of one kind train together, way by way, and the fastest way.
+
+    `network` names the architecture and batch size, `place` what else decides: the device, the
+    version of torch, the image's channels and the number of classes.
+    """
+
+    network: str
+    place: str
+    members: int
+    way: str
+    rates: dict[str, float]  # images/s of all members together, by way
+    dropped: dict[str, str]  # ways that do not work here, and why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemberJob:
     """Train one member and predict `splits`.
 
     `checkpoint` is where a killed job leaves its state to go on from. With `weights`, a file of
-    the member trained before, nothing is trained.
+    the member trained before, nothing is trained. `measured` is what earlier tasks have found out
+    about training such networks together, at whatever place.
     """
 
     member: Member
@@ -42,6 +62,7 @@ class MemberJob:
     checkpoint: Path | None
     splits: tuple[Split, ...] = ("val",)
     weights: Path | None = None
+    measured: tuple[Measured, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,24 +98,26 @@ class Failed:
     detail: str
 
 
-Update = Progress | Trained | Failed
-# Trains one job, calling back after every epoch; returns the outcome and raises nothing.
-Train = Callable[[MemberJob, Callable[[Progress], None]], Trained | Failed]
+Update = Progress | Trained | Failed | Measured
+# Trains the jobs of one task side by side; calls back with updates in between and with exactly one
+# outcome, Trained or Failed, for each job. Raises nothing but interrupts.
+Train = Callable[[tuple[MemberJob, ...], Callable[[Update], None]], None]
 
 
 class Launcher(Protocol):
-    """Runs jobs; not thread-safe; owned by one driver."""
+    """Runs tasks; not thread-safe; owned by one driver."""
 
-    slots: int  # jobs that run at the same time
+    slots: int  # tasks that run at the same time
 
-    def submit(self, job: MemberJob) -> None:
-        """Queue a job; starts when a slot is free, in order of submission."""
+    def submit(self, jobs: tuple[MemberJob, ...]) -> None:
+        """Queue one task of at least one job; starts when a slot is free, in order."""
         ...
 
     def wait(self, timeout: float) -> list[Update]:
         """Updates since the last call; blocks at most `timeout` seconds for the first one.
 
-        Returns at once where no job is left that could bring one.
+        Of a job whose worker died, Progress may come twice. Returns at once where no task is left
+        that could bring an update.
         """
         ...
 

@@ -1,30 +1,30 @@
-"""Run members in this process, one after the other: for tests, debugging and small machines."""
+"""Run tasks in this process, one after the other: for tests, debugging and small machines."""
 
 from collections import deque
 
 from ensearch.launch import MemberJob, Train, Update
 
-SUMMARY = "in this process, one member at a time"
+SUMMARY = "in this process, one task at a time"
 
 
 class Inline:
-    """See `ensearch.launch.Launcher`. Every `wait` trains one member to its end."""
+    """See `ensearch.launch.Launcher`. Every `wait` runs one task to its end."""
 
     def __init__(self, train: Train) -> None:
         self.slots = 1
         self._train = train
-        self._queue: deque[MemberJob] = deque()
+        self._queue: deque[tuple[MemberJob, ...]] = deque()
 
-    def submit(self, job: MemberJob) -> None:
-        self._queue.append(job)
+    def submit(self, jobs: tuple[MemberJob, ...]) -> None:
+        self._queue.append(jobs)
 
     def wait(self, timeout: float) -> list[Update]:
         # The timeout cannot hold: nothing else runs here that could end the wait.
         if not self._queue:
             return []
         updates: list[Update] = []
-        outcome = self._train(self._queue.popleft(), updates.append)
-        return [*updates, outcome]
+        self._train(self._queue.popleft(), updates.append)
+        return updates
 
     def close(self) -> None:
         self._queue.clear()

@@ -1,4 +1,4 @@
-"""Run members in worker processes of this machine; a worker that dies takes only its job along.
+"""Run members in worker processes of this machine; a worker that dies takes only its task along.
 
 Workers are spawned, not forked: CUDA and the thread pools of PyTorch do not survive a fork. They
 live until `close`, since starting one costs seconds of imports.
@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from ensearch.errors import UsageError
-from ensearch.launch import Failed, MemberJob, Progress, Train, Update
+from ensearch.launch import Failed, MemberJob, Train, Trained, Update
 
 SUMMARY = "in worker processes of this machine, as many as there are slots"
 
@@ -30,7 +30,7 @@ _TERMINATE_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Task:
-    job: MemberJob
+    jobs: dict[str, MemberJob]  # by key, those without an outcome
     attempt: int
 
 
@@ -40,6 +40,13 @@ class _Worker:
     pipe: Connection
     ready: bool = False  # its start-up came to an end
     task: _Task | None = None
+
+    def end(self, key: str) -> None:
+        """A job has its outcome; the last one makes the worker idle."""
+        assert self.task is not None
+        del self.task.jobs[key]
+        if not self.task.jobs:
+            self.task = None
 
 
 class Processes:
@@ -51,8 +58,8 @@ class Processes:
         self._queue: deque[_Task] = deque()
         self._workers: list[_Worker] = []
 
-    def submit(self, job: MemberJob) -> None:
-        self._queue.append(_Task(job=job, attempt=1))
+    def submit(self, jobs: tuple[MemberJob, ...]) -> None:
+        self._queue.append(_Task(jobs={job.member.key: job for job in jobs}, attempt=1))
         self._assign()
 
     def wait(self, timeout: float) -> list[Update]:
@@ -90,7 +97,7 @@ class Processes:
             idle.task = self._queue.popleft()
             # A worker that has just died is found out, with its task, by the next `wait`.
             with contextlib.suppress(OSError):
-                idle.pipe.send(idle.task.job)
+                idle.pipe.send(tuple(idle.task.jobs.values()))
 
     def _listen(self, worker: _Worker) -> list[Update]:
         """What the worker has sent by now; if it has died, the end of it and of its task."""
@@ -104,8 +111,8 @@ class Processes:
                     worker.ready = True
                     continue
                 updates.append(message)
-                if not isinstance(message, Progress):
-                    worker.task = None
+                if isinstance(message, Trained | Failed):
+                    worker.end(message.key)
         except (EOFError, OSError):  # the pipe ends, or it ends within a message
             died = True
         if died:
@@ -113,7 +120,10 @@ class Processes:
         return updates
 
     def _lost(self, worker: _Worker) -> list[Update]:
-        """Remove a dead worker; its task is tried once more before it counts as failed."""
+        """Remove a dead worker; its jobs are tried once more before they count as failed.
+
+        Each alone: the one that kills its worker must not take the others along again.
+        """
         worker.process.join(_TERMINATE_SECONDS)
         code = worker.process.exitcode
         self._workers.remove(worker)
@@ -122,10 +132,11 @@ class Processes:
         if task is None:
             return []
         if task.attempt < ATTEMPTS:
-            self._queue.appendleft(_Task(job=task.job, attempt=task.attempt + 1))
+            again = [_Task(jobs={k: j}, attempt=task.attempt + 1) for k, j in task.jobs.items()]
+            self._queue.extendleft(reversed(again))
             return []
         detail = _obituary(code, worker.ready)
-        return [Failed(key=task.job.member.key, reason="killed", detail=detail)]
+        return [Failed(key=key, reason="killed", detail=detail) for key in task.jobs]
 
     def _bury(self, worker: _Worker) -> None:
         if worker.process.is_alive():
@@ -174,15 +185,14 @@ def _interrupts_blocked() -> Iterator[None]:
 
 
 def _work(train: Train, pipe: Connection) -> None:
-    """A worker's life: jobs in, updates out, until the driver closes the pipe or is gone."""
+    """A worker's life: tasks in, updates out, until the driver closes the pipe or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(2, 1)  # the driver's stdout carries results; what a worker prints goes to stderr
     threading.Thread(target=_follow_the_driver, daemon=True).start()
     try:
         pipe.send(None)
         while True:
-            job = pipe.recv()
-            pipe.send(train(job, pipe.send))
+            train(pipe.recv(), pipe.send)
     except (EOFError, ConnectionError):
         return
 

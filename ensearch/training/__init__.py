@@ -9,7 +9,7 @@ differently. Several members at once on a CPU are several processes.
 
 from ensearch.training.checkpoint import discard as discard_checkpoint
 from ensearch.training.device import describe_device, resolve_device
-from ensearch.training.loop import train_member
+from ensearch.training.loop import train_members
 from ensearch.training.speed import measure_speed
 
 __all__ = [
@@ -17,5 +17,5 @@ __all__ = [
     "discard_checkpoint",
     "measure_speed",
     "resolve_device",
-    "train_member",
+    "train_members",
 ]

@@ -1,4 +1,4 @@
-"""Train one member from its description: data, network, epochs, predictions."""
+"""Train members from their descriptions: data, network, epochs, predictions."""
 
 import contextlib
 import math
@@ -16,7 +16,7 @@ from torch import nn
 from ensearch import families
 from ensearch.core import Member, Predictions
 from ensearch.errors import UnavailableError, UsageError
-from ensearch.launch import Failed, MemberJob, Progress, Reason, Trained
+from ensearch.launch import Failed, MemberJob, Progress, Reason, Trained, Update
 from ensearch.seeds import derive
 from ensearch.training import augment, checkpoint, data, optimizer
 from ensearch.training.checkpoint import State
@@ -32,12 +32,17 @@ class Diverged(Exception):  # noqa: N818 - an outcome of a member, not an error 
     """The loss or the outputs are not finite."""
 
 
-def train_member(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | Failed:
-    """Train the member and predict the job's splits, or say why not. Raises nothing but interrupts.
+def train_members(jobs: tuple[MemberJob, ...], report: Callable[[Update], None]) -> None:
+    """Train the members and predict their jobs' splits, or say why not: see `launch.Train`.
 
-    `on_epoch` is called after every epoch. With `job.checkpoint`, a member that was killed goes on
-    where it left off, bit for bit; the file stays for the driver to discard (see checkpoint.py).
+    With `job.checkpoint`, a member that was killed goes on where it left off, bit for bit; the
+    file stays for the driver to discard (see checkpoint.py).
     """
+    for job in jobs:
+        report(_outcome(job, report))
+
+
+def _outcome(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | Failed:
     key = job.member.key
     try:
         with reproducible(job.device):

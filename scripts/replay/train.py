@@ -19,7 +19,7 @@ from ensearch.core import Architecture, Member
 from ensearch.launch import Failed, MemberJob, Trained
 from ensearch.seeds import derive
 from ensearch.study import source
-from ensearch.training import train_member
+from ensearch.training import train_members
 
 # Logits in steps of 1/8: probabilities change by at most 6 %, and the file is a third as large.
 STEP = 8
@@ -92,9 +92,9 @@ def _file(work: Path, job: MemberJob) -> Path:
 
 def _train(jobs: list[MemberJob], options: argparse.Namespace) -> None:
     files = {job.member.key: _file(options.work, job) for job in jobs}
-    launcher = launch.get("processes").open(train_member, options.workers)
+    launcher = launch.get("processes").open(train_members, options.workers)
     for job in jobs:
-        launcher.submit(job)
+        launcher.submit((job,))
     done = 0
     try:
         while done < len(jobs):
