@@ -256,15 +256,17 @@ def _conclude(
             continue
         keys = [member.key for member in group]
         for split in ("val", "test"):
+            scored = scorer.score(name, keys, split)
             rows = scoring.evaluations(
-                scorer.score(name, keys, split),
+                scored,
                 group[0].architecture,
                 group[0].schedule,
                 split,
                 study.count(group[0].architecture),
                 pool.train_macs(group[0]),
             )
-            store.save_evaluations(config.name, rows, keys, stage=plan.stage)
+            outcomes = [found for _, found in scored]
+            store.save_evaluations(config.name, rows, keys, outcomes, stage=plan.stage)
     # Only divergence is a fact about a member; the others are tried again by the same command.
     finished = set(failures.values()) <= {"diverged"}
     done = replace(plan, failures=tuple(sorted(failures.items())), finished=finished)

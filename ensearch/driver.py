@@ -182,15 +182,16 @@ class Driver:
             return
         labels = {"val": self.study.dataset.y_val}
         scorer = Scorer(store=self.store, labels=labels, rule=config.rule, seed=config.seed)
+        scored = scorer.score(network, keys, "val")
         rows = scoring.evaluations(
-            scorer.score(network, keys, "val"),
+            scored,
             architecture,
             trial.cell.schedule,
             "val",
             self.study.count(architecture),
             self.pool.train_macs(trial.ensemble.members[0]),
         )
-        self.store.save_evaluations(config.name, rows, keys)
+        self.store.save_evaluations(config.name, rows, keys, [found for _, found in scored])
         self.members[network] = tuple(keys)
         self.evaluations |= {row.key: row for row in rows}
 

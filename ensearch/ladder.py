@@ -82,6 +82,14 @@ class Ladder:
         return {axis: tuple(sorted(found)) for axis, found in values.items() if len(found) > 1}
 
     @property
+    def member_costs(self) -> dict[Architecture, Cost]:
+        """What one member of each architecture costs."""
+        return {
+            cell.architecture: Cost(macs=cell.member_macs, params=cell.cost.params // cell.size)
+            for cell in self.cells
+        }
+
+    @property
     def cheapest(self) -> Cell:
         return min(self.cells, key=lambda cell: (cell.cost.macs, len(cell.changes)))
 

@@ -436,13 +436,14 @@ def store(tmp_path: Path) -> Store:
             opened.add_trained(
                 record, (Predictions(member=one.key, split="val", logits=logits),), None
             )
-        rows = []
+        rows, found = [], []
         for size in range(1, len(members) + 1):
             shape = members[0].architecture
             network = network_of(shape, members[0].schedule)
             scores, outcomes = ensembles.evaluate(
                 np.stack(outputs), LABELS, size, seed=derive(3, "subsets", network, size)
             )
+            found.append(outcomes)
             rows.append(
                 Evaluation(
                     architecture=shape,
@@ -456,7 +457,7 @@ def store(tmp_path: Path) -> Store:
                     scores=scores,
                 )
             )
-        opened.save_evaluations(NAME, rows, [m.key for m in members])
+        opened.save_evaluations(NAME, rows, [m.key for m in members], found)
     for number, (width, size, reason) in enumerate(((1.0, 2, None), (4.0, 1, "diverged"))):
         one_of = member(width, 0)
         opened.save_trial(
@@ -488,7 +489,30 @@ def test_collect_reads_a_study_and_judges_it_from_stored_predictions(store: Stor
     assert found.notes == ("1 of the 3 members were trained by other studies.",)
 
 
+def forget_outcomes(store: Store) -> None:
+    """As in a storage that was made before they were kept."""
+    evaluations = store.evaluations(NAME)
+    for network, keys in store.evaluation_members(NAME).items():
+        store.save_evaluations(NAME, [e for e in evaluations if e.network == network], keys)
+
+
+def test_outcomes_that_were_kept_say_what_the_predictions_say(store: Store) -> None:
+    kept = collect(store, NAME)
+    forget_outcomes(store)
+    again = collect(store, NAME)
+    assert (kept.fronts, kept.seed_errors) == (again.fronts, again.seed_errors)
+    assert kept.fronts.rows[1].low is not None
+
+
+def test_collect_needs_no_predictions_where_outcomes_were_kept(store: Store) -> None:
+    before = collect(store, NAME)
+    for path in store.files.rglob("*.npz"):
+        path.unlink()
+    assert collect(store, NAME).fronts == before.fronts
+
+
 def test_collect_goes_on_without_a_band_when_predictions_are_missing(store: Store) -> None:
+    forget_outcomes(store)
     missing = next(store.files.rglob("*.npz"))
     missing.unlink()
     found = collect(store, NAME)

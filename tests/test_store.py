@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -11,9 +12,25 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ensearch.core import Architecture, Cost, Evaluation, Member, Predictions, Schedule, Scores
+from ensearch.core import (
+    Architecture,
+    Cost,
+    Evaluation,
+    Member,
+    Outcomes,
+    Predictions,
+    Schedule,
+    Scores,
+)
 from ensearch.errors import StorageError
-from ensearch.store import MemberRecord, Store, StudyRecord, StudySummary, TrialRecord
+from ensearch.store import (
+    SEARCH,
+    MemberRecord,
+    Store,
+    StudyRecord,
+    StudySummary,
+    TrialRecord,
+)
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 SCHEDULE = Schedule(epochs=3)
@@ -204,6 +221,63 @@ def test_an_evaluation_that_says_nothing_is_refused(store: Store) -> None:
     with pytest.raises(ValueError, match="one network"):
         store.save_evaluations("digits", both, ["a"])
     assert store.evaluations("digits") == []
+
+
+@ONE_STORE
+@given(
+    subsets=st.lists(st.lists(st.integers(0, 40), min_size=1).map(tuple), min_size=1, max_size=20),
+    images=st.integers(1, 50),
+    seed=st.integers(0, 2**32),
+)
+def test_outcomes_come_back_exactly(
+    store: Store, subsets: list[tuple[int, ...]], images: int, seed: int
+) -> None:
+    hits = np.random.default_rng(seed).random((len(subsets), images)) < 0.5
+    given = Outcomes(subsets=tuple(subsets), hits=hits)
+    evaluation = evaluation_of(1, trained=1)
+    store.save_evaluations("digits", [evaluation], ["a"], [given])
+    (found,) = store.outcomes("digits", "val").values()
+    assert found.subsets == given.subsets
+    assert found.hits.dtype == np.bool_
+    assert np.array_equal(found.hits, hits)
+
+
+def test_outcomes_are_those_of_the_latest_evaluation(store: Store) -> None:
+    hits = np.array([[True, False, True]])
+    kept = Outcomes(subsets=((0,),), hits=hits)
+    evaluation = evaluation_of(1, trained=1)
+    for stage in (SEARCH, "confirm-1"):
+        store.save_evaluations("digits", [evaluation], ["a"], [kept], stage)
+    assert list(store.outcomes("digits", "val")) == [evaluation.key]
+    assert store.outcomes("digits", "test") == store.outcomes("cifar10", "val") == {}
+    # Evaluated again by a version that keeps none: what was kept is no longer true.
+    store.save_evaluations("digits", [evaluation], ["b"])
+    assert store.outcomes("digits", "val") == {}
+    assert list(store.outcomes("digits", "val", "confirm-1")) == [evaluation.key]
+    with pytest.raises(ValueError, match="as many outcomes"):
+        store.save_evaluations("digits", [evaluation], ["a"], [kept, kept])
+
+
+def test_a_storage_from_before_outcomes_gets_their_table_when_it_goes_on(
+    store: Store, url: str
+) -> None:
+    evaluation, hits = evaluation_of(1, trained=1), np.array([[True, False]])
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+        database.execute("DROP TABLE ensearch_outcomes")
+    database.close()
+    assert store.outcomes("digits", "val") == {}
+    kept = Outcomes(subsets=((0,),), hits=hits)
+    store.save_evaluations("digits", [evaluation], ["a"], [kept])
+    assert np.array_equal(store.outcomes("digits", "val")[evaluation.key].hits, hits)
+
+
+def test_damaged_outcomes_name_the_storage(store: Store, url: str) -> None:
+    kept = Outcomes(subsets=((0,),), hits=np.ones((1, 20), np.bool_))
+    store.save_evaluations("digits", [evaluation_of(1, trained=1)], ["a"], [kept])
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+        database.execute("UPDATE ensearch_outcomes SET images = 30")
+    database.close()
+    assert "3 bytes hold no outcomes" in failure(lambda: store.outcomes("digits", "val"))
 
 
 def test_numbers_of_numpy_come_back_as_numbers(store: Store) -> None:

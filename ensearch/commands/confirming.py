@@ -131,17 +131,12 @@ def _again(study: str, flags: dict[str, Any]) -> str:
 def _say_plan(opened: "Study", store: Store, plan: Confirmation, where: "Where") -> "Work":
     """Measure the speed here, where something must be trained, and print the plan."""
     from ensearch import confirm, training
-    from ensearch import plan as plans
     from ensearch.plan import Speed
 
-    config, dataset = opened.config, opened.dataset
+    config = opened.config
     ahead = confirm.work(opened, store, plan, Speed(fixed=0.0, per_mac=0.0), where.workers)
     if ahead.train_macs:
-        shape = (dataset.channels, len(dataset.classes), dataset.resolution)
-        speed = plans.measure(
-            opened.ladder,
-            lambda a: training.measure_speed(a, shape, config.schedule.batch_size, where.device),
-        )
+        speed = searching.measured_speed(opened, store, where)
         ahead = confirm.work(opened, store, plan, speed, where.workers)
     others = [o for o in confirmations.openings(store, config.name) if o.plan != plan.number]
     for line in (

