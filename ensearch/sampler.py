@@ -74,7 +74,9 @@ class Sampler:
         self._running: dict[int, Trial] = {}
         with translated(), warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            self._storage = optuna.storages.RDBStorage(url)
+            # A server may close a connection that is idle while members train.
+            alive = {"pool_pre_ping": True}
+            self._storage = optuna.storages.RDBStorage(url, engine_kwargs=alive)
             prepare(self._storage.engine)
             self._study = optuna.create_study(
                 storage=self._storage,

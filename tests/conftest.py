@@ -4,13 +4,34 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import servers
+from sqlalchemy import URL
 
 from ensearch.store import Store
 
 
+@pytest.fixture(scope="session")
+def server() -> Iterator[URL]:
+    """A PostgreSQL server, started with the first test that wants one."""
+    with servers.server() as url:
+        yield url
+
+
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/deep/ensearch.db"
+def postgresql(server: URL) -> Iterator[URL]:
+    """An empty PostgreSQL database."""
+    with servers.database(server) as url:
+        yield url
+
+
+@pytest.fixture
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A storage that does not exist yet: SQLite, or as `servers.BOTH_DATABASES` asks."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return f"sqlite:///{tmp_path}/deep/ensearch.db"
+    database: URL = request.getfixturevalue("postgresql")
+    named = database.set(query={"files": f"{tmp_path}/deep/ensearch.members"})
+    return named.render_as_string(hide_password=False)
 
 
 @pytest.fixture

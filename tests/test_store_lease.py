@@ -8,10 +8,13 @@ import time
 from pathlib import Path
 
 import pytest
+from servers import BOTH_DATABASES
 from sqlalchemy import update
 from test_store import NOW, failure
 
 from ensearch.store import Store, tables
+
+pytestmark = BOTH_DATABASES
 
 
 def set_lease(store: Store, **values: object) -> None:

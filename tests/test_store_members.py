@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from servers import BOTH_DATABASES
 from test_store import ONE_STORE, failure, member_of, predictions_of, record_of
 
 from ensearch.core import Cost, Predictions
 from ensearch.errors import StorageError
-from ensearch.store import MemberRecord, Store, tables
+from ensearch.store import MemberRecord, Store, folder, tables
 
+pytestmark = BOTH_DATABASES
 NUMBERS = st.floats(min_value=0, allow_nan=False)
 
 
@@ -88,11 +90,17 @@ def test_predictions_of_more_splits_are_added_to_a_member(store: Store) -> None:
     assert f"member {absent.key}, which the storage does not hold" in message
 
 
+def files_of(store: Store) -> list[Path]:
+    """Files of members: without the mark of a folder that drivers share."""
+    files = sorted(path for path in store.files.rglob("*") if path.is_file())
+    return [path for path in files if path.name != folder.MARK]
+
+
 def test_files_lie_in_folders_by_the_start_of_the_key(store: Store) -> None:
     record = record_of(1)
     key = record.member.key
     store.add_trained(record, predictions_of(record.member, "val", "test"), b"weights")
-    names = sorted(str(p.relative_to(store.files)) for p in store.files.rglob("*") if p.is_file())
+    names = [str(path.relative_to(store.files)) for path in files_of(store)]
     start = f"{key[:2]}/{key}"
     assert names == [f"{start}.safetensors", f"{start}.test.npz", f"{start}.val.npz"]
     assert store.weights_path(key).read_bytes() == b"weights"
@@ -107,7 +115,7 @@ def test_missing_files_are_those_that_were_written_and_are_gone(store: Store) ->
     store.add_failed(failed)
     keys = [record.member.key for record in (full, light, failed)]
     assert store.missing_files([*keys, "absent"]) == []
-    gone = sorted(path for path in store.files.rglob("*") if path.is_file())
+    gone = files_of(store)
     assert len(gone) == 4
     for path in gone:
         path.unlink()
@@ -243,7 +251,7 @@ store.add_trained(record, test_store.predictions_of(record.member, "val"), b"wei
     )
     assert run.returncode == -9
     record = record_of(1)
-    assert len(list(store.files.rglob("*.*"))) == 2  # the files are there, the row is not
+    assert len(files_of(store)) == 2  # the files are there, the row is not
     assert store.members([record.member.key]) == {}
     store.add_trained(record, predictions_of(record.member, "val"), b"weights")
     assert store.members([record.member.key]) == {record.member.key: kept(record)}

@@ -5,11 +5,11 @@ import multiprocessing
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from servers import BOTH_DATABASES
 from sqlalchemy import update
 from test_store import failure, predictions_of, record_of, study_of
 
@@ -17,20 +17,8 @@ from ensearch.store import Store, tables
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/deep/ensearch.db"
-
-
-@pytest.fixture
 def database(tmp_path: Path) -> Path:
     return tmp_path / "deep" / "ensearch.db"
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    opened = Store.open(url, create=True, busy_timeout=0.2)
-    yield opened
-    opened.close()
 
 
 def test_opening_without_create_makes_nothing(tmp_path: Path, url: str) -> None:
@@ -97,7 +85,7 @@ def test_what_lies_beside_a_database_is_named_after_it(
 def test_any_file_name_is_opened_by_us_and_by_optuna(tmp_path: Path, name: str) -> None:
     from optuna.storages import RDBStorage
 
-    from ensearch.store import prepare_sqlite
+    from ensearch.store.engine import prepare_sqlite
 
     path = tmp_path / f"{name}.db"
     store = Store.open(str(path), create=True)
@@ -198,6 +186,7 @@ def test_a_truncated_database_is_refused_and_left_alone(store: Store, database: 
         assert database.read_bytes() == whole[:size]
 
 
+@BOTH_DATABASES
 @pytest.mark.parametrize(("version", "says"), [(tables.VERSION + 1, "newer"), (0, "older")])
 @pytest.mark.parametrize("create", [True, False])
 def test_another_version_is_refused(
@@ -232,6 +221,7 @@ def _create(url: str, name: str) -> None:
     store.close()
 
 
+@BOTH_DATABASES
 def test_processes_may_create_a_storage_at_once(url: str) -> None:
     context = multiprocessing.get_context("spawn")
     names = [f"study {n}" for n in range(4)]
@@ -246,6 +236,7 @@ def test_processes_may_create_a_storage_at_once(url: str) -> None:
     store.close()
 
 
+@BOTH_DATABASES
 def test_the_creation_lock_keeps_others_out(store: Store, tmp_path: Path, url: str) -> None:
     other = Store.open(url, create=False, busy_timeout=0.1)
     with store.creation_lock():
@@ -303,6 +294,7 @@ def test_a_full_database_keeps_what_it_has_and_goes_on_when_there_is_space(store
     assert store.note("digits", "ladder") == "x" * 100_000
 
 
+@BOTH_DATABASES
 @pytest.mark.parametrize("call", ["replace", "fsync"])
 def test_a_full_disk_leaves_neither_row_nor_partial_file(
     store: Store, monkeypatch: pytest.MonkeyPatch, call: str
@@ -311,6 +303,7 @@ def test_a_full_disk_leaves_neither_row_nor_partial_file(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     record = record_of(1)
+    before = list(store.files.rglob("*"))  # on a server, the folder's mark
     with monkeypatch.context() as patch:
         patch.setattr(os, call, full)
         message = failure(
@@ -318,15 +311,17 @@ def test_a_full_disk_leaves_neither_row_nor_partial_file(
         )
     assert "Free space and run the same command again" in message
     assert store.members([record.member.key]) == {}
-    assert [path for path in store.files.rglob("*") if path.is_file()] == []
+    assert [path for path in store.files.rglob("*") if path.is_file()] == before
     store.add_trained(record, predictions_of(record.member, "val"), b"weights")
     assert store.missing_files([record.member.key]) == []
 
 
+@BOTH_DATABASES
 def test_text_that_is_not_unicode_is_explained(store: Store) -> None:
     assert "not Unicode" in failure(lambda: store.has_study("caf\udce9"))
 
 
+@BOTH_DATABASES
 def test_an_error_of_the_caller_is_not_blamed_on_the_storage(store: Store) -> None:
     with pytest.raises(TypeError, match="not JSON serializable"):
         store.set_note("digits", "stop", {1, 2})

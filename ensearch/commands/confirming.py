@@ -16,7 +16,7 @@ from ensearch.config import StudyConfig
 from ensearch.confirmations import Confirmation, Request
 from ensearch.errors import UsageError
 from ensearch.finalists import FEWEST
-from ensearch.store import DEFAULT_URL, Store
+from ensearch.store import Store
 from ensearch.terminal import Interrupts, say
 
 if TYPE_CHECKING:  # these import torch or matplotlib: only what needs them does
@@ -120,9 +120,9 @@ def _work(
 
 def _again(study: str, flags: dict[str, Any]) -> str:
     """The command that goes on with the same plan: other options would make another one."""
-    usual = {"top": 1, "storage": DEFAULT_URL}
-    parts = [f"ensearch confirm {study}"]
-    for name in ("budgets", "top", "fewest", "epochs", "members", "storage"):
+    usual = {"top": 1}
+    parts = [f"ensearch confirm {study}{results.place(flags['storage'])}"]
+    for name in ("budgets", "top", "fewest", "epochs", "members"):
         if flags[name] not in (None, usual.get(name)):
             parts.append(f"--{name} {shlex.quote(str(flags[name]))}")
     return " ".join([*parts, *(["--no-retrain"] if flags["no_retrain"] else [])])

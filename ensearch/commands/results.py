@@ -1,6 +1,8 @@
 """`report`, `status` and `dashboard`: look at what a storage holds. None imports torch."""
 
 import json
+import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ensearch import units
-from ensearch.store import MemberRecord, Store, StudySummary
+from ensearch.store import DEFAULT_URL, MemberRecord, Store, StudySummary
+from ensearch.store.server import redacted
 from ensearch.terminal import say
 
 if TYPE_CHECKING:  # imported when a verb needs it
@@ -57,6 +60,13 @@ def show(results: "Results") -> None:
     console = Console()
     # A table squeezed further splits its numbers' names: let a narrow terminal wrap whole lines.
     table.print_table(results, console if console.width >= 72 else Console(width=72))
+
+
+def place(storage: str | None) -> str:
+    """What a person must type behind a command to mean this storage, without its password."""
+    if storage in (None, DEFAULT_URL, os.environ.get("ENSEARCH_STORAGE")):
+        return ""
+    return f" --storage {shlex.quote(redacted(storage))}"
 
 
 def status(name: str | None, storage: str, as_json: bool) -> None:

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import shlex
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -189,9 +188,7 @@ def _conclude(
     from ensearch import driver
     from ensearch.report import dashboard, files
 
-    # What a person must type behind a command to mean this storage.
-    known = storage in (None, DEFAULT_URL)
-    place = "" if known else f" --storage {shlex.quote(str(storage))}"
+    place = results.place(storage)
     go_on = f"ensearch resume {name}{place}"
     say("")
     say(

@@ -215,7 +215,8 @@ def open_server(
 def _storage(url: str, prepare: Prepare | None) -> RDBStorage:
     try:
         # Without creating tables: looking at a storage must not change it.
-        storage = RDBStorage(url, skip_table_creation=True)
+        alive = {"pool_pre_ping": True}  # a server may close a connection that is idle
+        storage = RDBStorage(url, engine_kwargs=alive, skip_table_creation=True)
     except (StorageInternalError, RuntimeError) as error:
         raise StorageError(
             f"the storage holds no studies that this Optuna can read: {error} Begin one with "

@@ -7,10 +7,9 @@ StorageError, and none of them destroys what is there.
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from filelock import FileLock
 from sqlalchemy import Connection, Engine, func, select
 
 from ensearch.core import Evaluation, Outcomes, Predictions
@@ -19,7 +18,7 @@ from ensearch.store import engine as engines
 from ensearch.store import evaluations as scored
 from ensearch.store import files, records, summary, tables
 from ensearch.store import lease as leases
-from ensearch.store.engine import Address, prepare_sqlite
+from ensearch.store.engine import Address
 from ensearch.store.lease import Lease, LeaseHolder
 from ensearch.store.records import (
     SEARCH,
@@ -40,7 +39,6 @@ __all__ = [
     "StudyRecord",
     "StudySummary",
     "TrialRecord",
-    "prepare_sqlite",
     "trained_by",
 ]
 
@@ -55,6 +53,8 @@ class Store:
         self._engine = engine
         self._reader = engine.execution_options(**{engines.READS: True})
         self._busy_timeout = busy_timeout
+        # A server says where they are; not every verb needs them.
+        self._files = address.files if address.path else None
 
     @classmethod
     def open(cls, url: str, *, create: bool, busy_timeout: float = 30.0) -> "Store":
@@ -80,7 +80,7 @@ class Store:
 
     def prepare(self, engine: Engine) -> None:
         """Make another engine on the same database, such as Optuna's, as safe as ours."""
-        prepare_sqlite(engine, self._busy_timeout)
+        engines.prepare(engine, self._busy_timeout)
 
     @contextmanager
     def translated(self) -> Iterator[None]:
@@ -105,21 +105,23 @@ class Store:
 
     @property
     def files(self) -> Path:
-        """Folder of the members' files; absolute, and made when the first is written."""
-        return self._address.files
+        """Folder of the members' files; absolute, and made when the first is written.
+
+        Raises StorageError if the database is on a server and this machine lacks the folder that
+        its drivers share.
+        """
+        if self._files is None:
+            self._files = engines.shared_files(self._address, self._engine)
+        return self._files
 
     @contextmanager
     def creation_lock(self) -> Iterator[None]:
         """Held while tables are created, ours or Optuna's: two first runs must not collide."""
-        with engines.translated(self._address):
-            self._address.lock.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self._address.lock, timeout=self._busy_timeout)
-            lock.acquire()
-        # Outside the translation: errors of the caller's block are the caller's.
-        try:
-            yield
-        finally:
-            lock.release()
+        lock = engines.creation_lock(self._address, self._engine, self._busy_timeout)
+        with ExitStack() as held:
+            with engines.translated(self._address):
+                held.enter_context(lock)
+            yield  # outside the translation: errors of the caller's block are the caller's
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:

@@ -1,4 +1,7 @@
-"""Where a storage lies, how its database is opened, and its errors in words that help."""
+"""Where a storage lies, how its database is opened, and its errors in words that help.
+
+What is special to PostgreSQL is in `server.py`.
+"""
 
 import errno
 import sqlite3
@@ -14,7 +17,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, StatementError
 
 from ensearch.errors import StorageError
-from ensearch.store import tables
+from ensearch.store import folder, server, tables
 
 # Execution option of connections that only read: in WAL they need not wait for the one writer.
 READS = "ensearch_reads"
@@ -25,13 +28,19 @@ class Address:
     """A storage's database, absolute, and what lies beside it."""
 
     url: URL
-    path: Path | None  # the SQLite file; None for other databases
-    files: Path  # folder of the members' files
-    lock: Path  # held while tables are created
+    path: Path | None  # the SQLite file; None for a server
+    files: Path | None  # folder of the members' files; None where the server says it
 
     def __str__(self) -> str:
         """For messages: the file, or the URL without its password."""
-        return str(self.path) if self.path else self.url.render_as_string(hide_password=True)
+        # The query may hold a password too.
+        return str(self.path) if self.path else self.url.set(query={}).render_as_string()
+
+    @property
+    def lock(self) -> Path:
+        """The file that is locked while the tables of a SQLite file are created."""
+        assert self.files is not None
+        return self.files.with_name(self.files.name.removesuffix(".members") + ".lock")
 
 
 def locate(text: str) -> Address:
@@ -40,8 +49,8 @@ def locate(text: str) -> Address:
         url = make_url(text) if "://" in text else URL.create("sqlite", database=text)
         url.get_dialect()
         if url.get_backend_name() != "sqlite":
-            files = Path("studies/ensearch.members").resolve()
-            return Address(url=url, path=None, files=files, lock=files.with_suffix(".lock"))
+            url, files = server.address(url)
+            return Address(url=url, path=None, files=files)
         if url.host or not url.database or url.database == ":memory:" or "uri" in url.query:
             raise ValueError("members' files lie beside the database, so it must be a plain file")
         path = Path(url.database).resolve()
@@ -49,18 +58,20 @@ def locate(text: str) -> Address:
         url.render_as_string()  # raises where the path is not valid Unicode
     except (ArgumentError, ImportError, ValueError, OSError) as error:
         raise StorageError(
-            f"{_printable(text)!r} does not name a storage: {_first_line(error)}. Give the path of "
-            "a SQLite file (studies/ensearch.db), or a URL such as sqlite:///studies/ensearch.db "
-            'or postgresql+psycopg://user@host/name (needs pip install "psycopg[binary]").'
+            f"{_printable(server.redacted(text))!r} does not name a storage: {_first_line(error)}. "
+            "Give the path of a SQLite file (studies/ensearch.db), or a URL such as "
+            "sqlite:///studies/ensearch.db or postgresql+psycopg://user@host/name (needs "
+            f"{server.INSTALL})."
         ) from error
     # Other endings stay: a database called a.lock must not be its own lock, which empties files.
     name = path.stem if path.suffix in (".db", ".sqlite", ".sqlite3") else path.name
-    return Address(
-        url=url,
-        path=path,
-        files=path.with_name(f"{name}.members"),
-        lock=path.with_name(f"{name}.lock"),
-    )
+    return Address(url=url, path=path, files=path.with_name(f"{name}.members"))
+
+
+def prepare(engine: Engine, busy_timeout: float) -> None:
+    """Make an engine, ours or Optuna's, safe for several processes; `busy_timeout` in seconds."""
+    kind = prepare_sqlite if engine.dialect.name == "sqlite" else server.prepare
+    kind(engine, busy_timeout)
 
 
 def prepare_sqlite(engine: Engine, busy_timeout: float) -> None:
@@ -68,10 +79,8 @@ def prepare_sqlite(engine: Engine, busy_timeout: float) -> None:
 
     WAL lets readers go on while one writes; BEGIN IMMEDIATE takes the write lock before the first
     read of a transaction. Without them 4 processes that popped 40 waiting Optuna trials took 4 to
-    12 of them twice; with them none. Does nothing for other databases.
+    12 of them twice; with them none.
     """
-    if engine.dialect.name != "sqlite":
-        return
 
     @event.listens_for(engine, "connect")
     def _settings(connection: Any, _record: object) -> None:
@@ -82,10 +91,13 @@ def prepare_sqlite(engine: Engine, busy_timeout: float) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        reads = connection.get_execution_options().get(READS, False)
-        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN" if _reads(connection) else "BEGIN IMMEDIATE")
 
     engine.dispose()  # connections that the pool already holds have not seen the settings
+
+
+def _reads(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get(READS, False))
 
 
 def _change_to_wal(connection: Any, timeout: float) -> None:
@@ -109,22 +121,55 @@ def open_engine(address: Address, *, create: bool, busy_timeout: float) -> Engin
             raise StorageError(f"{path} is a folder: name the SQLite file in it, ending in .db.")
         if path and not create and not path.exists():
             raise _missing(address, "there is no such file")
-        if create:
-            address.lock.parent.mkdir(parents=True, exist_ok=True)
+        if path and create:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        engine = _engine(address)
         try:
-            engine = create_engine(address.url)
-        except ImportError as error:
-            raise StorageError(
-                f"the driver for {address} is not installed ({error}): for PostgreSQL "
-                'pip install "psycopg[binary]".'
-            ) from error
-        try:
-            prepare_sqlite(engine, busy_timeout)
+            prepare(engine, busy_timeout)
             _ensure_tables(engine, address, create=create, timeout=busy_timeout)
         except BaseException:
             engine.dispose()
             raise
     return engine
+
+
+def _engine(address: Address) -> Engine:
+    if address.path:
+        return create_engine(address.url)
+    try:
+        # A server may have closed a connection that was idle while members trained.
+        engine = create_engine(address.url, pool_pre_ping=True)
+    except ImportError as error:
+        raise StorageError(
+            f"{address} needs the database driver psycopg, which cannot be imported "
+            f"({_first_line(error)}): {server.INSTALL}."
+        ) from error
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        server.begin(connection, reads=_reads(connection))
+
+    return engine
+
+
+@contextmanager
+def creation_lock(address: Address, engine: Engine, timeout: float) -> Iterator[None]:
+    """Without it 4 of 24 first creations by several processes at once failed (SQLite)."""
+    if address.path:
+        address.lock.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(address.lock, timeout=timeout):
+            yield
+    else:
+        with server.creation_lock(engine.execution_options(**{READS: True})):
+            yield
+
+
+def shared_files(address: Address, engine: Engine) -> Path:
+    """The members' files of a server's database. StorageError if they are not on this machine."""
+    with translated(address), engine.execution_options(**{READS: True}).connect() as connection:
+        found = folder.find(connection, address.files)
+    found.check(str(address))
+    return found.path
 
 
 def _ensure_tables(engine: Engine, address: Address, *, create: bool, timeout: float) -> None:
@@ -133,9 +178,13 @@ def _ensure_tables(engine: Engine, address: Address, *, create: bool, timeout: f
     if version is None:
         if not create:
             raise _missing(address, "this database holds no tables of ensearch")
-        # Without a lock 4 of 24 first creations by several processes at once failed.
-        with FileLock(address.lock, timeout=timeout), engine.begin() as connection:
-            version = tables.create(connection)
+        with creation_lock(address, engine, timeout), engine.begin() as connection:
+            version = tables.version(connection)
+            if version is None:
+                version = tables.create(connection)
+                if not address.path:
+                    usual = Path("studies", server.folder_name(address.url)).resolve()
+                    folder.create(connection, address.files or usual)
     if version != tables.VERSION:
         age, remedy = (
             ("a newer", "update it with pip install -U ensearch")
@@ -220,7 +269,10 @@ def translated(address: Address) -> Iterator[None]:
 def _database_error(address: Address, error: SQLAlchemyError) -> StorageError:
     cause = getattr(error, "orig", None) or error
     # Extended codes such as SQLITE_IOERR_WRITE carry the primary one in their low byte.
-    says = _SQLITE.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF, "cannot be used")
+    if address.path:
+        says = _SQLITE.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF, "cannot be used")
+    else:
+        says = server.says(error)
     return StorageError(f"{address} {says} ({_first_line(cause)}).")
 
 

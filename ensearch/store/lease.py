@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ class Lease:
         """Say that this driver lives. Raises StorageError if another one took the study over."""
         mine = (_LEASES.c.study == self.study) & (_LEASES.c.token == self.token)
         with self.write() as connection:
-            beat = update(_LEASES).where(mine).values(heartbeat=datetime.now(UTC))
+            beat = update(_LEASES).where(mine).values(heartbeat=tables.now(connection))
             if connection.execute(beat).rowcount:
                 return
             other = holder(connection, self.study)
@@ -74,7 +74,7 @@ def acquire(connection: Connection, study: str, *, take_over: bool) -> str:
             f"{found.since:%Y-%m-%d %H:%M} UTC (last sign of life {found.heartbeat:%H:%M:%S} "
             "UTC). Wait for it, stop it, or give --take-over if you know that it is gone."
         )
-    pid, now = os.getpid(), datetime.now(UTC)
+    pid, now = os.getpid(), tables.now(connection)
     row = {
         "study": study,
         "token": uuid.uuid4().hex,
@@ -95,15 +95,19 @@ def holder(connection: Connection, study: str) -> LeaseHolder | None:
     if row is None:
         return None
     return LeaseHolder(
-        host=row.host, pid=row.pid, since=row.since, heartbeat=row.heartbeat, alive=is_alive(row)
+        host=row.host,
+        pid=row.pid,
+        since=row.since,
+        heartbeat=row.heartbeat,
+        alive=is_alive(row, tables.now(connection)),
     )
 
 
-def is_alive(row: Row[Any]) -> bool:
-    """Whether the driver that wrote a row of the lease table lives."""
+def is_alive(row: Row[Any], now: datetime) -> bool:
+    """Whether the driver that wrote a row of the lease table lives; `now` from `tables.now`."""
     if row.started is not None and row.place == _place():
         return _start(row.pid) == int(row.started)
-    return bool(datetime.now(UTC) - row.heartbeat < SILENCE)
+    return bool(now - row.heartbeat < SILENCE)
 
 
 def _place() -> str | None:

@@ -17,7 +17,8 @@ def summaries(connection: Connection) -> list[StudySummary]:
     trained = _totals(connection, func.count(), members.trained_by, members.state)
     spent = _totals(connection, func.sum(members.train_macs), members.trained_by)
     leases = connection.execute(select(tables.leases)).all()
-    running = {row.study for row in leases if is_alive(row)}
+    now = tables.now(connection)
+    running = {row.study for row in leases if is_alive(row, now)}
     studies = tables.studies.c
     query = select(studies.name, studies.created).order_by(studies.created, studies.name)
     return [

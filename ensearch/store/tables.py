@@ -26,6 +26,7 @@ from sqlalchemy import (
     TypeDecorator,
     and_,
     bindparam,
+    func,
     inspect,
     select,
 )
@@ -197,13 +198,18 @@ def version(connection: Connection) -> int | None:
 
 
 def create(connection: Connection) -> int:
-    """Create our tables unless another process just did; the version that is there then."""
-    found = version(connection)
-    if found is None:
-        metadata.create_all(connection)
-        connection.execute(versions.insert().values(version=VERSION))
-        found = VERSION
-    return found
+    """Create our tables; their version."""
+    metadata.create_all(connection)
+    connection.execute(versions.insert().values(version=VERSION))
+    return VERSION
+
+
+def now(connection: Connection) -> datetime:
+    """The time by the clock that all drivers share: a server's, or this machine's."""
+    if connection.dialect.name == "sqlite":
+        return datetime.now(UTC)
+    time: datetime = connection.scalars(select(func.clock_timestamp())).one()
+    return time.astimezone(UTC)
 
 
 def replace(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:

@@ -1,0 +1,71 @@
+"""The folder of members' files when the database is on a server: one that all drivers share.
+
+The database says where it lies and holds its mark, a file in the folder holds the same mark. So a
+driver on another machine finds out that its folder of that name is not the one, before it trains
+members that nobody else could read.
+"""
+
+import socket
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+
+from ensearch.errors import StorageError
+from ensearch.store import files, tables
+
+MARK = "storage.id"
+# Notes of no study are the storage's own.
+_NOTE = {"study": "", "name": "files"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """Where the files lie, as seen from here, and what its mark must be."""
+
+    path: Path
+    mark: str
+    made_on: str  # host
+
+    def check(self, place: str) -> None:
+        """Raises StorageError where this is not the folder of the storage `place`."""
+        path = self.path / MARK
+        try:
+            if path.read_text().strip() == self.mark:
+                return
+            found = "is the folder of another storage"
+        except FileNotFoundError:
+            found = "is another one" if self.path.is_dir() else "does not exist"
+        except (OSError, UnicodeError) as error:
+            found = f"cannot be read ({error})"
+        raise StorageError(
+            f"the members' files of {place} lie in {self.path}, made on {self.made_on}; on "
+            f"{socket.gethostname()} that folder {found}. All drivers must see the same folder: "
+            "mount it here under the same name, or say where it is by ?files=/FOLDER at the end "
+            f"of the URL. Where the files are lost: mkdir -p {self.path} && echo {self.mark} > "
+            f"{path}, then resume with --retrain-missing."
+        )
+
+
+def create(connection: Connection, path: Path) -> None:
+    """Make the folder with its mark, and note both. Raises OSError.
+
+    A mark that is there stays: it is of a creation that was killed, or of a database that was
+    made anew. Files of members are the same whichever storage they belong to.
+    """
+    mark = path / MARK
+    if not mark.exists():
+        files.write(mark, f"{uuid.uuid4().hex}\n".encode())
+    note = {"path": str(path), "mark": mark.read_text().strip(), "host": socket.gethostname()}
+    tables.replace(connection, tables.notes, [_NOTE | {"value": note}])
+
+
+def find(connection: Connection, named: Path | None) -> Folder:
+    """The folder as noted; `named` is where it lies here, if the user says so."""
+    notes = tables.notes.c
+    query = select(notes.value).where(notes.study == _NOTE["study"], notes.name == _NOTE["name"])
+    note = connection.execute(query).scalar()
+    if not isinstance(note, dict):
+        raise StorageError("the storage is damaged: it does not say where its files lie.")
+    return Folder(path=named or Path(note["path"]), mark=note["mark"], made_on=note["host"])
