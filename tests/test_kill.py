@@ -21,7 +21,13 @@ from ensearch.store import Store
 TRIALS = 20
 
 
-def drive(url: str, spec: str, begun: Event | None = None, training: Event | None = None) -> None:
+def drive(
+    url: str,
+    spec: str,
+    begun: Event | None = None,
+    training: Event | None = None,
+    name: str = "one",
+) -> None:
     """One run of the study; says when it begins and when its first member trains."""
 
     @each
@@ -33,7 +39,7 @@ def drive(url: str, spec: str, begun: Event | None = None, training: Event | Non
 
     if begun is not None:
         begun.set()
-    settings = {"budget": "2e6", "dataset": spec, "space": SPACE, "study": "one", "epochs": 1}
+    settings = {"budget": "2e6", "dataset": spec, "space": SPACE, "study": name, "epochs": 1}
     with Store.open(url, create=True) as store:
         opened = study.open_study(config.resolve(settings), store, Path("data"), "a CPU")
         where = Where(device="cpu", workers=1, launcher="inline")

@@ -34,15 +34,20 @@ def publish(storage_url: str, results: Results, *, prepare: Prepare | None = Non
     `prepare` is given the storage's SQLAlchemy engine. Raises StorageError if the storage holds
     no Optuna study of that name.
     """
-    study = _study(_storage(storage_url, prepare), results.conditions.study)
-    for key, value in _attributes(results).items():
-        study.set_user_attr(key, value)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        optuna_dashboard.save_note(study, note(results))
-        optuna_dashboard.save_plotly_graph_object(
-            study, figure(compute(results)), graph_object_id=FIGURE
-        )
+    storage = _storage(storage_url, prepare)
+    try:
+        study = _study(storage, results.conditions.study)
+        for key, value in _attributes(results).items():
+            study.set_user_attr(key, value)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            optuna_dashboard.save_note(study, note(results))
+            optuna_dashboard.save_plotly_graph_object(
+                study, figure(compute(results)), graph_object_id=FIGURE
+            )
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
 
 
 def _attributes(results: Results) -> dict[str, str]:

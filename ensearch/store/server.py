@@ -37,7 +37,7 @@ def address(url: URL) -> tuple[URL, Path | None]:
     if not url.database:
         raise ValueError("it names no database, as in postgresql+psycopg://user@host/name")
     named = url.query.get(FILES)
-    if isinstance(named, tuple) or named == "":
+    if isinstance(named, tuple):
         raise ValueError(f"{FILES}= must name one folder")
     query = _PATIENCE | {key: value for key, value in url.query.items() if key != FILES}
     folder = Path(named).expanduser().resolve() if named else None
@@ -97,13 +97,13 @@ def says(error: SQLAlchemyError) -> str:
 
 _KEPT = "Finished members are kept, and the same command goes on"
 _NO_CONNECTION = (
-    "cannot be reached. Is the server running, and are host, port, user and database right? Its "
-    f"password is taken from the URL, from PGPASSWORD or from ~/.pgpass. {_KEPT}"
+    "cannot be reached. Is the server running, and are host, port, database, user and password "
+    f"right? A password may stand in the URL, in PGPASSWORD or in ~/.pgpass. {_KEPT}"
 )
 _STATES = {
     "25006": "can only be read: a standby server? Name the primary one",
-    "42501": "does not allow this to its user. Let its owner say: "
-    "GRANT USAGE, CREATE ON SCHEMA public TO the user, and who made the tables own them",
+    "42501": "does not let this user make or change tables. Its owner may allow it with "
+    "GRANT USAGE, CREATE ON SCHEMA public TO the user; tables that are there need a GRANT too",
     "53100": f"cannot grow: the server's disk is full. Free space. {_KEPT}",
     "53300": "takes no more connections: a driver needs three. Raise max_connections, or end "
     "other programs",
