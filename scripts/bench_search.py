@@ -131,20 +131,26 @@ def _run(side: str, task: Task) -> None:
     task.folder.mkdir(parents=True)
     print(f"{side}, seed {task.seed}: {task.seconds:.0f} s", flush=True)
     if side == "ensearch":
-        found: dict[str, Any] = {"started": sides.run_ensearch(task)}
+        started = sides.run_ensearch(task)
     else:
-        # Before the clock: the number of processes in the DataLoader that is best here.
+        started = sides.run_by_hand(task, _workers(task))
+    record.write_text(json.dumps({"started": started}) + "\n")
+
+
+def _workers(task: Task) -> int:
+    """How many processes in the DataLoader are best here; measured once, before the clock."""
+    path = task.folder.parent / "loaders.json"
+    if not path.exists():
         loaders = {n: sides.loader_seconds(task, n) for n in (0, 1, 2)}
-        workers = min(loaders, key=loaders.__getitem__)
-        found = {"started": sides.run_by_hand(task, workers), "loaders": loaders}
-    record.write_text(json.dumps(found) + "\n")
+        path.write_text(json.dumps(loaders) + "\n")
+    seconds = json.loads(path.read_text())
+    return int(min(seconds, key=seconds.__getitem__))
 
 
 def _result(side: str, seed: int, options: argparse.Namespace) -> curves.Result:
     """What a run saw, and the test accuracies of what val chose after a tenth and at the end."""
     task = _task(side, seed, options)
-    run = json.loads((task.folder / "run.json").read_text())
-    started = run["started"]
+    started = json.loads((task.folder / "run.json").read_text())["started"]
     if side == "ensearch":
         seen, parts = sides.seen_by_ensearch(task, started), []
     else:
@@ -160,7 +166,6 @@ def _result(side: str, seed: int, options: argparse.Namespace) -> curves.Result:
         seen=within,
         parts=[one for one in parts if one.seconds <= task.seconds],
         tested={float(at): picks for at, picks in json.loads(cache.read_text()).items()},
-        loaders=run.get("loaders", {}),
     )
 
 

@@ -41,7 +41,6 @@ class Result:
     seen: list[Seen]
     parts: list[Seen]
     tested: dict[float, list[Pick]]
-    loaders: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +107,7 @@ def report(results: Sequence[Result], conditions: dict[str, Any], folder: Path) 
     scale = _scale(conditions)
     seconds = 60 * conditions["minutes"]
     series = _series(results)
-    lines = [*_head(conditions, results, scale), *_volumes(scale, series, seconds)]
+    lines = [*_head(conditions, scale, folder / "loaders.json"), *_volumes(scale, series, seconds)]
     lines += _passing(scale, results, seconds) + _best(series, scale, seconds)
     lines += _tests(scale, results)
     print("\n".join(lines))
@@ -120,7 +119,6 @@ def report(results: Sequence[Result], conditions: dict[str, Any], folder: Path) 
             for name, runs in series.items()
         },
         "tested": {f"{r.side}-{r.seed}": r.tested for r in results},
-        "loaders": {str(r.seed): r.loaders for r in results if r.loaders},
     }
     (folder / "search.json").write_text(json.dumps(content, indent=1) + "\n")
     _draw(scale, series, conditions, folder / "search.png")
@@ -143,9 +141,9 @@ def _series(results: Sequence[Result]) -> dict[str, dict[int, list[Seen]]]:
     return {name: runs for name, runs in found.items() if runs}
 
 
-def _head(conditions: dict[str, Any], results: Sequence[Result], scale: Scale) -> list[str]:
+def _head(conditions: dict[str, Any], scale: Scale, loaders: Path) -> list[str]:
     images, schedule = conditions["images"], conditions["schedule"]
-    loaders = [result.loaders for result in results if result.loaders]
+    tried = json.loads(loaders.read_text()) if loaders.exists() else {}
     return [
         f"{conditions['data']}: {images['train']} train, {images['val']} val, {images['test']} "
         f"test pictures; budget {format_count(scale.budget)}, {schedule['epochs']} epochs, "
@@ -153,13 +151,9 @@ def _head(conditions: dict[str, Any], results: Sequence[Result], scale: Scale) -
         f"{conditions['device']}, {conditions['cores']} cores, PyTorch {conditions['torch']}.",
         f"Hypervolume from {format_count(scale.low)} to {format_count(scale.budget)} over "
         f"chance, {scale.chance:.0%}, in points. Medians [least, most] over seeds.",
-        "Seconds of one small member by hand with 0, 1, 2 processes in the DataLoader, of which "
-        f"the best is used: {'; '.join(_numbers(one) for one in loaders)}.",
+        "Processes in the DataLoader by hand: the best for one small member of "
+        f"{', '.join(f'{count} ({seconds:.1f} s)' for count, seconds in tried.items())}.",
     ]
-
-
-def _numbers(loaders: dict[str, float]) -> str:
-    return ", ".join(f"{seconds:.1f}" for seconds in loaders.values())
 
 
 def _volumes(scale: Scale, series: dict[str, dict[int, list[Seen]]], seconds: float) -> list[str]:
