@@ -3,13 +3,13 @@
     python scripts/bench_recipe.py --data npz:data/cifar10-30k.npz --limit-train 5000 \\
         --networks 10-1 16-2 --recipes airbench ensearch ensearch:peak_lr=0.2 --out R.jsonl
 
-A recipe is `ensearch` or `airbench` (scripts/recipe/airbench.py), with changed fields behind a
-colon: `ensearch:peak_lr=0.2,weight_decay=1e-4`, `airbench:batch_size=256`. Every network trains by
-every recipe from every seed; accuracy and NLL are of val, test stays closed. The table shows means
-and standard deviations, and of every recipe the difference to the first one, paired by seed, with
-its 95 % interval (Student's t over seeds: it holds the training's noise, not that of the choice of
-pictures, which all share). Every run is appended to --out at once; the same command again goes on.
-Several processes may share the work with --part.
+A recipe is `ensearch`, `airbench` or `dawnbench` (scripts/recipe/published.py), with changed fields
+behind a colon: `ensearch:peak_lr=0.2,weight_decay=1e-4`, `airbench:batch_size=256`. Every network
+trains by every recipe from every seed; accuracy and NLL are of val, test stays closed. The table
+shows means and standard deviations, and of every recipe the difference to the first one, paired by
+seed, with its 95 % interval (Student's t over seeds: it holds the training's noise, not that of the
+choice of pictures, which all share). Every run is appended to --out at once; the same command again
+goes on. Several processes may share the work with --part.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from ensearch.training import data as tensors
 from ensearch.training import describe_device, loop, resolve_device, train_member
 
 sys.path.insert(0, str(Path(__file__).parent / "recipe"))
-from airbench import Airbench
+from published import RECIPES, Recipe
 
 Run = dict[str, Any]
 
@@ -97,14 +97,11 @@ def _wanted(options: argparse.Namespace, data: Dataset) -> Iterator[Run]:
                 }
 
 
-def _figures(recipe: str, epochs: int) -> Schedule | Airbench:
+def _figures(recipe: str, epochs: int) -> Schedule | Recipe:
     """The recipe's fields, with those behind its colon changed."""
     name, _, changes = recipe.partition(":")
     # On pictures like CIFAR's: what --dataset cifar10 does.
-    usual = {
-        "ensearch": replace(datasets.schedule("cifar10"), epochs=epochs),
-        "airbench": Airbench(),
-    }
+    usual = {"ensearch": replace(datasets.schedule("cifar10"), epochs=epochs), **RECIPES}
     if name not in usual:
         raise SystemExit(f"unknown recipe {name!r}: expected one of {', '.join(usual)}.")
     base = usual[name]
@@ -114,7 +111,11 @@ def _figures(recipe: str, epochs: int) -> Schedule | Airbench:
         raise SystemExit(
             f"{recipe}: {name} has no {', '.join(unknown)}; it has {', '.join(kinds)}."
         )
-    return replace(base, **{key: kinds[key](value) for key, value in pairs.items()})
+    return replace(base, **{key: _as(kinds[key], value) for key, value in pairs.items()})
+
+
+def _as(kind: type, text: str) -> object:
+    return bool(int(text)) if kind is bool else kind(text)
 
 
 def _identity(run: Run) -> str:

@@ -162,7 +162,7 @@ def search(data, options):
         directions=["maximize", "minimize"],
         sampler=optuna.samplers.TPESampler(multivariate=True, seed=options.seed),
     )
-    study.optimize(objective, timeout=60 * options.minutes)
+    study.optimize(objective, n_trials=options.trials, timeout=60 * options.minutes)
     for best in study.best_trials:
         print(best.number, best.params, best.values)
 
@@ -173,6 +173,7 @@ def main():
     parser.add_argument("--budget", type=float, required=True)
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--trials", type=int, help="at most so many, infeasible ones too")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--storage", default="sqlite:///by_hand.db")
     parser.add_argument("--log", type=Path, default=Path("by_hand.jsonl"))
