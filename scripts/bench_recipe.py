@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--networks", nargs="+", default=["16-4"], help="DEPTH-WIDTH of wide_resnet"
     )
-    parser.add_argument("--recipes", nargs="+", default=["airbench", "ensearch"])
+    parser.add_argument("--recipes", nargs="+", default=["dawnbench", "airbench", "ensearch"])
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--device", default="auto")

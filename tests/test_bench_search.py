@@ -5,10 +5,12 @@ import importlib
 import math
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from closed_form import train, write_dataset
 
 from ensearch import cost, search, study
@@ -69,6 +71,15 @@ def test_the_front_is_better_than_all_that_is_cheaper() -> None:
 def test_on_test_the_pick_of_val_counts_even_where_it_falls() -> None:
     picks = [(1e6, 0.5, 0.6, "a"), (1e7, 0.6, 0.4, "b")]
     assert curves.on_test(SCALE, picks) == pytest.approx((50 + 30) / 2)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks this small only lose by more, and much where other tests run beside."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
