@@ -30,10 +30,10 @@ from scipy.stats import t as student
 from ensearch import datasets, families
 from ensearch.core import Architecture, Member, Schedule
 from ensearch.datasets import Dataset, Source
-from ensearch.launch import Failed, MemberJob
+from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.seeds import derive
 from ensearch.training import data as tensors
-from ensearch.training import describe_device, loop, resolve_device, train_member
+from ensearch.training import describe_device, loop, resolve_device, train_members
 
 sys.path.insert(0, str(Path(__file__).parent / "recipe"))
 from published import RECIPES, Recipe
@@ -140,9 +140,12 @@ def _train(run: Run, source: Source, data: Dataset, device: str) -> Run:
         job = MemberJob(
             member=member, source=source, device=device, keep_weights=False, checkpoint=None
         )
-        outcome = train_member(job, lambda progress: None)
+        updates: list[Update] = []
+        train_members((job,), updates.append)
+        outcome = updates[-1]
         if isinstance(outcome, Failed):
             return run | {"accuracy": float("nan"), "nll": float("nan"), "failed": outcome.detail}
+        assert isinstance(outcome, Trained)
         logits, loss = outcome.predictions[0].logits, outcome.losses[-1]
     else:
         images = tensors.load(source, data.fingerprint, device, ("val",))

@@ -23,11 +23,11 @@ from ensearch import cost, datasets, ensembles
 from ensearch.core import Architecture, Floats, evaluation_key
 from ensearch.datasets import Dataset, Source
 from ensearch.families.wide_resnet import WideResNet
-from ensearch.launch import MemberJob, Trained
+from ensearch.launch import MemberJob, Trained, Update
 from ensearch.store import Store
 from ensearch.study import source
 from ensearch.training import data as tensors
-from ensearch.training import loop, train_member
+from ensearch.training import loop, train_members
 
 BY_HAND = Path(__file__).with_name("by_hand.py")
 STUDY = "search"
@@ -217,22 +217,25 @@ def test_by_ensearch(task: Task, chosen: Sequence[Seen]) -> list[float]:
     url = f"sqlite:///{task.folder / 'ensearch.db'}"
     with Store.open(url, create=False) as store:
         records = store.members({member for one in chosen for member in one.members})
-        logits = {}
-        for key, record in records.items():
-            outcome = train_member(
-                MemberJob(
-                    member=record.member,
-                    source=task.source,
-                    device="cpu",
-                    keep_weights=False,
-                    checkpoint=None,
-                    splits=("test",),
-                    weights=store.weights_path(key),
-                ),
-                lambda progress: None,
+        jobs = tuple(
+            MemberJob(
+                member=record.member,
+                source=task.source,
+                device="cpu",
+                keep_weights=False,
+                checkpoint=None,
+                splits=("test",),
+                weights=store.weights_path(key),
             )
-            assert isinstance(outcome, Trained), outcome
-            logits[key] = outcome.predictions[0].logits
+            for key, record in records.items()
+        )
+    logits = {}
+    for job in jobs:
+        updates: list[Update] = []
+        train_members((job,), updates.append)
+        outcome = updates[-1]
+        assert isinstance(outcome, Trained), outcome
+        logits[outcome.key] = outcome.predictions[0].logits
     return [
         _accuracy(
             _probs(logits.__getitem__, one.members),
