@@ -35,6 +35,17 @@ class MemberFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WayChosen:
+    """How `members` of a network train together was measured; `rates` are images/s by way."""
+
+    network: str
+    members: int
+    way: str
+    rates: dict[str, float]
+    dropped: dict[str, str]  # why a way does not work, by way
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrialDone:
     """A trial has been evaluated; `told` of `trials` are over, the best ones are so far."""
 
@@ -71,4 +82,6 @@ class MemberReady:
     seconds_left: float
 
 
-Event = MemberProgress | MemberDone | MemberFailed | TrialDone | TrialFailed | MemberReady
+Event = (
+    MemberProgress | MemberDone | MemberFailed | WayChosen | TrialDone | TrialFailed | MemberReady
+)

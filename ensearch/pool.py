@@ -1,15 +1,24 @@
 """The pool as a running study uses it: a member that exists is taken, a missing one is trained."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ensearch.core import Member, network
 from ensearch.cost import training_macs
 from ensearch.errors import StorageError, UnavailableError
-from ensearch.events import Event, MemberDone, MemberFailed, MemberProgress
-from ensearch.launch import Failed, Launcher, Measured, MemberJob, Progress, Split, Trained
+from ensearch.events import Event, MemberDone, MemberFailed, MemberProgress, WayChosen
+from ensearch.launch import (
+    Failed,
+    Launcher,
+    Measured,
+    MemberJob,
+    Progress,
+    Split,
+    Trained,
+    network_of,
+)
 from ensearch.store import SEARCH, MemberRecord, Store, trained_by
 from ensearch.study import Study
 from ensearch.training import discard_checkpoint
@@ -17,6 +26,8 @@ from ensearch.training import discard_checkpoint
 # Members that train side by side on a GPU: more give it little more to do, and a task that is
 # killed loses more.
 SIDE_BY_SIDE = 8
+# Notes that belong to no study: how fast members of a network train together is true for all.
+_EVERY_STUDY = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,10 +76,38 @@ class Pool:
                 name = network(member.architecture, member.schedule)
                 together.setdefault(name, []).append(self._job(member, splits, None))
         for jobs in together.values():
-            # On a CPU every slot is a core, which a single member keeps busy.
-            most = SIDE_BY_SIDE if self.device == "cuda" else 1
-            for start in range(0, len(jobs), most):
-                self.launcher.submit(tuple(jobs[start : start + most]))
+            if self.device == "cuda":
+                self._submit_together(jobs)
+            else:  # every slot is a core, which a single member keeps busy
+                for job in jobs:
+                    self.launcher.submit((job,))
+
+    def _submit_together(self, jobs: Sequence[MemberJob]) -> None:
+        """Tasks of jobs of one network, with what is known about the speed of such tasks."""
+        known = self._measured(network_of(jobs[0].member))
+        jobs = [replace(job, measured=known) for job in jobs]
+        for start in range(0, len(jobs), SIDE_BY_SIDE):
+            self.launcher.submit(tuple(jobs[start : start + SIDE_BY_SIDE]))
+
+    def _measured(self, network: str) -> tuple[Measured, ...]:
+        rows = self.store.note(_EVERY_STUDY, _note_of(network))
+        return tuple(Measured(**row) for row in rows) if isinstance(rows, list) else ()
+
+    def _remember(self, new: Measured) -> None:
+        """Keep a measurement for all studies of the storage, in place of an older one."""
+        same = (new.place, new.members)
+        others = [m for m in self._measured(new.network) if (m.place, m.members) != same]
+        rows = [asdict(measured) for measured in (*others, new)]
+        self.store.set_note(_EVERY_STUDY, _note_of(new.network), rows)
+        self.on_event(
+            WayChosen(
+                network=new.network,
+                members=new.members,
+                way=new.way,
+                rates=new.rates,
+                dropped=new.dropped,
+            )
+        )
 
     def _job(self, member: Member, splits: tuple[Split, ...], weights: Path | None) -> MemberJob:
         """The job of a member, which from now on is under way."""
@@ -118,6 +157,7 @@ class Pool:
         unavailable = None
         for update in self.launcher.wait(timeout):
             if isinstance(update, Measured):
+                self._remember(update)
                 continue
             member = self._training[update.key]
             if isinstance(update, Progress):
@@ -201,3 +241,7 @@ class Pool:
             trained_by=trained_by(self.study.config.name, self.stage),
             created=datetime.now(UTC),
         )
+
+
+def _note_of(network: str) -> str:
+    return f"measured {network}"

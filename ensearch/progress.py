@@ -17,6 +17,7 @@ from ensearch.events import (
     MemberReady,
     TrialDone,
     TrialFailed,
+    WayChosen,
 )
 from ensearch.report.text import label
 from ensearch.terminal import say
@@ -55,7 +56,17 @@ def line(event: Event, flops_per_mac: int) -> str | None:
         return f"member {event.label} failed: {event.reason}: {event.detail}"
     if isinstance(event, MemberReady):
         return _ready(event)
+    if isinstance(event, WayChosen):
+        return _way(event)
     return None
+
+
+def _way(event: WayChosen) -> str:
+    what = f"{event.members} members" if event.members > 1 else "a member"
+    rate, alone = event.rates.get(event.way), event.rates.get("one after another")
+    gain = f", {rate / alone:.1f} times the images/s of one after another" if rate and alone else ""
+    dropped = "".join(f"; not {name}: {why}" for name, why in event.dropped.items())
+    return f"{what} of {event.network} train {event.way}{gain}{dropped}"
 
 
 def _ready(event: MemberReady) -> str:

@@ -8,8 +8,8 @@ The contract of a launcher module (a file in this folder, its name is its name o
 A task is a tuple of jobs that one slot trains side by side. Only the driver touches the storage:
 jobs go out as plain data, updates come back as plain data, and a job that fails comes back as a
 `Failed` with its reason, never as an exception. A worker that dies takes along only those jobs of
-its task that had no outcome; each of them is tried once more, in a task of its own, before it is
-`Failed` as "killed".
+its task that had no outcome; each of them is tried once more, `plain` and in a task of its own,
+before it is `Failed` as "killed".
 """
 
 import sys
@@ -34,8 +34,8 @@ Split = Literal["val", "test"]
 class Measured:
     """How fast `members` networks of one kind train together, way by way, and the fastest way.
 
-    `network` names the architecture and batch size, `place` what else decides: the device, the
-    version of torch, the image's channels and the number of classes.
+    `network` is `network_of` its members; `place` names what else decides: the device, the version
+    of torch, the image's channels and the number of classes.
     """
 
     network: str
@@ -46,13 +46,19 @@ class Measured:
     dropped: dict[str, str]  # ways that do not work here, and why
 
 
+def network_of(member: Member) -> str:
+    """What members must share to train in lockstep at the same speed as others."""
+    return f"{member.architecture.key} in batches of {member.schedule.batch_size}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberJob:
     """Train one member and predict `splits`.
 
     `checkpoint` is where a killed job leaves its state to go on from. With `weights`, a file of
     the member trained before, nothing is trained. `measured` is what earlier tasks have found out
-    about training such networks together, at whatever place.
+    about training such networks together, at whatever place. A `plain` job trains in the simplest
+    way there is: what had been tried before it may have killed its worker.
     """
 
     member: Member
@@ -63,6 +69,7 @@ class MemberJob:
     splits: tuple[Split, ...] = ("val",)
     weights: Path | None = None
     measured: tuple[Measured, ...] = ()
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import connection, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -122,7 +122,7 @@ class Processes:
     def _lost(self, worker: _Worker) -> list[Update]:
         """Remove a dead worker; its jobs are tried once more before they count as failed.
 
-        Each alone: the one that kills its worker must not take the others along again.
+        Each alone and plain: the one that kills its worker must not take the others along again.
         """
         worker.process.join(_TERMINATE_SECONDS)
         code = worker.process.exitcode
@@ -132,8 +132,9 @@ class Processes:
         if task is None:
             return []
         if task.attempt < ATTEMPTS:
-            again = [_Task(jobs={k: j}, attempt=task.attempt + 1) for k, j in task.jobs.items()]
-            self._queue.extendleft(reversed(again))
+            for key, job in reversed(task.jobs.items()):
+                again = {key: replace(job, plain=True)}
+                self._queue.appendleft(_Task(jobs=again, attempt=task.attempt + 1))
             return []
         detail = _obituary(code, worker.ready)
         return [Failed(key=key, reason="killed", detail=detail) for key in task.jobs]

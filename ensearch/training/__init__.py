@@ -9,8 +9,8 @@ differently. Several members at once on a CPU are several processes.
 
 from ensearch.training.checkpoint import discard as discard_checkpoint
 from ensearch.training.device import describe_device, resolve_device
-from ensearch.training.loop import train_members
 from ensearch.training.speed import measure_speed
+from ensearch.training.together import train_members
 
 __all__ = [
     "describe_device",

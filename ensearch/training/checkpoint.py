@@ -31,7 +31,7 @@ class State:
 def save(path: Path, key: str, state: State) -> None:
     """Write the state of the member `key`, replacing the file at once and whole. OSError."""
     head = json.dumps({"member": key, "losses": state.losses, "seconds": state.seconds})
-    content = to_bytes(plain(_tensors(state)), metadata={_HEADER: head})
+    content = to_bytes(plain(tensors(state)), metadata={_HEADER: head})
     path.parent.mkdir(parents=True, exist_ok=True)
     # Two drivers may train the same member: each has its own temporary file.
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
@@ -63,7 +63,7 @@ def resume(path: Path, key: str, state: State) -> None:
         return
     if member != key:
         return
-    targets = _tensors(state)
+    targets = tensors(state)
     if _shapes(saved) != _shapes(targets):  # written by another release of the family
         path.unlink(missing_ok=True)
         return
@@ -86,7 +86,7 @@ def plain(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     }
 
 
-def _tensors(state: State) -> dict[str, torch.Tensor]:
+def tensors(state: State) -> dict[str, torch.Tensor]:
     """The state's own tensors, not copies."""
     momentum = state.optimizer.state
     return {f"model.{name}": tensor for name, tensor in state.model.state_dict().items()} | {

@@ -14,7 +14,7 @@ from safetensors.torch import save as to_bytes
 from torch import nn
 
 from ensearch import families
-from ensearch.core import Member, Predictions
+from ensearch.core import Member, Predictions, Schedule
 from ensearch.errors import UnavailableError, UsageError
 from ensearch.launch import Failed, MemberJob, Progress, Reason, Trained, Update
 from ensearch.seeds import derive
@@ -32,21 +32,21 @@ class Diverged(Exception):  # noqa: N818 - an outcome of a member, not an error 
     """The loss or the outputs are not finite."""
 
 
-def train_members(jobs: tuple[MemberJob, ...], report: Callable[[Update], None]) -> None:
-    """Train the members and predict their jobs' splits, or say why not: see `launch.Train`.
+def train_alone(
+    job: MemberJob, report: Callable[[Update], None], state: State | None = None
+) -> Trained | Failed:
+    """Train the member and predict its job's splits, or say why not. Raises only interrupts.
 
     With `job.checkpoint`, a member that was killed goes on where it left off, bit for bit; the
-    file stays for the driver to discard (see checkpoint.py).
+    file stays for the driver to discard (see checkpoint.py). A `state` that has trained some
+    epochs already goes on from there.
     """
-    for job in jobs:
-        report(_outcome(job, report))
-
-
-def _outcome(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | Failed:
     key = job.member.key
     try:
         with reproducible(job.device):
-            return _train(job, on_epoch) if job.weights is None else _predict_only(job)
+            if job.weights is not None:
+                return _predict_only(job)
+            return _train(job, report, begin(job) if state is None else state)
     except Diverged as stop:
         return Failed(key=key, reason="diverged", detail=str(stop))
     except UnavailableError as error:
@@ -59,26 +59,28 @@ def _outcome(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained | 
     return Failed(key=key, reason=reason, detail=detail)
 
 
-def _train(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained:
-    member, epochs = job.member, job.member.schedule.epochs
-    images = data.load(job.source, member.dataset, job.device, job.splits)
-    state = fresh(member, images, job.device)
+def images_of(job: MemberJob) -> Images:
+    return data.load(job.source, job.member.dataset, job.device, job.splits)
+
+
+def begin(job: MemberJob) -> State:
+    """The member before its first epoch, or where its checkpoint left off."""
+    state = fresh(job.member, images_of(job), job.device)
     if job.checkpoint is not None:
-        checkpoint.resume(job.checkpoint, member.key, state)
+        checkpoint.resume(job.checkpoint, job.member.key, state)
+    return state
+
+
+def _train(job: MemberJob, report: Callable[[Update], None], state: State) -> Trained:
+    member, images = job.member, images_of(job)
     saved = began = time.perf_counter()
     earlier = state.seconds
-    for epoch in range(len(state.losses), epochs):
+    for epoch in range(len(state.losses), member.schedule.epochs):
         loss = train_epoch(state, images, member, epoch, job.device)
-        if not math.isfinite(loss):
-            raise Diverged(f"the loss was {loss} in epoch {epoch + 1} of {epochs}")
         now = time.perf_counter()
-        state.losses.append(loss)
-        state.seconds = earlier + now - began
-        on_epoch(Progress(key=member.key, epoch=epoch + 1, epochs=epochs, loss=loss))
-        if job.checkpoint is not None and now - saved >= CHECKPOINT_SECONDS:
-            # On a full disk the member goes on without; the driver will say that the disk is full.
-            with contextlib.suppress(OSError):
-                checkpoint.save(job.checkpoint, member.key, state)
+        end_epoch(job, report, state, loss, earlier + now - began)
+        if now - saved >= CHECKPOINT_SECONDS:
+            keep(job, state)
             saved = time.perf_counter()
     return Trained(
         key=member.key,
@@ -89,9 +91,29 @@ def _train(job: MemberJob, on_epoch: Callable[[Progress], None]) -> Trained:
     )
 
 
+def end_epoch(
+    job: MemberJob, report: Callable[[Update], None], state: State, loss: float, seconds: float
+) -> None:
+    """Note and report that the state has trained one more epoch. Raises Diverged."""
+    epoch, epochs = len(state.losses) + 1, job.member.schedule.epochs
+    if not math.isfinite(loss):
+        raise Diverged(f"the loss was {loss} in epoch {epoch} of {epochs}")
+    state.losses.append(loss)
+    state.seconds = seconds
+    report(Progress(key=job.member.key, epoch=epoch, epochs=epochs, loss=loss))
+
+
+def keep(job: MemberJob, state: State) -> None:
+    """Write the job's checkpoint, if it is to have one."""
+    # On a full disk the member goes on without; the driver will say that the disk is full.
+    if job.checkpoint is not None:
+        with contextlib.suppress(OSError):
+            checkpoint.save(job.checkpoint, job.member.key, state)
+
+
 def _predict_only(job: MemberJob) -> Trained:
     began, member = time.perf_counter(), job.member
-    images = data.load(job.source, member.dataset, job.device, job.splits)
+    images = images_of(job)
     model = fresh(member, images, job.device).model
     assert job.weights is not None
     model.load_state_dict(load_file(job.weights, device=job.device))
@@ -134,13 +156,9 @@ def train_epoch(state: State, images: Images, member: Member, epoch: int, device
 
     The last batch is dropped if it is incomplete, unless it is the only one.
     """
-    schedule, count = member.schedule, len(images.x_train)
-    size = min(schedule.batch_size, count)
-    steps = count // size
-    # Seeds torch's own generator, which dropout reads: a resumed epoch meets the same numbers.
-    generator = torch.manual_seed(derive(member.seed, "epoch", epoch))
-    order = torch.randperm(count, generator=generator).to(device)
-    changes = augment.draw(schedule, count, images.resolution, generator).to(device)
+    schedule, (steps, size) = member.schedule, batches(member.schedule, images)
+    order, changes = draw_epoch(images, member, epoch)
+    order, changes = order.to(device), changes.to(device)
     state.model.train()
     total = torch.zeros((), device=device)
     for step in range(steps):
@@ -158,6 +176,26 @@ def train_epoch(state: State, images: Images, member: Member, epoch: int, device
         if device == "cpu" and not torch.isfinite(loss):
             break
     return total.item() / steps
+
+
+def batches(schedule: Schedule, images: Images) -> tuple[int, int]:
+    """How many steps an epoch has, and of how many images."""
+    count = len(images.x_train)
+    size = min(schedule.batch_size, count)
+    return count // size, size
+
+
+def draw_epoch(
+    images: Images, member: Member, epoch: int
+) -> tuple[torch.Tensor, augment.Augmentation]:
+    """The order of the training images in an epoch of the member, and their augmentation there.
+
+    Seeds torch's own generator, which dropout reads: a resumed epoch meets the same numbers.
+    """
+    count = len(images.x_train)
+    generator = torch.manual_seed(derive(member.seed, "epoch", epoch))
+    order = torch.randperm(count, generator=generator)
+    return order, augment.draw(member.schedule, count, images.resolution, generator)
 
 
 def train_step(

@@ -1,0 +1,200 @@
+"""How members of one network train together fastest here: measured, not guessed."""
+
+import copy
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+
+from ensearch.core import Member
+from ensearch.launch import Measured, network_of
+from ensearch.training import fused, optimizer
+from ensearch.training.checkpoint import State, tensors
+from ensearch.training.data import Images
+from ensearch.training.device import describe_device
+from ensearch.training.lockstep import Lockstep, Way
+from ensearch.training.loop import batches, train_epoch
+
+ALONE = Way(kind="branches", chunk=1, graph=False)
+
+# Steps that are timed at a time, and for how long at least.
+_STEPS, _SECONDS = 10, 0.1
+# Of the time that the members would take one after another, for measuring.
+_SHARE = 0.1
+# Below this gain members train one after another, which needs less memory and is easier to follow.
+_GAIN = 1.05
+# A way whose mean loss over the first steps differs by more from that of a member alone computes
+# something else. Rounding in bfloat16 makes less than 1 %.
+_LOSS = 0.05
+
+
+class DeviceLostError(Exception):
+    """The GPU does not answer any more; `measured` rules out what it was doing."""
+
+    def __init__(self, measured: Measured, message: str) -> None:
+        super().__init__(message)
+        self.measured = measured
+
+
+def place(device: str, images: Images) -> str:
+    """What decides how fast a way is, besides the network and the batch."""
+    return (
+        f"{describe_device(device)}, torch {torch.__version__}, "
+        f"{images.channels} channels, {images.classes} classes"
+    )
+
+
+def candidates(device: str, members: int) -> list[Way]:
+    """Ways of training `members` together, the most promising first.
+
+    Graphs exist on CUDA only. Without a graph, networks of their own gain nothing together.
+    """
+    sizes = [chunk for chunk in (8, 4, 2) if chunk < members]
+    sizes = [members, *sizes] if members > 1 else []
+    eager = [Way(kind="fused", chunk=chunk, graph=False) for chunk in sizes]
+    if device != "cuda":
+        return eager
+    kinds = ("fused", "branches")
+    graphs = [Way(kind=kind, chunk=chunk, graph=True) for chunk in sizes for kind in kinds]  # type: ignore[arg-type]
+    return [*graphs[:2], replace(ALONE, graph=True), *graphs[2:], *eager]
+
+
+def named(name: str, device: str, members: int) -> Way | None:
+    """The way of that name; None if this release or device does not have it."""
+    return next((w for w in (ALONE, *candidates(device, members)) if w.name == name), None)
+
+
+def measure(
+    states: Sequence[State], members: Sequence[Member], images: Images, seconds: float | None = None
+) -> Measured:
+    """Images/s of all members together, way by way; the states stay as they are.
+
+    Takes `seconds`, or a tenth of what the members would take one after another, and a little more;
+    ways for which no time is left are not tried. A way that raises is dropped with its message.
+    Raises DeviceLostError if the GPU does not answer after that.
+    """
+    device = images.x_train.device.type
+    few = _first(images, members[0].schedule.batch_size)
+    began, (alone, loss) = time.perf_counter(), _alone(states[0], members[0], few)
+    ahead = sum(member.schedule.epochs for member in members) * len(images.x_train)
+    limit = _SHARE * ahead / alone if seconds is None else seconds
+    rates, dropped = {ALONE.name: alone}, _unfit(states[0], images)
+    for way in candidates(device, len(members)):
+        if time.perf_counter() - began > limit:
+            break
+        if way.kind in dropped:
+            continue
+        try:
+            rates[way.name] = _together(way, states, members, few, loss)
+        except Exception as error:
+            dropped[way.name] = first_line(error)
+            check_device(members, images, dropped)
+    return chosen(members, images, rates, dropped)
+
+
+def chosen(
+    members: Sequence[Member], images: Images, rates: dict[str, float], dropped: dict[str, str]
+) -> Measured:
+    """The fastest way, or one after another if nothing gains much over it."""
+    best = max(rates, key=lambda name: rates[name], default=ALONE.name)
+    if rates.get(best, 0.0) < _GAIN * rates.get(ALONE.name, 0.0):
+        best = ALONE.name
+    return Measured(
+        network=network_of(members[0]),
+        place=place(images.x_train.device.type, images),
+        members=len(members),
+        way=best,
+        rates=rates,
+        dropped=dropped,
+    )
+
+
+def check_device(members: Sequence[Member], images: Images, dropped: dict[str, str]) -> None:
+    """Free what a way that has failed held. DeviceLostError if the GPU is beyond that.
+
+    An illegal access, for one, makes everything fail that the process asks of the GPU later.
+    """
+    if not images.x_train.is_cuda:
+        return
+    try:
+        torch.cuda.synchronize()
+        torch.cuda.empty_cache()
+        torch.ones(1, device="cuda").item()
+    except RuntimeError as error:
+        measured = chosen(members, images, {}, dropped)
+        name, why = list(dropped.items())[-1]
+        raise DeviceLostError(
+            measured,
+            f"the GPU stopped answering ({first_line(error)}) when members trained together "
+            f"({name}: {why}). Run the same command again: it will train them one after another.",
+        ) from error
+
+
+def _unfit(state: State, images: Images) -> dict[str, str]:
+    """Why ways of a kind cannot give the members that training alone gives, by kind."""
+    shape = (images.channels, images.resolution)
+    if fused.draws_random(state.model, *shape):
+        # A member alone draws them from its own seed; a recorded step would not.
+        reason = "its forward pass draws random numbers, which every member has of its own"
+        return {"fused": reason, "branches": reason}
+    problem = fused.problem(state.model, *shape)
+    return {} if problem is None else {"fused": problem}
+
+
+def _first(images: Images, batch_size: int) -> Images:
+    """Images for a few steps."""
+    count = _STEPS * min(batch_size, len(images.x_train))
+    return replace(images, x_train=images.x_train[:count], y_train=images.y_train[:count])
+
+
+def _alone(state: State, member: Member, few: Images) -> tuple[float, float]:
+    """Images/s of a member alone, and the mean loss of its first steps."""
+    model = copy.deepcopy(state.model)
+    copied = State(model=model, optimizer=optimizer.make(model, member.schedule))
+    fused.load(tensors(copied), [tensors(state)])
+    device = few.x_train.device.type
+    loss = train_epoch(copied, few, member, 0, device)
+    seconds = _seconds(lambda: train_epoch(copied, few, member, 0, device), device)
+    return _images_of_an_epoch(member, few) / seconds, loss
+
+
+def _together(
+    way: Way, states: Sequence[State], members: Sequence[Member], few: Images, loss: float
+) -> float:
+    """Images/s of all members in this way. RuntimeError if it computes something else."""
+    group = members[: way.chunk]
+    lockstep = Lockstep(way, states[: way.chunk], group, few)
+    losses = lockstep.run(states[: way.chunk], group, 0)
+    if not abs(losses[0] - loss) <= _LOSS * abs(loss):
+        raise RuntimeError(f"a member's mean loss was {losses[0]:.4g}; alone it is {loss:.4g}")
+    seconds = _seconds(lockstep.advance, few.x_train.device.type)
+    return way.chunk * _images_of_an_epoch(group[0], few) / seconds
+
+
+def _images_of_an_epoch(member: Member, images: Images) -> int:
+    steps, size = batches(member.schedule, images)
+    return steps * size
+
+
+def _seconds(run: Callable[[], object], device: str) -> float:
+    """Median time of a call; once before it does not count."""
+    times: list[float] = []
+    run()
+    while len(times) < 3 or sum(times) < _SECONDS:
+        _wait_for(device)
+        start = time.perf_counter()
+        run()
+        _wait_for(device)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def _wait_for(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()  # the GPU works on after Python has moved on
+
+
+def first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]:.200}"
