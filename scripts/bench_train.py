@@ -1,0 +1,335 @@
+"""Images per second in training: ensearch against a plain PyTorch loop, in one run.
+
+    python scripts/bench_train.py --data cifar10-30k.npz --out result.json
+
+ensearch trains as in a search: `train_member` in worker processes, one single-threaded process per
+core and a member in each; on CUDA one process. The plain loop is what a competent user writes: a
+DataLoader with torchvision transforms, all threads, float32, the default memory format, SGD with
+Nesterov momentum. It gets the best of several DataLoaders, measured first: transforms of PIL
+images or of tensors, each with 0, 1, 2 or more workers. Network, images, augmentation, batch size
+and schedule are the same. Both are timed in the steady state: start-up and first epochs do not
+count. They take turns, so that a machine that slows down slows both; the ratio is the median over
+turns, with the least and the largest.
+
+--data is a file for `--dataset npz:FILE`; without it the pictures of CIFAR-10's size are random,
+which changes no speed.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch.utils.data import DataLoader
+from torchvision import transforms
+
+from ensearch import datasets, families, launch
+from ensearch.core import Architecture, Member, Schedule
+from ensearch.datasets import Dataset, Source
+from ensearch.launch import Failed, MemberJob, Progress
+from ensearch.training import describe_device, train_member
+
+# Ratios that ensearch is meant to reach on CPUs.
+GOALS = {"digits": {"10-1": 5.0, "16-1": 5.0, "16-2": 5.0}} | {
+    "cifar": {"10-1": 2.0, "16-1": 1.7, "16-2": 1.3}
+}
+NETWORKS = {"digits": ("10-1", "16-1", "16-2"), "cifar": ("10-1", "16-1", "16-2", "16-4")}
+LOADERS = ("PIL", "tensor")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One network on one dataset."""
+
+    name: str
+    network: str
+    source: Source
+    data: Dataset
+    architecture: Architecture
+    schedule: Schedule
+
+    @property
+    def images(self) -> int:
+        """Images of an epoch: an incomplete last batch is dropped by both sides."""
+        size = self.schedule.batch_size
+        return len(self.data.x_train) // size * size
+
+
+class Ours:
+    """ensearch's own workers, kept from one measurement to the next."""
+
+    def __init__(self, work: Work, device: str) -> None:
+        self.work, self.device = work, device
+        self.slots = os.cpu_count() or 1 if device == "cpu" else 1
+        self.launcher = launch.get("processes").open(train_member, self.slots)
+        self.seeds = itertools.count()
+        self.measure(2)  # the first start of a worker takes seconds
+
+    def measure(self, epochs: int) -> float:
+        """Images per second of all workers, from the end of their first to that of the last epoch.
+
+        From the first worker that begins to the last that ends: a worker that waits counts.
+        """
+        for _ in range(self.slots):
+            self.launcher.submit(self._job(epochs + 1))
+        first, last, running = float("inf"), 0.0, self.slots
+        while running:
+            for update in self.launcher.wait(60.0):
+                if isinstance(update, Failed):
+                    raise SystemExit(f"{self.work.network}: {update.detail}")
+                if not isinstance(update, Progress):
+                    running -= 1
+                elif update.epoch == 1:
+                    first = min(first, time.perf_counter())
+                elif update.epoch == update.epochs:
+                    last = max(last, time.perf_counter())
+        return self.slots * epochs * self.work.images / (last - first)
+
+    def _job(self, epochs: int) -> MemberJob:
+        work = self.work
+        member = Member(
+            architecture=work.architecture,
+            schedule=replace(work.schedule, epochs=epochs),
+            dataset=work.data.fingerprint,
+            seed=next(self.seeds),
+        )
+        return MemberJob(
+            member=member,
+            source=work.source,
+            device=self.device,
+            keep_weights=False,
+            checkpoint=None,
+        )
+
+    def close(self) -> None:
+        self.launcher.close()
+
+
+class Pictures(torch.utils.data.Dataset[tuple[torch.Tensor, int]]):
+    """The dataset as torchvision has it: a PIL image (or a tensor), transformed, and a label."""
+
+    def __init__(self, work: Work, kind: str) -> None:
+        data, schedule = work.data, work.schedule
+        self.labels = data.y_train.tolist()
+        self.kind, self.images = kind, data.x_train
+        if kind == "tensor":
+            self.tensors = torch.from_numpy(data.x_train).permute(0, 3, 1, 2).contiguous()
+        steps: list[Callable[[Any], Any]] = []
+        if schedule.crop:
+            crop = transforms.RandomCrop(
+                data.resolution, padding=schedule.crop, padding_mode="reflect"
+            )
+            steps.append(crop)
+        if schedule.flip:
+            steps.append(transforms.RandomHorizontalFlip())
+        to_float = transforms.ConvertImageDtype(torch.float32)
+        steps.append(to_float if kind == "tensor" else transforms.ToTensor())
+        steps.append(transforms.Normalize(data.mean / 255, data.std / 255))
+        self.transform = transforms.Compose(steps)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        if self.kind == "tensor":
+            return self.transform(self.tensors[index]), self.labels[index]
+        pixels = self.images[index]
+        image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+        return self.transform(image), self.labels[index]
+
+
+class Plain:
+    """The plain loop, with one DataLoader."""
+
+    def __init__(self, work: Work, device: str, kind: str, workers: int) -> None:
+        self.work, self.device = work, device
+        self.label = f"{kind}, {workers} workers"
+        schedule = work.schedule
+        self.loader = DataLoader(
+            Pictures(work, kind),
+            batch_size=schedule.batch_size,
+            shuffle=True,
+            drop_last=True,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=device == "cuda",
+        )
+        model = families.build(work.architecture, work.data.channels, len(work.data.classes))
+        self.model = model.to(device).train()
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(),
+            lr=schedule.peak_lr,
+            momentum=schedule.momentum,
+            weight_decay=schedule.weight_decay,
+            nesterov=True,
+        )
+        self.epoch()
+
+    def epoch(self) -> float:
+        """Train for an epoch; the mean loss."""
+        total = 0.0
+        smoothing = self.work.schedule.label_smoothing
+        for x, y in self.loader:
+            x, y = x.to(self.device, non_blocking=True), y.to(self.device, non_blocking=True)
+            with torch.autocast("cuda", torch.bfloat16, enabled=self.device == "cuda"):
+                loss = F.cross_entropy(self.model(x), y, label_smoothing=smoothing)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            total += loss.item()
+        return total / len(self.loader)
+
+    def measure(self, epochs: int) -> float:
+        """Images per second over whole epochs."""
+        start = time.perf_counter()
+        for _ in range(epochs):
+            self.epoch()
+        return epochs * self.work.images / (time.perf_counter() - start)
+
+
+def best_plain(work: Work, device: str) -> Plain:
+    """The plain loop with the fastest DataLoader here."""
+    cores = os.cpu_count() or 1
+    workers = sorted({0, 1, 2} | ({cores // 2, cores} if device == "cuda" else set()))
+    rates: list[tuple[float, str, int]] = []
+    for kind, number in itertools.product(LOADERS, workers):
+        loop = Plain(work, device, kind, number)
+        rates.append((max(loop.measure(1) for _ in range(2)), kind, number))
+        del loop  # and with it the workers of its DataLoader
+    _, kind, number = max(rates)
+    return Plain(work, device, kind, number)
+
+
+def compare(work: Work, device: str, turns: int, seconds: float) -> dict[str, Any]:
+    """Both sides in turns of about `seconds` each."""
+    plain, ours = best_plain(work, device), Ours(work, device)
+    try:
+        epochs = [max(1, round(seconds * s.measure(1) / work.images)) for s in (plain, ours)]
+        epochs[1] = max(1, epochs[1] // ours.slots)
+        pairs = [(ours.measure(epochs[1]), plain.measure(epochs[0])) for _ in range(turns)]
+    finally:
+        ours.close()
+    ratios = [a / b for a, b in pairs]
+    return {
+        "data": work.name,
+        "network": work.network,
+        "device": device,
+        "batch_size": work.schedule.batch_size,
+        "images_per_epoch": work.images,
+        "plain_loader": plain.label,
+        "ensearch_images_per_s": [round(a, 1) for a, _ in pairs],
+        "plain_images_per_s": [round(b, 1) for _, b in pairs],
+        "ratio": round(statistics.median(ratios), 3),
+        "ratio_least": round(min(ratios), 3),
+        "ratio_largest": round(max(ratios), 3),
+        "goal": GOALS[work.name].get(work.network) if device == "cpu" else None,
+        "n": turns,
+    }
+
+
+def line(row: dict[str, Any]) -> str:
+    goal = row["goal"]
+    verdict = "" if goal is None else f"  goal {goal:g} {'reached' if row['ratio'] >= goal else 'MISSED'}"
+    return (
+        f"{row['data']:7}{row['network']:6}{statistics.median(row['ensearch_images_per_s']):10,.0f}"
+        f"{statistics.median(row['plain_images_per_s']):10,.0f}{row['ratio']:8.2f} "
+        f"[{row['ratio_least']:.2f}, {row['ratio_largest']:.2f}]  {row['plain_loader']}{verdict}"
+    )
+
+
+def works(data: str, source: Source, schedule: Schedule, networks: list[str]) -> Iterator[Work]:
+    loaded = datasets.load(source)
+    for network in NETWORKS[data]:
+        if networks and f"{data}:{network}" not in networks:
+            continue
+        depth, width = network.split("-")
+        architecture = Architecture(
+            family="wide_resnet",
+            width=float(width),
+            depth=int(depth),
+            resolution=loaded.resolution,
+        )
+        yield Work(
+            name=data,
+            network=network,
+            source=source,
+            data=loaded,
+            architecture=architecture,
+            schedule=schedule,
+        )
+
+
+def random_pictures(folder: Path) -> Path:
+    """A file of random pictures of CIFAR-10's size."""
+    rng, path = np.random.default_rng(0), folder / "random.npz"
+    arrays: dict[str, Any] = {}
+    for split, count in (("train", 5_000), ("test", 100)):
+        arrays[f"x_{split}"] = rng.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
+        arrays[f"y_{split}"] = np.arange(count) % 10
+    np.savez(path, **arrays)
+    return path
+
+
+def conditions(options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "date": date.today().isoformat(),
+        "cpu": describe_device("cpu"),
+        "cores": os.cpu_count(),
+        "gpu": describe_device("cuda") if torch.cuda.is_available() else None,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "pictures": "random" if options.data is None else options.data.name,
+        "seconds_per_turn": options.seconds,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, help="npz file of pictures of 32 x 32")
+    parser.add_argument("--turns", type=int, default=5, help="measurements of each side")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of a turn of a side")
+    parser.add_argument("--network", action="append", default=[], help="DATA:NETWORK, cifar:16-1")
+    parser.add_argument("--quick", action="store_true", help="3 turns of 1 s")
+    parser.add_argument("--out", type=Path, help="write the figures and their conditions as JSON")
+    options = parser.parse_args()
+    if options.quick:
+        options.turns, options.seconds = 3, 1.0
+    facts, rows = conditions(options), []
+    print(", ".join(f"{name} {value}" for name, value in facts.items()))
+    devices = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
+    if "cuda" not in devices:
+        print("no CUDA GPU here: the comparison on one GPU is skipped")
+    if options.data is None:
+        print("without --data the pictures of CIFAR-10's size are random")
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = options.data or random_pictures(Path(folder))
+        cifar = Source(spec=f"npz:{pictures}", data_dir=Path(folder), limit_train=2_560)
+        digits = Source(spec="digits", data_dir=Path(folder))
+        for device in devices:
+            print(f"{device}: data, network, images/s of ensearch and of the plain loop, ratio")
+            for name, source, schedule in (
+                ("digits", digits, datasets.schedule("digits")),
+                ("cifar", cifar, datasets.schedule("cifar10")),
+            ):
+                for work in works(name, source, schedule, options.network):
+                    rows.append(compare(work, device, options.turns, options.seconds))
+                    print(line(rows[-1]), flush=True)
+    if options.out is not None:
+        options.out.write_text(json.dumps({"conditions": facts, "results": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
