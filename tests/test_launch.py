@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from servers import unavailable
 from trainers import each
 
 from ensearch import datasets, launch
@@ -149,7 +150,7 @@ def opener_of(name: str) -> Iterator[Opener]:
         try:
             opened.append(launch.get(name).open(train, slots))
         except UnavailableError as error:
-            pytest.skip(str(error))
+            unavailable(str(error))
         return opened[-1]
 
     yield start
@@ -160,6 +161,8 @@ def opener_of(name: str) -> Iterator[Opener]:
 @pytest.fixture(params=launch.names())
 def opener(request: pytest.FixtureRequest) -> Iterator[Opener]:
     """Opens any launcher, and closes what the test left open."""
+    if request.param == "ray":  # connecting takes a second, starting a cluster of its own ten
+        request.getfixturevalue("ray_cluster")
     yield from opener_of(request.param)
 
 

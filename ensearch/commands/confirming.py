@@ -83,9 +83,9 @@ def _work(
     retrain_missing: bool,
 ) -> int:
     """Train and score; the exit code."""
-    from ensearch import confirm, launch, progress, search, study, training
+    from ensearch import confirm, progress, search, study, training
 
-    launch.get(launcher)
+    searching.check_launcher(launcher, flags["ray_address"])
     device = training.resolve_device(flags["device"] or "auto")
     where = search.Where(
         device=device,

@@ -87,9 +87,9 @@ def _search(
     take_over: bool,
     as_json: bool,
 ) -> None:
-    from ensearch import driver, launch, progress, search, study, training
+    from ensearch import driver, progress, search, study, training
 
-    launch.get(launcher)
+    check_launcher(launcher, settings.get("ray_address"))
     device = training.resolve_device(settings.get("device") or "auto")
     where = search.Where(
         device=device,
@@ -120,19 +120,26 @@ def _search(
 
 
 def workers(asked: int | None, device: str, launcher: str) -> int:
-    """One worker per core on a CPU, each with one thread; one on a GPU."""
+    """Members trained at a time: as many as are asked for, or as the launcher usually takes."""
+    from ensearch import launch
+
     if asked is not None and asked < 1:
         raise UsageError(f"--workers must be a whole number of at least 1; got {asked}.")
-    if launcher == "inline" or device == "cuda":
-        return 1 if asked is None or launcher == "inline" else asked
-    return asked or _cores()
+    if asked is None or launcher == "inline":
+        return launch.get(launcher).usual(device)
+    return asked
 
 
-def _cores() -> int:
-    # Containers and job schedulers grant fewer cores than the machine has.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def check_launcher(launcher: str, ray_address: str | None) -> None:
+    """Refuse an unknown launcher, and an address of a cluster that it would not use."""
+    from ensearch import launch
+
+    launch.get(launcher)
+    if ray_address is None:
+        return
+    if launcher != "ray":
+        raise UsageError(f"--ray-address is for --launcher ray; --launcher is {launcher}.")
+    os.environ["RAY_ADDRESS"] = ray_address  # where Ray and its own programs look for it too
 
 
 def _say_plan(opened: "Study", store: Store, stop: "Limits", where: "Where") -> "Plan":

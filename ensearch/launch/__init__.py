@@ -4,6 +4,7 @@ The contract of a launcher module (a file in this folder, its name is its name o
 
     SUMMARY                      one line for the help
     open(train, slots)           -> Launcher
+    usual(device)                -> int, the slots if nobody says how many
 
 A task is a tuple of jobs that one slot trains side by side. Only the driver touches the storage:
 jobs go out as plain data, updates come back as plain data, and a job that fails comes back as a
@@ -137,6 +138,8 @@ class LauncherModule(Protocol):
     SUMMARY: str
 
     def open(self, train: Train, slots: int) -> Launcher: ...
+
+    def usual(self, device: str) -> int: ...
 
 
 def names() -> list[str]:

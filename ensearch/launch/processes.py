@@ -154,6 +154,16 @@ def open(train: Train, slots: int) -> Processes:
     return Processes(train, slots)
 
 
+def usual(device: str) -> int:
+    """One worker per core on a CPU, each with one thread; one on a GPU."""
+    if device == "cuda":
+        return 1
+    # Containers and job schedulers grant fewer cores than the machine has.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _start(train: Train) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()

@@ -1,0 +1,82 @@
+"""What a worker of a Ray cluster does with a task."""
+
+import contextlib
+import os
+import queue
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+from ensearch import __version__
+from ensearch.launch import Failed, MemberJob, Train, Update
+
+
+def versions() -> dict[str, str]:
+    """What must be the same everywhere for members to be the same."""
+    return {"ensearch": __version__, "torch": version("torch")}
+
+
+def said(versions: dict[str, str]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in versions.items())
+
+
+def host() -> str:
+    return socket.gethostname()
+
+
+def work(
+    train: Train, jobs: tuple[MemberJob, ...], wanted: dict[str, str], folder: str, driver: str
+) -> Iterator[Update]:
+    """The updates of one task. `folder` is the driver's, `driver` the name of its host."""
+    trouble = _trouble(jobs, wanted)
+    if trouble:
+        for job in jobs:
+            yield Failed(key=job.member.key, reason="unavailable", detail=f"{host()}: {trouble}")
+        return
+    with contextlib.suppress(OSError):  # relative paths of data mean the same as there
+        os.chdir(folder)
+    # Training calls back and a generator is asked: a thread stands between.
+    updates: queue.SimpleQueue[Update | BaseException | None] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            train(tuple(_seen_from_here(job) for job in jobs), updates.put)
+            updates.put(None)
+        except BaseException as error:
+            updates.put(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    while (update := updates.get()) is not None:
+        if isinstance(update, BaseException):
+            raise update
+        if isinstance(update, Failed) and update.reason == "unavailable" and host() != driver:
+            detail = f"node {host()}: {update.detail} Every node must see the data at this path."
+            update = replace(update, detail=detail)
+        yield update
+
+
+def _trouble(jobs: tuple[MemberJob, ...], wanted: dict[str, str]) -> str:
+    """Why this worker cannot do the task; "" if it can."""
+    here = versions()
+    if here != wanted:
+        return (
+            f"this node of the Ray cluster has {said(here)}, and the driver {said(wanted)}. "
+            "Install the same on every node: other versions train other members."
+        )
+    lost: list[Path] = [job.weights for job in jobs if job.weights and not job.weights.is_file()]
+    if lost:
+        return (
+            f"this node of the Ray cluster does not see {lost[0]}. Share that folder, or predict "
+            "with --launcher processes: that takes seconds."
+        )
+    return ""
+
+
+def _seen_from_here(job: MemberJob) -> MemberJob:
+    """Without a checkpoint where the storage's folder is not to be seen: nobody would find it."""
+    if job.checkpoint is not None and not job.checkpoint.parent.is_dir():
+        return replace(job, checkpoint=None)
+    return job
