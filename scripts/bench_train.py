@@ -2,7 +2,7 @@
 
     python scripts/bench_train.py --data cifar10-30k.npz --out result.json
 
-ensearch trains as in a search: `train_member` in worker processes, one single-threaded process per
+ensearch trains as in a search: `train_members` in worker processes, one single-threaded process per
 core and a member in each; on CUDA one process. The plain loop is what a competent user writes: a
 DataLoader with torchvision transforms, all threads, float32, the default memory format, SGD with
 Nesterov momentum. It gets the best of several DataLoaders, measured first: transforms of PIL
@@ -40,7 +40,7 @@ from ensearch import datasets, families, launch
 from ensearch.core import Architecture, Member, Schedule
 from ensearch.datasets import Dataset, Source
 from ensearch.launch import Failed, MemberJob, Progress
-from ensearch.training import describe_device, train_member
+from ensearch.training import describe_device, train_members
 
 # Ratios that ensearch is meant to reach on CPUs.
 GOALS = {"digits": {"10-1": 5.0, "16-1": 5.0, "16-2": 5.0}} | {
@@ -74,7 +74,7 @@ class Ours:
     def __init__(self, work: Work, device: str) -> None:
         self.work, self.device = work, device
         self.slots = os.cpu_count() or 1 if device == "cpu" else 1
-        self.launcher = launch.get("processes").open(train_member, self.slots)
+        self.launcher = launch.get("processes").open(train_members, self.slots)
         self.seeds = itertools.count()
         self.measure(2)  # the first start of a worker takes seconds
 
@@ -84,7 +84,7 @@ class Ours:
         From the first worker that begins to the last that ends: a worker that waits counts.
         """
         for _ in range(self.slots):
-            self.launcher.submit(self._job(epochs + 1))
+            self.launcher.submit((self._job(epochs + 1),))
         first, last, running = float("inf"), 0.0, self.slots
         while running:
             for update in self.launcher.wait(60.0):
