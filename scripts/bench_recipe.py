@@ -51,7 +51,7 @@ def main() -> None:
     done = _read(options.out)
     wanted = list(_wanted(options, data))
     part, parts = options.part
-    for run in wanted[part::parts]:
+    for run in [] if options.only_table else wanted[part::parts]:
         if _identity(run) not in {_identity(other) for other in done}:
             done.append(_train(run, source, data, device))
             _append(options.out, done[-1])
@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, default=Path("recipe.jsonl"))
     parser.add_argument("--part", type=_part, default=(0, 1), help="this one of several: 0/2, 1/2")
+    parser.add_argument("--only-table", action="store_true", help="of the runs that are in --out")
     return parser
 
 
