@@ -216,6 +216,10 @@ def test_members_of_a_node_that_is_removed_are_trained_on_another(
     (tmp_path / lost).touch()
     assert all(isinstance(one, Trained) for one in outcomes(collect(launcher, 1)).values())
     assert capfd.readouterr().out == ""
+    end = time.monotonic() + SECONDS
+    while launch_ray.usual("cpu") != 2:  # the tests that follow count the nodes
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_a_defect_of_training_is_a_failure_of_its_members(ray: Opener) -> None:

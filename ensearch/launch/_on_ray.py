@@ -15,8 +15,11 @@ from ensearch.launch import Failed, MemberJob, Train, Update
 
 
 def versions() -> dict[str, str]:
-    """What must be the same everywhere for members to be the same."""
-    return {"ensearch": __version__, "torch": version("torch")}
+    """What must be the same everywhere for members to be the same.
+
+    Without what follows a +: the driver may have PyTorch for CPUs where its nodes have GPUs.
+    """
+    return {"ensearch": __version__, "torch": version("torch").partition("+")[0]}
 
 
 def said(versions: dict[str, str]) -> str:

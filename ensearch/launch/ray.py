@@ -34,7 +34,7 @@ _LOOK = 10.0
 _ANSWER = 10.0  # seconds for a cluster to answer
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class _Task:
     jobs: dict[str, MemberJob]  # by key, those without an outcome
     attempt: int
@@ -118,14 +118,13 @@ class Ray:
         """End a task that has died; its jobs are tried once more, each alone, before they fail."""
         jobs, attempt = dict(task.jobs), task.attempt
         task.jobs.clear()
-        lines = str(error).strip().splitlines()
+        lines = str(error).strip().splitlines() or [type(error).__name__]
         if isinstance(error, self._ray.exceptions.RayTaskError):
             says = lines[-1].strip()  # of a traceback
             if says.startswith(("ModuleNotFoundError", "ImportError")):
+                needed = _on_ray.said(_on_ray.versions())
                 says = f"a worker of the Ray cluster cannot import what it needs ({says}). "
-                says += (
-                    f"Every node needs the same environment: {_on_ray.said(_on_ray.versions())}."
-                )
+                says += f"Every node needs the same environment: {needed}."
                 return [Failed(key=key, reason="unavailable", detail=says) for key in jobs]
             return [Failed(key=key, reason="error", detail=says) for key in jobs]
         says = lines[0].strip()
@@ -145,6 +144,7 @@ class Ray:
         for task in list(self._running):
             if not _room(self._ray, task.device):
                 says = _no_room(self._ray, task.device)
+                self._ray.cancel(task.stream, force=True)
                 updates += [Failed(key=k, reason="unavailable", detail=says) for k in task.jobs]
                 self._running.remove(task)
         return updates
@@ -240,16 +240,21 @@ def _handlers_kept() -> Iterator[None]:
 
 def _room(ray: Any, device: str) -> int:
     """Tasks that the cluster's nodes could hold at a time if nothing else ran on them."""
-    has = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    has = _resources(ray)
     if device == "cuda":
         return sum(int(min(node.get("GPU", 0), node.get("CPU", 0))) for node in has)
     return sum(int(node.get("CPU", 0)) for node in has)
 
 
+def _resources(ray: Any) -> list[dict[str, float]]:
+    """Of every node that lives."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
 def _no_room(ray: Any, device: str) -> str:
     wanted = "a free GPU and a CPU core" if device == "cuda" else "a CPU core"
-    total = ray.cluster_resources()
-    found = ", ".join(f"{total.get(name, 0):g} {name}" for name in ("CPU", "GPU"))
+    has = _resources(ray)
+    found = ", ".join(f"{sum(n.get(k, 0) for n in has):g} {k}" for k in ("CPU", "GPU"))
     return (
         f"a member needs {wanted} on one node, and no node of the Ray cluster has them (in all "
         f"{found}). Choose another --device, or add a node."
