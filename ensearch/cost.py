@@ -10,10 +10,6 @@ import math
 import warnings
 from collections.abc import Callable
 
-import torch
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
-
 from ensearch import families
 from ensearch.core import Architecture, Cost, Grid, Schedule
 
@@ -24,6 +20,10 @@ THOP_TOLERANCE = 0.02
 @functools.cache
 def count(architecture: Architecture, channels: int, classes: int) -> Cost:
     """Cost of one forward pass of one example of `channels` x R x R, in multiply-adds."""
+    # Not above: a study that goes on knows its costs, and torch takes 2 s to import.
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
     with torch.device("meta"):
         model = families.build(architecture, channels, classes).eval()
         example = torch.empty(1, channels, architecture.resolution, architecture.resolution)
@@ -52,6 +52,9 @@ def count_with_thop(architecture: Architecture, channels: int, classes: int) -> 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # thop imports distutils' successor
         from thop import profile  # costs 0.5 s, needed here only
+
+    import torch
+    from torch import nn
 
     with torch.device("meta"):
         model = families.build(architecture, channels, classes).eval()

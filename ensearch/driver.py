@@ -51,7 +51,6 @@ class _Pending:
     number: int
     cell: Cell
     ensemble: Ensemble
-    overhead: float  # seconds spent on this trial outside training
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,6 +69,7 @@ class Driver:
     window: deque[_Pending] = field(default_factory=deque)
     members: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by network
     evaluations: dict[str, Evaluation] = field(default_factory=dict)  # by key
+    charged: float = 0.0  # seconds of the driver's own work that trials were charged with
     told: int = 0
     told_before: int = 0
     spent_before: float = 0.0
@@ -120,21 +120,13 @@ class Driver:
             limit = self.limits.train_macs
             if limit is not None and self.pool.spent + self.pool.committed >= limit:
                 return "train budget"
-            start = time.monotonic()
             asked = self.sampler.ask()
             if asked is None:
                 return "exhausted"
             number, cell = asked
             ensemble = self.study.ensemble(cell)
             self.pool.require(ensemble.members)
-            self.window.append(
-                _Pending(
-                    number=number,
-                    cell=cell,
-                    ensemble=ensemble,
-                    overhead=time.monotonic() - start,
-                )
-            )
+            self.window.append(_Pending(number=number, cell=cell, ensemble=ensemble))
         return "full"
 
     def tell_first(self) -> bool:
@@ -146,7 +138,6 @@ class Driver:
         outcomes = self.pool.outcomes(trial.ensemble.members)
         if outcomes is None:
             return False
-        start = time.monotonic()
         self.window.popleft()
         members = zip(trial.ensemble.members, outcomes, strict=True)
         keys = [member.key for member, outcome in members if outcome == ""]
@@ -160,7 +151,7 @@ class Driver:
                 network=trial.cell.network,
                 size=trial.cell.size,
                 reason=reason,
-                overhead_seconds=trial.overhead + time.monotonic() - start,
+                overhead_seconds=self.overhead(),
                 members=tuple(keys),
             ),
         )
@@ -173,6 +164,16 @@ class Driver:
             self.sampler.tell(trial.number, evaluation.scores.accuracy, evaluation.cost.macs)
             self.on_event(self.trial_done(trial, evaluation))
         return True
+
+    def overhead(self) -> float:
+        """Seconds of the driver's own work since it last recorded a trial.
+
+        All that it does besides waiting for members, for this trial or others: the trials of a run
+        add up to what everything around training took. The first pays for the start.
+        """
+        worked = time.monotonic() - self.started - self.pool.waited
+        since, self.charged = worked - self.charged, worked
+        return since
 
     def evaluate(self, trial: _Pending, keys: list[str]) -> None:
         """Evaluate every size that the network's members now allow."""

@@ -1,5 +1,6 @@
 """The pool as a running study uses it: a member that exists is taken, a missing one is trained."""
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -45,6 +46,7 @@ class Pool:
     # Multiply-adds of members this study has trained, and of those under way.
     spent: float = 0.0
     committed: float = 0.0
+    waited: float = 0.0  # seconds in the launcher's `wait`: the driver itself did nothing
     # Of every member required in this run: None while it trains, then "" or why it failed.
     _outcomes: dict[str, str | None] = field(default_factory=dict)
     _training: dict[str, Member] = field(default_factory=dict)
@@ -155,7 +157,10 @@ class Pool:
     def collect(self, timeout: float) -> None:
         """Wait for the launcher at most `timeout` seconds and store what has ended."""
         unavailable = None
-        for update in self.launcher.wait(timeout):
+        start = time.monotonic()
+        updates = self.launcher.wait(timeout)
+        self.waited += time.monotonic() - start
+        for update in updates:
             if isinstance(update, Measured):
                 self._remember(update)
                 continue

@@ -2,11 +2,15 @@
 
 import dataclasses
 import itertools
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy
 from closed_form import accuracy, crossover, train, train_one, write_dataset
+from optuna.storages import RDBStorage
 from trainers import each
 
 from ensearch import config, search, study
@@ -130,6 +134,66 @@ def test_every_sampler_finds_good_ensembles_in_few_trials(
     assert max(e.cost.macs for e in evaluations) <= 2e6
     # The best of the closed form at this budget is four members.
     assert max(e.scores.accuracy for e in evaluations) > accuracy(2e6, 2) - 0.02
+
+
+def test_trials_are_charged_with_all_work_of_the_driver_but_not_with_training(
+    store: Store, spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Inequalities that hold however slow the machine is."""
+    keep = Store.add_trained
+
+    def slow(self: Store, *args: Any) -> None:
+        time.sleep(0.02)
+        keep(self, *args)
+
+    monkeypatch.setattr(Store, "add_trained", slow)
+
+    def slow_to_train(job: MemberJob) -> None:
+        time.sleep(0.02)
+
+    trainer = Counting(slow_to_train)
+    start = time.monotonic()
+    search_in(store, spec, Limits(trials=8), train=trainer)
+    wall = time.monotonic() - start
+    charged = sum(trial.overhead_seconds for trial in store.trials("one"))
+    members = len(trainer.keys)
+    assert 0.02 * members <= charged <= wall - 0.02 * members
+
+
+def test_work_on_a_trial_does_not_grow_with_the_trials_before(store: Store, spec: str) -> None:
+    """Statements to the database, ours and Optuna's, and trials that Optuna reads again."""
+    statements, reads = [0], [0]
+
+    def count(*_: object) -> None:
+        statements[0] += 1
+
+    build = RDBStorage._build_frozen_trial_from_trial_model
+
+    def built(self: RDBStorage, row: Any) -> Any:
+        reads[0] += 1
+        return build(self, row)
+
+    seen: list[tuple[int, int]] = []
+
+    def on_event(event: object) -> None:
+        if isinstance(event, TrialDone):
+            seen.append((statements[0], reads[0]))
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", count)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(RDBStorage, "_build_frozen_trial_from_trial_model", built)
+            search_in(store, spec, Limits(trials=44), on_event=on_event)
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", count)
+    assert len(seen) == 44
+    # From the 10th to the 20th trial, and from the 34th to the 44th.
+    early, late = (
+        [after - before for before, after in zip(seen[a], seen[b], strict=True)]
+        for a, b in ((9, 19), (33, 43))
+    )
+    assert late[0] <= 1.1 * early[0], "statements"
+    assert late[1] <= 1.1 * early[1], "trials read"
 
 
 def test_every_size_up_to_the_trained_members_is_evaluated(store: Store, spec: str) -> None:

@@ -19,7 +19,7 @@ from ensearch.core import Architecture, Member, Schedule
 from ensearch.datasets import Dataset, Source
 from ensearch.errors import UnavailableError, UsageError
 from ensearch.launch import Failed, MemberJob, Progress, Trained, Update
-from ensearch.training import augment, checkpoint, loop, optimizer, speed
+from ensearch.training import augment, checkpoint, light, loop, optimizer, speed
 from ensearch.training.data import Images, normalise
 from ensearch.training.device import is_out_of_memory, mixed_precision, reproducible
 from ensearch.training.schedule import learning_rate
@@ -616,6 +616,18 @@ def test_auto_is_the_gpu_where_there_is_one() -> None:
     assert training.resolve_device("cpu") == "cpu"
 
 
+def test_auto_asks_pytorch_unless_the_system_knows_of_no_gpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "ones", lambda *_, **__: torch.zeros(1))
+    monkeypatch.setattr(light, "_may_have_gpu", lambda: True)
+    assert training.resolve_device("auto") == "cuda"
+    monkeypatch.setattr(light, "_may_have_gpu", lambda: False)
+    assert training.resolve_device("auto") == "cpu"
+    assert training.resolve_device("cuda") == "cuda"  # whoever asks for it has PyTorch asked
+
+
 def test_an_unknown_device_is_refused_with_the_nearest() -> None:
     with pytest.raises(UsageError, match="Did you mean 'cuda'"):
         training.resolve_device("cude")
@@ -633,6 +645,7 @@ def test_a_gpu_that_does_not_answer_is_not_usable(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch, "ones", dead)
+    monkeypatch.setattr(light, "_may_have_gpu", lambda: True)
     with pytest.raises(UnavailableError, match="no kernel image is available"):
         training.resolve_device("cuda")
     assert training.resolve_device("auto") == "cpu"

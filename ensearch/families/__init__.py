@@ -8,13 +8,14 @@ build(architecture, channels, classes) -> nn.Module, freshly initialised from to
 """
 
 import sys
-from typing import Protocol, cast
-
-from torch import nn
+from typing import TYPE_CHECKING, Protocol, cast
 
 from ensearch import plugins
 from ensearch.core import Architecture, Grid
 from ensearch.errors import UsageError
+
+if TYPE_CHECKING:  # what only reads the names of architectures needs no torch, 2 s to import
+    from torch import nn
 
 
 class Family(Protocol):
@@ -25,7 +26,7 @@ class Family(Protocol):
     DEPTHS: Grid
     MIN_RESOLUTION: int
 
-    def build(self, architecture: Architecture, channels: int, classes: int) -> nn.Module: ...
+    def build(self, architecture: Architecture, channels: int, classes: int) -> "nn.Module": ...
 
 
 def names() -> list[str]:
@@ -57,7 +58,7 @@ def check(architecture: Architecture) -> None:
         )
 
 
-def build(architecture: Architecture, channels: int, classes: int) -> nn.Module:
+def build(architecture: Architecture, channels: int, classes: int) -> "nn.Module":
     """A network with fresh weights drawn from torch's current random state."""
     check(architecture)
     return get(architecture.family).build(architecture, channels, classes)

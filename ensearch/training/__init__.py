@@ -7,10 +7,13 @@ kernels, and on a CPU a member trains on one thread, because sums split over thr
 differently. Several members at once on a CPU are several processes.
 """
 
-from ensearch.training.checkpoint import discard as discard_checkpoint
-from ensearch.training.device import describe_device, resolve_device
-from ensearch.training.speed import measure_speed
-from ensearch.training.together import train_members
+from ensearch.training.light import (
+    describe_device,
+    discard_checkpoint,
+    measure_speed,
+    resolve_device,
+    train_members,
+)
 
 __all__ = [
     "describe_device",

@@ -1,8 +1,8 @@
 """What a killed member needs to go on: network, momentum, losses so far; one safetensors file.
 
-Who deletes it: the driver, by `discard`, once the outcome of the member is recorded. Training
-leaves the file alone, since between its end and the recording the driver may die, and then hours
-of training would be gone.
+Who deletes it: the driver, by `discard_checkpoint`, once the outcome of the member is recorded.
+Training leaves the file alone, since between its end and the recording the driver may die, and
+then hours of training would be gone.
 """
 
 import json
@@ -70,12 +70,6 @@ def resume(path: Path, key: str, state: State) -> None:
     for name, target in targets.items():
         target.copy_(saved[name])
     state.losses, state.seconds = losses, seconds
-
-
-def discard(path: Path) -> None:
-    """Delete a checkpoint and what a writer killed half-way left beside it; none is no error."""
-    for file in (path, *path.parent.glob(f"{path.name}.*.tmp")):
-        file.unlink(missing_ok=True)
 
 
 def plain(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -11,7 +11,8 @@ from ensearch.errors import UnavailableError
 from ensearch.training import optimizer
 from ensearch.training.checkpoint import State
 from ensearch.training.data import as_input
-from ensearch.training.device import describe_device, is_out_of_memory, reproducible
+from ensearch.training.device import is_out_of_memory, reproducible
+from ensearch.training.light import describe_device
 from ensearch.training.loop import train_step
 
 

@@ -13,7 +13,7 @@ from ensearch.launch import Measured, network_of
 from ensearch.training import fused, optimizer
 from ensearch.training.checkpoint import State, tensors
 from ensearch.training.data import Images
-from ensearch.training.device import describe_device
+from ensearch.training.light import describe_device
 from ensearch.training.lockstep import Lockstep, Way
 from ensearch.training.loop import batches, train_epoch
 

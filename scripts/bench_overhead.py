@@ -1,0 +1,158 @@
+"""What everything around training costs: the verbs, a study's driver, its growth and its memory.
+
+    python scripts/bench_overhead.py                       # 15 minutes on 2 cores
+    python scripts/bench_overhead.py --quick --parts verbs
+    python scripts/bench_overhead.py --parts shares --data npz:cifar10.npz --out overhead.json
+
+Parts: `verbs` times `--help`, `status`, `report` and a resume in fresh processes on a large
+storage; `shares` trains a real study and says where its wall time goes; `trials`, `members` and
+`images` draw how the driver's time grows, without training, beside bare Optuna; `memory` follows a
+long search. `shares` needs real pictures (--data) and runs on handwritten digits besides.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).with_name("overhead")))
+import growth
+import shares
+import verbs
+
+from ensearch import config
+
+PARTS = ("verbs", "shares", "trials", "members", "images", "memory")
+PACKAGES = ("ensearch", "torch", "optuna", "numpy", "sqlalchemy")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--parts", default=",".join(PARTS), help="which, with commas between")
+    parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
+    parser.add_argument("--data", help="real pictures for `shares`: cifar10, or npz:PATH")
+    parser.add_argument("--repeats", type=int, default=5, help="of each verb")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="of `shares`")
+    parser.add_argument("--out", type=Path, help="a JSON file for all figures")
+    options = parser.parse_args()
+    found: dict[str, Any] = {"conditions": conditions()}
+    print(found["conditions"])
+    for part in options.parts.split(","):
+        print(f"\n== {part}")
+        found[part] = globals()[f"part_{part}"](options)
+        if options.out:
+            options.out.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def conditions() -> dict[str, Any]:
+    return {
+        "date": datetime.date.today().isoformat(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        **{name: version(name) for name in PACKAGES},
+    }
+
+
+def part_verbs(options: argparse.Namespace) -> dict[str, Any]:
+    images, studies, trials = (5_000, 2, 30) if options.quick else (50_000, 10, 213)
+    with TemporaryDirectory() as name:
+        held = verbs.build(Path(name), images, studies, trials)
+        print(", ".join(f"{what} {count:,.0f}" for what, count in held.items()))
+        rows = verbs.time_verbs(Path(name), options.repeats)
+    table(rows)
+    return {"storage": held, "verbs": rows}
+
+
+def part_shares(options: argparse.Namespace) -> list[dict[str, Any]]:
+    trials = 3 if options.quick else 12
+    usual = {"epochs": 1, "study": "digits", "budget": "2e6", "dataset": "digits"}
+    asked = [config.resolve(usual)]
+    if options.data:
+        pictures = {"dataset": options.data, "study": "pictures", "budget": "1.6e7"}
+        asked.append(config.resolve(usual | pictures | {"limit_train": 5_000}))
+    else:
+        print("no --data: only handwritten digits, whose training takes less than CIFAR's")
+    rows = [shares.of_study(settings, trials, options.workers) for settings in asked]
+    for row in rows:
+        print(", ".join(f"{what} {value}" for what, value in row.items() if what != "shares"))
+    table([{"study": row["study"], **row["shares"]} for row in rows])
+    return rows
+
+
+def part_trials(options: argparse.Namespace) -> dict[str, Any]:
+    marks = [n for n in (25, 50, 100, 200, 400, 800) if n <= (50 if options.quick else 800)]
+    result = {}
+    for sampler in ("random", "tpe"):
+        rows = growth.over_trials(marks[-1], sampler, images=5_000)
+        bare = growth.bare_optuna(marks[-1], sampler)
+        told = {int(row["trials"]): row for row in rows}
+        picked = [
+            {"sampler": sampler, **told[n], "bare Optuna": bare[n - 1]} for n in marks if n in told
+        ]
+        table(picked)
+        x = [row["trials"] for row in picked]
+        fits = {
+            what: growth.line(x, [row[what] for row in picked])
+            for what in ("seconds", "proposing", "scoring", "storing", "bare Optuna")
+        }
+        table([{"sampler": sampler, "of": what, **fit} for what, fit in fits.items()])
+        result[sampler] = {"rows": picked, "fits": fits}
+    return result
+
+
+def part_members(options: argparse.Namespace) -> dict[str, Any]:
+    most = (1, 2, 4) if options.quick else (1, 2, 4, 8, 16)
+    return _line(growth.over_members(most, images=10_000), "members")
+
+
+def part_images(options: argparse.Namespace) -> dict[str, Any]:
+    counts = (500, 1_000) if options.quick else (500, 1_000, 2_000, 5_000, 10_000)
+    return _line(growth.over_images(counts), "images")
+
+
+def _line(rows: Sequence[Mapping[str, float]], against: str) -> dict[str, Any]:
+    table(rows)
+    fit = growth.line([row[against] for row in rows], [row["seconds"] for row in rows])
+    table([{"against": against, **fit}])
+    return {"rows": rows, "fit": fit}
+
+
+def part_memory(options: argparse.Namespace) -> dict[str, Any]:
+    rows = growth.over_trials(60 if options.quick else 1_000, "random", images=50_000)
+    if not rows[-1]["MiB"]:
+        print("this system has no /proc: memory cannot be read")
+        return {}
+    step = max(1, len(rows) // 10)
+    picked = [{"trials": row["trials"], "MiB": row["MiB"]} for row in rows[step - 1 :: step]]
+    table(picked)
+    warm = rows[len(rows) // 5 :]
+    fit = growth.line([row["trials"] for row in warm], [row["MiB"] for row in warm])
+    print(f"after the first fifth: {1024 * fit['slope']:.1f} KiB a trial")
+    return {"rows": picked, "KiB a trial": 1024 * fit["slope"]}
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Columns named as the first row's keys."""
+    cells = [list(rows[0]), *([_text(value) for value in row.values()] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(rows[0]))]
+    for row in cells:
+        print("  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}" if value < 100 else f"{value:,.0f}"
+    if isinstance(value, list):
+        return " ".join(value) or "-"
+    return "" if value is None else str(value)
+
+
+if __name__ == "__main__":
+    main()
