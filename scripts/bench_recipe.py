@@ -1,7 +1,7 @@
 """Short training recipes side by side: ensearch's schedule, variants of it, and a published one.
 
     python scripts/bench_recipe.py --data npz:data/cifar10-30k.npz --limit-train 5000 \\
-        --networks 10-1 16-2 --recipes airbench ensearch ensearch:peak_lr=0.2 --out R.jsonl
+        --networks 10-1 16-2 --recipes dawnbench airbench ensearch --out R.jsonl
 
 A recipe is `ensearch`, `airbench` or `dawnbench` (scripts/recipe/published.py), with changed fields
 behind a colon: `ensearch:peak_lr=0.2,weight_decay=1e-4`, `airbench:batch_size=256`. Every network
