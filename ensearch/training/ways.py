@@ -25,9 +25,9 @@ _STEPS, _SECONDS = 10, 0.1
 _SHARE = 0.1
 # Below this gain members train one after another, which needs less memory and is easier to follow.
 _GAIN = 1.05
-# A way whose mean loss over the first steps differs by more from that of a member alone computes
-# something else. Rounding in bfloat16 makes less than 1 %.
-_LOSS = 0.05
+# A way whose first steps change a member otherwise than alone, by this share of the change,
+# computes something else.
+_CHANGE = 0.5
 
 
 class DeviceLostError(Exception):
@@ -77,7 +77,7 @@ def measure(
     """
     device = images.x_train.device.type
     few = _first(images, members[0].schedule.batch_size)
-    began, (alone, loss) = time.perf_counter(), _alone(states[0], members[0], few)
+    began, (alone, change) = time.perf_counter(), _alone(states[0], members[0], few)
     ahead = sum(member.schedule.epochs for member in members) * len(images.x_train)
     limit = _SHARE * ahead / alone if seconds is None else seconds
     rates, dropped = {ALONE.name: alone}, _unfit(states[0], images)
@@ -87,7 +87,7 @@ def measure(
         if way.kind in dropped:
             continue
         try:
-            rates[way.name] = _together(way, states, members, few, loss)
+            rates[way.name] = _together(way, states, members, few, change)
         except Exception as error:
             dropped[way.name] = first_line(error)
             check_device(members, images, dropped)
@@ -149,28 +149,47 @@ def _first(images: Images, batch_size: int) -> Images:
     return replace(images, x_train=images.x_train[:count], y_train=images.y_train[:count])
 
 
-def _alone(state: State, member: Member, few: Images) -> tuple[float, float]:
-    """Images/s of a member alone, and the mean loss of its first steps."""
-    model = copy.deepcopy(state.model)
-    copied = State(model=model, optimizer=optimizer.make(model, member.schedule))
-    fused.load(tensors(copied), [tensors(state)])
-    device = few.x_train.device.type
-    loss = train_epoch(copied, few, member, 0, device)
+def _alone(state: State, member: Member, few: Images) -> tuple[float, torch.Tensor]:
+    """Images/s of a member alone, and how its first steps change its weights."""
+    copied, device = _copied(state, member), few.x_train.device.type
+    train_epoch(copied, few, member, 0, device)
+    change = _change(state, copied)
     seconds = _seconds(lambda: train_epoch(copied, few, member, 0, device), device)
-    return _images_of_an_epoch(member, few) / seconds, loss
+    return _images_of_an_epoch(member, few) / seconds, change
 
 
 def _together(
-    way: Way, states: Sequence[State], members: Sequence[Member], few: Images, loss: float
+    way: Way,
+    states: Sequence[State],
+    members: Sequence[Member],
+    few: Images,
+    change: torch.Tensor,
 ) -> float:
     """Images/s of all members in this way. RuntimeError if it computes something else."""
     group = members[: way.chunk]
     lockstep = Lockstep(way, states[: way.chunk], group, few)
-    losses = lockstep.run(states[: way.chunk], group, 0)
-    if not abs(losses[0] - loss) <= _LOSS * abs(loss):
-        raise RuntimeError(f"a member's mean loss was {losses[0]:.4g}; alone it is {loss:.4g}")
+    lockstep.run(states[: way.chunk], group, 0)
+    copies = [_copied(state, members[0]) for state in states[: way.chunk]]
+    lockstep.store(copies)
+    off = float((_change(states[0], copies[0]) - change).norm() / change.norm())
+    if not off <= _CHANGE:
+        raise RuntimeError(f"a member changed otherwise than alone, by {off:.2g} of its change")
     seconds = _seconds(lockstep.advance, few.x_train.device.type)
     return way.chunk * _images_of_an_epoch(group[0], few) / seconds
+
+
+def _copied(state: State, member: Member) -> State:
+    model = copy.deepcopy(state.model)
+    copied = State(model=model, optimizer=optimizer.make(model, member.schedule))
+    fused.load(tensors(copied), [tensors(state)])
+    return copied
+
+
+@torch.no_grad()
+def _change(before: State, after: State) -> torch.Tensor:
+    """Of all weights, in one row."""
+    pairs = zip(before.model.parameters(), after.model.parameters(), strict=True)
+    return torch.cat([(new - old).flatten() for old, new in pairs])
 
 
 def _images_of_an_epoch(member: Member, images: Images) -> int:
