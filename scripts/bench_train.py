@@ -24,7 +24,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -242,7 +242,9 @@ def compare(work: Work, device: str, turns: int, seconds: float) -> dict[str, An
 
 def line(row: dict[str, Any]) -> str:
     goal = row["goal"]
-    verdict = "" if goal is None else f"  goal {goal:g} {'reached' if row['ratio'] >= goal else 'MISSED'}"
+    verdict = (
+        "" if goal is None else f"  goal {goal:g} {'reached' if row['ratio'] >= goal else 'MISSED'}"
+    )
     return (
         f"{row['data']:7}{row['network']:6}{statistics.median(row['ensearch_images_per_s']):10,.0f}"
         f"{statistics.median(row['plain_images_per_s']):10,.0f}{row['ratio']:8.2f} "

@@ -9,8 +9,10 @@ from test_search import SPACE
 from ensearch import config, study
 from ensearch.core import Architecture, Member, Schedule
 from ensearch.errors import UnavailableError
-from ensearch.launch import Failed, MemberJob, Trained, Update
+from ensearch.events import WayChosen
+from ensearch.launch import Failed, Measured, MemberJob, Trained, Update, network_of
 from ensearch.pool import SIDE_BY_SIDE, Pool
+from ensearch.progress import line
 from ensearch.store import Store
 
 WIDE = Architecture(family="wide_resnet", width=1.0, depth=10, resolution=8)
@@ -162,3 +164,57 @@ def test_checkpoints_are_discarded_for_those_that_have_ended(
     tasks(pool).updates = [outcome, Failed(key=wanted[1].key, reason="killed", detail="as asked")]
     pool.collect(0)
     assert [path.exists() for path in paths] == [False, True, True]
+
+
+def measured(way: str, place: str = "a GPU", members: int = 2) -> Measured:
+    return Measured(
+        network=network_of(
+            Member(architecture=WIDE, schedule=Schedule(epochs=9), dataset="", seed=0)
+        ),
+        place=place,
+        members=members,
+        way=way,
+        rates={"one after another": 100.0, way: 250.0},
+        dropped={"8 fused": "out of memory"},
+    )
+
+
+def test_what_was_measured_is_remembered_for_every_study_and_goes_out_with_tasks(
+    opened: study.Study, store: Store, url: str
+) -> None:
+    events: list[object] = []
+    pool = pool_of(opened, store)
+    pool.on_event = events.append
+    pool.require(members(opened, 2))
+    assert [job.measured for job in tasks(pool).tasks[0]] == [(), ()]
+    old, other, new = measured("2 fused"), measured("2 fused", "a CPU"), measured("2 branches")
+    tasks(pool).updates = [old, other, measured("4 fused", members=4), new]
+    pool.collect(0)
+    assert [event.way for event in events if isinstance(event, WayChosen)][-1] == "2 branches"
+    with Store.open(url, create=False) as again:
+        later = pool_of(opened, again)
+        later.require([*members(opened, 3), *members(opened, 1, DEEP)])
+        wide, deep = tasks(later).tasks
+    assert {m.way for m in wide[0].measured} == {"2 fused", "4 fused", "2 branches"}
+    assert new in wide[0].measured
+    assert other in wide[0].measured
+    assert old not in wide[0].measured
+    assert all(job.measured == wide[0].measured for job in wide)
+    assert deep[0].measured == ()
+
+
+def test_the_way_is_said_in_a_line() -> None:
+    said = line(
+        WayChosen(
+            network="wide_resnet-16-1@32 in batches of 128",
+            members=8,
+            way="8 fused, graph",
+            rates={"one after another": 100.0, "8 fused, graph": 820.0},
+            dropped={"8 branches, graph": "RuntimeError: no"},
+        ),
+        1,
+    )
+    assert said is not None
+    assert "8 members of wide_resnet-16-1@32 in batches of 128 train 8 fused, graph" in said
+    assert "8.2 times" in said
+    assert "not 8 branches, graph: RuntimeError: no" in said

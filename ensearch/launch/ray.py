@@ -19,7 +19,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ensearch.errors import UnavailableError, UsageError
@@ -129,8 +129,9 @@ class Ray:
             return [Failed(key=key, reason="error", detail=says) for key in jobs]
         says = lines[0].strip()
         if attempt < ATTEMPTS:
-            again = [_Task(jobs={key: job}, attempt=attempt + 1) for key, job in jobs.items()]
-            self._queue.extendleft(reversed(again))
+            for key, job in reversed(jobs.items()):
+                plain = {key: replace(job, plain=True)}
+                self._queue.appendleft(_Task(jobs=plain, attempt=attempt + 1))
             return []
         detail = f"the worker on the Ray cluster died, {ATTEMPTS} times in a row: {says}"
         return [Failed(key=key, reason="killed", detail=detail) for key in jobs]

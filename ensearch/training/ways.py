@@ -80,7 +80,7 @@ def measure(
     began, (alone, change) = time.perf_counter(), _alone(states[0], members[0], few)
     ahead = sum(member.schedule.epochs for member in members) * len(images.x_train)
     limit = _SHARE * ahead / alone if seconds is None else seconds
-    rates, dropped = {ALONE.name: alone}, _unfit(states[0], images)
+    rates, dropped = {ALONE.name: alone}, unfit(states[0], images)
     for way in candidates(device, len(members)):
         if time.perf_counter() - began > limit:
             break
@@ -132,7 +132,7 @@ def check_device(members: Sequence[Member], images: Images, dropped: dict[str, s
         ) from error
 
 
-def _unfit(state: State, images: Images) -> dict[str, str]:
+def unfit(state: State, images: Images) -> dict[str, str]:
     """Why ways of a kind cannot give the members that training alone gives, by kind."""
     shape = (images.channels, images.resolution)
     if fused.draws_random(state.model, *shape):
@@ -151,10 +151,10 @@ def _first(images: Images, batch_size: int) -> Images:
 
 def _alone(state: State, member: Member, few: Images) -> tuple[float, torch.Tensor]:
     """Images/s of a member alone, and how its first steps change its weights."""
-    copied, device = _copied(state, member), few.x_train.device.type
-    train_epoch(copied, few, member, 0, device)
-    change = _change(state, copied)
-    seconds = _seconds(lambda: train_epoch(copied, few, member, 0, device), device)
+    own, device = copied(state, member), few.x_train.device.type
+    train_epoch(own, few, member, 0, device)
+    change = _change(state, own)
+    seconds = _seconds(lambda: train_epoch(own, few, member, 0, device), device)
     return _images_of_an_epoch(member, few) / seconds, change
 
 
@@ -169,7 +169,7 @@ def _together(
     group = members[: way.chunk]
     lockstep = Lockstep(way, states[: way.chunk], group, few)
     lockstep.run(states[: way.chunk], group, 0)
-    copies = [_copied(state, members[0]) for state in states[: way.chunk]]
+    copies = [copied(state, members[0]) for state in states[: way.chunk]]
     lockstep.store(copies)
     off = float((_change(states[0], copies[0]) - change).norm() / change.norm())
     if not off <= _CHANGE:
@@ -178,11 +178,12 @@ def _together(
     return way.chunk * _images_of_an_epoch(group[0], few) / seconds
 
 
-def _copied(state: State, member: Member) -> State:
+def copied(state: State, member: Member) -> State:
+    """The state once more, to be trained without changing the first."""
     model = copy.deepcopy(state.model)
-    copied = State(model=model, optimizer=optimizer.make(model, member.schedule))
-    fused.load(tensors(copied), [tensors(state)])
-    return copied
+    own = State(model=model, optimizer=optimizer.make(model, member.schedule))
+    fused.load(tensors(own), [tensors(state)])
+    return own
 
 
 @torch.no_grad()
