@@ -38,7 +38,10 @@ def main() -> None:
     parser.add_argument("--parts", default=",".join(PARTS), help="which, with commas between")
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
     parser.add_argument("--data", help="real pictures for `shares`: cifar10, or npz:PATH")
-    parser.add_argument("--repeats", type=int, default=5, help="of each verb")
+    parser.add_argument("--repeats", type=int, default=5, help="of each verb; 0 only builds")
+    parser.add_argument("--keep", type=Path, help="a folder for the storage of `verbs`, used again")
+    parser.add_argument("--trials", type=int, default=800, help="of `trials`")
+    parser.add_argument("--samplers", default="random,tpe", help="of `trials`")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="of `shares`")
     parser.add_argument("--out", type=Path, help="a JSON file for all figures")
     options = parser.parse_args()
@@ -63,10 +66,15 @@ def conditions() -> dict[str, Any]:
 def part_verbs(options: argparse.Namespace) -> dict[str, Any]:
     images, studies, trials = (5_000, 2, 30) if options.quick else (50_000, 10, 213)
     with TemporaryDirectory() as name:
-        held = verbs.build(Path(name), images, studies, trials)
+        folder = options.keep or Path(name)
+        if not (folder / verbs.HELD).exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            verbs.build(folder, images, studies, trials)
+        held = json.loads((folder / verbs.HELD).read_text())
         print(", ".join(f"{what} {count:,.0f}" for what, count in held.items()))
-        rows = verbs.time_verbs(Path(name), options.repeats)
-    table(rows)
+        rows = verbs.time_verbs(folder, options.repeats) if options.repeats else []
+    if rows:
+        table(rows)
     return {"storage": held, "verbs": rows}
 
 
@@ -87,10 +95,11 @@ def part_shares(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def part_trials(options: argparse.Namespace) -> dict[str, Any]:
-    marks = [n for n in (25, 50, 100, 200, 400, 800) if n <= (50 if options.quick else 800)]
+    most = min(50, options.trials) if options.quick else options.trials
+    marks = [most // 2**k for k in reversed(range(6)) if most // 2**k >= 10]
     result = {}
-    for sampler in ("random", "tpe"):
-        rows = growth.over_trials(marks[-1], sampler, images=5_000)
+    for sampler in options.samplers.split(","):
+        rows = growth.over_trials(marks[-1], sampler, images=10_000)
         bare = growth.bare_optuna(marks[-1], sampler)
         told = {int(row["trials"]): row for row in rows}
         picked = [
@@ -125,17 +134,28 @@ def _line(rows: Sequence[Mapping[str, float]], against: str) -> dict[str, Any]:
 
 
 def part_memory(options: argparse.Namespace) -> dict[str, Any]:
-    rows = growth.over_trials(60 if options.quick else 1_000, "random", images=50_000)
-    if not rows[-1]["MiB"]:
+    if not growth.memory():
         print("this system has no /proc: memory cannot be read")
         return {}
+    trials, members = (60, 10) if options.quick else (1_000, 60)
+    without = growth.over_trials(trials, "random", images=10_000)
+    trained = growth.over_trained(members)
+    return {
+        "without training": _rise(without, "trials", "MiB"),
+        "digits, the worker": _rise(trained, "members", "worker MiB"),
+        "digits, the driver": _rise(trained, "members", "MiB"),
+    }
+
+
+def _rise(rows: Sequence[Mapping[str, float]], against: str, what: str) -> dict[str, Any]:
+    """Ten of the rows, and what is added after the first fifth, in which caches fill."""
     step = max(1, len(rows) // 10)
-    picked = [{"trials": row["trials"], "MiB": row["MiB"]} for row in rows[step - 1 :: step]]
+    picked = [{against: row[against], what: row[what]} for row in rows[step - 1 :: step]]
     table(picked)
     warm = rows[len(rows) // 5 :]
-    fit = growth.line([row["trials"] for row in warm], [row["MiB"] for row in warm])
-    print(f"after the first fifth: {1024 * fit['slope']:.1f} KiB a trial")
-    return {"rows": picked, "KiB a trial": 1024 * fit["slope"]}
+    slope = growth.line([row[against] for row in warm], [row[what] for row in warm])["slope"]
+    print(f"after the first fifth: {1024 * slope:.1f} KiB for each of the {against}")
+    return {"rows": picked, "KiB for each": 1024 * slope}
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> None:

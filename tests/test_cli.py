@@ -247,6 +247,8 @@ def run_python(code: str, folder: Path) -> "subprocess.CompletedProcess[str]":
         ("run --help", ["torch", "optuna", "sqlalchemy", "numpy"]),
         ("status", ["torch", "optuna", "torchvision", "sklearn", "matplotlib"]),
         ("report digits-tiny-400k", ["torch", "optuna", "torchvision", "sklearn"]),
+        # Whose workers, in other processes, have nothing left to train.
+        ("resume digits-tiny-400k --trials 3", ["torch", "torchvision"]),
     ],
 )
 def test_light_verbs_import_nothing_heavy(folder: Path, line: str, absent: list[str]) -> None:

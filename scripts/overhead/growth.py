@@ -1,5 +1,6 @@
 """How the driver's time and memory grow with trials, members and images, without training."""
 
+import multiprocessing
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,9 @@ import optuna
 import world
 from stopwatch import Stopwatch
 
-from ensearch.events import Event, TrialDone
+from ensearch import config, search, study
+from ensearch.driver import Limits
+from ensearch.events import Event, MemberDone, TrialDone
 from ensearch.store import Store
 
 # 1,152 configurations or so, most of the networks with one schedule of several.
@@ -24,10 +27,10 @@ WIDE: Mapping[str, object] = {
 }
 
 
-def memory() -> float:
-    """Resident memory of this process in MiB; 0 where there is no /proc."""
+def memory(process: int | str = "self") -> float:
+    """Resident memory of a process, this one if no number is given, in MiB; 0 without /proc."""
     try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     except OSError:
         return 0.0
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -85,6 +88,34 @@ def bare_optuna(trials: int, sampler: str) -> list[float]:
         storage.remove_session()
         storage.engine.dispose()
     return times
+
+
+def over_trained(members: int) -> list[dict[str, float]]:
+    """A real study of digits in one worker process: its memory after each member, and ours."""
+    rows: list[dict[str, float]] = []
+    settings = config.resolve(
+        {"budget": "4e5", "dataset": "digits", "study": "digits", "epochs": 1, "limit_train": 256}
+    )
+
+    def note(event: Event) -> None:
+        if isinstance(event, MemberDone):
+            (worker,) = multiprocessing.active_children()
+            held = memory(worker.pid or 0)
+            rows.append({"members": len(rows) + 1, "worker MiB": held, "MiB": memory()})
+
+    where = search.Where(device="cpu", workers=1, launcher="processes", keep_weights=False)
+    with TemporaryDirectory() as name, Store.open(f"{name}/a.db", create=True) as store:
+        opened = study.open_study(settings, store, Path("data"), "a CPU")
+        enough = Limits(trials=10**6)
+        search.run(
+            opened,
+            store,
+            enough,
+            where,
+            on_event=note,
+            is_interrupted=lambda: len(rows) >= members,
+        )
+    return rows
 
 
 def over_members(members: Sequence[int], images: int) -> list[dict[str, float]]:

@@ -1,5 +1,6 @@
 """How long the verbs take on a large storage, each in a fresh process, and what they import."""
 
+import json
 import statistics
 import subprocess
 import sys
@@ -16,11 +17,11 @@ from ensearch.store import Store
 GOALS = {"--help": 0.3, "status": 1.0, "report": 10.0, "resume": 3.0}
 HEAVY = ("torch", "torchvision", "sklearn", "optuna", "matplotlib", "sqlalchemy", "numpy")
 PROBE = Path(__file__).with_name("probe.py")
-DATABASE = "ensearch.db"
+DATABASE, HELD = "ensearch.db", "held.json"
 
 
-def build(folder: Path, images: int, studies: int, trials: int) -> dict[str, Any]:
-    """A storage of `studies` over one pool of members, by real runs; what it holds.
+def build(folder: Path, images: int, studies: int, trials: int) -> None:
+    """A storage of `studies` over one pool of members, by real runs; HELD says what is in it.
 
     From the R members of a network every size 1 to R is evaluated, so that a search has as many
     evaluations on val as its members number: 500 members are 500 evaluations of one study, and
@@ -34,7 +35,7 @@ def build(folder: Path, images: int, studies: int, trials: int) -> dict[str, Any
             named = world.configured(spec, world.SPACE, study=f"s{number}", sampler=sampler)
             world.run(store, named, trials)
         found = [e for number in range(studies) for e in store.evaluations(f"s{number}")]
-        held = {
+        held: dict[str, float] = {
             "studies": studies,
             "trials of each": trials,
             "members": len(store.all_members()),
@@ -43,7 +44,8 @@ def build(folder: Path, images: int, studies: int, trials: int) -> dict[str, Any
             "ensembles averaged": sum(e.subsets for e in found),
             "validation images": images // 10,
         }
-    return held | {"seconds to build": time.perf_counter() - start}
+    held["seconds to build"] = time.perf_counter() - start
+    (folder / HELD).write_text(json.dumps(held))
 
 
 def time_verbs(folder: Path, repeats: int) -> list[dict[str, Any]]:
