@@ -61,6 +61,8 @@ def run(
     try:
         # For a later resume that names no number: only now, since a second driver is refused.
         store.set_note(config.name, "trials", limits.trials)
+        # First, because it may find no cluster; nothing is open yet that would have to be closed.
+        launcher = launch.get(where.launcher).open(train, where.workers)
         with store.creation_lock():
             sampler = Sampler(
                 url=store.optuna_url,
@@ -71,7 +73,6 @@ def run(
                 prepare=store.prepare,
                 translated=store.translated,
             )
-        launcher = launch.get(where.launcher).open(train, where.workers)
         pool = Pool(
             study=study,
             store=store,

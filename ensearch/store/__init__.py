@@ -1,8 +1,8 @@
 """What outlives a run: studies, the pool of members, trials and evaluations.
 
-One database holds these tables beside Optuna's; the members' files lie beside it. Only the driver
-of a study writes, one short transaction a call. Every problem of the database or the files is a
-StorageError, and none of them destroys what is there.
+One database holds these tables beside Optuna's; the members' files lie beside it, or in a folder
+that the drivers of a server share. Only the driver of a study writes, one short transaction a call.
+Every problem of the database or the files is a StorageError, and none destroys what is there.
 """
 
 import dataclasses
