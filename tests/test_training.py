@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -655,19 +656,41 @@ def test_a_device_has_a_name() -> None:
     assert training.describe_device("cpu").strip() != ""
 
 
-def test_mixed_precision_is_bfloat16_on_cuda_only(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("capable", [True, False])
+def test_products_are_bfloat16_on_cuda_and_on_cpus_that_have_it(
+    monkeypatch: pytest.MonkeyPatch, capable: bool
+) -> None:
     asked: list[tuple[str, torch.dtype, bool]] = []
     monkeypatch.setattr(
         torch, "autocast", lambda device, dtype, enabled: asked.append((device, dtype, enabled))
     )
+    monkeypatch.setattr(light, "cpu_has_bfloat16", lambda: capable)
     mixed_precision("cuda")
     mixed_precision("cpu")
-    assert asked == [("cuda", torch.bfloat16, True), ("cpu", torch.bfloat16, False)]
+    assert asked == [("cuda", torch.bfloat16, True), ("cpu", torch.bfloat16, capable)]
+    assert training.describe_device("cpu").endswith("(bfloat16)" if capable else "(float32)")
 
 
-def test_on_a_cpu_products_stay_float32() -> None:
-    with mixed_precision("cpu"):
-        assert nn.Linear(2, 2)(torch.ones(1, 2)).dtype == torch.float32
+@pytest.mark.parametrize("capable", [True, False])
+def test_a_member_trains_on_any_cpu_and_predicts_in_float32(
+    job: MemberJob, digits: Dataset, monkeypatch: pytest.MonkeyPatch, capable: bool
+) -> None:
+    monkeypatch.setattr(light, "cpu_has_bfloat16", lambda: capable)
+    seen: set[tuple[bool, torch.dtype]] = set()
+    built = families.build
+
+    def watched(*arguments: Any) -> nn.Module:
+        model = built(*arguments)
+        model.register_forward_hook(lambda _, __, out: seen.add((model.training, out.dtype)))
+        return model
+
+    monkeypatch.setattr(families, "build", watched)
+    outcome = trained(changed(job, schedule=replace(SHORT, epochs=10)))
+    assert seen == {
+        (True, torch.bfloat16 if capable else torch.float32),
+        (False, torch.float32),
+    }
+    assert (logits(outcome).argmax(axis=1) == digits.y_val).mean() > 0.7
 
 
 def test_speed_grows_with_the_network() -> None:

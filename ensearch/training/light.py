@@ -3,6 +3,7 @@
 Importing torch takes 2 s, more than all else of a resume whose workers train in other processes.
 """
 
+import functools
 import platform
 import sys
 import warnings
@@ -79,18 +80,34 @@ def _cuda_problem() -> str | None:
 
 
 def describe_device(device: str) -> str:
-    """The name of the GPU or CPU, for people: NVIDIA A100-SXM4-80GB, AMD EPYC 7763."""
+    """The GPU or CPU, for people: NVIDIA A100-SXM4-80GB, AMD EPYC 9354 (bfloat16).
+
+    A study records it. Of a CPU it says whether members train in bfloat16 there; on GPUs all do.
+    """
     if device == "cuda":
         import torch
 
         return torch.cuda.get_device_name()
+    name = _cpu("model name") or platform.processor() or platform.machine() or "unknown CPU"
+    return f"{name} ({'bfloat16' if cpu_has_bfloat16() else 'float32'})"
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether the CPU multiplies bfloat16 by itself (AVX-512 BF16, which AMX machines have too)."""
+    return "avx512_bf16" in _cpu("flags").split()
+
+
+@functools.cache
+def _cpu(field: str) -> str:
+    """What the system says of its first core; nothing where it is not Linux."""
     try:
-        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
     except OSError:
-        pass  # not Linux
-    return platform.processor() or platform.machine() or "unknown CPU"
+        return ""
+    found = (
+        line.partition(":")[2].strip() for line in lines if line.split(":")[0].strip() == field
+    )
+    return next(found, "")
 
 
 def discard_checkpoint(path: Path) -> None:

@@ -204,7 +204,9 @@ def train_step(
     """Forward, backward and update on one batch; the loss, on the device."""
     with mixed_precision(device):
         loss = F.cross_entropy(state.model(x), y, label_smoothing=label_smoothing)
-    state.optimizer.zero_grad(set_to_none=True)
+    for group in state.optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = None  # as zero_grad does, whose hooks cost 2 % of a small step
     loss.backward()  # type: ignore[no-untyped-call]
     state.optimizer.step()
     return loss.detach()
