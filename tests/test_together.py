@@ -15,7 +15,7 @@ from ensearch import datasets, families, training
 from ensearch.core import Architecture, Member, Schedule
 from ensearch.datasets import Source
 from ensearch.launch import Failed, Measured, MemberJob, Progress, Trained, Update, network_of
-from ensearch.training import lockstep, loop, ways
+from ensearch.training import light, lockstep, loop, ways
 from ensearch.training.checkpoint import State
 from ensearch.training.data import Images
 from ensearch.training.lockstep import Lockstep, Way
@@ -23,6 +23,12 @@ from ensearch.training.lockstep import Lockstep, Way
 SOURCE = Source(spec="digits", data_dir=Path("unused"), limit_train=300)
 SMALL = Architecture(family="wide_resnet", width=0.25, depth=10, resolution=8)
 SHORT = Schedule(epochs=3, batch_size=64, peak_lr=0.02, crop=1)
+
+
+@pytest.fixture(autouse=True)
+def _exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No products in bfloat16, which would hide what training together changes."""
+    monkeypatch.setattr(light, "cpu_has_bfloat16", lambda: False)
 
 
 def outcomes(updates: Sequence[Update]) -> list[Trained | Failed]:

@@ -732,7 +732,7 @@ def test_on_cuda_the_same_member_has_the_same_bits_and_learns(
     on_gpu = changed(replace(job, device="cuda"), schedule=replace(SHORT, epochs=10, cutout=2))
     first, second = trained(on_gpu), trained(on_gpu)
     assert_same_bits(first, second)
-    assert (logits(first).argmax(axis=1) == digits.y_val).mean() > 0.4
+    assert (logits(first).argmax(axis=1) == digits.y_val).mean() > 0.7
 
 
 @cuda

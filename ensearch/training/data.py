@@ -65,7 +65,7 @@ def load(
 
 def normalise(images: torch.Tensor, data: Images) -> torch.Tensor:
     """uint8 B x H x W x C to float32 of mean 0 and deviation 1 in the training images."""
-    return images.float().sub_(data.mean).div_(data.std)
+    return images.to(data.mean.dtype).sub_(data.mean).div_(data.std)
 
 
 def as_input(images: torch.Tensor) -> torch.Tensor:
