@@ -174,6 +174,12 @@ class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     # On Linux this only skips the minute's wait after a restart; a port in use stays refused.
     allow_reuse_address = True
+    storage: RDBStorage | None = None
+
+    def server_close(self) -> None:
+        super().server_close()
+        if self.storage is not None:
+            self.storage.engine.dispose()
 
 
 class _Server6(_Server):
@@ -212,6 +218,7 @@ def open_server(
             f"the dashboard cannot listen on {host} port {port}: {error}. Choose another port "
             "with --port, or --port 0 for any that is free."
         ) from error
+    server.storage = storage
     server.set_app(guard(app, host, server.server_port, allow_edit))
     name = f"[{host}]" if ":" in host else host
     return server, f"http://{name}:{server.server_port}/dashboard{page}"
