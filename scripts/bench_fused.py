@@ -52,7 +52,7 @@ PEAKS = {
     "L40S": 362e12,
     "L4": 121e12,
 }
-STEPS, BATCH = 10, 128
+STEPS, BATCH = (10 if torch.cuda.is_available() else 3), 128
 
 
 def pictures(resolution: int, device: str, steps: int = STEPS, batch: int = BATCH) -> Images:

@@ -155,7 +155,10 @@ class _Group:
                 lockstep.store(states)
             return {m.key: loss for m, loss in zip(members, losses, strict=True)}
         except Exception as error:
-            too_large, why = is_out_of_memory(error), ways.first_line(error)
+            # What ends a recording in which memory ran out has an error of its own.
+            causes = [error, error.__context__ or error]
+            too_large, why = any(map(is_out_of_memory, causes)), ways.first_line(error)
+            del causes  # and with them what the failed step held
         lockstep = None
         self._locksteps.clear()
         dropped = {self._way.name: why}
