@@ -7,7 +7,7 @@ as it would alone. Horizontally Fused Training Array (Wang et al., MLSys 2021, a
 does the same by hand-written layers.
 
 `torch.func.vmap` over stacked weights fuses any module without such rules, and was tried: its
-steps took 1.0 to 1.9 times as long (Wide ResNets 10-0.25 to 16-2 with 2 to 8 members, float32, one
+steps took 1.0 to 2.4 times as long (Wide ResNets 10-0.25 to 16-2 with 2 to 8 members, float32, one
 CPU thread, 9 settings), because it splits a batch norm into several passes over memory.
 """
 
