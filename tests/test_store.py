@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import math
-import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -266,25 +265,21 @@ def test_outcomes_are_those_of_the_latest_evaluation(store: Store) -> None:
         store.save_evaluations("digits", [evaluation], ["a"], [kept, kept])
 
 
-def test_a_storage_from_before_outcomes_gets_their_table_when_it_goes_on(
-    store: Store, url: str
-) -> None:
+def test_a_storage_from_before_outcomes_gets_their_table_when_it_goes_on(store: Store) -> None:
     evaluation, hits = evaluation_of(1, trained=1), np.array([[True, False]])
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
-        database.execute("DROP TABLE ensearch_outcomes")
-    database.close()
+    with store._write() as connection:
+        connection.exec_driver_sql("DROP TABLE ensearch_outcomes")
     assert store.outcomes("digits", "val") == {}
     kept = Outcomes(subsets=((0,),), hits=hits)
     store.save_evaluations("digits", [evaluation], ["a"], [kept])
     assert np.array_equal(store.outcomes("digits", "val")[evaluation.key].hits, hits)
 
 
-def test_damaged_outcomes_name_the_storage(store: Store, url: str) -> None:
+def test_damaged_outcomes_name_the_storage(store: Store) -> None:
     kept = Outcomes(subsets=((0,),), hits=np.ones((1, 20), np.bool_))
     store.save_evaluations("digits", [evaluation_of(1, trained=1)], ["a"], [kept])
-    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
-        database.execute("UPDATE ensearch_outcomes SET images = 30")
-    database.close()
+    with store._write() as connection:
+        connection.exec_driver_sql("UPDATE ensearch_outcomes SET images = 30")
     assert "3 bytes hold no outcomes" in failure(lambda: store.outcomes("digits", "val"))
 
 
