@@ -280,6 +280,18 @@ def test_workers_start_with_the_first_job_and_stay(processes: Opener, tmp_path: 
     assert len(set(pids)) == 1
 
 
+def test_workers_start_where_there_is_no_server_to_fork_them(
+    processes: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_long() -> None:
+        raise OSError("AF_UNIX path too long")
+
+    monkeypatch.setattr("multiprocessing.forkserver.ensure_running", too_long)
+    launch_processes.warm_up()
+    (outcome,) = outcomes(gather(processes(quick, 1), [job_of(1)])).values()
+    assert isinstance(outcome, Trained)
+
+
 def test_a_job_that_kills_its_worker_twice_has_failed_and_others_have_not(
     processes: Opener, tmp_path: Path
 ) -> None:

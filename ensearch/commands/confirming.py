@@ -85,7 +85,7 @@ def _work(
     """Train and score; the exit code."""
     from ensearch import confirm, progress, search, study, training
 
-    searching.check_launcher(launcher, flags["ray_address"])
+    searching.prepare_launcher(launcher, flags["ray_address"])
     device = training.resolve_device(flags["device"] or "auto")
     where = search.Where(
         device=device,

@@ -89,7 +89,7 @@ def _search(
 ) -> None:
     from ensearch import driver, progress, search, study, training
 
-    check_launcher(launcher, settings.get("ray_address"))
+    prepare_launcher(launcher, settings.get("ray_address"))
     device = training.resolve_device(settings.get("device") or "auto")
     where = search.Where(
         device=device,
@@ -130,16 +130,16 @@ def workers(asked: int | None, device: str, launcher: str) -> int:
     return asked
 
 
-def check_launcher(launcher: str, ray_address: str | None) -> None:
-    """Refuse an unknown launcher, and an address of a cluster that it would not use."""
+def prepare_launcher(launcher: str, ray_address: str | None) -> None:
+    """Refuse an unknown launcher, and an address of a cluster that it would not use; warm it up."""
     from ensearch import launch
 
-    launch.get(launcher)
-    if ray_address is None:
-        return
-    if launcher != "ray":
-        raise UsageError(f"--ray-address is for --launcher ray; --launcher is {launcher}.")
-    os.environ["RAY_ADDRESS"] = ray_address  # where Ray and its own programs look for it too
+    module = launch.get(launcher)
+    if ray_address is not None:
+        if launcher != "ray":
+            raise UsageError(f"--ray-address is for --launcher ray; --launcher is {launcher}.")
+        os.environ["RAY_ADDRESS"] = ray_address  # where Ray and its own programs look for it too
+    module.warm_up()
 
 
 def _say_plan(opened: "Study", store: Store, stop: "Limits", where: "Where") -> "Plan":

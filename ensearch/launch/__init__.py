@@ -141,6 +141,10 @@ class LauncherModule(Protocol):
 
     def usual(self, device: str) -> int: ...
 
+    def warm_up(self) -> None:
+        """Begin in the background, if anything, what the first task would wait for."""
+        ...
+
 
 def names() -> list[str]:
     return plugins.names(sys.modules[__name__])

@@ -1,7 +1,8 @@
 """Run members in worker processes of this machine; a worker that dies takes only its task along.
 
-Workers are spawned, not forked: CUDA and the thread pools of PyTorch do not survive a fork. They
-live until `close`, since starting one costs seconds of imports.
+Workers are not forked from the driver: CUDA and the thread pools of PyTorch do not survive that.
+They are forked from a process that does nothing but import torch; where there is no fork they are
+spawned. They live until `close`.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from multiprocessing import connection, resource_tracker
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 
 from ensearch.errors import UsageError
@@ -24,6 +26,9 @@ SUMMARY = "in worker processes of this machine, as many as there are slots"
 
 # A worker that was killed once may have been unlucky (memory that others held); twice is the job.
 ATTEMPTS = 2
+# 3 s of import, and 2 s that the first step of an optimizer would import: once, not per worker, and
+# their 280 MB of memory are shared.
+_PRELOAD = ["torch", "torch._dynamo"]
 # A worker stuck in a device driver may not hear SIGTERM.
 _TERMINATE_SECONDS = 2.0
 
@@ -164,8 +169,31 @@ def usual(device: str) -> int:
     return os.cpu_count() or 1
 
 
+def warm_up() -> None:
+    """Start the process that workers are forked from; its imports take seconds in the background.
+
+    It ends with this one. Before the first worker is needed is early enough, and optional.
+    """
+    _context()
+
+
+def _context() -> ForkServerContext | SpawnContext:
+    if "forkserver" not in multiprocessing.get_all_start_methods():  # Windows
+        return multiprocessing.get_context("spawn")
+    from multiprocessing import forkserver  # fails where there is none
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOAD)
+    try:
+        with _interrupts_blocked():
+            forkserver.ensure_running()
+    except OSError:  # its socket has a name of at most 108 bytes, a temporary folder may have more
+        return multiprocessing.get_context("spawn")
+    return context
+
+
 def _start(train: Train) -> _Worker:
-    context = multiprocessing.get_context("spawn")
+    context = _context()
     ours, theirs = context.Pipe()
     # Daemonic: a driver that ends without `close` takes its workers along.
     process = context.Process(target=_work, args=(train, theirs), daemon=True)

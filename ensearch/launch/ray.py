@@ -167,6 +167,10 @@ def usual(device: str) -> int:
     return room
 
 
+def warm_up() -> None:
+    """Nothing: Ray starts workers of its own."""
+
+
 # The cluster
 
 
