@@ -706,9 +706,9 @@ def test_speed_is_measured_in_small_batches_where_the_time_allows_no_others(
 ) -> None:
     batches: list[int] = []
 
-    def fake(state: object, x: torch.Tensor, y: torch.Tensor, device: str) -> float:
-        batches.append(len(x))
-        return 0.01 * len(x)
+    def fake(state: object, images: Images, device: str) -> float:
+        batches.append(len(images.x_train))
+        return 0.01 * len(images.x_train)
 
     monkeypatch.setattr(speed, "_timed_step", fake)
     # Steps of 2 and 8 images take 0.02 and 0.08 s; of 32, 0.32 s: more than a quarter of 1 s.
