@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--parts", default=",".join(PARTS), help="which, with commas between")
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
     parser.add_argument("--data", help="real pictures for `shares`: cifar10, or npz:PATH")
-    parser.add_argument("--repeats", type=int, default=5, help="of each verb; 0 only builds")
+    parser.add_argument("--repeats", type=int, default=5, help="of each verb and search")
     parser.add_argument("--keep", type=Path, help="a folder for the storage of `verbs`, used again")
     parser.add_argument("--trials", type=int, default=800, help="of `trials`")
     parser.add_argument("--samplers", default="random,tpe", help="of `trials`")
@@ -72,9 +72,8 @@ def part_verbs(options: argparse.Namespace) -> dict[str, Any]:
             verbs.build(folder, images, studies, trials)
         held = json.loads((folder / verbs.HELD).read_text())
         print(", ".join(f"{what} {count:,.0f}" for what, count in held.items()))
-        rows = verbs.time_verbs(folder, options.repeats) if options.repeats else []
-    if rows:
-        table(rows)
+        rows = verbs.time_verbs(folder, options.repeats)
+    table(rows)
     return {"storage": held, "verbs": rows}
 
 
@@ -118,19 +117,21 @@ def part_trials(options: argparse.Namespace) -> dict[str, Any]:
 
 def part_members(options: argparse.Namespace) -> dict[str, Any]:
     most = (1, 2, 4) if options.quick else (1, 2, 4, 8, 16)
-    return _line(growth.over_members(most, images=10_000), "members")
+    return _lines(growth.over_members(most, 10_000, options.repeats), "members")
 
 
 def part_images(options: argparse.Namespace) -> dict[str, Any]:
     counts = (500, 1_000) if options.quick else (500, 1_000, 2_000, 5_000, 10_000)
-    return _line(growth.over_images(counts), "images")
+    return _lines(growth.over_images(counts, options.repeats), "images")
 
 
-def _line(rows: Sequence[Mapping[str, float]], against: str) -> dict[str, Any]:
+def _lines(rows: Sequence[Mapping[str, float]], against: str) -> dict[str, Any]:
     table(rows)
-    fit = growth.line([row[against] for row in rows], [row["seconds"] for row in rows])
-    table([{"against": against, **fit}])
-    return {"rows": rows, "fit": fit}
+    x = [row[against] for row in rows]
+    parts = ("seconds", "scoring", "storing")
+    fits = {part: growth.line(x, [row[part] for row in rows]) for part in parts}
+    table([{"against": against, "of": part, **fit} for part, fit in fits.items()])
+    return {"rows": rows, "fits": fits}
 
 
 def part_memory(options: argparse.Namespace) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def build(folder: Path, images: int, studies: int, trials: int) -> None:
 
     From the R members of a network every size 1 to R is evaluated, so that a search has as many
     evaluations on val as its members number: 500 members are 500 evaluations of one study, and
-    5,000 in a storage are ten studies that share them. The first study is left unfinished.
+    5,000 in a storage are ten studies that share them.
     """
     spec = world.write_dataset(folder / "images.npz", images, images // 5)
     start = time.perf_counter()
