@@ -117,7 +117,12 @@ def part_trials(options: argparse.Namespace) -> dict[str, Any]:
 
 def part_members(options: argparse.Namespace) -> dict[str, Any]:
     most = (1, 2, 4) if options.quick else (1, 2, 4, 8, 16)
-    return _lines(growth.over_members(most, 10_000, options.repeats), "members")
+    rows = growth.over_members(most, 10_000, options.repeats)
+    found = _lines(rows, "members")
+    # Of each size at most 20 ensembles are averaged: that many for each member of large pools.
+    scored = growth.line([row["ensembles"] for row in rows], [row["scoring"] for row in rows])
+    table([{"against": "ensembles", "of": "scoring", **scored}])
+    return found | {"scoring against ensembles": scored}
 
 
 def part_images(options: argparse.Namespace) -> dict[str, Any]:
@@ -169,7 +174,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _text(value: object) -> str:
     if isinstance(value, float):
-        return f"{value:.3f}" if value < 100 else f"{value:,.0f}"
+        return f"{value:.3g}" if abs(value) < 0.1 else f"{value:,.{3 if abs(value) < 100 else 0}f}"
     if isinstance(value, list):
         return " ".join(value) or "-"
     return "" if value is None else str(value)

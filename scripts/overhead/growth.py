@@ -153,10 +153,12 @@ def _one(images: int, space: Mapping[str, object]) -> dict[str, float]:
                 done = world.run(store, settings, 60).done
                 seconds = time.perf_counter() - start
             kept = len(store.all_members())
+            averaged = sum(e.subsets for e in store.evaluations(settings.name))
     # What stands in for training is no work of the driver's.
     seconds -= watch.seconds["waiting"]
     parts = {part: watch.seconds[part] for part in ("proposing", "scoring", "storing")}
-    return {"images": images / 10, "trials": done, "members": kept, "seconds": seconds, **parts}
+    counts = {"images": images / 10, "trials": done, "members": kept, "ensembles": averaged}
+    return {**counts, "seconds": seconds, **parts}
 
 
 def line(x: Sequence[float], y: Sequence[float]) -> dict[str, Any]:
