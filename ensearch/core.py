@@ -46,7 +46,9 @@ class Grid:
         return int((self.high - self.low) / self.step + 1e-9) + 1
 
     def __getitem__(self, index: int) -> float:
-        return self.low + index * self.step
+        # Rounded, so that 1.2 is a value of 1.0, 1.1, ... and not 1.2000000000000002, which would
+        # be another network to every key.
+        return round(self.low + index * self.step, 12)
 
     def __iter__(self) -> Iterator[float]:
         return (self[i] for i in range(len(self)))
@@ -66,24 +68,33 @@ class Grid:
 class Architecture:
     """The shape of one network. Width and depth mean what the family says they mean."""
 
-    family: str
+    family: str  # NAME or NAME:ARGUMENT
     width: float
-    depth: int
+    depth: float
     resolution: int  # pixels on each side of the square input
 
     def __post_init__(self) -> None:
-        # 4 and 4.0 are equal but would be written differently into keys.
+        # 4 and 4.0 are equal but would be written differently into keys: a width always as 4.0, a
+        # depth, mostly a number of layers, as 4 unless it is a fraction.
         object.__setattr__(self, "width", float(self.width))
+        whole = math.isfinite(self.depth) and self.depth == int(self.depth)
+        object.__setattr__(self, "depth", int(self.depth) if whole else float(self.depth))
 
     @property
     def key(self) -> str:
-        """Unique and readable: wide_resnet-28-10@32 (depth, width, resolution)."""
-        return f"{self.family}-{self.label}@{self.resolution}"
+        """Unique and readable: wide_resnet-28-10@32 (depth, width, resolution), timm:dpn68@224."""
+        shape = "" if self._name else f"-{self.label}"
+        return f"{self.family}{shape}@{self.resolution}"
 
     @property
     def label(self) -> str:
-        """Depth and width as the Wide ResNet paper writes them: 28-10."""
-        return f"{self.depth}-{self.width:g}"
+        """Depth and width as the Wide ResNet paper writes them, 28-10; or a name: dpn68."""
+        return self._name or f"{self.depth:g}-{self.width:g}"
+
+    @property
+    def _name(self) -> str:
+        """What a family NAME:ARGUMENT has instead of a depth and width."""
+        return self.family.partition(":")[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +162,17 @@ _SCHEDULE_LEGAL = {
     "crop": _Legal("a whole number of pixels, 0 for none", int, 0, 10**4),
     "cutout": _Legal("a whole number of pixels, 0 for none", int, 0, 10**4),
 }
+
+
+def apart(
+    architecture: Architecture, schedule: Schedule, base: Schedule, resolutions: bool
+) -> tuple[str, ...]:
+    """What tells networks of one label apart, for people: ("64 px", "epochs 12").
+
+    `base` is the study's schedule; `resolutions` whether its networks have more than one.
+    """
+    side = (f"{architecture.resolution} px",) if resolutions else ()
+    return (*side, *schedule.changes(base))
 
 
 def network(architecture: Architecture, schedule: Schedule) -> str:

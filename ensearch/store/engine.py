@@ -189,7 +189,7 @@ def _ensure_tables(engine: Engine, address: Address, *, create: bool, timeout: f
         age, remedy = (
             ("a newer", "update it with pip install -U ensearch")
             if version > tables.VERSION
-            else ("an older", "go on with that version, or name a new storage")
+            else ("an older", "go on with that version, or name a new storage with --storage")
         )
         raise StorageError(
             f"{address} was written by {age} ensearch (storage version {version}; this one reads "

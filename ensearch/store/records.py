@@ -149,7 +149,8 @@ def evaluation_row(
 ) -> dict[str, Any]:
     """Raises ValueError for a NaN, and where fewer members are given than were evaluated."""
     architecture, scores = evaluation.architecture, asdict(evaluation.scores)
-    if any(math.isnan(x) for x in (architecture.width, evaluation.train_macs, *scores.values())):
+    shape = (architecture.width, architecture.depth)
+    if any(math.isnan(x) for x in (*shape, evaluation.train_macs, *scores.values())):
         raise ValueError(f"an evaluation with NaN cannot be stored: {evaluation}.")
     if len(members) < evaluation.trained:
         raise ValueError(f"{evaluation.trained} members were evaluated, {len(members)} given.")

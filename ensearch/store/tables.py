@@ -34,7 +34,7 @@ from sqlalchemy import (
 from ensearch.errors import StorageError
 
 # Raise it when a table changes; a storage of another version is refused, never altered.
-VERSION = 2
+VERSION = 3
 
 
 class Json(TypeDecorator[Any]):
@@ -134,7 +134,7 @@ evaluations = Table(
     *_evaluation(),
     Column("family", _KEY, nullable=False),
     Column("width", Double, nullable=False),
-    Column("depth", Integer, nullable=False),
+    Column("depth", Double, nullable=False),
     Column("resolution", Integer, nullable=False),
     Column("schedule", Json, nullable=False),
     Column("trained", Integer, nullable=False),
