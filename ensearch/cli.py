@@ -8,7 +8,7 @@ import io
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -283,8 +283,8 @@ def dashboard(
 @terminal.guarded
 def cost(
     family: Annotated[str, typer.Argument(help="A family of networks, such as wide_resnet.")],
-    width: Annotated[float, typer.Option(help="Width as the family counts it.")],
-    depth: Annotated[int, typer.Option(help="Depth as the family counts it.")],
+    width: Annotated[float | None, typer.Option(help="Width as the family counts it.")] = None,
+    depth: Annotated[float | None, typer.Option(help="Depth as the family counts it.")] = None,
     resolution: Annotated[
         int, typer.Option(min=1, max=10_000, help="Pixels on each side of the input.")
     ] = 32,
@@ -297,8 +297,8 @@ def cost(
     """Count the parameters and multiply-adds of a network or an ensemble."""
     from ensearch.commands import counting
 
-    shape: dict[str, Any] = {"width": width, "depth": depth, "resolution": resolution}
-    counting.cost(family, shape, channels, classes, members, flops_per_mac or 1, as_json)
+    unit = flops_per_mac or 1
+    counting.cost(family, width, depth, resolution, channels, classes, members, unit, as_json)
 
 
 @app.command()
@@ -308,7 +308,8 @@ def spaces(as_json: options.AsJson = False) -> None:
     from ensearch import space
 
     loaded = {name: space.load(name) for name in space.names()}
-    _listing({name: s.summary for name, s in loaded.items()}, as_json)
+    lines = {name: s.summary for name, s in loaded.items()}
+    _listing(lines | {f"{space.TIMM}NAME,...": "models of the package timm by name"}, as_json)
 
 
 @app.command()

@@ -16,6 +16,7 @@ from ensearch import datasets, space, units
 from ensearch.core import Budget, Schedule
 from ensearch.ensembles import RULES
 from ensearch.errors import UsageError, unknown
+from ensearch.reading import check_keys, read_toml
 from ensearch.space import SearchSpace
 
 SAMPLERS = ("tpe", "random", "nsga2", "gp", "qmc")
@@ -96,9 +97,9 @@ def read_file(path: Path) -> dict[str, Any]:
     """A configuration file as a table of flags, keys and types checked."""
     if not os.path.isfile(path):  # unlike Path.is_file, False for a name that is too long
         raise UsageError(f"no configuration file at {str(path)!r}.")
-    table = space.read_toml(path)
+    table = read_toml(path)
     legal = _STUDY_KEYS | _LIMIT_KEYS
-    space.check_keys(table, list(legal), str(path))
+    check_keys(table, list(legal), str(path))
     for key, value in table.items():
         kinds = legal[key]
         if isinstance(value, bool) or not isinstance(value, kinds):
@@ -179,7 +180,7 @@ def _schedule(dataset: str, chosen: SearchSpace, given: Mapping[str, Any]) -> Sc
     """
     changes = dict(given.get("schedule", {}))
     legal = [f.name for f in dataclasses.fields(Schedule)]
-    space.check_keys(changes, legal, "schedule")
+    check_keys(changes, legal, "schedule")
     if "epochs" in given:
         changes["epochs"] = given["epochs"]
     for field, value in changes.items():

@@ -15,11 +15,13 @@ from ensearch.core import (
     Evaluation,
     Labels,
     Schedule,
+    apart,
     evaluation_key,
     network,
 )
 from ensearch.errors import StorageError, UsageError
 from ensearch.finalists import Choice, Reason
+from ensearch.space import has_resolutions
 from ensearch.store import Store
 from ensearch.units import format_count
 
@@ -59,7 +61,7 @@ class Finalist:
     macs: int  # of the whole ensemble
     accuracy: float
     reasons: tuple[Reason, ...]
-    changes: tuple[str, ...]  # in which `short` differs from the study's schedule, in words
+    changes: tuple[str, ...]  # what tells it from others of its label, as `apart` says it
 
     @property
     def found(self) -> str:
@@ -185,7 +187,7 @@ def decide(store: Store, config: StudyConfig, request: Request) -> Confirmation:
         number=len(begun) + 1,
         request=request,
         budgets=budgets,
-        finalists=_finalists(choices, request, config.schedule),
+        finalists=_finalists(choices, request, config),
         created=_now(),
     )
     return next((plan for plan in reversed(begun) if plan.asks_the_same(made)), made)
@@ -208,7 +210,10 @@ def _budgets(
     return request.budgets
 
 
-def _finalists(choices: list[Choice], request: Request, base: Schedule) -> tuple[Finalist, ...]:
+def _finalists(
+    choices: list[Choice], request: Request, config: StudyConfig
+) -> tuple[Finalist, ...]:
+    several = has_resolutions(config.space.as_dict())
     full = {choice.evaluation.key: _full(choice.evaluation.schedule, request) for choice in choices}
     largest: dict[str, int] = {}
     for choice in choices:
@@ -226,7 +231,7 @@ def _finalists(choices: list[Choice], request: Request, base: Schedule) -> tuple
             macs=e.cost.macs,
             accuracy=e.scores.accuracy,
             reasons=choice.reasons,
-            changes=e.schedule.changes(base),
+            changes=apart(e.architecture, e.schedule, config.schedule, several),
         )
         for choice in choices
         for e in (choice.evaluation,)

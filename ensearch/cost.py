@@ -9,9 +9,15 @@ import functools
 import math
 import warnings
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ensearch import families
 from ensearch.core import Architecture, Cost, Grid, Schedule
+from ensearch.errors import UsageError
+
+if TYPE_CHECKING:  # 2 s to import
+    import torch
+    from torch import nn
 
 # A larger disagreement between the two counters is reported; on CNNs they agree within 0.6 %.
 THOP_TOLERANCE = 0.02
@@ -19,7 +25,13 @@ THOP_TOLERANCE = 0.02
 
 @functools.cache
 def count(architecture: Architecture, channels: int, classes: int) -> Cost:
-    """Cost of one forward pass of one example of `channels` x R x R, in multiply-adds."""
+    """Cost of one forward pass of one example of `channels` x R x R, in multiply-adds.
+
+    Counted are convolutions, those of squeeze-and-excitation too, and matrix products, those of
+    attention too; not norms, activations, pooling and sums. EfficientNet-B0 to B7 come out as
+    torchvision's metadata has them, to the last digit. Raises UsageError if the network does not
+    map such an example to one logit a class.
+    """
     # Not above: a study that goes on knows its costs, and torch takes 2 s to import.
     import torch
     from torch import nn
@@ -34,9 +46,29 @@ def count(architecture: Architecture, channels: int, classes: int) -> Cost:
         if isinstance(module, nn.BatchNorm2d):
             model.set_submodule(name, nn.Identity())
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model(example)
+        _forward(model, example, architecture, classes)
     # The counter counts 2 per multiply-add.
     return Cost(macs=counter.get_total_flops() // 2, params=params)
+
+
+def _forward(
+    model: "nn.Module", example: "torch.Tensor", architecture: Architecture, classes: int
+) -> None:
+    try:
+        output = model(example)
+    except Exception as error:  # whatever the author of a model checks, and how
+        first = (str(error) or type(error).__name__).splitlines()[0]
+        raise UsageError(
+            f"{architecture.key} cannot compute images of {architecture.resolution} pixels a side: "
+            f"{first}. Take another resolution, or another network."
+        ) from error
+    found = tuple(getattr(output, "shape", ()))
+    if found != (1, classes):
+        what = f"an output of shape {found}" if found else f"a {type(output).__name__}"
+        raise UsageError(
+            f"{architecture.key} must map an image to {classes} logits, one a class; it gives "
+            f"{what}. Take a network that classifies."
+        )
 
 
 def training_macs(cost: Cost, images: int, schedule: Schedule) -> float:

@@ -3,8 +3,9 @@
 Rung j of the ladder is budget / 2**(j/4). Every second rung is a budget at which reports compare;
 those between them raise the best that the ladder holds, on two tables of trained networks, from
 98.0 to 99.9 % and from 89.6 to 100 % of the hypervolume of all configurations. A cell is members x
-depth on a rung, with the width solved so that the whole ensemble costs as much as legal widths
-allow without passing the rung.
+depth on a rung (x resolution, where the space has several), with the width solved so that the whole
+ensemble costs as much as legal widths allow without passing the rung. Networks that a space lists
+one by one have one width each: their ensembles lie on the rungs that they happen to reach.
 Single models and ensembles therefore meet at equal cost; a coarse grid of widths would credit
 ensembles with filling the cost axis more finely (up to 1.15 points on EfficientNets). Where the
 space has axes of the schedule, every such configuration is one cell for each combination of them:
@@ -19,10 +20,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ensearch import families
-from ensearch.core import Architecture, Budget, Cost, Schedule, network
+from ensearch.core import Architecture, Budget, Cost, Schedule, apart, network
 from ensearch.cost import solve_width
 from ensearch.errors import BudgetError
-from ensearch.space import AXES, SearchSpace
+from ensearch.space import AXES, Line, SearchSpace, has_resolutions
 from ensearch.units import format_count
 
 
@@ -35,7 +36,7 @@ class Cell:
     architecture: Architecture
     schedule: Schedule
     cost: Cost
-    changes: tuple[str, ...] = ()  # what differs from the study's schedule, as `changes` says it
+    changes: tuple[str, ...] = ()  # what tells it from others of its label, as `apart` says it
 
     @property
     def network(self) -> str:
@@ -54,7 +55,8 @@ class Cell:
 class Ladder:
     """All cells within the budget.
 
-    `cells` descends in rung, then ascends in size, in depth and in the axes of the schedule.
+    `cells` descends in rung, then ascends in size, in resolution, in depth (or in the order of the
+    space's shapes) and in the axes of the schedule.
     """
 
     budget: Budget
@@ -80,6 +82,15 @@ class Ladder:
         """Fields of the schedule that differ among the cells, each with its values, ascending."""
         values = {axis: {getattr(cell.schedule, axis) for cell in self.cells} for axis in AXES}
         return {axis: tuple(sorted(found)) for axis, found in values.items() if len(found) > 1}
+
+    @property
+    def kinds(self) -> dict[str, tuple[Any, ...]]:
+        """What else than width and depth differs among the networks: resolution, family."""
+        values = {
+            kind: {getattr(cell.architecture, kind) for cell in self.cells}
+            for kind in ("resolution", "family")
+        }
+        return {kind: tuple(sorted(found)) for kind, found in values.items() if len(found) > 1}
 
     @property
     def member_costs(self) -> dict[Architecture, Cost]:
@@ -131,29 +142,25 @@ def build(
 ) -> Ladder:
     """All cells of `space` within `budget`; BudgetError if even the cheapest is above it.
 
-    `schedule` is the study's, of which the space's axes replace fields.
+    `schedule` is the study's, of which the space's axes replace fields; `resolution` is the data's.
     """
+    lines = space.lines(resolution)
+    for line in lines:
+        for width in line.widths:
+            families.check(line.at(width))
 
-    @functools.cache
-    def architecture(depth: int, width: float) -> Architecture:
-        return Architecture(family=space.family, width=width, depth=depth, resolution=resolution)
+    def macs(line: Line, width: float) -> int:
+        return count(line.at(width)).macs
 
-    for depth in space.depth:
-        for width in space.width:
-            families.check(architecture(depth, width))
-
-    def macs(depth: int, width: float) -> int:
-        return count(architecture(depth, width)).macs
-
-    variants = [(made, made.changes(schedule)) for made in space.schedules(schedule)]
+    variants, several = space.schedules(schedule), has_resolutions(space.as_dict())
     cells = []
     # Every configuration is in one cell: what fits the rung below belongs there.
-    for rung, below in itertools.pairwise(_rungs(space, budget, macs)):
-        for size, depth in itertools.product(space.members, space.depth):
-            solved = solve_width(functools.partial(macs, depth), space.width, rung / size)
+    for rung, below in itertools.pairwise(_rungs(space, lines, budget, macs)):
+        for size, line in itertools.product(space.members, lines):
+            solved = solve_width(functools.partial(macs, line), line.widths, rung / size)
             if solved is None:
                 continue
-            shape = architecture(depth, solved)
+            shape = line.at(solved)
             cost = count(shape).times(size)
             if cost.macs > below:
                 cells += [
@@ -163,29 +170,32 @@ def build(
                         architecture=shape,
                         schedule=variant,
                         cost=cost,
-                        changes=changed,
+                        changes=apart(shape, variant, schedule, several),
                     )
-                    for variant, changed in variants
+                    for variant in variants
                 ]
     return Ladder(budget=budget, cells=tuple(cells))
 
 
-def _rungs(space: SearchSpace, budget: Budget, macs: Callable[[int, float], int]) -> list[float]:
+def _rungs(
+    space: SearchSpace, lines: list[Line], budget: Budget, macs: Callable[[Line, float], int]
+) -> list[float]:
     """At most `space.rungs` pairs of rungs, from the highest that a configuration reaches.
 
     Descending, and one more below them as the lower edge of the last.
     """
-    narrow, wide = space.width[0], space.width[len(space.width) - 1]
-    cheapest = min((macs(d, narrow), d) for d in space.depth)
-    floor = cheapest[0] * space.members[0]
+    least = min(lines, key=lambda line: macs(line, line.widths[0]))
+    floor = macs(least, least.widths[0]) * space.members[0]
     if floor > budget.macs:
+        name = f"{least.family.partition(':')[0]} {least.at(least.widths[0]).label}"
         raise BudgetError(
             f"no configuration of search space {space.name} fits the budget of "
-            f"{format_count(budget.macs)}: the cheapest, {space.members[0]} × "
-            f"{space.family} {cheapest[1]}-{narrow:g}, costs {format_count(floor, 4)}. "
+            f"{format_count(budget.macs)}: the cheapest, {space.members[0]} × {name}, costs "
+            f"{format_count(floor, 4)}. "
             "Raise --budget, or search smaller networks with --space FILE.toml."
         )
-    dearest = max(macs(d, wide) for d in space.depth) * space.members[-1]
+    widest = (macs(line, line.widths[len(line.widths) - 1]) for line in lines)
+    dearest = max(widest) * space.members[-1]
     first = 2 * max(0, math.floor(2 * math.log2(budget.macs / dearest)))
     rungs = [budget.macs / 2 ** (j / 4) for j in range(first, first + 2 * space.rungs + 1)]
     inside = sum(rung >= floor for rung in rungs)

@@ -157,6 +157,11 @@ def _choices(config: StudyConfig, ladder: Ladder, cost: Callable[[float], str]) 
         f"schedule  {' or '.join(map(str, epochs))} epochs, batches of "
         f"{config.schedule.batch_size}",
     ]
+    sides = ladder.kinds.get("resolution", ())
+    if sides:
+        lines.append(
+            f"images    are resized to {', '.join(map(str, sides))} pixels a side to be read"
+        )
     if ladder.axes:
         axes = "; ".join(f"{axis} {', '.join(map(str, v))}" for axis, v in ladder.axes.items())
         lines.append(f"axes      of the schedule, for single networks and ensembles alike: {axes}")

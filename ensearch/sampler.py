@@ -1,6 +1,7 @@
 """Optuna behind ask and tell: proposes cells of the ladder, never anything outside it.
 
-Optuna is asked for the total cost, members, depth and the axes of the schedule; the answer is
+Optuna is asked for the total cost, members, depth and the axes of the schedule, and for the
+resolution and the family where the ladder has several; the answer is
 moved to the nearest cell of the ladder that the study has not tried, and the cell's width is
 recorded as well. So no infeasible or repeated trial exists: random search here equals multivariate
 TPE on raw members, width and depth with a constraint (hypervolume 0.96 both; 0.85 for raw random).
@@ -28,6 +29,7 @@ from ensearch.errors import StorageError
 from ensearch.front import MATCH
 from ensearch.ladder import Cell, Ladder
 from ensearch.seeds import derive
+from ensearch.space import AXES
 
 METRICS = ("validation accuracy", "log10 multiply-adds")
 
@@ -172,14 +174,19 @@ class _LadderSampler(BaseSampler):
     def __init__(self, ladder: Ladder, name: str, seed: int) -> None:
         self._ladder, self._name, self._seed = ladder, name, seed
         self.forgiven: set[int] = set()  # numbers of failed trials that do not count
-        cells, self._axes = ladder.cells, ladder.axes
+        cells, self._axes = ladder.cells, ladder.axes | ladder.kinds
         widths = [cell.architecture.width for cell in cells]
         depths = [cell.architecture.depth for cell in cells]
+        layers = [depth for depth in depths if isinstance(depth, int)]
         sizes = [cell.size for cell in cells]
         self.distributions: dict[str, BaseDistribution] = {
             "total_macs": FloatDistribution(min(ladder.rungs), max(ladder.rungs), log=True),
             "members": IntDistribution(min(sizes), max(sizes), log=True),
-            "depth": IntDistribution(min(depths), max(depths)),
+            "depth": (
+                IntDistribution(min(layers), max(layers))
+                if len(layers) == len(depths)
+                else FloatDistribution(min(depths), max(depths))
+            ),
             # Solved, never sampled; here so that the dashboard shows it.
             "width": FloatDistribution(min(widths), max(widths)),
             # Every value of an axis gets the same chance, however unevenly they are spaced.
@@ -287,7 +294,10 @@ class _LadderSampler(BaseSampler):
             "members": cell.size,
             "depth": cell.architecture.depth,
             "width": cell.architecture.width,
-        } | {axis: getattr(cell.schedule, axis) for axis in self._axes}
+        } | {
+            axis: getattr(cell.schedule if axis in AXES else cell.architecture, axis)
+            for axis in self._axes
+        }
 
     def _key(self, params: dict[str, Any]) -> tuple[Any, ...]:
         """What tells cells apart; the rung follows from it."""

@@ -77,6 +77,16 @@ def test_cost_prints_the_published_numbers() -> None:
     assert result.stderr == ""
 
 
+def test_cost_says_which_network_of_the_literature_it_is() -> None:
+    result = ensearch(
+        "cost efficientnet --width 1.6 --depth 2.2 --resolution 456 --classes 1000 --json"
+    )
+    record = json.loads(result.stdout)
+    assert record["known_as"] == "EfficientNet-B5"
+    assert record["parameters"] == 30_389_784
+    assert record["multiply_adds_per_example"] == 10_266_384_752
+
+
 def test_cost_counts_members_and_the_unit_asked_for() -> None:
     result = ensearch("cost wide_resnet --width 1 --depth 10 --members 4 --flops-per-mac 2 --json")
     record = json.loads(result.stdout)
@@ -86,9 +96,10 @@ def test_cost_counts_members_and_the_unit_asked_for() -> None:
 
 
 def test_listings_name_everything_there_is() -> None:
-    assert set(json.loads(ensearch("spaces --json").stdout)) == set(space.names())
-    listed = ensearch("datasets").stdout
-    assert all(name in listed for name in datasets.names())
+    listed = set(json.loads(ensearch("spaces --json").stdout))
+    assert listed == {*space.names(), "timm:NAME,..."}
+    found = ensearch("datasets").stdout
+    assert all(name in found for name in datasets.names())
 
 
 def test_a_study_is_run_continued_and_reported(folder: Path) -> None:
@@ -190,6 +201,11 @@ BAD = [
     ("status --storage gone.db", 4, "gone.db"),
     ("dashboard --storage gone.db", 4, "gone.db"),
     ("cost wide_resnt --width 1 --depth 10", 2, "Did you mean 'wide_resnet'"),
+    ("cost vit --depth 4", 2, "--width is missing: vit takes 16 to 4096 in steps of 8"),
+    ("cost timm:resnt18", 2, "Nearest: resnet18"),
+    ("cost timm:resnet18 --width 2", 2, "width 2 is not legal for timm:resnet18"),
+    ("run --budget 1e8 --dataset digits --space timm:resnt18", 2, "no model 'resnt18'"),
+    ("run --budget 1e8 --dataset digits --space timm:", 2, "is timm:NAME,NAME"),
     ("cost wide_resnet --width 1.3 --depth 10", 2, "Nearest legal: 1.25 and 1.3125"),
     ("cost wide_resnet --width 1 --depth 10 --resolution 4", 2, "at least 8 pixels"),
     ("cost wide_resnet --width nan --depth 10", 2, "width"),

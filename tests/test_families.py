@@ -4,19 +4,27 @@ import pytest
 import torch
 
 from ensearch import cost, families
-from ensearch.core import Architecture
+from ensearch.core import Architecture, Cost, Schedule
+from ensearch.errors import UsageError
+from ensearch.families import vit
+from ensearch.training import optimizer
+from ensearch.training.checkpoint import State
+from ensearch.training.loop import train_step
 
-NAMES = families.names()
+# Of a family of models by name, a small one.
+EXAMPLES = {"timm": "timm:test_efficientnet"}
+NAMES = [EXAMPLES.get(name, name) for name in families.names()]
+SIZED = [name for name in NAMES if len(families.get(name).WIDTHS) > 1]
 
 
 def architecture(name: str, width_step: int = 0, depth_step: int = 0) -> Architecture:
-    """The smallest network of the family that is at least as wide as 1/2, or a step larger."""
+    """The smallest network of the family that is at least as wide as 1/2, or some steps larger."""
     family = families.get(name)
     start = next(i for i, width in enumerate(family.WIDTHS) if width >= 0.5)
     return Architecture(
         family=name,
         width=family.WIDTHS[start + width_step],
-        depth=round(family.DEPTHS[depth_step]),
+        depth=family.DEPTHS[depth_step],
         resolution=max(32, family.MIN_RESOLUTION),
     )
 
@@ -55,13 +63,14 @@ def test_every_parameter_learns(name: str) -> None:
     assert all(gradient.abs().sum() > 0 for gradient in gradients)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SIZED)
 def test_wider_and_deeper_cost_more(name: str) -> None:
-    small = cost.count(architecture(name), 3, 10)
-    wider = cost.count(architecture(name, width_step=1), 3, 10)
-    deeper = cost.count(architecture(name, depth_step=1), 3, 10)
-    assert small.macs < wider.macs
-    assert small.macs < deeper.macs
+    """Never less at a step, where channels or blocks are rounded, and more at ten."""
+    wider = [cost.count(architecture(name, width_step=step), 3, 10).macs for step in range(11)]
+    deeper = [cost.count(architecture(name, depth_step=step), 3, 10).macs for step in range(11)]
+    for macs in (wider, deeper):
+        assert macs == sorted(macs)
+        assert macs[0] < macs[10]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -75,5 +84,80 @@ def test_an_example_does_not_depend_on_its_batch(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_two_steps_of_training_change_it_and_leave_it_finite(name: str) -> None:
+    one = architecture(name)
+    model = built(one, seed=0)
+    before = [parameter.clone() for parameter in model.parameters()]
+    made = optimizer.make(model, Schedule(epochs=1, peak_lr=0.01))
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(2):
+        x = torch.randn(8, 3, one.resolution, one.resolution, generator=generator)
+        train_step(State(model=model, optimizer=made), x, torch.arange(8) % 7, 0.1, "cpu")
+    after = list(model.parameters())
+    assert all(torch.isfinite(parameter).all() for parameter in after)
+    assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_it_says_what_it_is(name: str) -> None:
-    assert families.get(name).SUMMARY
+    family = families.get(name)
+    assert family.SUMMARY
+    assert isinstance(family.known_as(architecture(name)), str)
+    assert bool(family.ARGUMENT) == (":" in name)
+
+
+# Of single families.
+
+
+@pytest.mark.parametrize(
+    ("key", "named"),
+    [
+        (("efficientnet", 1.6, 2.2, 456), "EfficientNet-B5"),
+        (("efficientnet", 1.6, 2.2, 224), "EfficientNet-B5, made for 456 px"),
+        (("efficientnet", 1.65, 2.2, 456), ""),
+        (("resnet_cifar", 1, 56, 32), "ResNet-56"),
+        (("resnet_cifar", 2, 56, 32), ""),
+        (("vit", 768, 12, 224), "ViT-B/16"),
+        (("vit", 192, 12, 32), "ViT-Ti/4"),
+    ],
+)
+def test_networks_of_the_literature_are_known_by_name(
+    key: tuple[str, float, float, int], named: str
+) -> None:
+    family, width, depth, resolution = key
+    one = Architecture(family=family, width=width, depth=depth, resolution=resolution)
+    families.check(one)
+    assert families.get(family).known_as(one) == named
+
+
+def test_patches_divide_the_resolution_and_heads_the_width() -> None:
+    sides = {r: vit.patch(r) for r in (8, 28, 32, 31, 64, 96, 224, 256, 384)}
+    assert sides == {8: 1, 28: 2, 32: 4, 31: 1, 64: 8, 96: 12, 224: 16, 256: 16, 384: 16}
+    assert {w: vit.heads(w) for w in (192, 384, 768, 1024)} == {192: 3, 384: 6, 768: 12, 1024: 16}
+    assert all(width % vit.heads(round(width)) == 0 for width in vit.WIDTHS)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("timm:resnt18", "no model 'resnt18'. Nearest: resnet18"),
+        ("timm:resnet18.a1_in1k", "pretrained weights.*write timm:resnet18"),
+        ("timm:hf-hub:timm/resnet18", "no model 'hf-hub:timm/resnet18'"),
+        ("timm:local-dir:/etc", "no model 'local-dir:/etc'"),
+        ("timm", "needs a NAME: write timm:NAME"),
+        ("timm:", "needs a NAME"),
+        ("wide_resnet:28", "takes nothing after its name"),
+        ("timmm:resnet18", "Did you mean 'timm'"),
+        ("timm:densenet121", "cannot compute images of 8 pixels"),
+        ("timm:levit_128", "cannot|must map"),
+    ],
+)
+def test_what_cannot_be_built_is_refused(name: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        cost.count(Architecture(family=name, width=1, depth=1, resolution=8), 3, 10)
+
+
+def test_a_model_by_name_is_timms_own() -> None:
+    one = Architecture(family="timm:resnet18", width=1, depth=1, resolution=224)
+    assert cost.count(one, 3, 1000) == Cost(macs=1_814_073_344, params=11_689_512)
+    assert (one.label, one.key) == ("resnet18", "timm:resnet18@224")

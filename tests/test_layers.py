@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "ensearch"
 RANKS = [
     ["__init__"],
     ["errors"],
-    ["units", "seeds", "plugins", "core"],
+    ["units", "seeds", "plugins", "core", "reading"],
     ["families", "datasets", "metrics", "space", "noise", "crossover", "multiplier"],
     ["cost", "ensembles", "sizes", "resampling", "surface", "events"],
     ["front"],

@@ -164,6 +164,41 @@ def test_a_stopped_search_goes_on_as_if_it_had_not_been(tmp_path: Path, name: st
     assert parts == whole
 
 
+def test_resolutions_and_families_are_chosen_too(tmp_path: Path) -> None:
+    shapes = [
+        {"width": width, "depth": depth, "resolution": side}
+        for side in (16, 32)
+        for width, depth in ((0.5, 10), (1.0, 16))
+    ]
+    table = {k: v for k, v in TABLE.items() if k not in ("depth", "width")} | {"rungs": 60}
+    one = space.from_table("mine", table | {"shapes": shapes})
+    made = ladder.build(one, Budget(macs=160_000), BASE, 32, count)
+    with opened(tmp_path, made, "tpe") as sampler:
+        cells = draw(sampler, 10_000)
+    assert {(c.size, c.architecture) for c in cells} == {
+        (c.size, c.architecture) for c in made.cells
+    }
+    assert len(cells) == len(made.cells) == 12
+    for trial in stored(tmp_path):
+        assert trial.distributions["resolution"] == CategoricalDistribution((16, 32))
+        assert "family" not in trial.distributions
+
+
+def test_a_fractional_depth_is_stored_as_it_is(tmp_path: Path) -> None:
+    shapes = [{"family": "efficientnet", "depth": depth} for depth in (1.0, 1.1, 2.2)]
+    table = {"family": "efficientnet", "members": [1, 2], "shapes": shapes}
+    made = ladder.build(space.from_table("mine", table), Budget(macs=1e5), BASE, 32, count)
+    with opened(tmp_path, made) as sampler:
+        cells = draw(sampler, 10_000)
+    assert sorted(c.architecture.depth for c in cells) == [1, 1, 1.1, 1.1, 2.2, 2.2]
+    assert {trial.params["depth"] for trial in stored(tmp_path)} == {1, 1.1, 2.2}
+
+
+def stored(folder: Path) -> list[optuna.trial.FrozenTrial]:
+    study = optuna.load_study(study_name="one", storage=f"sqlite:///{folder}/optuna.db")
+    return study.trials
+
+
 def in_flight(sampler: Sampler, trials: int) -> dict[int, Cell]:
     """Tell so many trials, always with three more asked; those told, by number."""
     told: dict[int, Cell] = {}

@@ -41,11 +41,9 @@ def test_every_shipped_space_is_legal_for_its_family(name: str) -> None:
     shipped = space.load(name)
     assert shipped.summary
     assert 1 in shipped.members, "without single models there is no crossover"
-    for depth in shipped.depth:
-        for width in shipped.width:
-            families.check(
-                Architecture(family=shipped.family, width=width, depth=depth, resolution=32)
-            )
+    for line in shipped.lines(32):
+        for width in line.widths:
+            families.check(line.at(width))
 
 
 def test_a_space_survives_the_way_through_json() -> None:
@@ -93,7 +91,14 @@ def test_ranges_may_be_written_as_low_high_step() -> None:
         ({"members": [0]}, "members must be a list of whole numbers"),
         ({"members": [True]}, "members must be a list of whole numbers"),
         ({"members": "4"}, "got '4'"),
-        ({"depth": [10.5]}, r"got \[10.5\]"),
+        ({"depth": [0]}, r"depth must be a list of positive numbers.*got \[0\]"),
+        ({"depth": [math.inf]}, "depth must be a list of positive numbers"),
+        ({"depth": {"low": 1, "high": 2, "step": 0}}, "mine: .*step > 0"),
+        ({"resolution": [0]}, "resolution must be a list of whole numbers"),
+        ({"resolution": []}, "resolution must be a list of whole numbers"),
+        ({"shapes": [{"width": 1.0}]}, "'depth' has no place beside it"),
+        ({"shapes": []}, "shapes must be a list of tables"),
+        ({"shapes": [1.0]}, "shapes must be a list of tables"),
         ({"width": [1, 2]}, "width must be a table"),
         ({"width": {"low": 2.0, "high": 1.0, "step": 1.0}}, "low <= high"),
         ({"width": {"low": 1.0, "high": 2.0, "step": 0.0}}, "step > 0"),
@@ -249,3 +254,112 @@ def test_a_ladder_survives_the_way_through_json() -> None:
         space.load("wide_resnet"), Budget(macs=3e5), SCHEDULE, 8, lambda a: cost.count(a, 1, 10)
     )
     assert ladder.from_dict(made.as_dict()) == made
+
+
+# Networks listed one by one, and resolutions.
+
+LISTED = {"family": "wide_resnet", "members": [1, 2, 4]}
+SHAPES = [
+    {"width": 0.5, "depth": 10},
+    {"width": 1.0, "depth": 16, "resolution": 16},
+    {"family": "toy", "width": 2.0, "depth": 2.5, "resolution": 64},
+]
+
+
+def count_pixels(architecture: Architecture) -> Cost:
+    return Cost(macs=count(architecture).macs * architecture.resolution**2 // 1024, params=1)
+
+
+def built(table: dict[str, object], budget: float) -> ladder.Ladder:
+    one = space.from_table("mine", table)
+    assert space.from_table("mine", json.loads(json.dumps(one.as_dict()))) == one
+    return ladder.build(one, Budget(macs=budget), SCHEDULE, 32, count_pixels)
+
+
+def test_a_space_without_them_is_stored_as_before() -> None:
+    assert set(space.from_table("mine", TABLE).as_dict()) == {
+        "summary", "family", "members", "depth", "width", "rungs", "schedule"
+    }  # fmt: skip
+
+
+def test_depths_are_whole_or_fractions_and_keys_tell() -> None:
+    one = space.from_table("mine", TABLE | {"depth": [1.5, 1.0, 2]})
+    assert [repr(depth) for depth in one.depth] == ["1", "1.5", "2"]
+    steps = space.from_table("mine", TABLE | {"depth": {"low": 1.0, "high": 1.4, "step": 0.1}})
+    assert [repr(depth) for depth in steps.depth] == ["1", "1.1", "1.2", "1.3", "1.4"]
+
+
+def test_every_resolution_has_the_whole_ladder() -> None:
+    budget = 300_000.0
+    made = built(TABLE | {"resolution": [16, 64], "rungs": 30}, budget)
+    assert made.kinds == {"resolution": (16, 64)}
+    for side in (16, 64):
+        alone = built(TABLE | {"resolution": [side], "rungs": 30}, budget)
+        assert alone.kinds == {}
+        # Alone, the ladder begins at the dearest of its own: only rungs of both can be compared.
+        shapes = {(c.size, c.architecture) for c in alone.cells if c.rung in made.rungs}
+        mine = {(c.size, c.architecture) for c in made.cells if c.architecture.resolution == side}
+        assert shapes <= mine
+        assert all(c.changes == () for c in alone.cells)
+    assert {c.changes for c in made.cells} == {("16 px",), ("64 px",)}
+    assert all(c.cost == count_pixels(c.architecture).times(c.size) for c in made.cells)
+    assert ladder.from_dict(json.loads(json.dumps(made.as_dict()))) == made
+
+
+def test_listed_networks_are_all_tried_at_every_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(families, "check", lambda architecture: None)
+    made = built(LISTED | {"shapes": SHAPES, "rungs": 60}, 1e6)
+    shapes = {
+        Architecture(family="wide_resnet", width=0.5, depth=10, resolution=32),
+        Architecture(family="wide_resnet", width=1.0, depth=16, resolution=16),
+        Architecture(family="toy", width=2.0, depth=2.5, resolution=64),
+    }
+    assert {(c.size, c.architecture) for c in made.cells} == {
+        (size, shape) for size in (1, 2, 4) for shape in shapes
+    }
+    assert len(made.cells) == 9
+    assert made.kinds == {"resolution": (16, 32, 64), "family": ("toy", "wide_resnet")}
+    assert "4 × 2.5-2, 64 px" in {c.label for c in made.cells}
+    few = built(LISTED | {"shapes": SHAPES, "rungs": 60}, 10_000)
+    assert {c.architecture for c in few.cells} < shapes, "what is above the budget is left out"
+
+
+@pytest.mark.parametrize(
+    ("shapes", "says"),
+    [
+        ([{"widht": 1.0}], r"mine: shapes\[0\]: .*Did you mean 'width'"),
+        ([{"width": 0}], "width must be a positive number; got 0"),
+        ([{"width": "1"}], "width must be a positive number; got '1'"),
+        ([{"resolution": 0.5}], "resolution must be a whole number"),
+        ([{"width": 1.0}, {"width": 1}], r"shapes\[1\] is there already"),
+        ([{"width": i} for i in range(1, 202)], "at most 200 shapes"),
+    ],
+)
+def test_a_wrong_shape_is_refused_by_key(shapes: list[dict[str, object]], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        space.from_table("mine", LISTED | {"shapes": shapes})
+
+
+def test_models_of_timm_are_a_space_by_their_names() -> None:
+    one = space.load("timm:resnet18, resnet34")
+    assert (one.name, one.family) == ("timm-resnet18-resnet34", "timm")
+    assert [shape.family for shape in one.shapes] == ["timm:resnet18", "timm:resnet34"]
+    assert space.load("timm:a,b,c").name == "timm-a-and-2-more"
+    assert space.from_table(one.name, one.as_dict()) == one
+    for wrong in ("timm:", "timm:resnet18,", "timm:,resnet18"):
+        with pytest.raises(UsageError, match="is timm:NAME,NAME"):
+            space.load(wrong)
+    with pytest.raises(UsageError, match="is there already"):
+        space.load("timm:resnet18,resnet18")
+
+
+def test_the_compound_ladder_is_that_of_the_paper() -> None:
+    lines = space.load("efficientnet").lines(32)
+    known = [families.get("efficientnet").known_as(line.at(line.widths[0])) for line in lines]
+    assert known == [f"EfficientNet-B{i}" for i in range(8)]
+
+
+def test_steps_of_a_tenth_are_what_people_write() -> None:
+    grid = Grid(low=0.1, high=10, step=0.1)
+    assert [repr(grid[i]) for i in (1, 2, 10, 21)] == ["0.2", "0.3", "1.1", "2.2"]
+    assert all(grid.nearest(i / 10) == [i / 10] for i in range(1, 101))

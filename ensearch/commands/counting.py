@@ -1,17 +1,22 @@
 """`cost`: count the parameters and multiply-adds of a network or an ensemble."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from ensearch.errors import UsageError
 from ensearch.terminal import say
 
+if TYPE_CHECKING:
+    from ensearch.core import Grid
+
 
 def cost(
     family: str,
-    shape: dict[str, Any],
+    width: float | None,
+    depth: float | None,
+    resolution: int,
     channels: int,
     classes: int,
     size: int,
@@ -19,17 +24,27 @@ def cost(
     as_json: bool,
 ) -> None:
     from ensearch import cost as costs
+    from ensearch import families
     from ensearch.core import Architecture
 
     if flops_per_mac not in (1, 2):
         raise UsageError(f"--flops-per-mac must be 1 or 2; got {flops_per_mac}.")
-    architecture = Architecture(family=family, **shape)
+    kind = families.get(family)
+    architecture = Architecture(
+        family=family,
+        width=_said("width", width, family, kind.WIDTHS),
+        depth=_said("depth", depth, family, kind.DEPTHS),
+        resolution=resolution,
+    )
+    families.check(architecture)
+    known = kind.known_as(architecture)
     one = costs.count(architecture, channels, classes)
     whole = one.times(size)
     by_thop = costs.count_with_thop(architecture, channels, classes)
     difference = costs.disagreement(one.macs, by_thop)
     record = {
         "architecture": architecture.key,
+        "known_as": known,
         "members": size,
         "parameters": whole.params,
         "multiply_adds_per_example": whole.macs,
@@ -40,7 +55,8 @@ def cost(
     if as_json:
         typer.echo(json.dumps(record, indent=2))
     else:
-        typer.echo(f"{size} × {architecture.key}, {channels} channels, {classes} classes")
+        name = f"{architecture.key} ({known})" if known else architecture.key
+        typer.echo(f"{size} × {name}, {channels} channels, {classes} classes")
         typer.echo(f"parameters     {whole.params:,}")
         typer.echo(f"multiply-adds  {whole.macs:,} per example")
         if flops_per_mac == 2:
@@ -50,3 +66,15 @@ def cost(
             f"note: thop counts {by_thop * size:,}, {difference:.1%} off. The count of operators "
             "stands: thop misses attention and functional operators."
         )
+
+
+def _said(what: str, value: float | None, family: str, legal: "Grid") -> float:
+    """The value; the only legal one, if there is but one, may be left away."""
+    if value is not None:
+        return value
+    if len(legal) > 1:
+        raise UsageError(
+            f"--{what} is missing: {family} takes {legal.low:g} to {legal.high:g} in steps of "
+            f"{legal.step:g}."
+        )
+    return legal[0]

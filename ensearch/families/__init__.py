@@ -1,8 +1,10 @@
 """Families of networks, one file each. The contract of a family module:
 
 SUMMARY         one line for `ensearch spaces` and error messages
+ARGUMENT        what follows the colon in NAME:ARGUMENT, such as "NAME"; "" for nothing
 WIDTHS, DEPTHS  `Grid`s of the legal values
 MIN_RESOLUTION  smallest input side in pixels
+known_as(architecture) -> str, what the literature calls this network; "" if nothing but its key
 build(architecture, channels, classes) -> nn.Module, freshly initialised from torch's
                 current random state, mapping N x channels x R x R to N x classes logits
 """
@@ -22,9 +24,12 @@ class Family(Protocol):
     """What a family module offers; see the module docstring."""
 
     SUMMARY: str
+    ARGUMENT: str
     WIDTHS: Grid
     DEPTHS: Grid
     MIN_RESOLUTION: int
+
+    def known_as(self, architecture: Architecture) -> str: ...
 
     def build(self, architecture: Architecture, channels: int, classes: int) -> "nn.Module": ...
 
@@ -34,7 +39,17 @@ def names() -> list[str]:
 
 
 def get(name: str) -> Family:
-    return cast(Family, plugins.load(sys.modules[__name__], "family", name))
+    """The family of NAME or NAME:ARGUMENT. Raises UsageError if there is none, or not so."""
+    plain, colon, argument = name.partition(":")
+    family = cast(Family, plugins.load(sys.modules[__name__], "family", plain))
+    wanted = family.ARGUMENT
+    if wanted and not argument:
+        raise UsageError(
+            f"family {plain!r} needs a {wanted}: write {plain}:{wanted}; got {name!r}."
+        )
+    if colon and not wanted:
+        raise UsageError(f"family {plain!r} takes nothing after its name; got {name!r}.")
+    return family
 
 
 def check(architecture: Architecture) -> None:

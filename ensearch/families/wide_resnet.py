@@ -12,13 +12,18 @@ from torch import nn
 from ensearch.core import Architecture, Grid
 
 SUMMARY = "WRN-n-k: depth n = 6N+4, width k times 16, 32, 64 channels"
+ARGUMENT = ""
 WIDTHS = Grid(low=1 / 16, high=64, step=1 / 16)
 DEPTHS = Grid(low=10, high=1000, step=6)
 MIN_RESOLUTION = 8  # two halvings leave 2 x 2 for the last stage
 
 
+def known_as(architecture: Architecture) -> str:
+    return ""  # WRN-28-10 is what its key says
+
+
 def build(architecture: Architecture, channels: int, classes: int) -> nn.Module:
-    return WideResNet(architecture.depth, architecture.width, channels, classes)
+    return WideResNet(round(architecture.depth), architecture.width, channels, classes)
 
 
 class Block(nn.Module):

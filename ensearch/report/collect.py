@@ -11,6 +11,7 @@ from ensearch import front, noise, sizes
 from ensearch.core import Evaluation, Outcomes, Schedule
 from ensearch.errors import StorageError
 from ensearch.scoring import Scorer
+from ensearch.space import has_resolutions
 from ensearch.store import Store
 
 # The split that the search scores on; it never opens the test split.
@@ -41,6 +42,7 @@ class Conditions:
     budget: float
     budgets: tuple[float, ...]  # at which fronts are compared, ascending
     flops_per_mac: int  # how many FLOPs tables and axes count for one multiply-add
+    resolutions: bool = False  # whether networks read images of more than one size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +140,7 @@ def _conditions(study: str, config: Mapping[str, Any]) -> Conditions:
             budget=config["budget"],
             budgets=tuple(sorted(config["budgets"])),
             flops_per_mac=config["flops_per_mac"],
+            resolutions=has_resolutions(config["space"]),
         )
     except (KeyError, TypeError) as error:
         raise StorageError(

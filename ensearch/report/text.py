@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from ensearch.core import Evaluation, Schedule
+from ensearch.core import Evaluation, apart
 from ensearch.front import Multiplier, Row
 from ensearch.report.collect import Conditions, Results
 from ensearch.units import format_count, format_duration, unit_name
@@ -30,13 +30,14 @@ def columns(conditions: Conditions) -> tuple[str, ...]:
     return ("Budget", "Single", accuracy, "FLOPs", "Ensemble", accuracy, "FLOPs", "Advantage")
 
 
-def label(evaluation: Evaluation, base: Schedule | None = None) -> str:
+def label(evaluation: Evaluation, conditions: Conditions | None = None) -> str:
     """`28-10` for a single network, `4 × 10-1.25` for an ensemble, `~8 × ...` if predicted.
 
-    With `base`, the study's schedule, also what it trained with instead: `28-10, peak_lr 0.1`.
+    With the conditions, also what it has or trained with instead: `28-10, 64 px, peak_lr 0.1`.
     """
-    apart = () if base is None else evaluation.schedule.changes(base)
-    shape = ", ".join((evaluation.architecture.label, *apart))
+    architecture, c = evaluation.architecture, conditions
+    more = () if c is None else apart(architecture, evaluation.schedule, c.schedule, c.resolutions)
+    shape = ", ".join((architecture.label, *more))
     whole = shape if evaluation.size == 1 else f"{evaluation.size} × {shape}"
     return f"~{whole}" if evaluation.is_predicted else whole
 
@@ -64,7 +65,7 @@ def _best(e: Evaluation | None, conditions: Conditions) -> tuple[str, str, str]:
     if e is None:
         return "none", "", ""
     accuracy = f"{100 * e.scores.accuracy:.2f}"
-    return label(e, conditions.schedule), accuracy, count(e.cost.macs, conditions)
+    return label(e, conditions), accuracy, count(e.cost.macs, conditions)
 
 
 def _advantage(row: Row) -> str:
@@ -128,7 +129,7 @@ def _promise(row: Row, results: Results) -> str:
     measured = row.ensemble.scores.accuracy if row.ensemble else 0.0
     if best is None or best.scores.accuracy <= measured:
         return ""
-    return f"{label(best, results.conditions.schedule)} {100 * best.scores.accuracy:.2f}"
+    return f"{label(best, results.conditions)} {100 * best.scores.accuracy:.2f}"
 
 
 def headline(results: Results) -> str:

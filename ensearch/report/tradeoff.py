@@ -107,7 +107,7 @@ def compute(results: Results) -> Tradeoff:
 
 
 def _dot(e: Evaluation, c: Conditions) -> Dot:
-    label = text.label(e, c.schedule)
+    label = text.label(e, c)
     return Dot(e.cost.macs * c.flops_per_mac, 100 * e.scores.accuracy, label, e.size)
 
 

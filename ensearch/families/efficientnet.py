@@ -1,0 +1,102 @@
+"""EfficientNet (Tan and Le 2019, arXiv:1905.11946), put together from timm's blocks.
+
+Width and depth are the paper's multipliers of B0's channels and blocks: channels are rounded to
+multiples of 8, never more than a tenth down, and the blocks of a stage up. Depths that round to the
+same blocks, as 1.1 and 1.2, are the same network. B0 to B7 are those of `COMPOUND`, each with its
+resolution; in between and beyond everything is free.
+
+Dropout and stochastic depth, which the paper raises from B0 to B7, are 0: a member's schedule is
+the same for all widths and depths, and says all that it regularises by.
+"""
+
+import math
+from functools import partial
+from typing import Any, NamedTuple
+
+from timm.models import EfficientNet
+from torch import nn
+
+from ensearch.core import Architecture, Grid
+
+SUMMARY = "EfficientNet: width and depth multiply the channels and blocks of B0, resolution free"
+ARGUMENT = ""
+WIDTHS = Grid(low=0.1, high=10, step=0.025)
+DEPTHS = Grid(low=0.1, high=10, step=0.1)
+MIN_RESOLUTION = 32  # five halvings leave one pixel
+
+# (width, depth) -> name and resolution: the authors' efficientnet_builder.py.
+COMPOUND = {
+    (1.0, 1.0): ("EfficientNet-B0", 224),
+    (1.0, 1.1): ("EfficientNet-B1", 240),
+    (1.1, 1.2): ("EfficientNet-B2", 260),
+    (1.2, 1.4): ("EfficientNet-B3", 300),
+    (1.4, 1.8): ("EfficientNet-B4", 380),
+    (1.6, 2.2): ("EfficientNet-B5", 456),
+    (1.8, 2.6): ("EfficientNet-B6", 528),
+    (2.0, 3.1): ("EfficientNet-B7", 600),
+}
+
+
+class Stage(NamedTuple):
+    """Inverted residuals of B0, table 1 of the paper; only the first block has the stride."""
+
+    blocks: int
+    kernel: int
+    stride: int
+    expansion: int
+    channels: int
+
+
+STAGES = (
+    Stage(1, 3, 1, 1, 16),
+    Stage(2, 3, 2, 6, 24),
+    Stage(2, 5, 2, 6, 40),
+    Stage(3, 3, 2, 6, 80),
+    Stage(3, 5, 1, 6, 112),
+    Stage(4, 5, 2, 6, 192),
+    Stage(1, 3, 1, 6, 320),
+)
+
+
+def known_as(architecture: Architecture) -> str:
+    found = COMPOUND.get((architecture.width, architecture.depth))
+    if found is None:
+        return ""
+    name, resolution = found
+    return name if architecture.resolution == resolution else f"{name}, made for {resolution} px"
+
+
+def build(architecture: Architecture, channels: int, classes: int) -> nn.Module:
+    rounded = partial(_rounded, width=architecture.width)
+    model: nn.Module = EfficientNet(
+        block_args=[_blocks(stage, architecture.depth) for stage in STAGES],
+        num_classes=classes,
+        num_features=rounded(1280),
+        in_chans=channels,
+        round_chs_fn=rounded,
+        act_layer=nn.SiLU,
+    )
+    return model
+
+
+def _rounded(channels: int, width: float) -> int:
+    """The nearest multiple of 8, or the next if that is below nine tenths: the authors' rule."""
+    wanted = channels * width
+    nearest = max(8, int(wanted + 4) // 8 * 8)
+    return nearest + 8 if nearest < 0.9 * wanted else nearest
+
+
+def _blocks(stage: Stage, depth: float) -> list[dict[str, Any]]:
+    """What timm's builder makes blocks of; squeeze-and-excitation to a quarter of the inputs."""
+    kind = "ds" if stage.expansion == 1 else "ir"
+    block: dict[str, Any] = {
+        "block_type": kind,
+        "dw_kernel_size": stage.kernel,
+        "out_chs": stage.channels,
+        "stride": stage.stride,
+        "se_ratio": 0.25,
+        "act_layer": None,
+    }
+    if kind == "ir":
+        block["exp_ratio"] = float(stage.expansion)
+    return [dict(block) for _ in range(math.ceil(stage.blocks * depth))]
