@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from safetensors.torch import load as from_bytes
 from torch import nn
 
@@ -20,7 +21,7 @@ from ensearch.core import Architecture, Member, Schedule
 from ensearch.datasets import Dataset, Source
 from ensearch.errors import UnavailableError, UsageError
 from ensearch.launch import Failed, MemberJob, Progress, Trained, Update
-from ensearch.training import augment, checkpoint, light, loop, optimizer, speed
+from ensearch.training import augment, checkpoint, data, light, loop, optimizer, speed
 from ensearch.training.data import Images, normalise
 from ensearch.training.device import is_out_of_memory, mixed_precision, reproducible
 from ensearch.training.schedule import learning_rate
@@ -284,6 +285,49 @@ def test_training_learns_digits(job: MemberJob, digits: Dataset) -> None:
     assert outcome.losses[-1] < outcome.losses[0] / 2
 
 
+def test_images_are_resized_to_what_the_network_reads(job: MemberJob, digits: Dataset) -> None:
+    good = changed(
+        replace(job, source=replace(SOURCE, limit_train=None)),
+        architecture=replace(SMALL, width=1, resolution=12),
+        schedule=replace(SHORT, epochs=4),
+        dataset=datasets.load(replace(SOURCE, limit_train=None)).fingerprint,
+    )
+    assert (logits(trained(good)).argmax(axis=1) == digits.y_val).mean() > 0.9
+    small = changed(job, architecture=replace(SMALL, resolution=12))
+    assert_same_bits(trained(small), trained(small))
+    assert not np.array_equal(logits(trained(small)), logits(trained(job)))
+
+
+def test_resizing_is_that_of_pillow_and_keeps_what_is_flat() -> None:
+    """Bilinear with the filter widened where the image becomes smaller: no pixel is left out."""
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+    for side in (8, 20, 32, 64):
+        read = sized_to(pictures, side)
+        assert read.shape == (3, 3, side, side)
+        for picture, mine in zip(pictures, read, strict=True):
+            theirs = Image.fromarray(picture).resize((side, side), Image.Resampling.BILINEAR)
+            np.testing.assert_allclose(mine.transpose(1, 2, 0), np.asarray(theirs), atol=1.01)
+    flat = sized_to(np.full((1, 32, 32, 3), 77, dtype=np.uint8), 13)
+    np.testing.assert_allclose(flat, 77, rtol=1e-5)
+
+
+def sized_to(pictures: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.float32]:
+    channels = torch.zeros(pictures.shape[3])
+    images = Images(
+        x_train=torch.from_numpy(pictures),
+        y_train=torch.zeros(len(pictures), dtype=torch.int64),
+        to_predict={},
+        mean=channels,
+        std=channels + 1,
+        classes=2,
+        reads_at=side,
+    )
+    read = data.as_input(data.normalise(images.x_train, images), images)
+    assert read.is_contiguous(memory_format=torch.channels_last)
+    return read.numpy()
+
+
 def test_only_val_is_predicted_and_progress_comes_after_every_epoch(job: MemberJob) -> None:
     seen: list[Progress] = []
     outcome = outcome_of(job, seen.append)
@@ -456,11 +500,10 @@ def test_changed_data_is_refused_naming_both_fingerprints(job: MemberJob, digits
     assert digits.fingerprint in outcome.detail
 
 
-def test_a_resolution_that_the_dataset_does_not_have_is_refused(job: MemberJob) -> None:
-    outcome = failed(changed(job, architecture=replace(SMALL, resolution=32)))
-    assert outcome.reason == "error"
-    assert "32 pixels" in outcome.detail
-    assert "have 8" in outcome.detail
+def test_images_of_another_resolution_than_the_networks_are_refused(job: MemberJob) -> None:
+    other = changed(job, architecture=replace(SMALL, resolution=32))
+    with pytest.raises(UsageError, match=r"32 pixels a side; it is given 8"):
+        loop.fresh(other.member, loop.images_of(job), "cpu")
 
 
 def test_an_unexpected_error_is_an_outcome_with_its_type(job: MemberJob) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 
 from ensearch import datasets
 from ensearch.datasets import Source
@@ -17,6 +18,7 @@ class Images:
     """Images on the device: those that train, and of each split to predict.
 
     Images are uint8, N x R x R x C, which seen as N x C x R x R is the channels_last layout.
+    Networks read them at `reads_at` pixels a side, if that is said, else as they are: see `sized`.
     """
 
     x_train: torch.Tensor
@@ -25,14 +27,21 @@ class Images:
     mean: torch.Tensor  # C, of pixels in 0 .. 255
     std: torch.Tensor
     classes: int
+    reads_at: int | None = None
 
     @property
     def channels(self) -> int:
         return self.x_train.shape[3]
 
     @property
-    def resolution(self) -> int:
+    def side(self) -> int:
+        """Pixels on each side of the images as they lie here; augmentation counts in these."""
         return self.x_train.shape[1]
+
+    @property
+    def resolution(self) -> int:
+        """Pixels on each side of what networks read."""
+        return self.reads_at or self.side
 
 
 # The last one stays: a process trains member after member on one dataset.
@@ -68,6 +77,22 @@ def normalise(images: torch.Tensor, data: Images) -> torch.Tensor:
     return images.to(data.mean.dtype).sub_(data.mean).div_(data.std)
 
 
-def as_input(images: torch.Tensor) -> torch.Tensor:
-    """B x H x W x C to the B x C x H x W that networks read, in channels_last memory, no copy."""
-    return images.permute(0, 3, 1, 2)
+def as_input(images: torch.Tensor, data: Images) -> torch.Tensor:
+    """B x H x W x C to the B x C x R x R that networks read, in channels_last memory.
+
+    No copy, unless they are resized.
+    """
+    return sized(images.permute(0, 3, 1, 2), data)
+
+
+def sized(x: torch.Tensor, data: Images) -> torch.Tensor:
+    """B x C x H x W at the resolution that networks read: bilinear, antialiased where smaller.
+
+    Batch by batch, after augmentation: a network of any resolution sees the same crops and flips,
+    and images of several resolutions need no memory (50,000 of 224 pixels are 7.5 GB).
+    """
+    if x.shape[-1] == data.resolution:
+        return x
+    side = (data.resolution, data.resolution)
+    resized = F.interpolate(x, side, mode="bilinear", align_corners=False, antialias=True)
+    return resized.contiguous(memory_format=torch.channels_last)

@@ -115,6 +115,7 @@ class Lockstep:
         Only the shapes of `states` count: those that train come with every `run`.
         """
         self._feed, self._schedule = Feed(images, members), members[0].schedule
+        self._images = images
         self._device = images.x_train.device.type
         self._width = len(states) if way.kind == "fused" else 1
         self._parts = [self._part(state) for state in states[:: self._width]]
@@ -167,7 +168,7 @@ class Lockstep:
     def _losses(self, part: State, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Of a step of one module, by member."""
         smoothing, members = self._schedule.label_smoothing, len(x)
-        inputs = fused.as_one_input(x)
+        inputs = data.sized(fused.as_one_input(x), self._images)
         if members == 1:
             return train_step(part, inputs, y[0], smoothing, self._device)
         with mixed_precision(self._device):

@@ -4,6 +4,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +61,8 @@ def train_alone(
 
 
 def images_of(job: MemberJob) -> Images:
-    return data.load(job.source, job.member.dataset, job.device, job.splits)
+    found = data.load(job.source, job.member.dataset, job.device, job.splits)
+    return replace(found, reads_at=job.member.architecture.resolution)
 
 
 def begin(job: MemberJob) -> State:
@@ -142,8 +144,8 @@ def fresh(member: Member, images: Images, device: str) -> State:
     architecture = member.architecture
     if architecture.resolution != images.resolution:
         raise UsageError(
-            f"{architecture.key} takes images of {architecture.resolution} pixels a side; those of "
-            f"the dataset have {images.resolution}."
+            f"{architecture.key} takes images of {architecture.resolution} pixels a side; it is "
+            f"given {images.resolution}."
         )
     torch.manual_seed(derive(member.seed, "init"))
     model = families.build(architecture, images.channels, images.classes)
@@ -164,7 +166,7 @@ def train_epoch(state: State, images: Images, member: Member, epoch: int, device
     for step in range(steps):
         batch = slice(step * size, (step + 1) * size)
         x = data.normalise(augment.take(images.x_train, order[batch], changes[batch]), images)
-        x = data.as_input(augment.cut_out(x, changes[batch]))
+        x = data.as_input(augment.cut_out(x, changes[batch]), images)
         rate = learning_rate(
             epoch * steps + step, schedule.epochs * steps, schedule.warmup, schedule.peak_lr
         )
@@ -195,7 +197,7 @@ def draw_epoch(
     count = len(images.x_train)
     generator = torch.manual_seed(derive(member.seed, "epoch", epoch))
     order = torch.randperm(count, generator=generator)
-    return order, augment.draw(member.schedule, count, images.resolution, generator)
+    return order, augment.draw(member.schedule, count, images.side, generator)
 
 
 def train_step(
@@ -222,6 +224,7 @@ def predict(
     """
     model.eval()
     logits = [
-        model(data.as_input(data.normalise(batch, images))) for batch in torch.split(x, batch_size)
+        model(data.as_input(data.normalise(batch, images), images))
+        for batch in torch.split(x, batch_size)
     ]
     return torch.cat(logits).half().cpu().numpy()

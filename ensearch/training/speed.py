@@ -2,6 +2,7 @@
 
 import statistics
 import time
+from dataclasses import replace
 
 import torch
 
@@ -58,7 +59,7 @@ def _measure(
 
     def step_seconds(batch: int, at_least: float) -> float:
         """Median over steps of `batch` images, repeated for `at_least` seconds."""
-        images = _random(batch, shape, device)
+        images = replace(_random(batch, shape, device), reads_at=architecture.resolution)
         _timed_step(state, images, device)  # the first at a batch size also prepares for it
         times = [_timed_step(state, images, device)]
         while sum(times) < at_least:
@@ -97,11 +98,11 @@ def _timed_step(state: State, images: Images, device: str) -> float:
     start = time.perf_counter()
     # With the augmentation of CIFAR-10: without it a step of the smallest networks is 3 % shorter.
     changes = augment.draw(
-        Schedule(epochs=1, flip=True, crop=4), count, images.resolution, torch.default_generator
+        Schedule(epochs=1, flip=True, crop=4), count, images.side, torch.default_generator
     ).to(device)
     order = torch.arange(count, device=device)
     x = data.normalise(augment.take(images.x_train, order, changes), images)
-    train_step(state, data.as_input(x), images.y_train, 0.1, device)
+    train_step(state, data.as_input(x, images), images.y_train, 0.1, device)
     if device == "cuda":
         torch.cuda.synchronize()  # the GPU works on after Python has moved on
     return time.perf_counter() - start
