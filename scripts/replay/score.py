@@ -6,13 +6,14 @@ no cheaper one is believed to equal; they are scored by their ground truth, neve
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from world import Pick, World
 
 from ensearch.core import Floats
 from ensearch.front import MATCH
+from ensearch.hypervolume import hypervolume
 
 Belief = Mapping[Pick, float]
 
@@ -41,21 +42,6 @@ def front(world: World, believed: Floats) -> list[int]:
             chosen.append(int(index))
             best = accuracy
     return chosen
-
-
-def hypervolume(
-    costs: Sequence[float], accuracies: Sequence[float], budget: float, low: float, reference: float
-) -> float:
-    """Area between the points' staircase and `reference`, over log10 cost from `low` to `budget`.
-
-    Zitzler and Thiele 1998. Costs in multiply-adds; the unit is accuracy x decades.
-    """
-    area, best, at = 0.0, reference, math.log10(low)
-    for cost, accuracy in sorted(zip(costs, accuracies, strict=True)):
-        x = math.log10(cost)
-        area += (best - reference) * (x - at)
-        best, at = max(best, accuracy), x
-    return area + (best - reference) * (math.log10(budget) - at)
 
 
 def front_hypervolume(world: World, believed: Floats, reference: float) -> float:

@@ -12,11 +12,11 @@ import matplotlib
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
-from score import hypervolume
 from sides import Seen
 
 from ensearch import cost
 from ensearch.core import Architecture
+from ensearch.hypervolume import hypervolume
 from ensearch.units import format_count
 
 COLOURS = {"hand": "#d55e00", "hand, parts": "#e69f00", "ensearch": "#0072b2"}

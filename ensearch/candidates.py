@@ -1,0 +1,106 @@
+"""Members that exist, of any networks, with their predictions on one split.
+
+The searches of `mixed` and `cascades` choose among them without training. A search is a function
+of candidates, labels and ascending budgets (multiply-adds per example) that returns one choice for
+each budget, None where nothing fits.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ensearch.core import Labels
+from ensearch.errors import UsageError
+
+Probs = npt.NDArray[np.floating[Any]]
+Indices = npt.NDArray[np.intp]
+ROUNDING = 1e-3  # how far the probabilities of an image may be from a sum of 1: float16 is 5e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Candidates:
+    """M members and their probabilities, M x N x C, on the N images of one split.
+
+    `networks` tells copies apart from others: members that share it differ in seed only. `macs`
+    are multiply-adds per example. The searches compute in the precision of `probs`, float32 or
+    float64. UsageError for shapes that do not go together, two equal keys, costs below 1 and
+    probabilities that are not finite, are negative or do not sum to 1.
+    """
+
+    keys: tuple[str, ...]
+    networks: tuple[str, ...]
+    macs: Labels
+    probs: Probs
+
+    def __post_init__(self) -> None:
+        shape, count = self.probs.shape, len(self.keys)
+        if len(shape) != 3 or shape[0] != count or not all(shape) or shape[2] < 2:
+            raise UsageError(
+                "candidates need probabilities members x images x classes, with at least one image "
+                f"and 2 classes; got shape {shape} for {count} members."
+            )
+        if self.macs.shape != (count,) or len(self.networks) != count:
+            raise UsageError(
+                f"candidates need one cost and one network for each of the {count} members; got "
+                f"{self.macs.shape} and {len(self.networks)}."
+            )
+        if len(set(self.keys)) < count:
+            raise UsageError("candidates need different keys; give every member once.")
+        if self.probs.dtype not in (np.float32, np.float64):
+            raise UsageError(f"probabilities must be float32 or float64; got {self.probs.dtype}.")
+        if (self.macs < 1).any():
+            raise UsageError(f"a member costs at least 1 multiply-add; got {self.macs.min()}.")
+        off = np.abs(self.probs.sum(axis=2) - 1).max(axis=1)
+        # Of a NaN every comparison is false: so the one that must hold is asked for.
+        legal = (off <= ROUNDING) & (self.probs.min(axis=(1, 2)) >= 0)
+        if not legal.all():
+            raise UsageError(
+                "probabilities must be at least 0 and sum to 1 for each image; those of "
+                f"{self.keys[int(legal.argmin())]} do not."
+            )
+
+    def take(self, images: Indices) -> "Candidates":
+        """The same members on some of the images, in the order given."""
+        return Candidates(
+            keys=self.keys, networks=self.networks, macs=self.macs, probs=self.probs[:, images]
+        )
+
+    def only(self, members: Sequence[int]) -> "Candidates":
+        """Some of the members on the same images."""
+        chosen = list(members)
+        return Candidates(
+            keys=tuple(self.keys[m] for m in chosen),
+            networks=tuple(self.networks[m] for m in chosen),
+            macs=self.macs[chosen],
+            probs=self.probs[chosen],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """An ensemble of any members. `accuracy` is that on the images which chose it: optimistic.
+
+    `members` are ascending indices of the candidates. One that is there twice counts twice in the
+    average and once in `macs`, because it need not be run twice.
+    """
+
+    members: tuple[int, ...]
+    macs: int
+    accuracy: float
+
+
+def check(candidates: Candidates, labels: Labels, budgets: Sequence[float]) -> None:
+    """UsageError unless there is a legal label for each image and the budgets ascend."""
+    images, classes = candidates.probs.shape[1:]
+    if labels.shape != (images,) or labels.min() < 0 or labels.max() >= classes:
+        raise UsageError(
+            f"the candidates need a label from 0 to {classes - 1} for each of {images} images; got "
+            f"{labels.size} from {labels.min() if labels.size else '-'} to "
+            f"{labels.max() if labels.size else '-'}. Use the labels of the same split."
+        )
+    if any(not low < high for low, high in itertools.pairwise([0, *budgets, np.inf])):
+        raise UsageError(f"budgets must be positive and ascending; got {list(budgets)}.")

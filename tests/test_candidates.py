@@ -1,0 +1,71 @@
+"""Candidates that cannot be averaged or scored are refused, each with what is wrong."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from planted import pool
+
+from ensearch.candidates import Candidates, check
+from ensearch.errors import UsageError
+
+PROBS = np.full((2, 3, 4), 0.25)
+
+
+def of(**changes: Any) -> Candidates:
+    values = {
+        "keys": ("a", "b"),
+        "networks": ("x", "y"),
+        "macs": np.array([1, 2]),
+        "probs": PROBS,
+    }
+    return Candidates(**(values | changes))
+
+
+def spoiled(value: float) -> Any:
+    probs = PROBS.copy()
+    probs[1, 2, 0] = value
+    return probs
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"probs": PROBS[0]}, r"members x images x classes.*\(3, 4\)"),
+        ({"probs": PROBS[:1]}, "for 2 members"),
+        ({"probs": PROBS[:, :0]}, "at least one image"),
+        ({"probs": np.ones((2, 3, 1))}, "2 classes"),
+        ({"probs": PROBS.astype(np.float16)}, "float32 or float64"),
+        ({"probs": spoiled(np.nan)}, "sum to 1.*those of b"),
+        ({"probs": spoiled(np.inf)}, "sum to 1.*those of b"),
+        ({"probs": spoiled(0.3)}, "sum to 1.*those of b"),
+        ({"probs": np.stack([PROBS[0], PROBS[0] + [[0.5, -0.5, 0.3, -0.3]]])}, "at least 0"),
+        ({"keys": ("a", "a")}, "different keys"),
+        ({"macs": np.array([1])}, "one cost"),
+        ({"networks": ("x",)}, "one network"),
+        ({"macs": np.array([0, 1])}, "at least 1 multiply-add"),
+    ],
+)
+def test_bad_candidates_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        of(**changes)
+
+
+@pytest.mark.parametrize("labels", [[0, 1], [0, 1, 4], [0, -1, 2], []])
+def test_labels_of_another_split_are_refused(labels: list[int]) -> None:
+    with pytest.raises(UsageError, match="label from 0 to 3 for each of 3 images"):
+        check(of(), np.array(labels, np.int64), [1.0])
+
+
+@pytest.mark.parametrize("budgets", [[2.0, 1.0], [1.0, 1.0], [0.0, 1.0], [1.0, np.nan], [np.inf]])
+def test_budgets_must_ascend(budgets: list[float]) -> None:
+    with pytest.raises(UsageError, match="positive and ascending"):
+        check(of(), np.zeros(3, np.int64), budgets)
+
+
+def test_parts_keep_what_belongs_together() -> None:
+    probs = np.random.default_rng(0).dirichlet(np.ones(3), (3, 5))
+    whole = pool(probs, [1, 2, 3], ["x", "y", "x"])
+    part = whole.only([2, 0]).take(np.array([4, 1]))
+    assert (part.keys, part.networks, part.macs.tolist()) == (("c", "a"), ("x", "x"), [3, 1])
+    np.testing.assert_array_equal(part.probs, probs[[2, 0]][:, [4, 1]])
