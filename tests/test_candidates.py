@@ -13,7 +13,7 @@ PROBS = np.full((2, 3, 4), 0.25)
 
 
 def of(**changes: Any) -> Candidates:
-    values = {
+    values: dict[str, Any] = {
         "keys": ("a", "b"),
         "networks": ("x", "y"),
         "macs": np.array([1, 2]),

@@ -1,0 +1,53 @@
+"""Pools of drawn members, and images without end: what a choice is worth is known to any digit."""
+
+import numpy as np
+
+from ensearch.candidates import Candidates
+from ensearch.core import Labels
+
+
+class World:
+    """Networks of M members each; draws images with all members' probabilities on them.
+
+    Logits are skill x label + `shared` noise, which is an image's own, + noise of the network on
+    that image (`kinds`) + noise of the member on it (`own`). A network twice as dear is 0.15 more
+    skilled, give or take `luck` for networks and a third of it for members.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        networks: int = 6,
+        members: int = 4,
+        classes: int = 10,
+        shared: float = 1.0,
+        kinds: float = 0.5,
+        own: float = 0.7,
+        luck: float = 0.06,
+    ) -> None:
+        rng = np.random.default_rng(seed)
+        self.names = np.repeat(np.arange(networks), members)
+        self.macs = (1e6 * 2 ** (np.arange(networks) / 2)).astype(np.int64)[self.names]
+        skill = 1.6 + 0.15 * np.arange(networks) / 2 + luck * rng.standard_normal(networks)
+        self.skill = skill[self.names] + luck / 3 * rng.standard_normal(len(self.names))
+        self.classes, self.networks = classes, networks
+        self.noise = shared, kinds, own
+
+    def draw(self, images: int, seed: int) -> tuple[Candidates, Labels]:
+        rng = np.random.default_rng(seed)
+        shared, kinds, own = self.noise
+        labels = rng.integers(0, self.classes, images)
+        count, shape = len(self.macs), (images, self.classes)
+        logits = own * rng.standard_normal((count, *shape))
+        logits += shared * rng.standard_normal(shape)
+        logits += kinds * rng.standard_normal((self.networks, *shape))[self.names]
+        logits[:, np.arange(images), labels] += self.skill[:, None]
+        powers = np.exp(logits)
+        networks = [f"network{k}" for k in self.names]
+        candidates = Candidates(
+            keys=tuple(f"member{m}" for m in range(count)),
+            networks=tuple(networks),
+            macs=self.macs,
+            probs=powers / powers.sum(axis=2, keepdims=True),
+        )
+        return candidates, labels
