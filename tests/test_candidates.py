@@ -1,12 +1,14 @@
 """Candidates that cannot be averaged or scored are refused, each with what is wrong."""
 
+import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from planted import pool
+from planted import World, pool
 
-from ensearch.candidates import Candidates, check
+from ensearch.candidates import Candidates, check, narrowed
 from ensearch.errors import UsageError
 
 PROBS = np.full((2, 3, 4), 0.25)
@@ -69,3 +71,32 @@ def test_parts_keep_what_belongs_together() -> None:
     part = whole.only([2, 0]).take(np.array([4, 1]))
     assert (part.keys, part.networks, part.macs.tolist()) == (("c", "a"), ("x", "x"), [3, 1])
     np.testing.assert_array_equal(part.probs, probs[[2, 0]][:, [4, 1]])
+
+
+def test_few_of_many_classes_tell_nearly_all() -> None:
+    """20 of 200 classes, averages of all pairs of 6 members: the same hits and labels' means."""
+    candidates, labels = World(0, networks=3, members=2, classes=200).draw(400, 1)
+    probs, places = narrowed(lambda: iter(candidates.probs), labels, keep=20)
+    assert (probs.shape, probs.dtype) == ((6, 400, 20), np.float32)
+    narrow = Candidates(
+        keys=candidates.keys,
+        networks=candidates.networks,
+        macs=candidates.macs,
+        probs=probs,
+        narrow=True,
+    )
+    rows = np.arange(400)
+    for pair in itertools.combinations(range(6), 2):
+        whole, part = (c.probs[list(pair)].mean(axis=0) for c in (candidates, narrow))
+        np.testing.assert_allclose(part[rows, places], whole[rows, labels], rtol=1e-5)
+        hits = (whole.argmax(axis=1) == labels) != (part.argmax(axis=1) == places)
+        assert hits.mean() <= 0.005
+    assert narrow.take(np.arange(3)).narrow
+    with pytest.raises(UsageError, match="sum to 1"):
+        replace(narrow, narrow=False)
+
+
+def test_few_classes_stay_as_they_are() -> None:
+    probs, labels = narrowed(lambda: iter(PROBS), np.array([0, 1, 3]))
+    np.testing.assert_array_equal(probs, PROBS)
+    assert labels.tolist() == [0, 1, 3]
