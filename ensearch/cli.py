@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from ensearch import __version__, options, terminal
+from ensearch import __version__, cli_pool, options, terminal
 
 app = typer.Typer(
     name="ensearch",
@@ -261,6 +261,10 @@ def confirm(
         take_over=take_over,
         as_json=as_json,
     )
+
+
+app.add_typer(cli_pool.app)
+app.command()(cli_pool.front)
 
 
 @app.command()

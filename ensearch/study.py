@@ -21,6 +21,7 @@ from ensearch.errors import StorageError
 from ensearch.ladder import Cell, Ladder
 from ensearch.seeds import derive
 from ensearch.store import Store, StudyRecord
+from ensearch.store.labels import SplitLabels, digest, places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,9 +107,28 @@ def open_study(config: StudyConfig, store: Store, data_dir: Path, device: str) -
         # The ladder last: it says that the labels are there too.
         store.set_note(config.name, "val_labels", dataset.y_val.tolist())
         store.set_note(config.name, "ladder", steps.as_dict())
+    if dataset.fingerprint not in store.pool.datasets():
+        store.pool.add_labels(dataset.fingerprint, dataset.spec, labels_of(dataset))
     return Study(
         config=config, source=origin, dataset=dataset, ladder=steps, costs=steps.member_costs
     )
+
+
+def labels_of(dataset: Dataset) -> dict[str, SplitLabels]:
+    """What the rows of predictions on val and on test belong to."""
+    splits = {
+        "val": (dataset.x_val, dataset.y_val),
+        "test": (dataset.x_test, dataset.y_test),
+    }
+    return {
+        split: SplitLabels(
+            values=labels,
+            count=len(dataset.classes),
+            classes=dataset.classes,
+            images=digest(images[place : place + 1] for place in places(len(labels))),
+        )
+        for split, (images, labels) in splits.items()
+    }
 
 
 def _conditions(config: StudyConfig, dataset: Dataset) -> dict[str, Any]:

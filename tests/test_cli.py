@@ -50,6 +50,7 @@ VERBS = (
     "status",
     "report",
     "confirm",
+    "front",
     "dashboard",
     "cost",
     "spaces",
@@ -59,6 +60,7 @@ VERBS = (
 
 def test_the_verbs_are_these() -> None:
     listed = ensearch("--help").stdout
+    assert " pool " in listed
     assert [verb for verb in VERBS if f" {verb} " in listed] == list(VERBS)
     assert len(cli.app.registered_commands) == len(VERBS)
 

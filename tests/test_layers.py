@@ -11,20 +11,21 @@ RANKS = [
     ["__init__"],
     ["errors"],
     ["units", "seeds", "plugins", "core", "reading", "hypervolume"],
-    ["families", "datasets", "metrics", "space", "noise", "crossover", "multiplier"],
-    ["cost", "ensembles", "sizes", "resampling", "surface", "events", "candidates"],
+    ["families", "datasets", "metrics", "space", "noise", "crossover", "multiplier", "predicted"],
+    ["cost", "ensembles", "sizes", "resampling", "surface", "events", "candidates", "checkpoints"],
     ["front", "tally", "cascades"],
     ["ladder", "config", "agreement", "mixed", "cascade_search", "choosing"],
     ["sampler", "store", "launch"],
-    ["training", "scoring", "finalists"],
-    ["study", "confirmations"],
-    ["pool", "plan"],
+    ["training", "scoring", "finalists", "entries"],
+    ["study", "confirmations", "bring", "combining"],
+    ["pool", "plan", "openings", "adding"],
     ["driver"],
     ["search", "report"],
     ["confirm"],
     ["terminal", "options"],
     ["progress"],
     ["commands"],
+    ["cli_pool"],
     ["cli"],
 ]
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
@@ -39,8 +40,8 @@ OWNERS = {
     "timm": {"families"},
     "torchvision": {"datasets"},
     "sklearn": {"datasets"},
-    "matplotlib": {"report/figure"},
-    "typer": {"cli", "commands", "options", "terminal"},
+    "matplotlib": {"report/figure", "report/pooled_figure"},
+    "typer": {"cli", "cli_pool", "commands", "options", "terminal"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

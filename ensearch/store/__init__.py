@@ -20,6 +20,7 @@ from ensearch.store import files, records, summary, tables
 from ensearch.store import lease as leases
 from ensearch.store.engine import Address
 from ensearch.store.lease import Lease, LeaseHolder
+from ensearch.store.pool import StoredPool
 from ensearch.store.records import (
     SEARCH,
     MemberRecord,
@@ -84,7 +85,7 @@ class Store:
 
     @contextmanager
     def translated(self) -> Iterator[None]:
-        """Errors of the database inside the block, also Optuna's, become StorageError."""
+        """Errors of database and files in the block, also Optuna's, become StorageError."""
         with engines.translated(self._address):
             yield
 
@@ -110,8 +111,7 @@ class Store:
         Raises StorageError if the database is on a server and this machine lacks the folder that
         its drivers share.
         """
-        if self._files is None:
-            self._files = engines.shared_files(self._address, self._engine)
+        self._files = self._files or engines.shared_files(self._address, self._engine)
         return self._files
 
     @contextmanager
@@ -185,7 +185,16 @@ class Store:
         with self._read() as connection:
             return summary.summaries(connection)
 
-    # Members: one pool for all studies
+    # Members: one pool for all studies, with models that were trained elsewhere
+
+    @property
+    def pool(self) -> StoredPool:
+        return StoredPool(
+            reading=self._read,
+            writing=self._write,
+            translated=self.translated,
+            folder=lambda: self.files,
+        )
 
     def members(self, keys: Iterable[str]) -> dict[str, MemberRecord]:
         """Records by key of those members that there are."""
@@ -276,9 +285,7 @@ class Store:
         """Files that the trained members among `keys` should have and do not."""
         with self._read() as connection:
             rows = tables.member_rows(connection, keys)
-        expected = [files.predictions_path(self.files, r.key, s) for r in rows for s in r.splits]
-        expected += [files.weights_path(self.files, row.key) for row in rows if row.has_weights]
-        return sorted(path for path in expected if not path.is_file())
+        return files.missing(self.files, [(row.key, row.splits, row.has_weights) for row in rows])
 
     # Trials and evaluations of a study
 

@@ -1,4 +1,4 @@
-"""Files of members beside the database: predictions as npz, weights as safetensors.
+"""Files beside the database: predictions and labels as npz, weights as safetensors.
 
 A file is written under a temporary name, flushed to disk and renamed, so under its own name it
 is whole or absent; a temporary file that a kill leaves behind is never read.
@@ -7,12 +7,17 @@ is whole or absent; a temporary file that a kill leaves behind is never read.
 import io
 import os
 import uuid
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ensearch.core import Predictions
 from ensearch.errors import StorageError
+
+RETRAIN = "To train its member again: `ensearch resume STUDY --retrain-missing`"
 
 
 def predictions_path(root: Path, key: str, split: str) -> Path:
@@ -45,27 +50,51 @@ def write_predictions(root: Path, predictions: Predictions) -> None:
     write(predictions_path(root, predictions.member, predictions.split), buffer.getvalue())
 
 
-def read_predictions(root: Path, key: str, split: str) -> Predictions:
-    """Raises StorageError naming the file if it is missing or damaged."""
+def read_predictions(root: Path, key: str, split: str, remedy: str = RETRAIN) -> Predictions:
+    """Raises StorageError naming the file, and the remedy, if it is missing or damaged."""
     path = predictions_path(root, key, split)
-    try:
-        # From memory: numpy leaves a file open when it turns out to be damaged.
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
-            logits = archive["logits"]
-        if logits.ndim != 2 or logits.dtype != np.float16:
-            raise ValueError(f"expected N x C logits in float16, found {logits.shape}")
-    except FileNotFoundError:
-        raise unusable(path, "is missing: restore a copy") from None
-    # Flipping every bit of one file in turn raised 8 kinds of error, from zipfile, zlib and numpy.
-    except Exception as error:
-        damage = f"{type(error).__name__}: {error}".partition("\n")[0]
-        raise unusable(
-            path, f"cannot be read ({damage}): if it is damaged, restore a copy or delete it"
-        ) from error
+    (logits,) = read_arrays(path, ("logits",), remedy)
+    if logits.ndim != 2 or logits.dtype != np.float16:
+        says = f"expected N x C logits in float16, found {logits.dtype} {logits.shape}"
+        raise unusable(path, _damaged(f"ValueError: {says}"), remedy)
     return Predictions(member=key, split=split, logits=logits)
 
 
-def unusable(path: Path, says: str) -> StorageError:
-    return StorageError(
-        f"{path} {says}. To train its member again: `ensearch resume STUDY --retrain-missing`."
-    )
+def read_arrays(path: Path, names: Sequence[str], remedy: str) -> list[npt.NDArray[Any]]:
+    """Arrays of an npz file; nothing is unpickled. StorageError if it is missing or damaged."""
+    try:
+        # From memory: numpy leaves a file open when it turns out to be damaged.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+            return [np.asarray(archive[name]) for name in names]
+    except FileNotFoundError:
+        raise unusable(path, "is missing: restore a copy", remedy) from None
+    # Flipping every bit of one file in turn raised 8 kinds of error, from zipfile, zlib and numpy.
+    except Exception as error:
+        says = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise unusable(path, _damaged(says), remedy) from error
+
+
+def missing(root: Path, members: Iterable[tuple[str, Sequence[str], bool]]) -> list[Path]:
+    """Files that members (key, splits predicted, whether weights were kept) have not got."""
+    expected = [
+        path
+        for key, splits, has_weights in members
+        for path in (
+            *(predictions_path(root, key, split) for split in splits),
+            *([weights_path(root, key)] if has_weights else []),
+        )
+    ]
+    return sorted(path for path in expected if not path.is_file())
+
+
+def remove(path: Path) -> None:
+    """Take a file away, if it is there. Raises OSError."""
+    path.unlink(missing_ok=True)
+
+
+def _damaged(says: str) -> str:
+    return f"cannot be read ({says}): if it is damaged, restore a copy or delete it"
+
+
+def unusable(path: Path, says: str, remedy: str = RETRAIN) -> StorageError:
+    return StorageError(f"{path} {says}. {remedy}.")

@@ -118,6 +118,21 @@ members = Table(
 )
 
 
+# Models that were trained elsewhere: their predictions lie in files under `key`.
+pool = Table(
+    "ensearch_pool",
+    metadata,
+    Column("name", _NAME, primary_key=True),
+    Column("key", String(32), nullable=False, unique=True),
+    Column("network", _NAME, nullable=False),
+    Column("macs", BigInteger, nullable=False),
+    Column("params", BigInteger),
+    Column("labels", Json, nullable=False),  # split -> fingerprint of its labels
+    Column("origin", Text, nullable=False),
+    Column("created", Utc, nullable=False),
+)
+
+
 def _evaluation() -> tuple[Column[Any], ...]:
     return (
         Column("study", _NAME, primary_key=True),

@@ -1,0 +1,205 @@
+"""Models that were trained elsewhere -> the pool: which labels their rows belong to, and checks."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from ensearch.core import Predictions
+from ensearch.entries import check_name, entries
+from ensearch.errors import StorageError, UsageError
+from ensearch.predicted import Predicted
+from ensearch.store import Store
+from ensearch.store.labels import SplitLabels
+from ensearch.store.pool import ModelRecord
+from ensearch.units import format_count
+
+MOST = 2**62  # multiply-adds and parameters that a database holds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """What is said of a model beside its predictions. `macs` of one forward pass of one example.
+
+    `network` names models that differ in their training only; "" if there is no other.
+    """
+
+    name: str
+    macs: int
+    params: int | None
+    network: str
+    origin: str
+
+
+def content_key(logits: Mapping[str, npt.NDArray[np.float16]]) -> str:
+    """Content hash of predictions by split. 16 hexadecimal digits."""
+    found = hashlib.sha256()
+    for split in sorted(logits):
+        content = np.ascontiguousarray(logits[split], dtype="<f2")
+        found.update(repr((split, content.shape)).encode() + content.tobytes())
+    return found.hexdigest()[:16]
+
+
+def keep(
+    store: Store,
+    model: Model,
+    found: Mapping[str, Predicted],
+    labels: Mapping[str, SplitLabels],
+) -> ModelRecord:
+    """Put a model and its predictions, by split, into the pool.
+
+    Raises UsageError for what cannot be, StorageError if the pool holds the name or the
+    predictions already.
+    """
+    check_name(model.name)
+    for what, number in (("cost", model.macs), ("parameters", model.params)):
+        if number is not None and not 0 < number <= MOST:
+            raise UsageError(f"the {what} of {model.name} must be a positive number; got {number}.")
+    network = check_name(model.network) if model.network else model.name
+    key = content_key({split: one.logits for split, one in found.items()})
+    record = ModelRecord(
+        name=model.name,
+        key=key,
+        network=network,
+        macs=model.macs,
+        params=model.params,
+        labels={split: labels[split].fingerprint for split in found},
+        origin=model.origin,
+        created=datetime.now(UTC),
+    )
+    predictions = [
+        Predictions(member=key, split=split, logits=one.logits) for split, one in found.items()
+    ]
+    store.pool.check(record)
+    _check_network(store, model, network)
+    store.pool.add(record, predictions, labels.values())
+    return record
+
+
+def _check_network(store: Store, model: Model, network: str) -> None:
+    """Copies of one network cost the same: else the name says something wrong."""
+    for entry in entries(store):
+        if entry.network == network and entry.macs != model.macs:
+            raise UsageError(
+                f"{entry.name} of network {network!r} costs {format_count(entry.macs, 6)} "
+                f"multiply-adds, {model.name} {format_count(model.macs, 6)}: models of one network "
+                "differ in their training only. Give another --network, or leave it out."
+            )
+
+
+def match(
+    store: Store, split: str, found: Predicted, classes: Sequence[str], dataset: str
+) -> tuple[SplitLabels, str]:
+    """The labels of which the rows are, and a sentence on how that is known.
+
+    Labels that the storage knows are taken where they are equal and nothing speaks against it;
+    `dataset`, the beginning of a fingerprint or "", says which where there are several. Raises
+    UsageError where that cannot be told.
+    """
+    offered = SplitLabels(values=found.labels, count=found.logits.shape[1], classes=tuple(classes))
+    known = {one.fingerprint: one for one in store.pool.known_labels()}
+    if dataset:
+        known = _of_dataset(store, known, split, dataset)
+    alike = [one for one in known.values() if one.may_be(offered)]
+    # What says more is taken: images before names of classes, those before neither.
+    best = [one for one in alike if one.images] or [one for one in alike if one.classes] or alike
+    if len(best) > 1:
+        listing = ", ".join(one.fingerprint for one in best)
+        raise UsageError(
+            f"y_{split} are the labels of several sets of images that the storage knows: "
+            f"{listing}. Say which by --dataset FINGERPRINT."
+        )
+    if best:
+        return best[0], f"{split}: {best[0].summary}, labels that the storage knows already"
+    if dataset:
+        raise UsageError(
+            f"y_{split} are not the labels of {dataset}: {_difference(known.values(), offered)}. "
+            "Give the predictions of those images in their order, or leave --dataset out."
+        )
+    return offered, (
+        f"{split}: {offered.summary}, new labels: only models scored on the same ones can be "
+        f"combined with this{_near(known.values(), offered)}"
+    )
+
+
+def _of_dataset(
+    store: Store, known: dict[str, SplitLabels], split: str, dataset: str
+) -> dict[str, SplitLabels]:
+    wanted = {
+        labels[split]
+        for fingerprint, (_, labels) in store.pool.datasets().items()
+        if fingerprint.startswith(dataset) and split in labels
+    }
+    chosen = {f: one for f, one in known.items() if f in wanted or f.startswith(dataset)}
+    if not chosen:
+        raise UsageError(
+            f"--dataset: the storage knows no images or labels {dataset!r}. `ensearch pool list` "
+            "shows those of its entries."
+        )
+    return chosen
+
+
+def _difference(known: Iterable[SplitLabels], offered: SplitLabels) -> str:
+    for one in known:
+        if (one.count, len(one.values)) == (offered.count, len(offered.values)):
+            count = int((one.values != offered.values).sum())
+            return (
+                f"{count:,} of {len(one.values):,} labels differ"
+                if count
+                else "the classes have other names or another order"
+            )
+    return f"they are {offered.summary.rpartition(' (')[0]}"
+
+
+def _near(known: Iterable[SplitLabels], offered: SplitLabels) -> str:
+    """A hint where the same labels are there in another order, or names of classes differ."""
+    for one in known:
+        if one.count != offered.count or len(one.values) != len(offered.values):
+            continue
+        if np.array_equal(one.values, offered.values):
+            return f". {one.fingerprint[:8]} has equal labels, but other names of the classes"
+        if np.array_equal(np.sort(one.values), np.sort(offered.values)):
+            return f". {one.fingerprint[:8]} has as many of each class, in another order"
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What is wrong with an entry, in words."""
+
+    name: str
+    says: str
+
+
+def problems(store: Store) -> list[Problem]:
+    """Of every entry: files there and whole, finite, rows of the labels, content as it was."""
+    found = []
+    for entry in entries(store):
+        says: list[str] = []
+        logits = {}
+        for split, fingerprint in entry.labels.items():
+            try:
+                labels = store.pool.labels(fingerprint)
+                rows = store.pool.predictions(entry.key, split).logits
+            except StorageError as error:
+                says.append(str(error))
+                continue
+            logits[split] = rows
+            if rows.shape != (len(labels.values), labels.count):
+                says.append(
+                    f"{split}: {rows.shape[0]} x {rows.shape[1]} predictions for {labels.summary}"
+                )
+            if not np.isfinite(rows).all():
+                says.append(f"{split}: predictions with NaN or infinity")
+        if entry.is_member:
+            lost = store.missing_files([entry.key])
+            says += [f"{path} is missing" for path in lost if path.suffix == ".safetensors"]
+            if not entry.labels:
+                says.append("the labels of its images are not kept: resume a study of them")
+        elif len(logits) == len(entry.labels) and content_key(logits) != entry.key:
+            says.append("its predictions are not those that were brought: import them again")
+        found += [Problem(name=entry.name, says=one) for one in says]
+    return found

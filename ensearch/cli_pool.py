@@ -1,0 +1,174 @@
+"""The verbs on the pool: `ensearch pool ...` and `ensearch front`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ensearch import options, terminal
+
+app = typer.Typer(
+    name="pool",
+    help="Trained members and models of others: what can be combined without training.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+Name = Annotated[str, typer.Argument(help="As `ensearch pool list` shows it.")]
+
+
+@app.command("list")
+@terminal.guarded
+def list_(
+    test: Annotated[
+        bool, typer.Option("--test", help="Also on test. This is recorded as an opening of it.")
+    ] = False,
+    storage: options.Storage = options.DEFAULT_STORAGE,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show members, by network, and models, with cost and accuracy (JSON: every entry)."""
+    from ensearch.commands import pooling
+
+    pooling.listed(storage, test, as_json)
+
+
+@app.command()
+@terminal.guarded
+def show(
+    name: Name,
+    storage: options.Storage = options.DEFAULT_STORAGE,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show one entry, what its rows belong to and which studies use it."""
+    from ensearch.commands import pooling
+
+    pooling.show(name, storage, as_json)
+
+
+@app.command("import")
+@terminal.guarded
+def import_(
+    file: Annotated[Path, typer.Argument(help="An npz file; see above for its arrays.")],
+    name: Annotated[str, typer.Option(help="What the model is called in the pool.")],
+    macs: Annotated[
+        str, typer.Option(help="Multiply-adds of one forward pass of one example: 0.39e9, 390M.")
+    ],
+    params: Annotated[str | None, typer.Option(help="Parameters: 5.3M.")] = None,
+    network: Annotated[
+        str, typer.Option(help="Equal for models that differ in their training only.")
+    ] = "",
+    dataset: Annotated[
+        str,
+        typer.Option(help="Fingerprint of images or labels that the rows must belong to."),
+    ] = "",
+    storage: options.Storage = options.DEFAULT_STORAGE,
+) -> None:
+    """Bring predictions of any model, made anywhere, on val, test or both.
+
+    FILE is what numpy.savez(FILE, probs_val=, y_val=, probs_test=, y_test=, classes=) writes:
+    probs_SPLIT, images x classes with rows that sum to 1, or logits_SPLIT instead; y_SPLIT, the
+    labels 0, 1, ... in the order of the rows; classes, their names, if you like. Predictions are
+    combined with others only where labels and their order are the same.
+    """
+    from ensearch.commands import pooling
+
+    pooling.imported(file, name, macs, params, network, dataset, storage)
+
+
+@app.command()
+@terminal.guarded
+def add(
+    dataset: Annotated[str, typer.Option(help="From `ensearch datasets`, such as folder:PATH.")],
+    timm: Annotated[str, typer.Option(help="Models of timm: efficientnet_b0,resnet50.")],
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="Weights, .safetensors or of torch.save. (default: timm's pretrained)"),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="What one model is called in the pool. (default: timm's)")
+    ] = None,
+    resolution: Annotated[
+        int | None,
+        typer.Option(min=1, max=10_000, help="Pixels a side to predict at. (default: as they are)"),
+    ] = None,
+    normalise: Annotated[
+        str | None,
+        typer.Option(
+            help="By mean and deviation of: dataset, or model, as pretrained. (default: model "
+            "for pretrained weights, dataset for a checkpoint)"
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(help="Of the studies whose val split it is to be scored on.")
+    ] = 0,
+    device: options.Device = None,
+    data_dir: options.DataDir = Path("data"),
+    storage: options.Storage = options.DEFAULT_STORAGE,
+) -> None:
+    """Score models that exist on val and test of a dataset, with their exact cost."""
+    from ensearch.commands import pooling
+
+    pooling.added(
+        dataset, timm, checkpoint, name, resolution, normalise, seed, device, data_dir, storage
+    )
+
+
+@app.command()
+@terminal.guarded
+def remove(
+    names: Annotated[list[str], typer.Argument(help="As `ensearch pool list --json` shows them.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Also members that evaluations of studies use.")
+    ] = False,
+    storage: options.Storage = options.DEFAULT_STORAGE,
+) -> None:
+    """Take models or trained members out of the storage, with their files."""
+    from ensearch.commands import pooling
+
+    pooling.removed(names, force, storage)
+
+
+@app.command()
+@terminal.guarded
+def verify(
+    storage: options.Storage = options.DEFAULT_STORAGE, as_json: options.AsJson = False
+) -> None:
+    """Check every entry: files whole, numbers finite, rows of the labels, content unchanged."""
+    from ensearch.commands import pooling
+
+    pooling.verify(storage, as_json)
+
+
+@terminal.guarded
+def front(
+    pool: Annotated[
+        str,
+        typer.Option(
+            help="Who takes part: all, names, patterns such as 'eff*', study:NAME, "
+            "dataset:FINGERPRINT; several with commas."
+        ),
+    ],
+    budget: Annotated[str, typer.Option(help="FLOPs (multiply-adds) per example: 5e9, 5G.")],
+    budgets: Annotated[
+        str | None,
+        typer.Option(help="Also at these: 1e9,2e9. (default: halves of --budget, up to 8 in all)"),
+    ] = None,
+    measure: Annotated[
+        str, typer.Option(help="When cascades stop, by: max probability, margin or entropy.")
+    ] = "max",
+    test: Annotated[
+        bool, typer.Option("--test", help="Also score on test. This is recorded as an opening.")
+    ] = False,
+    flops_per_mac: options.FlopsPerMac = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for CSV, JSON and PNG. (default: beside the storage)"),
+    ] = None,
+    storage: options.Storage = options.DEFAULT_STORAGE,
+    as_json: options.AsJson = False,
+) -> None:
+    """Search ensembles and cascades over the pool, without training anything."""
+    from ensearch.commands import fronting
+
+    unit = flops_per_mac or 1
+    fronting.front(pool, budget, budgets, measure, test, unit, out, storage, as_json)

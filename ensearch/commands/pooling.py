@@ -1,0 +1,275 @@
+"""`pool`: look at what can be combined, bring models and take them away. None imports torch."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ensearch import bring, entries, openings, predicted, units
+from ensearch.bring import Model
+from ensearch.entries import Entry
+from ensearch.errors import StorageError, UsageError
+from ensearch.store import Store
+from ensearch.terminal import say
+
+EMPTY = (
+    "the pool is empty. Train members: ensearch run --budget 2e6 --dataset digits; or bring "
+    "predictions: ensearch pool import FILE.npz --name B0 --macs 0.39e9"
+)
+
+
+def listed(storage: str, with_test: bool, as_json: bool) -> None:
+    with Store.open(storage, create=False) as store:
+        found = entries.entries(store)
+        splits = ("val", "test") if with_test else ("val",)
+        if with_test:
+            _open_test(store, found)
+        rows = [_described(store, entry, splits) for entry in found]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2, allow_nan=False))
+        return
+    if not rows:
+        typer.echo(EMPTY)
+        return
+    _print(found, rows, splits)
+
+
+def _open_test(store: Store, found: Sequence[Entry]) -> None:
+    for fingerprint in sorted({e.labels["test"] for e in found if "test" in e.labels}):
+        before = openings.record(store, fingerprint, "pool list --test")
+        say(openings.sentence(fingerprint, before))
+
+
+def _described(store: Store, entry: Entry, splits: Sequence[str]) -> dict[str, Any]:
+    """Plain data; an accuracy that cannot be read is None."""
+    return {
+        "name": entry.name,
+        "kind": "member" if entry.is_member else "model",
+        "network": entry.network,
+        "multiply_adds_per_example": entry.macs,
+        "parameters": entry.params,
+        **{f"accuracy_{split}": accuracy(store, entry, split) for split in splits},
+        "labels": dict(entry.labels),
+        "dataset": entry.dataset,
+        "origin": entry.origin,
+        "created": entry.created.isoformat(timespec="seconds"),
+    }
+
+
+def accuracy(store: Store, entry: Entry, split: str) -> float | None:
+    """None where there are no predictions or they cannot be used: `verify` says why."""
+    if split not in entry.labels:
+        return None
+    try:
+        labels = store.pool.labels(entry.labels[split]).values
+        logits = store.pool.predictions(entry.key, split).logits
+    except StorageError:
+        return None
+    if len(logits) != len(labels):
+        return None
+    return float(np.mean(logits.argmax(axis=1) == labels))
+
+
+def _print(found: Sequence[Entry], rows: list[dict[str, Any]], splits: Sequence[str]) -> None:
+    """A line for each network of members and for each model."""
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("Name", no_wrap=True)
+    for name in ("Seeds", "FLOPs", "Params", *(f"{split} %" for split in splits)):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("Labels", no_wrap=True)
+    table.add_column("Origin", no_wrap=True)  # cut where there is no room: `show` has all of it
+    groups: dict[str, list[int]] = {}
+    for index, entry in enumerate(found):
+        groups.setdefault(entry.network if entry.is_member else f"\n{entry.name}", []).append(index)
+    for indices in groups.values():
+        first = found[indices[0]]
+        origins = sorted({found[i].origin for i in indices})
+        table.add_row(
+            Text(first.name.rpartition("/")[0] if first.is_member else first.name),
+            str(len(indices)),
+            units.format_count(first.macs),
+            "" if first.params is None else units.format_count(first.params),
+            *(_mean([rows[i][f"accuracy_{split}"] for i in indices]) for split in splits),
+            first.labels.get("val", "")[:8],
+            Text(origins[0] + (f" and {len(origins) - 1} more" if len(origins) > 1 else "")),
+        )
+    Console().print(table)
+
+
+def _mean(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"{100 * np.mean(known):.2f}" if known else "?"
+
+
+def show(name: str, storage: str, as_json: bool) -> None:
+    with Store.open(storage, create=False) as store:
+        entry = entries.named(entries.entries(store), name)
+        row = _described(store, entry, ("val",))
+        row["labels"] = {s: store.pool.labels(f).summary for s, f in entry.labels.items()}
+        row["used_by"] = store.pool.users(entry.key)[0] if entry.is_member else []
+    if as_json:
+        typer.echo(json.dumps(row, indent=2, allow_nan=False))
+        return
+    macs = row["multiply_adds_per_example"]
+    value = row["accuracy_val"]
+    lines = {
+        "name": entry.name,
+        "network": entry.network,
+        "cost": f"{macs:,} multiply-adds per example",
+        "parameters": "not said" if entry.params is None else f"{entry.params:,}",
+        "val": "no predictions that can be read" if value is None else f"{value:.2%} right",
+        **{f"{split} rows": text for split, text in row["labels"].items()},
+        "origin": entry.origin,
+        "created": row["created"],
+    }
+    if entry.is_member:
+        lines["used by"] = ", ".join(row["used_by"]) or "no study"
+    for what, text in lines.items():
+        typer.echo(f"{what:<10}  {text}")
+
+
+def imported(
+    file: Path,
+    name: str,
+    macs: str,
+    params: str | None,
+    network: str,
+    dataset: str,
+    storage: str,
+) -> None:
+    """Validate before the storage is made: a wrong file leaves nothing behind."""
+    entries.check_name(name)
+    model = Model(
+        name=name,
+        macs=whole(macs, "--macs"),
+        params=None if params is None else whole(params, "--params"),
+        network=network,
+        origin=f"file {file.name}",
+    )
+    found, classes = predicted.read(file)
+    with Store.open(storage, create=True) as store:
+        matched = {s: bring.match(store, s, one, classes, dataset) for s, one in found.items()}
+        labels = {split: of_split for split, (of_split, _) in matched.items()}
+        record = bring.keep(store, model, found, labels)
+        for _, sentence in matched.values():
+            say(sentence)
+        if "val" not in found:
+            say("note: without predictions of val, `ensearch front` cannot choose this model")
+        entry = entries.named(entries.entries(store), record.name)
+        value = accuracy(store, entry, "val")
+    right = "" if value is None else f", {value:.2%} right on val"
+    typer.echo(f"{record.name}: {units.format_count(record.macs)} multiply-adds{right}")
+
+
+def whole(text: str, what: str) -> int:
+    """A whole number from 5e9, 5G and the like. Raises UsageError."""
+    value = units.parse_count(text, what)
+    if value < 1 or value != round(value):
+        raise UsageError(f"{what} must be a whole number of at least 1; got {text!r}.")
+    return round(value)
+
+
+def removed(names: Sequence[str], force: bool, storage: str) -> None:
+    with Store.open(storage, create=False) as store:
+        found = entries.entries(store)
+        chosen = [entries.named(found, name) for name in dict.fromkeys(names)]
+        for entry in chosen:  # all are looked at before the first goes
+            if entry.is_member:
+                _refuse_used(store, entry, force)
+        for entry in chosen:
+            if entry.is_member:
+                store.pool.remove_member(entry.key)
+            else:
+                store.pool.remove(entry.name)
+            typer.echo(f"removed {entry.name}")
+
+
+def _refuse_used(store: Store, entry: Entry, force: bool) -> None:
+    using, live = store.pool.users(entry.key)
+    if live:
+        raise StorageError(
+            f"{entry.name} belongs to {', '.join(live)}, which is running: wait for it or stop it."
+        )
+    if using and not force:
+        raise StorageError(
+            f"{entry.name} is used by evaluations of {', '.join(using)}: what they say could not "
+            "be computed again without it. --force removes it all the same."
+        )
+
+
+def verify(storage: str, as_json: bool) -> None:
+    with Store.open(storage, create=False) as store:
+        count = len(entries.entries(store))
+        found = bring.problems(store)
+    if as_json:
+        rows = [{"name": one.name, "problem": one.says} for one in found]
+        typer.echo(json.dumps({"entries": count, "problems": rows}, indent=2))
+    for one in () if as_json else found:
+        typer.echo(f"{one.name}: {one.says}")
+    if found:
+        bad = len({one.name for one in found})
+        raise StorageError(f"{bad} of {count} entries of the pool cannot be used as they are.")
+    if not as_json:
+        typer.echo(f"{count} entries, and nothing is wrong with them")
+
+
+def added(
+    dataset: str,
+    names: str,
+    checkpoint: Path | None,
+    name: str | None,
+    resolution: int | None,
+    normalise: str | None,
+    seed: int,
+    device: str | None,
+    data_dir: Path,
+    storage: str,
+) -> None:
+    """Everything that is wrong with the words is found before the images are read."""
+    models = [one.strip() for one in names.split(",")]
+    for one, what in ((checkpoint, "--checkpoint"), (name, "--name")):
+        if one is not None and len(models) > 1:
+            raise UsageError(f"{what} is for one model; --timm names {len(models)}.")
+    for one in [name] if name else models:
+        entries.check_name(one)
+    if normalise not in (None, "dataset", "model"):
+        raise UsageError(f"--normalise must be dataset or model; got {normalise!r}.")
+    from ensearch import adding, datasets, training
+    from ensearch.datasets import Source
+    from ensearch.seeds import derive
+
+    place = training.resolve_device(device or "auto")
+    with Store.open(storage, create=True) as store:
+        # The split of a study with this seed: then its members and these models can be combined.
+        source = Source(spec=dataset, data_dir=data_dir, split_seed=derive(seed, "split"))
+        found = datasets.load(source)
+        for one in models:
+            wanted = adding.Wanted(
+                name=name or one,
+                timm=one,
+                checkpoint=checkpoint,
+                resolution=resolution or found.resolution,
+                normalise=normalise or ("model" if checkpoint is None else "dataset"),
+            )
+            record = adding.add(store, found, wanted, place, say)
+            entry = entries.named(entries.entries(store), record.name)
+            right = accuracy(store, entry, "val") or 0.0
+            if right < 2 / len(found.classes):
+                say(
+                    f"note: {record.name} is right on {right:.2%} of val: were its classes in the "
+                    "order of the dataset's, and its inputs normalised in this way?"
+                )
+            typer.echo(
+                f"{record.name}: {units.format_count(record.macs)} multiply-adds, "
+                f"{right:.2%} right on val"
+            )
+    say(
+        "note: val is cut from the dataset's training images: a model that was trained on all of "
+        "them has seen val, and looks better there than it is"
+    )

@@ -1,0 +1,189 @@
+"""Models that were trained elsewhere, the labels of all predictions, and taking things away."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from ensearch.core import Predictions
+from ensearch.errors import StorageError, unknown
+from ensearch.store import files, lease, tables
+from ensearch.store import labels as labelling
+from ensearch.store.labels import SplitLabels
+
+AGAIN = "Take the model out with `ensearch pool remove NAME` and import or add it again"
+Transaction = Callable[[], AbstractContextManager[Connection]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRecord:
+    """A model that was trained elsewhere; its predictions lie in files under its key.
+
+    Models of one `network` differ in their training only, as members of a study's network do.
+    """
+
+    name: str
+    key: str  # content hash of its predictions
+    network: str
+    macs: int
+    params: int | None  # None: nobody said
+    labels: Mapping[str, str]  # split -> fingerprint of the labels that its rows belong to
+    origin: str
+    created: datetime  # with a time zone; comes back in UTC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPool:
+    """What of a storage is not about training. Methods raise StorageError."""
+
+    reading: Transaction
+    writing: Transaction
+    translated: Callable[[], AbstractContextManager[None]]
+    folder: Callable[[], Path]
+
+    # Labels
+
+    def add_labels(self, dataset: str, spec: str, labels: Mapping[str, SplitLabels]) -> None:
+        """Keep the labels of a dataset (by its fingerprint), by split, and what it is called."""
+        with self._files() as root:
+            for of_split in labels.values():
+                labelling.write(root, of_split)
+        found = {split: of_split.fingerprint for split, of_split in labels.items()}
+        note = {"study": "", "name": _note(dataset), "value": {"spec": spec, "labels": found}}
+        with self.writing() as connection:
+            tables.replace(connection, tables.notes, [note])
+
+    def datasets(self) -> dict[str, tuple[str, dict[str, str]]]:
+        """By fingerprint: what a dataset is called, and the fingerprints of its splits' labels."""
+        notes = tables.notes.c
+        query = select(notes.name, notes.value).where(
+            notes.study == "", notes.name.startswith(_note(""))
+        )
+        with self.reading() as connection:
+            rows = connection.execute(query).all()
+        return {
+            row.name.removeprefix(_note("")): (row.value["spec"], row.value["labels"])
+            for row in rows
+        }
+
+    def labels(self, fingerprint: str) -> SplitLabels:
+        with self._files() as root:
+            return labelling.read(root, fingerprint)
+
+    def known_labels(self) -> list[SplitLabels]:
+        with self._files() as root:
+            return labelling.kept(root)
+
+    # Models
+
+    def add(
+        self,
+        record: ModelRecord,
+        predictions: Sequence[Predictions],
+        labels: Iterable[SplitLabels],
+    ) -> None:
+        """Keep a model. Raises StorageError if its name or its predictions are there already.
+
+        Files come first and the row last: a kill in between leaves files that the same import
+        writes again.
+        """
+        self.check(record)
+        with self._files() as root:
+            for of_split in labels:
+                labelling.write(root, of_split)
+            for prediction in predictions:
+                files.write_predictions(root, prediction)
+        with self.writing() as connection:
+            _refuse(connection, record)
+            connection.execute(tables.pool.insert(), [asdict(record)])
+
+    def check(self, record: ModelRecord) -> None:
+        """Raises StorageError if its name or its predictions are there already."""
+        with self.reading() as connection:
+            _refuse(connection, record)
+
+    def models(self) -> list[ModelRecord]:
+        """Oldest first."""
+        query = select(tables.pool).order_by(tables.pool.c.created, tables.pool.c.name)
+        with self.reading() as connection:
+            return [_record(row) for row in connection.execute(query)]
+
+    def predictions(self, key: str, split: str) -> Predictions:
+        """Logits (N x C, float16) of a model, or of a trained member."""
+        with self._files() as root:
+            return files.read_predictions(root, key, split, AGAIN)
+
+    def remove(self, name: str) -> None:
+        """Take a model out, and its files; labels stay."""
+        row = tables.pool.c
+        with self.writing() as connection:
+            names = connection.scalars(select(row.name)).all()
+            if name not in names:
+                raise StorageError(str(unknown("model of the pool", name, names)))
+            key = connection.execute(select(row.key).where(row.name == name)).scalar_one()
+            connection.execute(tables.pool.delete().where(row.name == name))
+        self._remove_files(key)
+
+    # Trained members
+
+    def users(self, key: str) -> tuple[list[str], list[str]]:
+        """Studies whose evaluations rest on a member, and studies that run now and may use it."""
+        evaluations, members = tables.evaluations.c, tables.members.c
+        query = select(evaluations.study, evaluations.members).distinct()
+        with self.reading() as connection:
+            using = {row.study for row in connection.execute(query) if key in row.members}
+            trained_by = connection.execute(
+                select(members.trained_by).where(members.key == key)
+            ).scalar()
+            owner = (trained_by or "").partition(" ")[0]
+            now = tables.now(connection)
+            holders = connection.execute(select(tables.leases)).all()
+        live = {row.study for row in holders if lease.is_alive(row, now)}
+        return sorted(using), sorted(live & (using | {owner}))
+
+    def remove_member(self, key: str) -> None:
+        """Take a trained member out, and its predictions and weights."""
+        with self.writing() as connection:
+            connection.execute(tables.members.delete().where(tables.members.c.key == key))
+        self._remove_files(key)
+
+    @contextmanager
+    def _files(self) -> Iterator[Path]:
+        root = self.folder()
+        with self.translated():
+            yield root
+
+    def _remove_files(self, key: str) -> None:
+        """After the row: a kill in between leaves files that nothing reads."""
+        with self._files() as root:
+            for split in ("val", "test"):
+                files.remove(files.predictions_path(root, key, split))
+            files.remove(files.weights_path(root, key))
+
+
+def _note(dataset: str) -> str:
+    return f"labels {dataset}"
+
+
+def _refuse(connection: Connection, record: ModelRecord) -> None:
+    row = tables.pool.c
+    twins = select(row.name, row.key).where((row.name == record.name) | (row.key == record.key))
+    for twin in connection.execute(twins):
+        if twin.name == record.name:
+            raise StorageError(
+                f"the pool holds a model {record.name!r} already: choose another --name, or take "
+                f"that one out first with `ensearch pool remove {record.name}`."
+            )
+        raise StorageError(
+            f"the predictions of {record.name!r} are those of {twin.name!r}, which the pool holds "
+            "already: one model must not count twice. Give the predictions of another model."
+        )
+
+
+def _record(row: Row[Any]) -> ModelRecord:
+    content = row._asdict()
+    return ModelRecord(**content | {"labels": dict(content["labels"])})

@@ -1,0 +1,299 @@
+"""`ensearch pool` as a person meets it: bringing, looking at, checking and taking away."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import models
+import numpy as np
+import pytest
+from test_cli import ensearch, folder, quick
+from typer.testing import Result
+
+from ensearch import bring, entries, predicted
+from ensearch.errors import EnsearchError, StorageError, UsageError
+from ensearch.store import Store
+from ensearch.store.labels import SplitLabels, digest, places
+
+__all__ = ["folder"]  # a fixture
+DB = "studies/ensearch.db"
+
+
+def bring_in(name: str, more: str = "", **content: Any) -> Result:
+    seed = sum(map(ord, name))
+    models.write(Path("p.npz"), models.arrays(seed=seed) | content)
+    return ensearch(f"pool import p.npz --name {name} --macs 0.39e9 {more}")
+
+
+def listed() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(ensearch("pool list --json").stdout)
+    return found
+
+
+def test_predictions_are_imported_listed_shown_verified_and_removed(folder: Path) -> None:
+    content = models.arrays(seed=sum(map(ord, "B0")))
+    right = float(np.mean(content["probs_val"].argmax(1) == content["y_val"]))
+    result = bring_in("B0", "--params 5.3M")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == f"B0: 390M multiply-adds, {right:.2%} right on val\n"
+    assert "val: 40 images of 4 classes" in result.stderr
+    assert "new labels" in result.stderr
+    result = bring_in("B1", "--network B0")
+    assert "labels that the storage knows already" in result.stderr
+    one, two = listed()
+    assert (one["name"], one["network"], two["network"]) == ("B0", "B0", "B0")
+    assert (one["multiply_adds_per_example"], one["parameters"]) == (390_000_000, 5_300_000)
+    assert one["accuracy_val"] == right
+    assert one["labels"] == two["labels"]
+    assert "accuracy_test" not in one
+    table = ensearch("pool list").stdout
+    assert "390M" in table
+    assert f"{100 * right:.2f}" in table
+    assert "390,000,000 multiply-adds" in ensearch("pool show B0").stdout
+    assert json.loads(ensearch("pool show B0 --json").stdout)["origin"] == "file p.npz"
+    assert ensearch("pool verify").stdout == "2 entries, and nothing is wrong with them\n"
+    assert ensearch("pool remove B0").stdout == "removed B0\n"
+    assert [row["name"] for row in listed()] == ["B1"]
+    assert len(list(Path("studies/ensearch.members").rglob("*.val.npz"))) == 1
+
+
+def test_looking_at_test_is_recorded(folder: Path) -> None:
+    bring_in("B0")
+    first = ensearch("pool list --test --json")
+    assert "for the first time" in first.stderr
+    assert json.loads(first.stdout)[0]["accuracy_test"] > 0.2
+    # The same look again shows nothing new.
+    assert "for the first time" in ensearch("pool list --test").stderr
+
+
+def test_a_wrong_file_leaves_no_storage_behind(folder: Path) -> None:
+    result = bring_in("B0", probs_val=np.full((40, 4), np.nan))
+    assert result.exit_code == 2
+    assert "NaN" in result.stderr
+    assert not Path("studies").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "says"),
+    [
+        ("pool import p.npz --name B0 --macs 1e9", 4, "holds a model 'B0' already"),
+        ("pool import p.npz --name B9 --macs 1e9", 4, "are those of 'B0'"),
+        ("pool import p.npz --name all --macs 1e9", 2, "and not 'all'; got 'all'"),
+        ("pool import p.npz --name a,b --macs 1e9", 2, "got 'a,b'"),
+        ("pool import p.npz --name B1 --macs -3", 2, "--macs must be a positive number"),
+        ("pool import p.npz --name B1 --macs 0.5", 2, "--macs must be a whole number"),
+        ("pool import p.npz --name B1 --macs 1e30", 2, "must be a positive number; got 1"),
+        ("pool import p.npz --name B1 --macs 1e9 --dataset abc", 2, "no images or labels 'abc'"),
+        ("pool import none.npz --name B1 --macs 1e9", 2, "no such file"),
+        ("pool show B2", 2, "Did you mean 'B0'?"),
+        ("pool remove B0 B2", 2, "Did you mean 'B0'?"),
+        ("pool list --storage none.db", 4, "no studies in"),
+    ],
+)
+def test_bad_input_is_refused_in_words(folder: Path, line: str, code: int, says: str) -> None:
+    assert bring_in("B0").exit_code == 0
+    result = ensearch(line)
+    assert result.exit_code == code, result.stderr
+    assert says in result.stderr
+    assert [row["name"] for row in listed()] == ["B0"]
+
+
+def test_models_of_one_network_cost_the_same(folder: Path) -> None:
+    bring_in("B0")
+    models.write(Path("p.npz"), models.arrays(seed=5))
+    result = ensearch("pool import p.npz --name B1 --macs 1e9 --network B0")
+    assert result.exit_code == 2
+    assert "B0 of network 'B0' costs 390M multiply-adds, B1 1G" in result.stderr
+
+
+def test_an_empty_pool_says_how_to_fill_it(folder: Path) -> None:
+    bring_in("B0")
+    ensearch("pool remove B0")
+    assert "ensearch pool import" in ensearch("pool list").stdout
+    assert listed() == []
+
+
+def message(call: Any) -> str:
+    with pytest.raises(EnsearchError) as caught:
+        call()
+    return str(caught.value)
+
+
+def test_labels_in_another_order_are_refused_not_averaged(folder: Path) -> None:
+    content = models.arrays()
+    bring_in("B0", classes=np.array(list("abcd")))
+    order = np.argsort(content["y_val"], kind="stable")
+    turned = bring_in("B1", y_val=content["y_val"][order])
+    assert "has as many of each class, in another order" in turned.stderr
+    shorter = {name: array[:-1] for name, array in content.items() if name.endswith("val")}
+    bring_in("B2", "", **shorter)
+    bring_in("B4")
+    bring_in("B3", classes=np.array(list("abdc")))
+    assert "Say which by --dataset" in bring_in("B5").stderr
+    with Store.open(DB, create=False) as store:
+        found = {e.name: e for e in entries.entries(store)}
+        assert entries.agreed(store, [found["B0"], found["B4"]], "val").count == 4
+        for name, why in (
+            ("B1", "another order, or another selection of the images"),
+            ("B2", "not the same images"),
+            ("B3", "another order or other names of the classes"),
+        ):
+            pair = [found["B0"], found[name]]
+            with pytest.raises(StorageError, match=f"B0 and {name} cannot be combined") as caught:
+                entries.agreed(store, pair, "val")
+            assert why in str(caught.value)
+            assert f"dataset:{pair[1].labels['val']}" in str(caught.value)
+
+
+def test_a_model_without_a_split_is_named(folder: Path) -> None:
+    content = models.arrays()
+    models.write(Path("t.npz"), {k: v for k, v in content.items() if k.endswith("test")})
+    result = ensearch("pool import t.npz --name T --macs 1M")
+    assert "`ensearch front` cannot choose this model" in result.stderr
+    assert "?" in ensearch("pool list").stdout
+    with Store.open(DB, create=False) as store:
+        found = entries.entries(store)
+        with pytest.raises(StorageError, match="T has no predictions of val, only of test"):
+            entries.agreed(store, found, "val")
+
+
+def test_queries_pick_entries(folder: Path) -> None:
+    for name in ("eff0", "eff1", "vit"):
+        bring_in(name)
+    with Store.open(DB, create=False) as store:
+        fingerprint = entries.entries(store)[0].labels["val"]
+
+        def names(query: str) -> list[str]:
+            return [entry.name for entry in entries.select(store, query)]
+
+        assert names("all") == names(f"dataset:{fingerprint[:6]}") == ["eff0", "eff1", "vit"]
+        assert names("eff*") == names("eff1, eff0") == ["eff0", "eff1"]
+        with pytest.raises(UsageError, match="nothing in the pool matches 'cnn'"):
+            names("all,cnn")
+        with pytest.raises(StorageError, match="unknown study 'x'"):
+            names("study:x")
+        with pytest.raises(UsageError, match="nothing in the pool matches 'dataset:'"):
+            names("dataset:")
+
+
+def test_verify_finds_what_is_wrong(folder: Path) -> None:
+    for name in ("gone", "torn", "other", "fine", "nan"):
+        bring_in(name)
+    with Store.open(DB, create=False) as store:
+        found = {entry.name: entry for entry in entries.entries(store)}
+        root = store.files
+
+        def file(name: str) -> Path:
+            key = found[name].key
+            return root / key[:2] / f"{key}.val.npz"
+
+        file("gone").unlink()
+        file("torn").write_bytes(file("torn").read_bytes()[:100])
+        np.savez(file("other"), logits=np.zeros((39, 4), np.float16))
+        np.savez(file("nan"), logits=np.full((40, 4), np.nan, np.float16))
+        says = dict.fromkeys(found, "")
+        for problem in bring.problems(store):
+            says[problem.name] += problem.says
+    assert says.pop("fine") == ""
+    for name, word in (
+        ("gone", "is missing"),
+        ("torn", "cannot be read (BadZipFile"),
+        ("other", "39 x 4 predictions for 40 images of 4 classes"),
+        ("nan", "NaN or infinity"),
+    ):
+        assert word in says[name]
+    assert "import them again" in says["other"]
+    result = ensearch("pool verify --json")
+    assert result.exit_code == 4
+    assert "4 of 5 entries" in result.stderr
+    assert {row["name"] for row in json.loads(result.stdout)["problems"]} == set(found) - {"fine"}
+    # What cannot be read is no reason for not listing the rest.
+    assert [row["accuracy_val"] is None for row in listed()].count(True) == 3
+
+
+def test_labels_that_are_lost_or_changed_are_found(folder: Path) -> None:
+    bring_in("B0")
+    (path,) = (p for p in Path("studies/ensearch.members/labels").iterdir() if path_of(p) == 40)
+    y = models.labels(40)
+    np.savez(path, values=y[::-1], count=4, classes=np.array([], str), images=np.array(""))
+    assert "holds other labels than it did" in ensearch("pool verify").stdout
+    path.unlink()
+    assert "is missing" in ensearch("pool verify").stdout
+
+
+def path_of(path: Path) -> int:
+    with np.load(path) as found:
+        return len(found["values"])
+
+
+def test_images_tell_selections_with_equal_labels_apart() -> None:
+    y, rng = np.repeat(np.arange(4), 10), np.random.default_rng(0)
+    images = rng.integers(0, 256, (2, 40, 3, 3, 1)).astype(np.uint8)
+    one, other = (SplitLabels(values=y, count=4, images=digest(x)) for x in images)
+    blank = SplitLabels(values=y, count=4)
+    assert one.fingerprint != other.fingerprint
+    assert not one.may_be(other)
+    assert one.may_be(blank)
+    assert blank.may_be(other)
+    assert digest(images[0]) == digest(images[0].copy())
+    assert digest(images[0]) != digest(images[0][::-1])
+    # Of many images only some are read.
+    assert places(10) == list(range(10))
+    assert (len(places(10**6)), places(10**6)[-1]) == (64, 10**6 - 1)
+
+
+def test_trained_members_and_models_of_others_meet(folder: Path) -> None:
+    assert quick().exit_code == 0
+    (spec, labels), *_ = Store.open(DB, create=False).pool.datasets().values()
+    assert spec == "digits"
+    members = listed()
+    assert {row["kind"] for row in members} == {"member"}
+    assert all(row["labels"] == {"val": labels["val"]} for row in members)
+    assert all(0 <= row["accuracy_val"] <= 1 for row in members)
+    with Store.open(DB, create=False) as store:
+        y = store.pool.labels(labels["val"])
+        assert y.classes == tuple("0123456789")
+        accuracy = {e.key: e.scores.accuracy for e in store.evaluations("digits-tiny-400k")}
+        used = store.evaluation_members("digits-tiny-400k")
+    assert accuracy
+    models.write(
+        Path("p.npz"),
+        {"probs_val": models.probs(y.values, 1.0, 0, classes=10), "y_val": y.values},
+    )
+    result = ensearch("pool import p.npz --name outside --macs 1M")
+    assert "labels that the storage knows already" in result.stderr
+    with Store.open(DB, create=False) as store:
+        assert entries.agreed(store, entries.entries(store), "val").images == y.images
+        assert len(entries.select(store, "study:digits-tiny-400k")) == len(members)
+    result = ensearch("pool import p.npz --name again --macs 1M --dataset ffff")
+    assert result.exit_code == 2
+
+    name = next(row["name"] for row in members)
+    refused = ensearch(f"pool remove {name}")
+    assert refused.exit_code == 4
+    assert "used by evaluations of digits-tiny-400k" in refused.stderr
+    assert "digits-tiny-400k" in ensearch(f"pool show {name}").stdout
+    with Store.open(DB, create=False) as store:
+        lease = store.acquire_lease("digits-tiny-400k")
+        assert "which is running" in ensearch(f"pool remove {name} --force").stderr
+        lease.release()
+    assert ensearch(f"pool remove {name} --force").exit_code == 0
+    assert len(listed()) == len(members)
+    assert used
+    assert ensearch("report digits-tiny-400k").exit_code == 0
+    assert ensearch("pool verify").exit_code == 0
+
+
+def test_equal_labels_of_several_images_ask_which(store: Store) -> None:
+    y = models.labels(40)
+    for images in ("a", "b"):
+        of_split = SplitLabels(values=y, count=4, images=images)
+        store.pool.add_labels(f"data-{images}", "npz:x", {"val": of_split})
+    found, _ = predicted.checked({"probs_val": models.probs(y, 1, 0), "y_val": y})
+    with pytest.raises(UsageError, match="Say which by --dataset"):
+        bring.match(store, "val", found["val"], (), "")
+    labels, _ = bring.match(store, "val", found["val"], (), "data-b")
+    assert labels.images == "b"
+    other, _ = predicted.checked({"probs_val": models.probs(y, 1, 0), "y_val": 3 - y})
+    with pytest.raises(UsageError, match="labels differ"):
+        bring.match(store, "val", other["val"], (), "data-b")
