@@ -31,6 +31,9 @@ def report(name: str, out: Path | None, storage: str, as_json: bool) -> None:
     else:
         show(found)
     say(f"\nwritten to {written}: evaluations.csv, summary.json, tradeoff.png")
+    budget = units.format_count(found.conditions.budget, 6)
+    # Not here: reading the predictions of 500 members alone takes longer than this report.
+    say(f"combine   ensearch front --pool study:{name} --budget {budget}{place(storage)}")
 
 
 def collect(store: Store, name: str) -> "Results":

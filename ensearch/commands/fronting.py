@@ -1,0 +1,85 @@
+"""`front`: search ensembles and cascades over the pool, without training. Imports no torch."""
+
+import json
+import re
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from ensearch import combining, entries, openings, units
+from ensearch.cascades import MEASURES
+from ensearch.errors import UsageError, unknown
+from ensearch.report import pooled, pooled_figure
+from ensearch.store import Store
+from ensearch.terminal import say
+
+
+def front(
+    query: str,
+    budget: str,
+    budgets: str | None,
+    measure: str,
+    with_test: bool,
+    flops_per_mac: int,
+    out: Path | None,
+    storage: str,
+    as_json: bool,
+) -> None:
+    if flops_per_mac not in (1, 2):
+        raise UsageError(f"--flops-per-mac must be 1 or 2; got {flops_per_mac}.")
+    if measure not in MEASURES:
+        raise unknown("measure of confidence", measure, MEASURES)
+    most = units.parse_count(budget, "--budget") / flops_per_mac
+    with Store.open(storage, create=False) as store:
+        chosen = entries.select(store, query)
+        steps = _steps(budgets, most, flops_per_mac) or combining.ladder(most, chosen)
+        if with_test:
+            _open_test(store, chosen, query, steps, measure)
+        found = combining.compute(store, query, chosen, steps, measure, with_test, say)
+        folder = out or store.files.with_suffix(".reports") / f"front-{_slug(query)}"
+    if as_json:
+        typer.echo(json.dumps(pooled.summary(found), indent=2, allow_nan=False))
+    else:
+        console = Console()
+        # A table squeezed further splits its numbers: let a narrow terminal wrap whole lines.
+        wide = console if console.width >= 72 else Console(width=72)
+        pooled.print_fronts(found, flops_per_mac, wide)
+    # After the table: a failure to write must not cost the user the result.
+    pooled.write(found, folder)
+    pooled_figure.draw_png(found, flops_per_mac, folder / "front.png")
+    say(f"\nwritten to {folder}: front.csv, front.json, front.png")
+
+
+def _steps(text: str | None, most: float, flops_per_mac: int) -> tuple[float, ...]:
+    """Ascending, up to the budget; empty if nothing was said."""
+    if text is None:
+        return ()
+    found = {units.parse_count(one, "--budgets") / flops_per_mac for one in text.split(",")}
+    above = [one for one in found if one > most]
+    if above:
+        raise UsageError(
+            f"--budgets must not be above --budget {units.format_count(most * flops_per_mac)}; "
+            f"got {units.format_count(max(above) * flops_per_mac)}."
+        )
+    return tuple(sorted(found | {most}))
+
+
+def _open_test(
+    store: Store,
+    chosen: list[entries.Entry],
+    query: str,
+    steps: tuple[float, ...],
+    measure: str,
+) -> None:
+    """Record it before it is done: what is seen cannot be unseen, also if the search fails."""
+    entries.agreed(store, chosen, "test")
+    fingerprint = chosen[0].labels["test"]
+    budgets = ",".join(units.format_count(one, 6) for one in steps)
+    before = openings.record(store, fingerprint, f"front --pool {query} {budgets} {measure}")
+    say(openings.sentence(fingerprint, before))
+
+
+def _slug(query: str) -> str:
+    """Letters, digits and `._-` for the name of a folder."""
+    return re.sub("[^A-Za-z0-9._-]+", "-", query).strip("-.")[:80] or "pool"

@@ -1,0 +1,121 @@
+"""Fronts of a pool -> a PNG: accuracy against cost, one step line for each kind."""
+
+import io
+import math
+import textwrap
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from ensearch.combining import CASCADE, KINDS, MIXED, SAME, SINGLE, Fronts, Score
+from ensearch.report import pooled
+from ensearch.report.figure import DPI, ENSEMBLE, GREY, INK, LEFT, PALE, PIXELS
+from ensearch.report.figure import SINGLE as BLUE
+from ensearch.report.files import replace
+from ensearch.units import format_count, unit_name
+
+# Of Okabe and Ito like those of a study; shape and line say the same again.
+_LOOKS = {
+    SINGLE: (BLUE, "o", (0, (4, 1.5))),
+    SAME: (ENSEMBLE, "D", "-"),
+    MIXED: ("#009E73", "s", (0, (6, 1, 1, 1))),
+    CASCADE: ("#CC79A7", "^", "-"),
+}
+
+
+def draw_png(found: Fronts, unit: int, path: Path) -> Path:
+    """Write a figure of 1200 x 800 pixels. Raises StorageError if `path` cannot be written."""
+    figure = Figure(figsize=(PIXELS[0] / DPI, PIXELS[1] / DPI), dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    title = "\n".join(textwrap.wrap(pooled.headline(found, unit), 74))
+    figure.text(LEFT, 0.97, title, size=11.5, weight="bold", color=INK, va="top")
+    lines = textwrap.fill(" ".join(pooled.verdict(found, unit)), 134)
+    below = 0.97 - 0.052 * (1 + title.count("\n"))
+    figure.text(LEFT, below, lines, size=7.5, color=GREY, va="top", parse_math=False)
+    top = below - 0.095 - 0.03 * lines.count("\n")
+    axes = figure.add_axes((LEFT, 0.105, 0.98 - LEFT, top - 0.105))
+    split = "test" if found.has_test else "val"
+    for kind in KINDS:
+        _front(axes, found, kind, unit)
+    _style(axes, found, split, unit)
+    figure.legend(
+        loc="lower left",
+        bbox_to_anchor=(LEFT - 0.009, top + 0.005),
+        ncols=len(KINDS),
+        frameon=False,
+        fontsize=7.5,
+        handlelength=2.8,
+        columnspacing=1.6,
+    )
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return replace(path, buffer.getvalue())
+
+
+def _points(found: Fronts, kind: str) -> list[tuple[float, Score]]:
+    """What was chosen for each budget, once, by its cost; on test it may fall."""
+    points: dict[float, Score] = {}
+    for row in found.chosen:
+        if row.kind == kind:
+            # One choice at two budgets is one point: the larger budget judged it last.
+            score = row.test or row.val
+            points[row.macs] = score
+    return sorted(points.items())
+
+
+def _front(axes: Axes, found: Fronts, kind: str, unit: int) -> None:
+    points = _points(found, kind)
+    if not points:
+        return
+    color, marker, style = _LOOKS[kind]
+    # What is best at its own cost stays so up to the edge of the figure.
+    points = [*points, (found.budgets[-1], points[-1][1])]
+    costs = [cost * unit for cost, _ in points]
+    axes.fill_between(
+        costs,
+        [100 * score.low for _, score in points],
+        [100 * score.high for _, score in points],
+        step="post",
+        color=color,
+        alpha=0.10,
+        linewidth=0,
+    )
+    axes.step(
+        costs,
+        [100 * score.accuracy for _, score in points],
+        where="post",
+        color=color,
+        linestyle=style,
+        linewidth=1.8,
+        marker=marker,
+        markersize=4.5,
+        markevery=range(len(costs) - 1),
+        markeredgecolor="white",
+        markeredgewidth=0.5,
+        label=kind,
+        zorder=3,
+    )
+
+
+def _style(axes: Axes, found: Fronts, split: str, unit: int) -> None:
+    costs = [row.macs for row in found.chosen] or [1.0]
+    low, high = min(costs) * unit, found.budgets[-1] * unit
+    axes.set_xscale("log")
+    axes.set_xlim(low / 1.1, high * 1.1)
+    decades = math.log10(high / low) if high > low else 0.0
+    marks = (1.0,) if decades > 4 else (1.0, 3.0) if decades > 2.5 else (1.0, 2.0, 5.0)
+    axes.xaxis.set_major_locator(LogLocator(subs=marks, numticks=20))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_count(value)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel(f"{unit_name(unit)} per example, mean over images", size=8, color=INK)
+    how = "chosen on val" if split == "test" else "by images that did not choose; band: 95 %"
+    axes.set_ylabel(f"accuracy on {split} (%), {how}", size=8, color=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GREY)
+    axes.tick_params(labelsize=7.5, color=GREY, labelcolor=INK, which="both")
+    axes.tick_params(which="minor", length=0)
+    axes.grid(color=PALE, linewidth=0.5)
+    axes.set_axisbelow(True)

@@ -1,0 +1,193 @@
+"""`ensearch front`: four fronts over a pool, without training."""
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import models
+import numpy as np
+import pytest
+from test_cli import ensearch, folder
+
+from ensearch import combining
+from ensearch.combining import CASCADE, KINDS, MIXED, SAME, SINGLE
+
+__all__ = ["folder"]  # a fixture
+CLASSES = 4
+
+
+def world(images: int = 400) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Two seeds of a small network, and two dear ones, each blind to other classes.
+
+    Where one of the dear ones is blind the other is not, and says so: together they are right.
+    """
+    y_val, y_test = models.labels(images), models.labels(images, seed=9)
+    for name, network, skill, seed in (
+        ("small-1", "small", 1.2, 1),
+        ("small-2", "small", 1.2, 2),
+    ):
+        yield (
+            name,
+            network,
+            {
+                **{
+                    f"probs_{s}": models.probs(y, skill, seed + len(s))
+                    for s, y in both(y_val, y_test)
+                },
+                "y_val": y_val,
+                "y_test": y_test,
+            },
+        )
+    for name, seen in (("left", (0, 1)), ("right", (2, 3))):
+        content: dict[str, Any] = {"y_val": y_val, "y_test": y_test}
+        for split, y in both(y_val, y_test):
+            sure = np.isin(y, seen)
+            probs = np.full((len(y), CLASSES), 1 / CLASSES)
+            probs[sure] = 0.01
+            probs[sure, y[sure]] = 0.97
+            # Uneven by a hair, and wrong: a blind one never guesses right.
+            probs[~sure, (y[~sure] + 1) % CLASSES] += 0.02
+            probs[~sure] /= probs[~sure].sum(axis=1, keepdims=True)
+            content[f"probs_{split}"] = probs
+        yield name, name, content
+
+
+def both(y_val: models.Array, y_test: models.Array) -> list[tuple[str, models.Array]]:
+    return [("val", y_val), ("test", y_test)]
+
+
+@pytest.fixture
+def pool(folder: Path) -> Path:
+    for name, network, content in world():
+        models.write(Path("p.npz"), content)
+        macs = "1M" if network == "small" else "10M"
+        line = f"pool import p.npz --name {name} --macs {macs} --network {network}"
+        assert ensearch(line).exit_code == 0
+    return folder
+
+
+def front(line: str) -> dict[str, Any]:
+    result = ensearch(f"front {line} --json")
+    assert result.exit_code == 0, result.stderr
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def rows(found: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    return [row for row in found["rows"] if row["front"] == kind]
+
+
+def test_the_planted_answers_are_found(pool: Path) -> None:
+    found = front("--pool all --budget 20M --budgets 1M,2M,10M")
+    assert found["budgets_multiply_adds"] == [1e6, 2e6, 1e7, 2e7]
+    for kind in KINDS:
+        for row in rows(found, kind):
+            cost = row["cost_multiply_adds_per_example"]
+            assert cost <= row["budget_multiply_adds_per_example"]
+            assert (
+                row["accuracy_val_low"] < row["accuracy_val_fraction"] <= row["accuracy_val_high"]
+            )
+    assert [len(row["members"]) for row in rows(found, SINGLE)] == [1, 1, 1, 1]
+    assert rows(found, SAME)[1]["members"] == ["small-1", "small-2"]
+    top = rows(found, MIXED)[-1]
+    assert top["members"] == ["left", "right"]
+    assert top["accuracy_val_fraction"] == 1.0
+    gap = found["mixed_minus_same_architecture"]
+    assert gap["low"] > 0
+    # A blind one is not sure: a cascade of both runs the second on those images only.
+    best = max(rows(found, CASCADE), key=lambda row: row["accuracy_val_fraction"])
+    # Thresholds are quantiles: half of the images chose one that a few of the others pass.
+    assert best["accuracy_val_fraction"] >= 0.98
+    assert best["cost_multiply_adds_per_example"] < 0.8 * 2e7
+    assert len(best["thresholds"]) == len(best["members"]) - 1
+    assert sum(best["exit_shares"]) == pytest.approx(1, abs=1e-4)
+    kept = found["cascades_against_best_mixed_ensemble"]
+    assert [one["share_of_cost_allowed"] for one in kept] == [0.25, 0.5, 0.75, 1.0]
+    assert kept[2]["share_of_accuracy"] >= 0.98
+    assert found["hypervolumes"]["cascade"] >= found["hypervolumes"]["single"]
+
+
+def test_the_table_says_who_wins_and_files_are_written(pool: Path) -> None:
+    result = ensearch("front --pool all --budget 20M")
+    assert result.exit_code == 0, result.stderr
+    assert "left + right" in result.stdout
+    assert "mixed ensembles beat ensembles of one architecture" in result.stdout
+    assert "a cascade keeps" in result.stdout
+    assert "test" not in result.stdout.split("Unit:")[0]
+    written = Path("studies/ensearch.reports/front-all")
+    assert sorted(p.name for p in written.iterdir()) == ["front.csv", "front.json", "front.png"]
+    with (written / "front.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert {line["front"] for line in lines} == set(KINDS)
+    assert (written / "front.png").stat().st_size > 10_000
+
+
+def test_test_is_opened_on_demand_and_recorded(pool: Path) -> None:
+    first = ensearch("front --pool all --budget 20M --test --json")
+    assert "for the first time" in first.stderr
+    top = rows(json.loads(first.stdout), MIXED)[-1]
+    assert top["accuracy_test_fraction"] == 1.0
+    single = rows(json.loads(first.stdout), SINGLE)[-1]
+    assert 0.4 < single["accuracy_test_fraction"] < 0.8
+    other = ensearch("front --pool left,right --budget 20M --test")
+    assert "opened once before" in other.stderr
+    assert "test %" in other.stdout
+
+
+def test_the_unit_of_the_table_can_be_two_flops(pool: Path) -> None:
+    result = ensearch("front --pool all --budget 40M --flops-per-mac 2")
+    assert "At 40M" in result.stdout
+    assert "2 per multiply-add" in result.stdout
+    assert front("--pool all --budget 40M --flops-per-mac 2")["budgets_multiply_adds"][-1] == 2e7
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "says"),
+    [
+        ("--pool all --budget 10k", 3, "the cheapest of 4 entries costs 1M"),
+        ("--pool nobody --budget 1M", 2, "nothing in the pool matches 'nobody'"),
+        ("--pool all --budget 1M --measure sureness", 2, "unknown measure of confidence"),
+        ("--pool all --budget 1M --budgets 2M", 2, "must not be above --budget 1M"),
+        ("--pool all --budget x", 2, "--budget must be a positive number"),
+        ("--pool all --budget 1M --flops-per-mac 3", 2, "must be 1 or 2"),
+        ("--pool all --budget 1M --storage none.db", 4, "no studies in"),
+    ],
+)
+def test_bad_requests_are_refused(pool: Path, line: str, code: int, says: str) -> None:
+    result = ensearch(f"front {line}")
+    assert result.exit_code == code
+    assert says in result.stderr
+
+
+def test_other_images_are_refused(pool: Path) -> None:
+    models.write(Path("p.npz"), models.arrays())
+    ensearch("pool import p.npz --name stranger --macs 1M")
+    result = ensearch("front --pool all --budget 20M")
+    assert result.exit_code == 4
+    assert "small-1 and stranger cannot be combined" in result.stderr
+    assert "not the same images" in result.stderr
+
+
+def test_one_entry_is_a_pool(pool: Path) -> None:
+    found = front("--pool left --budget 20M --measure entropy")
+    for kind in KINDS:
+        assert rows(found, kind)[-1]["members"] == ["left"]
+
+
+def test_an_image_or_two_is_no_traceback(folder: Path) -> None:
+    content = {k: v[:2] for k, v in models.arrays().items() if k.endswith("val")}
+    models.write(Path("p.npz"), content)
+    ensearch("pool import p.npz --name tiny --macs 1M")
+    result = ensearch("front --pool all --budget 2M")
+    assert result.exit_code in (0, 2)
+    assert "internal error" not in result.stderr
+
+
+def test_wilson_is_the_published_interval() -> None:
+    # Newcombe 1998 (Statistics in Medicine 17), table I: 81 of 263, score method.
+    low, high = combining.wilson(81 / 263, 263)
+    assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
+    assert combining.wilson(0.0, 20)[0] == 0.0
+    assert combining.wilson(1.0, 20)[1] == pytest.approx(1.0)
