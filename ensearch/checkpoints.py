@@ -1,0 +1,108 @@
+"""A file of weights that somebody made -> a model that has them. Nothing is unpickled.
+
+safetensors, or what torch.save makes of tensors and plain containers (`weights_only`).
+"""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from ensearch.errors import UsageError
+
+# Under which training programs keep the weights beside an optimizer's state and other things.
+INSIDE = ("state_dict_ema", "state_dict", "model_ema", "model_state_dict", "model")
+SHOWN = 3
+
+
+def digest(path: Path) -> str:
+    """16 hexadecimal digits of the file's content. UsageError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
+
+
+def load_into(model: nn.Module, path: Path, classes: int) -> None:
+    """Give `model`, whose output has `classes`, the weights of the file.
+
+    Raises UsageError where they are not its own: what is missing, what it has no place for, and
+    what has another shape.
+    """
+    found, wanted = _read(path), model.state_dict()
+    apart = {
+        name: (tuple(tensor.shape), tuple(wanted[name].shape))
+        for name, tensor in found.items()
+        if name in wanted and tensor.shape != wanted[name].shape
+    }
+    missing = [name for name in wanted if name not in found]
+    unexpected = [name for name in found if name not in wanted]
+    if missing or unexpected:
+        raise UsageError(
+            f"{path}: these are weights of another model: {_some('missing', missing)}; "
+            f"{_some('unexpected', unexpected)}. Name the model they were trained as."
+        )
+    heads = {shape[0] for shape, own in apart.values() if own[:1] == (classes,)}
+    heads &= {shape[0] for shape, own in apart.values() if shape[1:] == own[1:]}
+    if len(heads) == 1 and all(own[:1] == (classes,) for _, own in apart.values()):
+        raise UsageError(
+            f"{path}: this model tells {heads.pop()} classes apart, the dataset has {classes}. "
+            "Give weights that were trained on the classes of the dataset."
+        )
+    if apart:
+        shapes = [f"{name} {shape} for {own}" for name, (shape, own) in apart.items()]
+        raise UsageError(
+            f"{path}: these are weights of a model of another size: {_some('differ', shapes)}. "
+            "Name the model they were trained as."
+        )
+    model.load_state_dict(found)
+
+
+def _some(what: str, names: list[str]) -> str:
+    if not names:
+        return f"nothing is {what}"
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{len(names)} {what} ({', '.join(names[:SHOWN])}{more})"
+
+
+def _read(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        if path.suffix == ".safetensors":
+            content: Any = load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except SafetensorError as error:
+        raise UsageError(f"{path}: is not a safetensors file ({error}).") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error}). Check the path.") from error
+    except Exception as error:
+        # weights_only raises UnpicklingError for objects, and much else for files of other kinds.
+        raise UsageError(
+            f"{path}: holds more than tensors, or is no file of torch.save; nothing is unpickled, "
+            "because that could run any code. Save model.state_dict(), or a .safetensors file."
+        ) from error
+    while isinstance(content, Mapping):
+        inside = next((content[k] for k in INSIDE if isinstance(content.get(k), Mapping)), None)
+        if inside is None:
+            break
+        content = inside
+    if not isinstance(content, Mapping) or not content:
+        raise UsageError(f"{path}: holds no weights by name. Save model.state_dict().")
+    odd = [str(key) for key, value in content.items() if not isinstance(value, torch.Tensor)]
+    if odd:
+        raise UsageError(
+            f"{path}: holds things that are no tensors ({_some('such', odd)}). Save "
+            "model.state_dict() alone."
+        )
+    # Programs that train on several devices put this in front of every name.
+    prefix = "module."
+    return {
+        str(key).removeprefix(prefix) if all(str(k).startswith(prefix) for k in content) else key: v
+        for key, v in content.items()
+    }

@@ -1,0 +1,52 @@
+"""Pretrained models of timm, with what they expect of an image."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import timm
+from torch import nn
+
+from ensearch.errors import UnavailableError, UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pretrained:
+    """`mean` and `std` are per channel, in grey levels of 0..255; `tag` names the weights."""
+
+    model: nn.Module
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    tag: str
+
+
+def pretrained(name: str, channels: int, classes: int, resolution: int) -> Pretrained:
+    """The model with weights that timm finds on this machine or downloads.
+
+    Raises UsageError where timm has none or they are of another number of classes, and
+    UnavailableError where they cannot be had.
+    """
+    known: Any = timm.get_pretrained_cfg(name) if timm.is_model(name.partition(".")[0]) else None
+    if known is None or not known.has_weights:
+        raise UsageError(
+            f"timm {timm.__version__} has no pretrained weights of {name!r}. Look for names with "
+            "python -c 'import timm; print(*timm.list_pretrained())', or give a --checkpoint."
+        )
+    if known.num_classes != classes:
+        raise UsageError(
+            f"the weights {name}.{known.tag} tell {known.num_classes} classes apart, the dataset "
+            f"has {classes}: train the model on these classes and give its --checkpoint."
+        )
+    how: dict[str, Any] = {"img_size": resolution} if known.fixed_input_size else {}
+    try:
+        model = timm.create_model(name, pretrained=True, in_chans=channels, **how)
+    except Exception as error:  # of the hub, the network, the disk, or of the model's author
+        first = (str(error) or type(error).__name__).strip().splitlines()[0]
+        raise UnavailableError(
+            f"the weights of {name} cannot be had: {first}. They are downloaded through timm: is "
+            "there a network? Without one, give a --checkpoint file."
+        ) from error
+    mean, std = (
+        tuple(255 * value for value in (values * channels)[:channels])
+        for values in (tuple(known.mean), tuple(known.std))
+    )
+    return Pretrained(model=model, mean=mean, std=std, tag=f"{known.architecture}.{known.tag}")

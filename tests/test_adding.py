@@ -1,0 +1,127 @@
+"""`ensearch pool add`: models that exist, scored on a dataset."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+from test_cli import ensearch, folder
+
+from ensearch import cost, ensembles
+from ensearch.core import Architecture
+from ensearch.store import Store
+
+__all__ = ["folder"]  # a fixture
+MODEL = "resnet18"
+ADD = f"pool add --dataset npz:images.npz --device cpu --timm {MODEL}"
+
+
+@pytest.fixture
+def images(folder: Path) -> Path:
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(3), 20)
+    x = rng.integers(0, 256, (60, 16, 16, 3)).astype(np.uint8)
+    np.savez("images.npz", x_train=x, y_train=y, x_test=x[::2], y_test=y[::2])
+    return folder
+
+
+def weights(path: str, classes: int = 3) -> None:
+    torch.manual_seed(0)
+    save_file(timm.create_model(MODEL, num_classes=classes).state_dict(), path)
+
+
+def test_a_checkpoint_is_scored_and_its_cost_counted(images: Path) -> None:
+    weights("mine.safetensors")
+    result = ensearch(f"{ADD} --checkpoint mine.safetensors --resolution 32 --name mine")
+    assert result.exit_code == 0, result.stderr
+    assert "has seen val" in result.stderr
+    (row,) = json.loads(ensearch("pool list --json --test").stdout)
+    counted = cost.count(
+        Architecture(family=f"timm:{MODEL}", width=1, depth=1, resolution=32), 3, 3
+    )
+    assert row["name"] == "mine"
+    assert row["multiply_adds_per_example"] == counted.macs
+    assert row["parameters"] == counted.params
+    assert "checkpoint mine.safetensors (sha256 " in row["origin"]
+    assert ensearch("pool verify").exit_code == 0
+    with Store.open("studies/ensearch.db", create=False) as store:
+        record = store.pool.models()[0]
+        stored = ensembles.probs_of(store.pool.predictions(record.key, "test").logits)
+    # The same by hand: mean and deviation of the training images that val leaves.
+    with np.load("images.npz") as found:
+        x = torch.from_numpy(found["x_test"]).float()
+    model = timm.create_model(MODEL, num_classes=3).eval()
+    torch.manual_seed(0)
+    model.load_state_dict(timm.create_model(MODEL, num_classes=3).state_dict())
+    with torch.inference_mode():
+        x = ((x - x.mean(dim=(0, 1, 2))) / x.std(dim=(0, 1, 2))).permute(0, 3, 1, 2)
+        x = torch.nn.functional.interpolate(x, (32, 32), mode="bilinear", antialias=True)
+        expected = torch.softmax(model(x), dim=1).numpy()
+    assert np.abs(stored - expected).max() < 0.05
+
+
+def test_models_meet_members_of_a_study_on_its_images(images: Path) -> None:
+    weights("mine.safetensors")
+    (images / "tiny.toml").write_text(
+        'family = "wide_resnet"\nmembers = [1]\ndepth = [10]\n'
+        "width = { low = 0.25, high = 0.25, step = 0.125 }\n"
+    )
+    run = ensearch(
+        "run --budget 1M --dataset npz:images.npz --space tiny.toml --epochs 1 --trials 1 "
+        "--launcher inline --study s --device cpu"
+    )
+    assert run.exit_code == 0, run.stderr
+    assert ensearch(f"{ADD} --checkpoint mine.safetensors --resolution 32").exit_code == 0
+    result = ensearch("front --pool all --budget 100M --json")
+    assert result.exit_code == 0, result.stderr
+    assert {e["name"].partition("-")[0] for e in json.loads(result.stdout)["entries"]} == {
+        MODEL,
+        "wide_resnet",
+    }
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "says"),
+    [
+        ("--checkpoint five.safetensors", 2, "tells 5 classes apart, the dataset has 3"),
+        ("--checkpoint none.pth", 2, "none.pth: cannot be read"),
+        ("", 2, "tell 1000 classes apart, the dataset has 3"),
+        ("--checkpoint five.safetensors --normalise model", 2, "is for pretrained weights"),
+        ("--normalise mine", 2, "must be dataset or model; got 'mine'"),
+        ("--checkpoint five.safetensors --name all", 2, "got 'all'"),
+    ],
+)
+def test_what_does_not_fit_is_refused(images: Path, more: str, code: int, says: str) -> None:
+    weights("five.safetensors", 5)
+    result = ensearch(f"{ADD} --resolution 32 {more}")
+    assert result.exit_code == code, result.stderr
+    assert says in result.stderr
+    assert ensearch("pool list --json").stdout.strip() in ("[]", "")
+
+
+def test_unknown_models_and_several_checkpoints_are_refused(images: Path) -> None:
+    line = "pool add --dataset npz:images.npz --device cpu"
+    unknown = ensearch(f"{line} --timm resnet_18")
+    assert unknown.exit_code == 2
+    assert "resnet18" in unknown.stderr
+    several = ensearch(f"{line} --timm resnet18,resnet34 --checkpoint w.pth")
+    assert "--checkpoint is for one model; --timm names 2" in several.stderr
+
+
+def test_without_a_network_the_error_says_so(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with np.load("images.npz") as found:
+        content = dict(found)
+    y = np.repeat(np.arange(1000), 2)
+    x = np.zeros((2000, 2, 2, 3), np.uint8)
+    np.savez("images.npz", x_train=x, y_train=y, x_test=content["x_test"][:2, :2, :2], y_test=y[:2])
+
+    def offline(*args: object, **how: object) -> None:
+        raise OSError("Couldn't connect to the Hub")
+
+    monkeypatch.setattr(timm, "create_model", offline)
+    result = ensearch(f"{ADD} --resolution 32")
+    assert result.exit_code == 5, result.stderr
+    assert "is there a network? Without one, give a --checkpoint file" in result.stderr

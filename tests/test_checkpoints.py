@@ -1,0 +1,102 @@
+"""Files of weights that somebody made: what is loaded, what is refused and how that is said."""
+
+import hashlib
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from ensearch import checkpoints
+from ensearch.errors import UsageError
+
+
+def model(classes: int = 3, width: int = 4) -> nn.Module:
+    torch.manual_seed(classes + width)
+    return nn.Sequential(nn.Linear(5, width), nn.BatchNorm1d(width), nn.Linear(width, classes))
+
+
+class Trap:
+    """Unpickled, it would make a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return open, (str(self.path), "w")
+
+
+@pytest.mark.parametrize("wrap", ["plain", "state_dict", "module", "nested", "safetensors"])
+def test_weights_come_as_programs_keep_them(tmp_path: Path, wrap: str) -> None:
+    content: Any = model().state_dict()
+    content["0.weight"] = torch.full((4, 5), 7.0)
+    path = tmp_path / ("w.safetensors" if wrap == "safetensors" else "w.pth")
+    if wrap == "safetensors":
+        save_file(content, path)
+    else:
+        if wrap in ("module", "nested"):
+            content = {f"module.{name}": tensor for name, tensor in content.items()}
+        if wrap in ("state_dict", "nested"):
+            content = {"epoch": 3, "state_dict": content, "arch": "mine"}
+        if wrap == "nested":
+            content = {"model": content, "optimizer": {"lr": 0.1}}
+        torch.save(content, path)
+    own = model()
+    checkpoints.load_into(own, path, 3)
+    assert bool((own.state_dict()["0.weight"] == 7).all())
+    assert checkpoints.digest(path) == hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (model(5).state_dict(), "tells 5 classes apart, the dataset has 3"),
+        (model(3, 6).state_dict(), "of another size: 7 differ (0.weight (6, 5) for (4, 5)"),
+        ({"a": torch.ones(2)}, "1 unexpected (a)"),
+        ({"a": torch.ones(2)}, "9 missing (0.weight, 0.bias, 1.weight and 6 more)"),
+        ({}, "holds no weights by name"),
+        (torch.ones(3), "holds no weights by name"),
+        ({"weights": 3}, "no tensors (1 such (weights))"),
+    ],
+)
+def test_other_weights_are_refused(tmp_path: Path, content: object, says: str) -> None:
+    path = tmp_path / "w.pth"
+    torch.save(content, path)
+    own = model()
+    before = {name: tensor.clone() for name, tensor in own.state_dict().items()}
+    with pytest.raises(UsageError) as caught:
+        checkpoints.load_into(own, path, 3)
+    assert says in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert all(torch.equal(tensor, before[n]) for n, tensor in own.state_dict().items())
+
+
+def test_nothing_is_unpickled(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    for name, save in (("a.pth", torch.save), ("b.pkl", _pickled)):
+        path = tmp_path / name
+        save({"state_dict": Trap(made)}, path)
+        with pytest.raises(UsageError, match="nothing is unpickled"):
+            checkpoints.load_into(model(), path, 3)
+        assert not made.exists()
+
+
+def _pickled(content: object, path: Path) -> None:
+    path.write_bytes(pickle.dumps(content))
+
+
+def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
+    for name in ("w.safetensors", "w.pth"):
+        path = tmp_path / name
+        with pytest.raises(UsageError, match="cannot be read"):
+            checkpoints.load_into(model(), path, 3)
+        with pytest.raises(UsageError, match="Check the path"):
+            checkpoints.digest(path)
+        for content in (b"", b"weights", bytes(1000)):
+            path.write_bytes(content)
+            with pytest.raises(UsageError, match=name):
+                checkpoints.load_into(model(), path, 3)
