@@ -1,12 +1,20 @@
 """Vision transformer (Dosovitskiy et al. 2021, arXiv:2010.11929), timm's VisionTransformer.
 
 Width is the dimension of the embedding and depth the number of blocks; learned positions, a class
-token and an MLP of four times the width, as in the paper. Two things follow from the rest:
+token, an MLP of four times the width and weights drawn as in the paper. Two things follow:
 
-- the patch is the largest of at most 16 pixels a side that divides the resolution and leaves at
-  least 8 x 8 patches: 16 at 224, as ViT-B/16, 4 at 32, 1 at 8;
+- the patch is the largest of 2 to 16 pixels a side that divides the resolution and leaves at least
+  8 x 8 patches, else the smallest that leaves 4 x 4: 16 at 224, as ViT-B/16, 4 at 32, 2 at 8;
 - the heads are as many as bring their dimension nearest to 64, which is that of ViT-Ti, S, B and L.
   Their number does not change the cost.
+
+It learns slowly by SGD, and only at a low rate. On digits (8 x 8, 959 images, batches of 64, n = 1)
+4 blocks of 64 channels came after 12 epochs to 14, 35, 39 and 40 % on val at peak_lr 0.4, 0.2, 0.1
+and 0.05, after 40 epochs to 86 % at 0.2 and 87 % at 0.1; at width 128, 0.4 diverged and 0.05 was
+the best of the four. A WRN-10-0.25 had 96 % after 10. Of 2 blocks of 32 channels with patches of
+one pixel the best of 5 rates had 23 % after 10 epochs, and 16 % with weights drawn in timm's usual
+way. The mean of all patches instead of the class token made -5 to +19 points after 12 epochs (7
+pairs, median +4), and was left for the published networks.
 """
 
 import math
@@ -24,7 +32,7 @@ MIN_RESOLUTION = 8
 
 # Width and depth of table 1 of the paper, and of Ti and S of Touvron et al. 2021, arXiv:2012.12877.
 NAMES = {(192, 12): "Ti", (384, 12): "S", (768, 12): "B", (1024, 24): "L"}
-_LARGEST_PATCH, _FEWEST_PATCHES, _HEAD = 16, 8, 64
+_HEAD = 64
 
 
 def known_as(architecture: Architecture) -> str:
@@ -34,8 +42,9 @@ def known_as(architecture: Architecture) -> str:
 
 def patch(resolution: int) -> int:
     """Pixels on each side of a patch."""
-    most = min(_LARGEST_PATCH, resolution // _FEWEST_PATCHES)
-    return next(side for side in range(most, 0, -1) if resolution % side == 0)
+    sides = [side for side in range(2, resolution // 4 + 1) if resolution % side == 0]
+    usual = [side for side in sides if side <= min(16, resolution // 8)]
+    return max(usual) if usual else min(sides, default=1)
 
 
 def heads(width: int) -> int:
@@ -54,5 +63,6 @@ def build(architecture: Architecture, channels: int, classes: int) -> nn.Module:
         embed_dim=width,
         depth=round(architecture.depth),
         num_heads=heads(width),
+        weight_init="jax",  # as the paper's own code; timm's usual one is for widths of hundreds
     )
     return model
