@@ -94,5 +94,8 @@ def sized(x: torch.Tensor, data: Images) -> torch.Tensor:
     if x.shape[-1] == data.resolution:
         return x
     side = (data.resolution, data.resolution)
-    resized = F.interpolate(x, side, mode="bilinear", align_corners=False, antialias=True)
+    # On a CPU, channel by channel: in channels_last it took 1.2 to 20 times as long (5 sizes).
+    resized = F.interpolate(
+        x.contiguous(), side, mode="bilinear", align_corners=False, antialias=True
+    )
     return resized.contiguous(memory_format=torch.channels_last)
