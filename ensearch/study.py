@@ -105,6 +105,7 @@ def open_study(config: StudyConfig, store: Store, data_dir: Path, device: str) -
         )
     if saved is None:
         # The ladder last: it says that the labels are there too.
+        store.set_note(config.name, "data", list(dataset.notes))
         store.set_note(config.name, "val_labels", dataset.y_val.tolist())
         store.set_note(config.name, "ladder", steps.as_dict())
     if dataset.fingerprint not in store.pool.datasets():

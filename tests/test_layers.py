@@ -39,6 +39,7 @@ OWNERS = {
     "thop": {"cost"},
     "timm": {"families"},
     "torchvision": {"datasets"},
+    "PIL": {"datasets/_decode"},
     "sklearn": {"datasets"},
     "matplotlib": {"report/figure", "report/pooled_figure"},
     "typer": {"cli", "cli_pool", "commands", "options", "terminal"},

@@ -161,6 +161,8 @@ def _say_plan(opened: "Study", store: Store, stop: "Limits", where: "Where") -> 
         config, opened.ladder, expected, speed, opened.images, where.workers, device
     ):
         say(line)
+    for note in opened.dataset.notes:
+        say(f"note      {note}")
     if before.members or told:
         say(f"resume    {told} trials are done already, {before.members} members are kept")
     return expected

@@ -13,6 +13,7 @@ import hashlib
 import os
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
@@ -23,10 +24,13 @@ import numpy.typing as npt
 from ensearch import plugins
 from ensearch.core import Floats, Labels, Schedule
 from ensearch.datasets._split import stratified, val_count
+from ensearch.datasets._stored import Images as Images
+from ensearch.datasets._stored import Stored as Stored
 from ensearch.errors import UsageError
 from ensearch.seeds import derive
 
-Images = npt.NDArray[np.uint8]
+# In memory, or in a file where they may not fit: numpy.asarray(x) reads all, x[:100] some of them.
+Pictures = Images | Stored
 
 # In grey levels of 0..255; below it a channel is constant for all practical purposes, and
 # dividing by its standard deviation would blow up noise.
@@ -38,36 +42,41 @@ class Raw:
     """What a dataset module brings: images N x H x W x C with H == W and C 1 or 3.
 
     Labels are whole numbers 0..len(classes)-1; every class has at least two training images, so
-    that one can go to val.
+    that one can go to val. A published `mean` and `std`, as those of a `Dataset`, replace the
+    measured ones. `notes` say what a user may not expect of these files.
     """
 
-    x_train: Images
+    x_train: Pictures
     y_train: npt.NDArray[np.integer]
-    x_test: Images
+    x_test: Pictures
     y_test: npt.NDArray[np.integer]
     classes: tuple[str, ...]
+    mean: Floats | None = None
+    std: Floats | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dataset:
     """Images N x R x R x C and labels of train, val and test.
 
-    `mean` and `std` are per channel, of the training images, in grey levels of 0..255.
+    `mean` and `std` are per channel, of the training images or published, in grey levels of 0..255.
     `fingerprint` is 16 hexadecimal digits: equal images, labels and splits give equal ones on
     every machine, wherever the files lie.
     """
 
     spec: str
     classes: tuple[str, ...]
-    x_train: Images
+    x_train: Pictures
     y_train: Labels
-    x_val: Images
+    x_val: Pictures
     y_val: Labels
-    x_test: Images
+    x_test: Pictures
     y_test: Labels
     mean: Floats
     std: Floats
     fingerprint: str
+    notes: tuple[str, ...] = ()  # for people: what they may not expect of these files
 
     @property
     def channels(self) -> int:
@@ -159,10 +168,12 @@ def load(source: Source) -> Dataset:
     val = stratified(labels, val_count(len(labels)), derive("val", source.split_seed))
     train = np.setdiff1d(np.arange(len(labels)), val)
     train = _limited(train, labels, len(raw.classes), source)
-    # Contiguous, because CIFAR comes as a transposed view and bytes are hashed below.
-    x_train, x_val = (np.ascontiguousarray(raw.x_train[part]) for part in (train, val))
-    x_test, y_test = np.ascontiguousarray(raw.x_test), raw.y_test.astype(np.int64)
+    x_train, x_val, x_test = _parts(raw, train, val)
+    y_test = raw.y_test.astype(np.int64)
     mean, std = _statistics(x_train)
+    if raw.mean is not None and raw.std is not None:
+        mean, std = raw.mean, raw.std
+    parts = (x_train, labels[train], x_val, labels[val], x_test, y_test)
     return Dataset(
         spec=source.spec,
         classes=raw.classes,
@@ -174,8 +185,20 @@ def load(source: Source) -> Dataset:
         y_test=y_test,
         mean=mean,
         std=std,
-        fingerprint=_fingerprint(x_train, labels[train], x_val, labels[val], x_test, y_test),
+        fingerprint=_fingerprint(parts, raw),
+        notes=raw.notes,
     )
+
+
+def _parts(
+    raw: Raw, train: npt.NDArray[np.int64], val: npt.NDArray[np.int64]
+) -> tuple[Pictures, Pictures, Pictures]:
+    """The images of train, val and test; those in memory contiguous, as the fingerprint needs."""
+    if isinstance(raw.x_train, Stored):
+        return raw.x_train.pick(train), raw.x_train.pick(val), raw.x_test
+    # CIFAR comes as a transposed view.
+    x_train, x_val = (np.ascontiguousarray(raw.x_train[part]) for part in (train, val))
+    return x_train, x_val, np.ascontiguousarray(raw.x_test)
 
 
 def _limited(
@@ -194,19 +217,23 @@ def _limited(
     return train[stratified(labels[train], limit, seed)]
 
 
-def _statistics(images: Images) -> tuple[Floats, Floats]:
+def _statistics(images: Pictures) -> tuple[Floats, Floats]:
     """Mean and standard deviation per channel.
 
     From exact sums of whole numbers: the same on every machine, and without the copy in float64
     that `images.std` makes (1.1 GB for CIFAR-10). Counting how often each grey level occurs takes
     0.4 s for 45,000 CIFAR images, where sums of the pixels and of their squares took 1.7 s.
     """
-    channels = images.reshape(-1, images.shape[3]).T
-    counts = np.stack([_levels(channel) for channel in channels])
-    levels = np.arange(256)
-    pixels = channels.shape[1]
-    mean = counts @ levels / pixels
-    variance = np.maximum(counts @ levels**2 / pixels - mean**2, 0)
+    pixels = int(np.prod(images.shape[:3], dtype=np.int64))
+    if isinstance(images, Stored):
+        total, squares = images.sums[images.index].sum(axis=0)
+    else:
+        channels = images.reshape(-1, images.shape[3]).T
+        counts = np.stack([_levels(channel) for channel in channels])
+        levels = np.arange(256)
+        total, squares = counts @ levels, counts @ levels**2
+    mean = total / pixels
+    variance = np.maximum(squares / pixels - mean**2, 0)
     return mean, np.maximum(np.sqrt(variance), STD_FLOOR)
 
 
@@ -216,10 +243,15 @@ def _levels(channel: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     return sum((np.bincount(part, minlength=256) for part in parts), np.zeros(256, np.int64))
 
 
-def _fingerprint(*parts: Images | Labels) -> str:
+def _fingerprint(parts: Sequence[Pictures | Labels], raw: Raw) -> str:
     """Of the splits themselves, not of the seed that made them: whatever changes them shows."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(repr(part.shape).encode())
+        if isinstance(part, Stored):
+            # What else can differ where pixels and labels do not: which label has which name.
+            digest.update(repr((raw.classes, raw.mean, raw.std)).encode())
+            digest.update(part.digests[part.index].tobytes())
+            continue
         digest.update(part.astype(part.dtype.newbyteorder("<"), copy=False).data)
     return digest.hexdigest()[:16]

@@ -1,33 +1,44 @@
-"""A dataset's images as tensors on the device."""
+"""A dataset's images as tensors on the device, or streamed to it where they do not fit."""
 
 import functools
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 
 from ensearch import datasets
-from ensearch.datasets import Source
+from ensearch.datasets import Dataset, Pictures, Source, Stored
 from ensearch.errors import UnavailableError
 from ensearch.launch import Split
+from ensearch.training import stream
+from ensearch.training.stream import OnHost
+
+# Of the device's free memory, what images may take; the rest is for networks and what they compute.
+_SHARE = 1 / 3
+_CHUNK = 2**26  # bytes that go to a device at a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Images:
     """Images on the device: those that train, and of each split to predict.
 
-    Images are uint8, N x R x R x C, which seen as N x C x R x R is the channels_last layout.
-    Networks read them at `reads_at` pixels a side, if that is said, else as they are: see `sized`.
+    Images are uint8, M x R x R x C, which seen as M x C x R x R is the channels_last layout. Where
+    they are `streamed` they lie on the host, and batches of them go to the device. Networks read
+    them at `reads_at` pixels a side, if that is said, else as they are: see `sized`.
     """
 
     x_train: torch.Tensor
-    y_train: torch.Tensor
-    to_predict: Mapping[Split, torch.Tensor]
+    y_train: torch.Tensor  # M, on the device
+    to_predict: Mapping[Split, torch.Tensor | OnHost]
     mean: torch.Tensor  # C, of pixels in 0 .. 255
     std: torch.Tensor
     classes: int
     reads_at: int | None = None
+    rows: torch.Tensor | None = None  # N of the M that train, on the host; None if all do
+    streamed: bool = False
 
     @property
     def channels(self) -> int:
@@ -42,6 +53,11 @@ class Images:
     def resolution(self) -> int:
         """Pixels on each side of what networks read."""
         return self.reads_at or self.side
+
+    @property
+    def count(self) -> int:
+        """How many images train."""
+        return len(self.x_train) if self.rows is None else len(self.rows)
 
 
 # The last one stays: a process trains member after member on one dataset.
@@ -61,15 +77,98 @@ def load(
             f"the member belongs to the data with fingerprint {fingerprint}; {source.spec} now has "
             f"{found.fingerprint}. Restore the files, or begin a new study with the changed ones."
         )
-    images = {"val": found.x_val, "test": found.x_test}
-    return Images(
-        x_train=torch.from_numpy(found.x_train).to(device),
-        y_train=torch.from_numpy(found.y_train).to(device),
-        to_predict={split: torch.from_numpy(images[split]).to(device) for split in splits},
+    images: dict[Split, Pictures] = {"val": found.x_val, "test": found.x_test}
+    return _placed(found, {split: images[split] for split in splits}, device)
+
+
+def _placed(found: Dataset, to_predict: Mapping[Split, Pictures], device: str) -> Images:
+    """Everything on the device if it fits there, else the images on the host.
+
+    On a CPU what lies in a file stays there, mapped: all workers share one copy in memory.
+    """
+    every = [found.x_train, *to_predict.values()]
+    fits = sum(math.prod(x.shape) for x in every) <= _room(device)
+    moves = fits and not (device == "cpu" and isinstance(found.x_train, Stored))
+    x_train, y_train = _on_host(found.x_train), torch.from_numpy(found.y_train)
+    predicted = {split: _on_host(x) for split, x in to_predict.items()}
+    placed = Images(
+        x_train=x_train.pixels,
+        y_train=torch.zeros(len(x_train.pixels), dtype=torch.int64)
+        .index_copy(0, x_train.rows, y_train)
+        .to(device),
+        to_predict=predicted,
         mean=torch.from_numpy(found.mean).to(device, torch.float32),
         std=torch.from_numpy(found.std).to(device, torch.float32),
         classes=len(found.classes),
+        rows=x_train.rows,
+        streamed=not fits,
     )
+    if not moves:
+        return placed
+    return replace(
+        placed,
+        x_train=_on_device(x_train, device),
+        y_train=y_train.to(device),
+        to_predict={split: _on_device(x, device) for split, x in predicted.items()},
+        rows=None,
+    )
+
+
+def _room(device: str) -> float:
+    """Bytes of images that may live on the device."""
+    if device != "cuda":
+        return float("inf")  # they are in its memory already, or mapped into it
+    return _SHARE * torch.cuda.mem_get_info()[0]
+
+
+def _on_host(images: Pictures) -> OnHost:
+    """Without copying."""
+    if not isinstance(images, Stored):
+        return OnHost(pixels=torch.from_numpy(images), rows=torch.arange(len(images)))
+    with warnings.catch_warnings():
+        # A mapped file is read-only, which a tensor cannot be; nothing writes to it. Mapped as
+        # writable, it would count as memory in use, and one larger than the memory be refused.
+        warnings.filterwarnings("ignore", message=".*not writable")
+        pixels = torch.from_numpy(images.pixels)
+    return OnHost(pixels=pixels, rows=torch.from_numpy(images.index))
+
+
+def _on_device(images: OnHost, device: str) -> torch.Tensor:
+    """All of the images."""
+    if device == "cpu":
+        return images.pixels
+    shape = images.pixels.shape[1:]
+    placed = torch.empty((len(images), *shape), dtype=torch.uint8, device=device)
+    size = max(1, _CHUNK // shape.numel())
+    for at, rows in zip(torch.split(placed, size), torch.split(images.rows, size), strict=True):
+        at.copy_(images.pixels[rows])
+    return placed
+
+
+def chosen(
+    images: Images, order: torch.Tensor, size: int
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """For each batch of `order`, a tensor of images on the device, and which of them it is.
+
+    `order` is N indices of `images.x_train`, a multiple of `size`; the same batches whether the
+    images live on the device or are sent there.
+    """
+    device = images.y_train.device
+    if not images.streamed:
+        yield from ((images.x_train, batch) for batch in torch.split(order.to(device), size))
+        return
+    everything = torch.arange(size, device=device)
+    for batch in stream.batches(OnHost(pixels=images.x_train, rows=order), size, device):
+        yield batch, everything
+
+
+def in_batches(
+    images: torch.Tensor | OnHost, size: int, device: torch.device
+) -> Iterator[torch.Tensor]:
+    """All of the images in order, on the device."""
+    if isinstance(images, OnHost):
+        return stream.batches(images, size, device)
+    return iter(torch.split(images, size))
 
 
 def normalise(images: torch.Tensor, data: Images) -> torch.Tensor:

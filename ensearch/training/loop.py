@@ -24,6 +24,7 @@ from ensearch.training.checkpoint import State
 from ensearch.training.data import Images
 from ensearch.training.device import is_out_of_memory, mixed_precision, reproducible
 from ensearch.training.schedule import learning_rate
+from ensearch.training.stream import OnHost
 
 # Writing the state of a 36 M parameter network takes 0.7 to 1.5 s: at most 2.5 % of the time.
 CHECKPOINT_SECONDS = 60.0
@@ -160,19 +161,20 @@ def train_epoch(state: State, images: Images, member: Member, epoch: int, device
     """
     schedule, (steps, size) = member.schedule, batches(member.schedule, images)
     order, changes = draw_epoch(images, member, epoch)
-    order, changes = order.to(device), changes.to(device)
+    order, changes = order[: steps * size], changes.to(device)
+    y = images.y_train[order.to(device)]
     state.model.train()
     total = torch.zeros((), device=device)
-    for step in range(steps):
+    for step, (stored, which) in enumerate(data.chosen(images, order, size)):
         batch = slice(step * size, (step + 1) * size)
-        x = data.normalise(augment.take(images.x_train, order[batch], changes[batch]), images)
+        x = data.normalise(augment.take(stored, which, changes[batch]), images)
         x = data.as_input(augment.cut_out(x, changes[batch]), images)
         rate = learning_rate(
             epoch * steps + step, schedule.epochs * steps, schedule.warmup, schedule.peak_lr
         )
         for group in state.optimizer.param_groups:
             group["lr"] = rate
-        loss = train_step(state, x, images.y_train[order[batch]], schedule.label_smoothing, device)
+        loss = train_step(state, x, y[batch], schedule.label_smoothing, device)
         total += loss
         # On CUDA reading the loss would make the GPU wait for Python at every step.
         if device == "cpu" and not torch.isfinite(loss):
@@ -182,7 +184,7 @@ def train_epoch(state: State, images: Images, member: Member, epoch: int, device
 
 def batches(schedule: Schedule, images: Images) -> tuple[int, int]:
     """How many steps an epoch has, and of how many images."""
-    count = len(images.x_train)
+    count = images.count
     size = min(schedule.batch_size, count)
     return count // size, size
 
@@ -194,9 +196,11 @@ def draw_epoch(
 
     Seeds torch's own generator, which dropout reads: a resumed epoch meets the same numbers.
     """
-    count = len(images.x_train)
+    count = images.count
     generator = torch.manual_seed(derive(member.seed, "epoch", epoch))
     order = torch.randperm(count, generator=generator)
+    if images.rows is not None:
+        order = images.rows[order]
     return order, augment.draw(member.schedule, count, images.side, generator)
 
 
@@ -216,7 +220,7 @@ def train_step(
 
 @torch.inference_mode()
 def predict(
-    model: nn.Module, x: torch.Tensor, images: Images, batch_size: int
+    model: nn.Module, x: torch.Tensor | OnHost, images: Images, batch_size: int
 ) -> npt.NDArray[np.float16]:
     """Logits N x C for uint8 images N x R x R x C; infinite where float16 cannot hold them.
 
@@ -225,6 +229,6 @@ def predict(
     model.eval()
     logits = [
         model(data.as_input(data.normalise(batch, images), images))
-        for batch in torch.split(x, batch_size)
+        for batch in data.in_batches(x, batch_size, images.y_train.device)
     ]
     return torch.cat(logits).half().cpu().numpy()

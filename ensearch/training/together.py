@@ -58,7 +58,9 @@ def _advance(
     if len(epochs) > 1 or epochs == {jobs[0].member.schedule.epochs}:
         states |= begun
         return
-    way = _way(jobs, list(begun.values()), images, report)
+    # In lockstep each member would have its own images sent; and networks for images that do not
+    # fit on a device keep it busy alone.
+    way = ALONE if images.streamed else _way(jobs, list(begun.values()), images, report)
     if way == ALONE:
         # Nothing has been trained: each begins anew when it is its turn, alone in the memory.
         return

@@ -83,7 +83,7 @@ def measure(
     few = _first(images, members[0].schedule.batch_size)
     members = [replace(member, schedule=_gentle(member.schedule)) for member in members]
     began, (alone, change) = time.perf_counter(), _alone(states[0], members[0], few)
-    ahead = sum(member.schedule.epochs for member in members) * len(images.x_train)
+    ahead = sum(member.schedule.epochs for member in members) * images.count
     limit = _SHARE * ahead / alone if seconds is None else seconds
     rates, dropped = {ALONE.name: alone}, unfit(states[0], images)
     for way in candidates(device, len(members)):
@@ -155,7 +155,9 @@ def _gentle(schedule: Schedule) -> Schedule:
 
 def _first(images: Images, batch_size: int) -> Images:
     """Images for a few steps."""
-    count = _STEPS * min(batch_size, len(images.x_train))
+    count = _STEPS * min(batch_size, images.count)
+    if images.rows is not None:
+        return replace(images, rows=images.rows[:count])
     return replace(images, x_train=images.x_train[:count], y_train=images.y_train[:count])
 
 

@@ -1,0 +1,178 @@
+"""The images of a folder as one file beside the data, decoded once by all cores.
+
+A cache is a folder: the arrays that `_work.create` makes, and `about.json`. It appears under its
+name when it is whole, and is made again when a picture has been added, removed or changed, or when
+it does not hold what it says.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from ensearch.datasets import _work
+from ensearch.datasets._stored import Stored
+from ensearch.datasets._work import Job
+from ensearch.errors import UnavailableError
+
+FORMAT = 1  # raise it when decoding gives other pixels
+_CHUNK = 128  # pictures that a process decodes before it asks for more
+# Fewer are decoded here: to start processes takes as long.
+_ALONE = 256
+_SAMPLE = 64  # images of a cache that are compared with their digests when it is opened
+_NEWS_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a cache holds: the files, in order, and how they become images."""
+
+    root: Path
+    files: tuple[str, ...]
+    key: str  # of the files' names, sizes and dates
+    resolution: int
+    share: float  # of a picture's shorter side that is kept
+
+    @property
+    def about(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "files": self.key,
+            "resolution": self.resolution,
+            "share": self.share,
+        }
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return (len(self.files), self.resolution, self.resolution, 3)
+
+
+def load(plan: Plan, data_dir: Path) -> tuple[Stored, dict[int, str]]:
+    """An image of every file, and why some are missing (theirs are black), by number.
+
+    From the cache in `data_dir`, which is made first if it is not there. Raises UnavailableError
+    if it cannot be written.
+    """
+    root = hashlib.sha256(os.path.realpath(plan.root).encode(errors="surrogateescape"))
+    name = f"{plan.root.resolve().name}-{plan.resolution}-{root.hexdigest()[:8]}"
+    folder = data_dir / "folders" / (name if plan.share == 1 else f"{name}-{plan.share:g}")
+    found = _open(plan, folder)
+    if found is not None:
+        return found
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(folder):
+            found = _open(plan, folder)  # another process may have made it meanwhile
+            if found is None:
+                _make(plan, folder)
+                found = _open(plan, folder)
+    except ChildProcessError as error:
+        raise UnavailableError(
+            f"a process that decoded pictures of {plan.root} was killed ({error}); too little "
+            "memory is the usual reason. Free some, or remove pictures of extreme size."
+        ) from error
+    except OSError as error:
+        size = np.prod(plan.shape, dtype=np.int64) / 1e9
+        raise UnavailableError(
+            f"the images of {plan.root} cannot be written to {folder} ({error.strerror or error}): "
+            f"they take {size:.2g} GB. Make room there, or name another folder with --data-dir."
+        ) from error
+    if found is None:
+        raise UnavailableError(f"{folder} does not keep what is written to it. Use --data-dir.")
+    return found
+
+
+def _open(plan: Plan, folder: Path) -> tuple[Stored, dict[int, str]] | None:
+    """The cache, if it is there, whole, and of these files."""
+    try:
+        about = json.loads((folder / "about.json").read_text())
+        broken = {int(number): reason for number, reason in about.pop("broken").items()}
+        pixels = np.load(folder / _work.PIXELS, mmap_mode="r")
+        digests, sums = np.load(folder / _work.DIGESTS), np.load(folder / _work.SUMS)
+    # Whatever is the matter with a file of ours, it can be made again.
+    except Exception:
+        return None
+    count = len(plan.files)
+    shapes = (pixels.shape, digests.shape, sums.shape)
+    if about != plan.about or shapes != (plan.shape, (count, 16), (count, 2, 3)):
+        return None
+    sample = np.unique(np.linspace(0, count - 1, min(count, _SAMPLE)).astype(np.int64))
+    if (_work.digests(pixels[sample]) != digests[sample]).any():
+        return None
+    index = np.arange(count)
+    return Stored(pixels=pixels, digests=digests, sums=sums, index=index), broken
+
+
+def _locked(folder: Path) -> AbstractContextManager[object]:
+    """Held, so that two studies that start together decode once."""
+    lock = FileLock(f"{folder}.lock")
+    try:
+        return lock.acquire(timeout=0)
+    except Timeout:
+        _say(f"waiting for another process that reads the pictures for {folder}")
+        return lock.acquire()
+
+
+def _make(plan: Plan, folder: Path) -> None:
+    """Decode all files into the cache, which replaces one that may be there."""
+    new, old = folder.with_name(f"{folder.name}.new"), folder.with_name(f"{folder.name}.old")
+    for rest in (new, old):  # of a process that was killed; the lock says that it is none of now
+        shutil.rmtree(rest, ignore_errors=True)
+    new.mkdir()
+    try:
+        _work.create(new, len(plan.files), plan.resolution)
+        broken = _decode(plan, new)
+        (new / "about.json").write_text(json.dumps(plan.about | {"broken": broken}, indent=1))
+        for file in new.iterdir():
+            with file.open("rb+") as written:
+                os.fsync(written.fileno())
+        # Whoever has mapped the old file goes on reading it.
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+    finally:
+        for rest in (new, old):
+            shutil.rmtree(rest, ignore_errors=True)
+
+
+def _decode(plan: Plan, folder: Path) -> dict[int, str]:
+    """Why files could not be decoded, by number."""
+    count = len(plan.files)
+    jobs = [
+        Job(
+            files=[os.path.join(plan.root, file) for file in plan.files[first : first + _CHUNK]],
+            first=first,
+            folder=str(folder),
+            resolution=plan.resolution,
+            share=plan.share,
+        )
+        for first in range(0, count, _CHUNK)
+    ]
+    _say(f"reading {count:,} pictures of {plan.root}, once, at {plan.resolution} pixels a side")
+    said, broken = time.monotonic(), {}
+    for done, reasons in enumerate(_work.run_all(jobs, _cores() if count >= _ALONE else 1)):
+        broken.update(reasons)
+        if time.monotonic() - said > _NEWS_SECONDS:
+            said = time.monotonic()
+            _say(f"  {min((done + 1) * _CHUNK, count):,} of {count:,} pictures")
+    return broken
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _say(text: str) -> None:
+    if sys.stderr is not None:
+        print(text, file=sys.stderr, flush=True)

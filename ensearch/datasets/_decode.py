@@ -1,0 +1,74 @@
+"""One picture file to one square RGB image. The only place that asks Pillow for pixels."""
+
+import math
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ensearch.datasets._stored import Images
+
+# A JPEG is decoded at 1/2, 1/4 or 1/8 of its size where that leaves this many times the pixels
+# needed on a side: the filter that follows then hides which way it went.
+GAP = 2
+SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
+
+
+class UnfitError(Exception):
+    """Why a file gives no image; for people."""
+
+
+def decode(path: str, resolution: int, share: float) -> Images:
+    """resolution x resolution x 3: the middle of the picture, `share` of its shorter side.
+
+    Upright as its EXIF data say, on white where it is transparent. Raises UnfitError.
+    """
+    try:
+        # Pillow warns of a picture above 89 megapixels and refuses twice that.
+        with warnings.catch_warnings(), Image.open(path) as opened:
+            warnings.simplefilter("ignore")
+            least = math.ceil(GAP * resolution / share)
+            opened.draft(None, (least, least))  # for JPEG; others stay as they are
+            picture = _rgb(ImageOps.exif_transpose(opened))
+            side = min(picture.size) * share
+            left, top = ((length - side) / 2 for length in picture.size)
+            box = (left, top, left + side, top + side)
+            # Bicubic, antialiased: what the published EfficientNets are evaluated with.
+            small = picture.resize((resolution, resolution), Image.Resampling.BICUBIC, box=box)
+    except (MemoryError, UnfitError):
+        raise
+    # Of damaged files Pillow raises a dozen kinds, SyntaxError and struct.error among them.
+    except Exception as error:
+        raise UnfitError(_reason(error)) from error
+    return np.asarray(small)
+
+
+def shorter_side(path: str) -> int | None:
+    """In pixels, from the head of the file; None if there is no picture in it."""
+    try:
+        with warnings.catch_warnings(), Image.open(path) as opened:
+            warnings.simplefilter("ignore")
+            return min(opened.size)
+    except Exception:  # as in `decode`, which will say why
+        return None
+
+
+def _rgb(picture: Image.Image) -> Image.Image:
+    """Eight bits each of red, green and blue."""
+    # Pillow clips what is above 255 instead of scaling it. A PPM of 16 bits has mode I.
+    if picture.mode in SIXTEEN_BITS or (picture.mode == "I" and picture.format in ("PNG", "PPM")):
+        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    if picture.mode in ("I", "F"):
+        raise UnfitError("pixels of 32 bits, whose range no file says: save it with 8 or 16 bits")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return picture.convert("RGB")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "not a picture, or damaged at its beginning"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return (str(error) or type(error).__name__).splitlines()[0]

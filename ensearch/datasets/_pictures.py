@@ -1,0 +1,93 @@
+"""A folder of pictures as train and test: `folder` and `imagenet` are this with other defaults."""
+
+import os
+import re
+import statistics
+from pathlib import Path
+
+import numpy as np
+
+from ensearch.datasets import Raw, _cache, _decode, _listing
+from ensearch.datasets._listing import Listing
+from ensearch.errors import UnavailableError, UsageError
+
+LEAST, MOST = 8, 1024  # pixels on a side that may be asked for
+# The usual size of a folder of photographs; smaller pictures keep theirs.
+USUAL = 224
+_LOOKED_AT = 100  # pictures whose size decides the resolution if nobody says it
+# Of all pictures, those that cannot be read: so few are left out, and more are refused.
+MOST_BROKEN = 0.01
+
+
+def read(argument: str, data_dir: Path, resolution: int | None = None, share: float = 1.0) -> Raw:
+    """`PATH` or `PATH@RESOLUTION`; without one `resolution`, or that of the pictures.
+
+    Of each picture the middle square of `share` times its shorter side. A relative path starts at
+    the current folder; the images are kept in `data_dir`. Raises UnavailableError, UsageError.
+    """
+    path, asked = _parsed(argument)
+    listing = _listing.read(Path(os.path.expanduser(path)))
+    resolution = asked or resolution or _usual_resolution(listing)
+    plan = _cache.Plan(
+        root=listing.root,
+        files=listing.files,
+        key=listing.key,
+        resolution=resolution,
+        share=share,
+    )
+    stored, broken = _cache.load(plan, data_dir)
+    notes = listing.notes
+    if broken:
+        lines = [f"{listing.files[i]} ({why})" for i, why in sorted(broken.items())]
+        notes = (*notes, _left_out(lines, listing, data_dir))
+    readable = np.setdiff1d(np.arange(len(listing.files)), sorted(broken))
+    _listing.check_readable(listing, readable)
+    train, test = (np.intersect1d(part, readable) for part in (listing.train, listing.test))
+    return Raw(
+        x_train=stored.pick(train),
+        y_train=listing.labels[train],
+        x_test=stored.pick(test),
+        y_test=listing.labels[test],
+        classes=listing.classes,
+        notes=notes,
+    )
+
+
+def _parsed(argument: str) -> tuple[str, int | None]:
+    found = re.fullmatch(r"(.+)@(\d+)", argument)
+    if found is None:
+        return argument, None
+    resolution = int(found[2])
+    if not LEAST <= resolution <= MOST:
+        raise UsageError(
+            f"{argument!r}: after the @ should be {LEAST} to {MOST}, the pixels on a side of an "
+            f"image; got {resolution}. A path that ends so itself needs a size after it."
+        )
+    return found[1], resolution
+
+
+def _usual_resolution(listing: Listing) -> int:
+    """The shorter side of the pictures, the median of some; not more than usual."""
+    every = max(1, len(listing.files) // _LOOKED_AT)
+    paths = (os.path.join(listing.root, file) for file in listing.files[::every])
+    sides = [side for side in map(_decode.shorter_side, paths) if side is not None]
+    if not sides:
+        raise UnavailableError(
+            f"{listing.root}: none of the pictures looked at can be read, {listing.files[0]} for "
+            "one. Replace them."
+        )
+    return max(LEAST, min(USUAL, statistics.median_low(sides)))
+
+
+def _left_out(lines: list[str], listing: Listing, data_dir: Path) -> str:
+    """A note on the pictures that cannot be read. Raises UnavailableError if they are too many."""
+    count, of = len(lines), len(listing.files)
+    found = f"{count} of {of} pictures of {listing.root} cannot be read"
+    if count <= MOST_BROKEN * of:
+        return f"{found} and are left out: {_listing.few(lines)}"
+    report = data_dir / "folders" / f"{listing.root.resolve().name}.broken.txt"
+    report.write_text("\n".join(lines) + "\n", errors="replace")
+    raise UnavailableError(
+        f"{found}, and only {MOST_BROKEN:.0%} may be left out: {_listing.few(lines)}. Replace or "
+        f"remove them; {report} lists them all."
+    )

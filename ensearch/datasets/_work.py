@@ -1,0 +1,155 @@
+"""Decode many pictures in processes of their own, as many as there are cores.
+
+A process is given a `Job` as a line of JSON and answers with one, until its input ends: it ends
+with the process that started it, however that ended. Those of `multiprocessing` would import the
+program that asked for the data once more, which fails in scripts without a guard and from stdin,
+and a worker that trains may not have any.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ensearch.datasets import _decode
+from ensearch.datasets._stored import Images
+
+PIXELS, DIGESTS, SUMS = "pixels.npy", "digests.npy", "sums.npy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Decode some files and write what comes of them into the arrays of a folder."""
+
+    files: list[str]
+    first: int  # row of the first of them
+    folder: str
+    resolution: int
+    share: float  # of a picture's shorter side that is kept
+
+
+def create(folder: Path, count: int, resolution: int) -> None:
+    """The arrays that jobs fill, of `count` images."""
+    shapes: list[tuple[str, tuple[int, ...], type[np.generic]]] = [
+        (PIXELS, (count, resolution, resolution, 3), np.uint8),
+        (DIGESTS, (count, 16), np.uint8),
+        (SUMS, (count, 2, 3), np.int64),
+    ]
+    for name, shape, dtype in shapes:
+        np.lib.format.open_memmap(folder / name, "w+", dtype, shape).flush()
+
+
+def run(job: Job) -> dict[int, str]:
+    """Do the job; why files could not be decoded, by row. Their images are black."""
+    images = np.zeros((len(job.files), job.resolution, job.resolution, 3), np.uint8)
+    sums = np.zeros((len(images), 2, 3), np.int64)
+    broken = {}
+    for number, file in enumerate(job.files):
+        try:
+            images[number] = _decode.decode(file, job.resolution, job.share)
+        except _decode.UnfitError as error:
+            broken[job.first + number] = str(error)
+        levels = images[number].reshape(-1, 3).astype(np.int64)
+        sums[number] = levels.sum(axis=0), (levels**2).sum(axis=0)
+    for name, rows in ((PIXELS, images), (DIGESTS, digests(images)), (SUMS, sums)):
+        _write(Path(job.folder, name), job.first, rows)
+    return broken
+
+
+def run_all(jobs: Iterable[Job], processes: int) -> Iterator[dict[int, str]]:
+    """The same for many jobs, in order. OSError or ChildProcessError if one cannot be done."""
+    if processes <= 1:
+        yield from map(run, jobs)
+        return
+    own = threading.local()
+    with _ending() as started, ThreadPoolExecutor(processes) as threads:
+
+        def ask(job: Job) -> dict[int, str]:
+            if not hasattr(own, "process"):
+                own.process = _start()
+                started.append(own.process)
+            return _asked(own.process, job)
+
+        try:
+            yield from threads.map(ask, jobs)
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+
+def digests(images: Images) -> npt.NDArray[np.uint8]:
+    """N x 16, of the pixels of each image."""
+    each = [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images]
+    return np.frombuffer(b"".join(each), np.uint8).reshape(-1, 16)
+
+
+def _write(path: Path, first: int, rows: npt.NDArray[Any]) -> None:
+    # Not through the memory map: a full disk would then be the end of the process and no error.
+    start = int(np.load(path, mmap_mode="r").offset)
+    with path.open("rb+") as file:
+        file.seek(start + first * rows[0].nbytes)
+        file.write(rows.data)
+
+
+def _start() -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", __name__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        start_new_session=True,  # Ctrl-C is for the process that asked
+    )
+
+
+def _asked(process: subprocess.Popen[str], job: Job) -> dict[int, str]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdin.write(json.dumps(asdict(job)) + "\n")
+        process.stdin.flush()
+        answer = process.stdout.readline()
+    except BrokenPipeError:
+        answer = ""
+    if not answer:
+        raise ChildProcessError(f"it ended with code {process.wait()}")
+    said = json.loads(answer)
+    if "error" in said:
+        raise OSError(*said["error"])
+    return {int(row): why for row, why in said["broken"].items()}
+
+
+@contextmanager
+def _ending() -> Iterator[list[subprocess.Popen[str]]]:
+    """A list for processes, which are ended at the end."""
+    started: list[subprocess.Popen[str]] = []
+    try:
+        yield started
+    finally:
+        for process in started:
+            process.kill()
+            process.communicate()
+
+
+def main() -> None:
+    """The life of a process."""
+    for line in sys.stdin:
+        try:
+            said: dict[str, Any] = {"broken": run(Job(**json.loads(line)))}
+        except OSError as error:
+            said = {"error": [error.errno, error.strerror]}
+        print(json.dumps(said), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""Your own pictures in folders: `folder:PATH` or `folder:PATH@RESOLUTION`.
+
+    PATH/train/CLASS/*   training pictures, also in folders within; val is cut from them
+    PATH/val/CLASS/*     the held-out pictures: ensearch's test split, which only `confirm` opens
+    PATH/test/CLASS/*    instead of val/, and preferred to it if both are there
+
+or PATH/CLASS/* alone, of which a fixed fifth becomes test. Classes are numbered in the order of
+their sorted names. Of each picture the largest square in the middle is scaled to RESOLUTION pixels
+a side; without it to the size of the pictures, but at most 224. Grey, palette, CMYK and 16-bit
+pictures become RGB, transparent ones lie on white, EXIF rotation is applied. Hidden files and files
+that are no pictures are ignored. At most 1 % of the pictures may be unreadable; they are left out
+and named. The images are kept in the data folder, and made again when a picture changes.
+"""
+
+from pathlib import Path
+
+from ensearch.core import Schedule
+from ensearch.datasets import Raw, _pictures
+
+SUMMARY = "your own pictures: train/CLASS/* and val/CLASS/*; PATH@64 for 64 x 64 pixels"
+ARGUMENT = "PATH"
+SCHEDULE = Schedule(epochs=10, batch_size=128, flip=True, crop=8)
+
+
+def load(argument: str, data_dir: Path) -> Raw:
+    return _pictures.read(argument, data_dir)

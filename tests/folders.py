@@ -1,0 +1,48 @@
+"""Small folders of pictures, as users have them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from ensearch.datasets import Source
+
+
+def photo(seed: int, width: int = 40, height: int = 30) -> Image.Image:
+    """A smooth colour picture, as JPEG likes them: a few blobs."""
+    random = np.random.default_rng(seed)
+    small = random.integers(0, 256, (4, 5, 3)).astype(np.uint8)
+    return Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def write(path: Path, picture: Image.Image, **options: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(path, **options)
+    return path
+
+
+def write_class(folder: Path, count: int, first: int = 0) -> None:
+    """`count` JPEG files."""
+    for number in range(count):
+        write(folder / f"{number}.jpg", photo(first + number))
+
+
+def write_tree(root: Path, train: int = 6, held_out: int = 3, split: str = "val") -> Path:
+    """train/ and val/ with classes cat and dog."""
+    for label, name in enumerate(("cat", "dog")):
+        write_class(root / "train" / name, train, 100 * label)
+        write_class(root / split / name, held_out, 100 * label + 50)
+    return root
+
+
+def source(root: Path, name: str = "folder", suffix: str = "", **rest: Any) -> Source:
+    """`folder:ROOT` with its images kept beside it."""
+    data_dir = root.parent / "data"
+    return Source(spec=f"{name}:{root}{suffix}", data_dir=data_dir, **rest)
+
+
+def difference(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
+    """Mean difference of two images in grey levels."""
+    return float(np.abs(np.asarray(one, float) - np.asarray(other, float)).mean())
