@@ -43,6 +43,7 @@ def source(root: Path, name: str = "folder", suffix: str = "", **rest: Any) -> S
     return Source(spec=f"{name}:{root}{suffix}", data_dir=data_dir, **rest)
 
 
-def difference(one: npt.ArrayLike, other: npt.ArrayLike) -> float:
+def difference(one: npt.ArrayLike | Image.Image, other: npt.ArrayLike | Image.Image) -> float:
     """Mean difference of two images in grey levels."""
-    return float(np.abs(np.asarray(one, float) - np.asarray(other, float)).mean())
+    levels = [np.asarray(image).astype(float) for image in (one, other)]
+    return float(np.abs(levels[0] - levels[1]).mean())

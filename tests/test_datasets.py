@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import folders
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -139,11 +140,15 @@ def test_dataset_keeps_the_contract(
 ) -> None:
     if name in WRITERS:
         WRITERS[name](tmp_path, monkeypatch)
-    source = npz_source(tmp_path) if name == "npz" else Source(spec=name, data_dir=tmp_path)
+    source = Source(spec=name, data_dir=tmp_path)
+    if name == "npz":
+        source = npz_source(tmp_path)
+    elif name in ("folder", "imagenet"):
+        source = folders.source(folders.write_tree(tmp_path / "pets"), name)
     try:
         data = datasets.load(source)
     except UnavailableError:
-        assert name not in {"digits", "npz", *WRITERS}
+        assert name not in {"digits", "npz", "folder", "imagenet", *WRITERS}
         pytest.skip(f"{name} needs a download")
     assert data.spec == source.spec
     assert data.channels in (1, 3)
@@ -277,7 +282,7 @@ def test_importing_and_checking_loads_nothing_heavy() -> None:
     code = (
         "import sys; from ensearch import datasets\n"
         "for name in datasets.names(): datasets.get(name)\n"
-        "print({'torch', 'torchvision', 'sklearn', 'scipy'} & set(sys.modules))"
+        "print({'torch', 'torchvision', 'sklearn', 'scipy', 'PIL'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
@@ -292,6 +297,8 @@ def test_importing_and_checking_loads_nothing_heavy() -> None:
         ("digit", "Did you mean 'digits'"),
         ("npz", "write npz:PATH"),
         ("npz:", "write npz:PATH"),
+        ("folder", "write folder:PATH"),
+        ("imagenet", "write imagenet:PATH"),
         ("digits:3", "write digits"),
         ("digits:", "write digits"),
         ("", "Known: cifar10"),
@@ -316,6 +323,9 @@ def test_bad_spec_is_refused_with_advice(spec: str, text: str, tmp_path: Path) -
         ("npz:../..", "npz"),
         ("npz:/a/数据.npz", "npz"),
         ("npz:C:x$(y).npz", "npz-C-x-y"),
+        ("folder:/a/tiny photos@64", "folder-tiny-photos-64"),
+        ("folder:/a/photos/", "folder-photos"),
+        ("folder:.", "folder"),
     ],
 )
 def test_short_name_is_safe_in_file_names(spec: str, name: str) -> None:

@@ -2,6 +2,8 @@
 
 import math
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -24,12 +26,10 @@ def decode(path: str, resolution: int, share: float) -> Images:
     Upright as its EXIF data say, on white where it is transparent. Raises UnfitError.
     """
     try:
-        # Pillow warns of a picture above 89 megapixels and refuses twice that.
-        with warnings.catch_warnings(), Image.open(path) as opened:
-            warnings.simplefilter("ignore")
+        with _quiet(), Image.open(path) as opened:
             least = math.ceil(GAP * resolution / share)
             opened.draft(None, (least, least))  # for JPEG; others stay as they are
-            picture = _rgb(ImageOps.exif_transpose(opened))
+            picture = _rgb(ImageOps.exif_transpose(opened), opened.format)
             side = min(picture.size) * share
             left, top = ((length - side) / 2 for length in picture.size)
             box = (left, top, left + side, top + side)
@@ -46,17 +46,24 @@ def decode(path: str, resolution: int, share: float) -> Images:
 def shorter_side(path: str) -> int | None:
     """In pixels, from the head of the file; None if there is no picture in it."""
     try:
-        with warnings.catch_warnings(), Image.open(path) as opened:
-            warnings.simplefilter("ignore")
+        with _quiet(), Image.open(path) as opened:
             return min(opened.size)
     except Exception:  # as in `decode`, which will say why
         return None
 
 
-def _rgb(picture: Image.Image) -> Image.Image:
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Pillow's warnings, as of a picture above 89 megapixels; it refuses twice that."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _rgb(picture: Image.Image, format_of_file: str | None) -> Image.Image:
     """Eight bits each of red, green and blue."""
     # Pillow clips what is above 255 instead of scaling it. A PPM of 16 bits has mode I.
-    if picture.mode in SIXTEEN_BITS or (picture.mode == "I" and picture.format in ("PNG", "PPM")):
+    if picture.mode in SIXTEEN_BITS or (picture.mode == "I" and format_of_file == "PPM"):
         picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
     if picture.mode in ("I", "F"):
         raise UnfitError("pixels of 32 bits, whose range no file says: save it with 8 or 16 bits")

@@ -15,7 +15,7 @@ and named. The images are kept in the data folder, and made again when a picture
 from pathlib import Path
 
 from ensearch.core import Schedule
-from ensearch.datasets import Raw, _pictures
+from ensearch.datasets import Raw
 
 SUMMARY = "your own pictures: train/CLASS/* and val/CLASS/*; PATH@64 for 64 x 64 pixels"
 ARGUMENT = "PATH"
@@ -23,4 +23,6 @@ SCHEDULE = Schedule(epochs=10, batch_size=128, flip=True, crop=8)
 
 
 def load(argument: str, data_dir: Path) -> Raw:
+    from ensearch.datasets import _pictures  # imports Pillow
+
     return _pictures.read(argument, data_dir)

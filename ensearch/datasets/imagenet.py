@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ensearch.core import Schedule
-from ensearch.datasets import Raw, _pictures
+from ensearch.datasets import Raw
 
 SUMMARY = "ImageNet (ILSVRC 2012) in train/CLASS/* and val/CLASS/*, 224 x 224; not downloaded"
 ARGUMENT = "PATH"
@@ -24,5 +24,7 @@ CROP = 0.875
 
 
 def load(argument: str, data_dir: Path) -> Raw:
+    from ensearch.datasets import _pictures  # imports Pillow
+
     raw = _pictures.read(argument, data_dir, resolution=_pictures.USUAL, share=CROP)
     return replace(raw, mean=MEAN, std=STD)
