@@ -102,9 +102,10 @@ def test_val_and_test_together_are_told_apart(tmp_path: Path) -> None:
     assert "test/ is the test split, val/ is not used" in data.notes[0]
 
 
-def test_test_without_labels_is_not_used(tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["test", "test/images"])
+def test_test_without_labels_is_not_used(folder: str, tmp_path: Path) -> None:
     root = write_tree(tmp_path / "pets")
-    write_class(root / "test", 4)
+    write_class(root / folder, 4)
     assert len(load(root).x_test) == 6
 
 
@@ -194,10 +195,10 @@ def test_layouts_that_are_not_legal_say_what_is_expected(tmp_path: Path) -> None
     for name in ("cat", "dog"):
         write_class(tmp_path / "only" / "train" / name, 3)
     text = refused(tmp_path / "only")
-    assert "train/ and no other split" in text
+    assert "train/ with cat, dog and no other split" in text
     assert f"folder:{tmp_path / 'only' / 'train'}" in text
     write_class(tmp_path / "only" / "val", 3)
-    assert "train/ and val without class folders" in refused(tmp_path / "only")
+    assert "and val without folders of these names" in refused(tmp_path / "only")
 
 
 def test_classes_that_train_lacks_are_named(tmp_path: Path) -> None:

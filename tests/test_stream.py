@@ -205,3 +205,13 @@ def test_an_image_that_cannot_be_read_ends_training_with_its_error() -> None:
     images = OnHost(pixels=numbered(4).pixels, rows=torch.tensor([0, 1, 99]))
     with pytest.raises(IndexError):
         list(stream.batches(images, 1, CPU))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_on_cuda_streamed_images_give_the_same_bits_as_resident_ones(
+    folder: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = tuple(replace(job, device="cuda") for job in jobs(folder))
+    resident = trained(tasks)
+    streamed(monkeypatch)
+    assert_same_bits(resident, trained(tasks))

@@ -48,7 +48,7 @@ def read(root: Path) -> Listing:
         return _flat(root, within)
     classes = _folders(root / "train")
     notes: list[str] = []
-    held_out = _held_out(root, within, notes)
+    held_out = _held_out(root, within, classes, notes)
     _check_classes(root, classes, _folders(root / held_out), held_out, notes)
     train = _pictures(root, "train", classes, nested=True)
     test = _pictures(root, held_out, classes, nested=True)
@@ -117,16 +117,17 @@ def _listing(
     )
 
 
-def _held_out(root: Path, within: list[str], notes: list[str]) -> str:
-    """The folder that is the test split: test/ if its pictures are in classes, else val/."""
-    labelled = [name for name in ("test", "val") if name in within and _folders(root / name)]
+def _held_out(root: Path, within: list[str], classes: list[str], notes: list[str]) -> str:
+    """The folder that is the test split: test/ if it has classes of train/, else val/."""
+    both = [name for name in ("test", "val") if name in within]
+    labelled = [name for name in both if set(classes) & set(_folders(root / name))]
     if not labelled:
         others = [name for name in within if name.lower() in SPLITS]
         raise UnavailableError(
-            f"{root}: {LAYOUT}; found train/ and {few(others) or 'no other split'}"
-            f"{' without class folders' if {'val', 'test'} & set(others) else ''}. Name the "
-            f"held-out pictures val/CLASS/*; or write folder:{root / 'train'}, which takes "
-            f"{TEST_SHARE:.0%} of them for test."
+            f"{root}: {LAYOUT}; found train/ with {few(classes) or 'no class folders'} and "
+            f"{few(others) or 'no other split'}{' without folders of these names' if both else ''}"
+            f". Name the held-out pictures val/CLASS/*; or write folder:{root / 'train'}, which "
+            f"takes {TEST_SHARE:.0%} of the training pictures for test."
         )
     if len(labelled) == 2:
         notes.append(
