@@ -77,7 +77,8 @@ def test_few_of_many_classes_tell_nearly_all() -> None:
     """20 of 200 classes, averages of all pairs of 6 members: the same hits and labels' means."""
     candidates, labels = World(0, networks=3, members=2, classes=200).draw(400, 1)
     probs, places = narrowed(lambda: iter(candidates.probs), labels, keep=20)
-    assert (probs.shape, probs.dtype) == ((6, 400, 20), np.float32)
+    assert probs.shape == (6, 400, 20)
+    assert probs.dtype == np.float32
     narrow = Candidates(
         keys=candidates.keys,
         networks=candidates.networks,

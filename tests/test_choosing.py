@@ -12,7 +12,7 @@ from planted import World, pool, votes
 
 from ensearch import cascade_search, mixed, tally
 from ensearch.candidates import Candidates, Choice
-from ensearch.choosing import apply, checked, compare, halves
+from ensearch.choosing import Search, apply, checked, compare, halves
 from ensearch.core import Labels
 from ensearch.errors import UsageError
 
@@ -30,8 +30,9 @@ def test_a_choice_is_scored_on_another_split() -> None:
     world = World(0, networks=3)
     val, test = world.draw(200, 1), world.draw(300, 2)
     budgets = [1e6, 4e6]
-    for search in (mixed.greedy, cascade_search.search):
-        found = search(*val, budgets)[1]
+    searches: list[Search] = [mixed.greedy, cascade_search.search]
+    for search in searches:
+        found = search(val[0], val[1], budgets)[1]
         assert found is not None
         again, other = apply(found, *val), apply(found, *test)
         assert again.accuracy == pytest.approx(found.accuracy)
