@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ import torch
 from safetensors.torch import save_file
 from test_cli import ensearch, folder
 
-from ensearch import cost, ensembles
+from ensearch import cost, datasets, ensembles, study
 from ensearch.core import Architecture
+from ensearch.datasets import Source
+from ensearch.seeds import derive
 from ensearch.store import Store
 
 __all__ = ["folder"]  # a fixture
@@ -63,24 +66,17 @@ def test_a_checkpoint_is_scored_and_its_cost_counted(images: Path) -> None:
     assert np.abs(stored - expected).max() < 0.05
 
 
-def test_models_meet_members_of_a_study_on_its_images(images: Path) -> None:
+def test_models_meet_members_of_studies_with_the_same_seed(images: Path) -> None:
     weights("mine.safetensors")
-    (images / "tiny.toml").write_text(
-        'family = "wide_resnet"\nmembers = [1]\ndepth = [10]\n'
-        "width = { low = 0.25, high = 0.25, step = 0.125 }\n"
-    )
-    run = ensearch(
-        "run --budget 1M --dataset npz:images.npz --space tiny.toml --epochs 1 --trials 1 "
-        "--launcher inline --study s --device cpu"
-    )
-    assert run.exit_code == 0, run.stderr
     assert ensearch(f"{ADD} --checkpoint mine.safetensors --resolution 32").exit_code == 0
-    result = ensearch("front --pool all --budget 100M --json")
-    assert result.exit_code == 0, result.stderr
-    assert {e["name"].partition("-")[0] for e in json.loads(result.stdout)["entries"]} == {
-        MODEL,
-        "wide_resnet",
-    }
+    (row,) = json.loads(ensearch("pool list --json").stdout)
+    for seed in (0, 1):
+        source = Source(
+            spec="npz:images.npz", data_dir=Path("data"), split_seed=derive(seed, "split")
+        )
+        of_study = study.labels_of(datasets.load(source))
+        assert (row["labels"]["val"] == of_study["val"].fingerprint) == (seed == 0)
+        assert row["labels"]["test"] == of_study["test"].fingerprint
 
 
 @pytest.mark.parametrize(
@@ -118,8 +114,12 @@ def test_without_a_network_the_error_says_so(images: Path, monkeypatch: pytest.M
     x = np.zeros((2000, 2, 2, 3), np.uint8)
     np.savez("images.npz", x_train=x, y_train=y, x_test=content["x_test"][:2, :2, :2], y_test=y[:2])
 
-    def offline(*args: object, **how: object) -> None:
-        raise OSError("Couldn't connect to the Hub")
+    plain = timm.create_model
+
+    def offline(name: str, pretrained: bool = False, **how: Any) -> Any:
+        if pretrained:
+            raise OSError("Couldn't connect to the Hub")
+        return plain(name, **how)
 
     monkeypatch.setattr(timm, "create_model", offline)
     result = ensearch(f"{ADD} --resolution 32")

@@ -265,6 +265,9 @@ def test_trained_members_and_models_of_others_meet(folder: Path) -> None:
     with Store.open(DB, create=False) as store:
         assert entries.agreed(store, entries.entries(store), "val").images == y.images
         assert len(entries.select(store, "study:digits-tiny-400k")) == len(members)
+    front = ensearch("front --pool all --budget 1M --json")
+    assert front.exit_code == 0, front.stderr
+    assert len(json.loads(front.stdout)["entries"]) == len(members) + 1
     result = ensearch("pool import p.npz --name again --macs 1M --dataset ffff")
     assert result.exit_code == 2
 

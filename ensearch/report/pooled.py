@@ -17,6 +17,7 @@ from ensearch.report.files import replace
 from ensearch.units import format_count, unit_name
 
 SCHEMA = 1
+MOST_OF = 0.99  # of an accuracy: what a cascade should keep
 
 
 def labels(found: Fronts) -> dict[str, str]:
@@ -110,9 +111,9 @@ def _mixed(found: Fronts, unit: int) -> str:
 
 
 def best_kept(found: Fronts) -> Kept | None:
-    """The cheapest cascade that is not clearly worse than the ensemble, else the dearest."""
+    """The cheapest cascade that keeps 99 % of the ensemble's accuracy, else the dearest."""
     for one in found.kept:
-        if one.high >= 0:
+        if one.cascade >= MOST_OF * one.ensemble:
             return one
     return found.kept[-1] if found.kept else None
 

@@ -74,15 +74,11 @@ def _front(axes: Axes, found: Fronts, kind: str, unit: int) -> None:
     # What is best at its own cost stays so up to the edge of the figure.
     points = [*points, (found.budgets[-1], points[-1][1])]
     costs = [cost * unit for cost, _ in points]
-    axes.fill_between(
-        costs,
-        [100 * score.low for _, score in points],
-        [100 * score.high for _, score in points],
-        step="post",
-        color=color,
-        alpha=0.10,
-        linewidth=0,
-    )
+    # Bars, a little apart: four bands over each other are one grey one.
+    apart = 1 + 0.006 * (2 * KINDS.index(kind) - len(KINDS) + 1)
+    for cost, score in points[:-1]:
+        low, high = 100 * score.low, 100 * score.high
+        axes.plot([cost * unit * apart] * 2, [low, high], color=color, linewidth=1, alpha=0.6)
     axes.step(
         costs,
         [100 * score.accuracy for _, score in points],
@@ -110,8 +106,12 @@ def _style(axes: Axes, found: Fronts, split: str, unit: int) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=marks, numticks=20))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_count(value)))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel(f"{unit_name(unit)} per example, mean over images", size=8, color=INK)
-    how = "chosen on val" if split == "test" else "by images that did not choose; band: 95 %"
+    axes.set_xlabel(
+        f"{unit_name(unit)} per example, mean over images; bars: 95 % over images",
+        size=8,
+        color=INK,
+    )
+    how = "chosen on val" if split == "test" else "by images that did not choose"
     axes.set_ylabel(f"accuracy on {split} (%), {how}", size=8, color=INK)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(GREY)
