@@ -17,6 +17,7 @@ from ensearch.core import (
     Schedule,
     apart,
     evaluation_key,
+    named,
     network,
 )
 from ensearch.errors import StorageError, UsageError
@@ -82,7 +83,7 @@ class Finalist:
     def label(self) -> str:
         shape = self.architecture.label
         members = shape if self.size == 1 else f"{self.size} × {shape}"
-        return ", ".join((members, *self.changes))
+        return named(members, self.changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -167,12 +167,17 @@ _SCHEDULE_LEGAL = {
 def apart(
     architecture: Architecture, schedule: Schedule, base: Schedule, resolutions: bool
 ) -> tuple[str, ...]:
-    """What tells networks of one label apart, for people: ("64 px", "epochs 12").
+    """What tells networks of one label apart, for people: ("@64", "epochs 12").
 
     `base` is the study's schedule; `resolutions` whether its networks have more than one.
     """
-    side = (f"{architecture.resolution} px",) if resolutions else ()
+    side = (f"@{architecture.resolution}",) if resolutions else ()
     return (*side, *schedule.changes(base))
+
+
+def named(label: str, apart: tuple[str, ...]) -> str:
+    """A label with what `apart` says: 28-10@64, epochs 12."""
+    return label + "".join(text if text[0] == "@" else f", {text}" for text in apart)
 
 
 def network(architecture: Architecture, schedule: Schedule) -> str:

@@ -1,7 +1,7 @@
 """Architecture -> Cost, and the width that fits a cost.
 
-Counted by `torch.utils.flop_counter` on the meta device (no memory, no arithmetic, 15 to 70 ms):
-it sees every operator, functional and attention ones too, which thop does not.
+Counted operator by operator on the meta device (no memory, no arithmetic), functional and attention
+ones too, which thop does not see.
 """
 
 import copy
@@ -35,9 +35,10 @@ def count(architecture: Architecture, channels: int, classes: int) -> Cost:
     # Not above: a study that goes on knows its costs, and torch takes 2 s to import.
     import torch
     from torch import nn
-    from torch.utils.flop_counter import FlopCounterMode
 
-    with torch.device("meta"):
+    from ensearch.operators import MultiplyAdds, Unfilled
+
+    with torch.device("meta"), Unfilled():
         model = families.build(architecture, channels, classes).eval()
         example = torch.empty(1, channels, architecture.resolution, architecture.resolution)
     params = sum(p.numel() for p in model.parameters())
@@ -45,10 +46,9 @@ def count(architecture: Architecture, channels: int, classes: int) -> Cost:
     for name, module in list(model.named_modules()):
         if isinstance(module, nn.BatchNorm2d):
             model.set_submodule(name, nn.Identity())
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+    with MultiplyAdds() as counter, torch.no_grad():
         _forward(model, example, architecture, classes)
-    # The counter counts 2 per multiply-add.
-    return Cost(macs=counter.get_total_flops() // 2, params=params)
+    return Cost(macs=counter.count, params=params)
 
 
 def _forward(

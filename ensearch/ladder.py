@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ensearch import families
-from ensearch.core import Architecture, Budget, Cost, Schedule, apart, network
+from ensearch.core import Architecture, Budget, Cost, Schedule, apart, named, network
 from ensearch.cost import solve_width
 from ensearch.errors import BudgetError
 from ensearch.space import AXES, Line, SearchSpace, has_resolutions
@@ -48,7 +48,7 @@ class Cell:
 
     @property
     def label(self) -> str:
-        return ", ".join((f"{self.size} × {self.architecture.label}", *self.changes))
+        return named(f"{self.size} × {self.architecture.label}", self.changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

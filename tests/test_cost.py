@@ -1,10 +1,14 @@
 """Costs against published counts, and the width solver against exhaustive search."""
 
+from dataclasses import replace
+
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from test_families import NAMES
 from test_families import architecture as example
+from torch.utils.flop_counter import FlopCounterMode
 
 from ensearch import cost, families
 from ensearch.core import Architecture, Cost, Grid, Schedule
@@ -109,6 +113,24 @@ def test_attention_is_counted(width: int, depth: int, resolution: int) -> None:
     blocks = depth * (12 * width**2 * tokens + 2 * width * tokens**2)
     expected = 3 * side**2 * width * patches + blocks + 10 * width
     assert cost.count(one, 3, 10).macs == expected
+
+
+@pytest.mark.parametrize("name", [*NAMES, "timm:convnext_atto", "timm:levit_128"])
+def test_the_count_is_that_of_torch(name: str) -> None:
+    one = replace(example(name), resolution=224)
+    with torch.device("meta"):
+        model = families.build(one, 3, 10).eval()
+        image = torch.empty(1, 3, 224, 224)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(image)
+    assert cost.count(one, 3, 10).macs == counter.get_total_flops() // 2
+
+
+def test_models_that_torchs_counter_fails_on_are_counted() -> None:
+    one = Architecture(family="timm:cait_xxs24_224", width=1, depth=1, resolution=224)
+    counted = cost.count(one, 3, 1000)
+    assert counted.params == 11_956_264
+    assert 2.4e9 < counted.macs < 2.6e9, "timm's table has 2.53 G"
 
 
 @pytest.mark.parametrize("name", NAMES)

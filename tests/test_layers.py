@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "ensearch"
 RANKS = [
     ["__init__"],
     ["errors"],
-    ["units", "seeds", "plugins", "core", "reading", "hypervolume"],
+    ["units", "seeds", "plugins", "core", "reading", "operators", "hypervolume"],
     ["families", "datasets", "metrics", "space", "noise", "crossover", "multiplier", "predicted"],
     ["cost", "ensembles", "sizes", "resampling", "surface", "events", "candidates", "checkpoints"],
     ["front", "tally", "cascades"],

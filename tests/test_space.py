@@ -301,7 +301,7 @@ def test_every_resolution_has_the_whole_ladder() -> None:
         mine = {(c.size, c.architecture) for c in made.cells if c.architecture.resolution == side}
         assert shapes <= mine
         assert all(c.changes == () for c in alone.cells)
-    assert {c.changes for c in made.cells} == {("16 px",), ("64 px",)}
+    assert {c.changes for c in made.cells} == {("@16",), ("@64",)}
     assert all(c.cost == count_pixels(c.architecture).times(c.size) for c in made.cells)
     assert ladder.from_dict(json.loads(json.dumps(made.as_dict()))) == made
 
@@ -319,7 +319,7 @@ def test_listed_networks_are_all_tried_at_every_size(monkeypatch: pytest.MonkeyP
     }
     assert len(made.cells) == 9
     assert made.kinds == {"resolution": (16, 32, 64), "family": ("toy", "wide_resnet")}
-    assert "4 × 2.5-2, 64 px" in {c.label for c in made.cells}
+    assert "4 × 2.5-2@64" in {c.label for c in made.cells}
     few = built(LISTED | {"shapes": SHAPES, "rungs": 60}, 10_000)
     assert {c.architecture for c in few.cells} < shapes, "what is above the budget is left out"
 

@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from ensearch.core import Evaluation, apart
+from ensearch.core import Evaluation, apart, named
 from ensearch.front import Multiplier, Row
 from ensearch.report.collect import Conditions, Results
 from ensearch.units import format_count, format_duration, unit_name
@@ -33,11 +33,11 @@ def columns(conditions: Conditions) -> tuple[str, ...]:
 def label(evaluation: Evaluation, conditions: Conditions | None = None) -> str:
     """`28-10` for a single network, `4 × 10-1.25` for an ensemble, `~8 × ...` if predicted.
 
-    With the conditions, also what it has or trained with instead: `28-10, 64 px, peak_lr 0.1`.
+    With the conditions, also what it has or trained with instead: `28-10@64, peak_lr 0.1`.
     """
     architecture, c = evaluation.architecture, conditions
     more = () if c is None else apart(architecture, evaluation.schedule, c.schedule, c.resolutions)
-    shape = ", ".join((architecture.label, *more))
+    shape = named(architecture.label, more)
     whole = shape if evaluation.size == 1 else f"{evaluation.size} × {shape}"
     return f"~{whole}" if evaluation.is_predicted else whole
 
@@ -251,9 +251,10 @@ def conditions(results: Results) -> list[str]:
             if results.predicted
             else []
         ),
-        "4 × 10-0.5 is four members of depth 10 and width 0.5. An accuracy is the mean over all "
-        "ensembles of that size among the members trained by now, so it may differ from what a "
-        "trial said when it ended.",
+        "4 × 10-0.5 is four members of depth 10 and width 0.5"
+        f"{', 10-0.5@64 one that reads 64 pixels a side' if c.resolutions else ''}. "
+        "An accuracy is the mean over all ensembles of that size among the members trained by now, "
+        "so it may differ from what a trial said when it ended.",
         *unmatched,
         *results.notes,
     ]
