@@ -9,7 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 
-class MultiplyAdds(TorchDispatchMode):
+class MultiplyAdds(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts those of convolutions and matrix products, by the formulas of torch's own counter.
 
     `FlopCounterMode` also keeps track of modules, which takes half of its time (19 to 54 of 37 to
@@ -17,7 +17,7 @@ class MultiplyAdds(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._flops = 0
 
     @property

@@ -40,7 +40,7 @@ def test_a_study_of_several_families_and_resolutions(folder: Path) -> None:
         "timm:test_resnet@8,",
     ):
         assert f"\n{key}" in rows
-    assert "8-0.25@12" in ensearch("report digits-mixed-2M").stdout
+    assert "@8 " in ensearch("report digits-mixed-2M").stdout
     resumed = ensearch("resume digits-mixed-2M --launcher inline --trials 8")
     assert resumed.exit_code == 0, resumed.stderr
 

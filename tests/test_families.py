@@ -65,7 +65,7 @@ def test_every_parameter_learns(name: str) -> None:
         gradients = torch.autograd.grad(loss, parameters)
         with torch.no_grad():
             for parameter, gradient in zip(parameters, gradients, strict=True):
-                parameter -= 0.1 * gradient
+                parameter.sub_(0.1 * gradient)
     assert all(gradient.abs().sum() > 0 for gradient in gradients)
 
 
