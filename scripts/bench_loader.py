@@ -37,6 +37,7 @@ from ensearch.training import augment, describe_device
 from ensearch.training import data as placed
 
 BATCH = 128
+EPOCHS = 5  # of ensearch in a turn: one is too short to be timed
 CHANGES = Schedule(epochs=1, flip=True, crop=8)
 
 
@@ -89,15 +90,16 @@ def rate(batches: Iterator[torch.Tensor]) -> float:
     return images / (time.perf_counter() - start)
 
 
-def epoch(images: placed.Images) -> Iterator[torch.Tensor]:
-    """The batches of an epoch, as training asks for them."""
+def epochs(images: placed.Images) -> Iterator[torch.Tensor]:
+    """The batches of some epochs, as training asks for them."""
     count = images.count // BATCH * BATCH
-    order = torch.randperm(images.count)[:count]
-    if images.rows is not None:
-        order = images.rows[order]
-    changes = augment.draw(CHANGES, count, images.resolution, torch.default_generator)
-    for step, (stored, which) in enumerate(placed.chosen(images, order, BATCH)):
-        yield augment.take(stored, which, changes[slice(step * BATCH, (step + 1) * BATCH)])
+    for _ in range(EPOCHS):
+        order = torch.randperm(images.count)[:count]
+        if images.rows is not None:
+            order = images.rows[order]
+        changes = augment.draw(CHANGES, count, images.side, torch.default_generator)
+        for step, (stored, which) in enumerate(placed.chosen(images, order, BATCH)):
+            yield augment.take(stored, which, changes[slice(step * BATCH, (step + 1) * BATCH)])
 
 
 def cold(spec: str) -> float:
@@ -144,11 +146,13 @@ def shown(values: list[float], digits: int = 0) -> str:
 def compare(root: Path, spec: str, data_dir: Path, options: argparse.Namespace) -> None:
     source = Source(spec=spec, data_dir=data_dir)
     found = datasets.load(source)
+    if len(found.x_train) < BATCH:
+        raise SystemExit(f"at least {BATCH} training pictures are needed beside those of val.")
     mapped = placed.load(source, found.fingerprint, "cpu")
     sides: dict[str, Callable[[], float]] = {
         "cold": lambda: cold(spec),
-        "mapped": lambda: rate(epoch(mapped)),
-        "streamed": lambda: rate(epoch(replace(mapped, streamed=True))),
+        "mapped": lambda: rate(epochs(mapped)),
+        "streamed": lambda: rate(epochs(replace(mapped, streamed=True))),
     }
     cores = os.cpu_count() or 1
     candidates = [Plain(root, found.resolution, workers) for workers in (0, cores)]
