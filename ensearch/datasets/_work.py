@@ -60,8 +60,7 @@ def run(job: Job) -> dict[int, str]:
             images[number] = _decode.decode(file, job.resolution, job.share)
         except _decode.UnfitError as error:
             broken[job.first + number] = str(error)
-        levels = images[number].reshape(-1, 3).astype(np.int64)
-        sums[number] = levels.sum(axis=0), (levels**2).sum(axis=0)
+        sums[number] = _sums(images[number])
     for name, rows in ((PIXELS, images), (DIGESTS, digests(images)), (SUMS, sums)):
         _write(Path(job.folder, name), job.first, rows)
     return broken
@@ -89,8 +88,18 @@ def run_all(jobs: Iterable[Job], processes: int) -> Iterator[dict[int, str]]:
 
 def digests(images: Images) -> npt.NDArray[np.uint8]:
     """N x 16, of the pixels of each image."""
-    each = [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images]
+    each = [hashlib.sha256(np.ascontiguousarray(image)).digest()[:16] for image in images]
     return np.frombuffer(b"".join(each), np.uint8).reshape(-1, 16)
+
+
+def _sums(image: Images) -> npt.NDArray[np.uint64]:
+    """2 x 3: of the levels of each channel, and of their squares.
+
+    Row by row, 0.15 ms for 224 x 224; by pixels of three it took 6.6, as long as to decode them.
+    """
+    levels = image.reshape(len(image), -1).astype(np.uint32)
+    columns = np.stack([levels.sum(axis=0), (levels * levels).sum(axis=0)])
+    return columns.reshape(2, -1, 3).sum(axis=1, dtype=np.uint64)
 
 
 def _write(path: Path, first: int, rows: npt.NDArray[Any]) -> None:
