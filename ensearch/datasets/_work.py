@@ -88,7 +88,7 @@ def run_all(jobs: Iterable[Job], processes: int) -> Iterator[dict[int, str]]:
 
 def digests(images: Images) -> npt.NDArray[np.uint8]:
     """N x 16, of the pixels of each image."""
-    each = [hashlib.sha256(np.ascontiguousarray(image)).digest()[:16] for image in images]
+    each = [hashlib.sha256(image.tobytes()).digest()[:16] for image in images]
     return np.frombuffer(b"".join(each), np.uint8).reshape(-1, 16)
 
 
@@ -99,7 +99,8 @@ def _sums(image: Images) -> npt.NDArray[np.uint64]:
     """
     levels = image.reshape(len(image), -1).astype(np.uint32)
     columns = np.stack([levels.sum(axis=0), (levels * levels).sum(axis=0)])
-    return columns.reshape(2, -1, 3).sum(axis=1, dtype=np.uint64)
+    total: npt.NDArray[np.uint64] = columns.reshape(2, -1, 3).sum(axis=1, dtype=np.uint64)
+    return total
 
 
 def _write(path: Path, first: int, rows: npt.NDArray[Any]) -> None:
