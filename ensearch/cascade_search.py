@@ -26,6 +26,7 @@ from ensearch.errors import UsageError
 from ensearch.seeds import derive
 
 ORDERS = 20_000  # that `search` scores, each with all its thresholds
+ROUNDS = 10
 KEPT = 8  # orders for each budget from which `search` goes on
 STEPS = 50  # of thresholds drawn at random: 0, 0.02, ..., 1, as ENCAS has them
 TARGETS = tuple(1 - k / 100 for k in range(6))  # shares of a reference's accuracy, as ENCAS has
@@ -69,8 +70,8 @@ def search(
 ) -> Choices:
     """The best cascades of up to `max_stages` members by ascending cost, all thresholds tried.
 
-    Where there are at most `orders` sets of members all are scored, else those that differ in one
-    member from one of the best so far, from single members on, until there are none or `orders`
+    Where there are at most `orders` sets of members all are scored, else single members and then
+    those that differ in one member from one of the best so far, until there are none or `orders`
     are scored. Of members of equal cost the more accurate runs first. UsageError for an unknown
     measure and for fewer than one stage.
     """
@@ -80,22 +81,36 @@ def search(
     leaders = _Leaders(budgets, 2 * float(candidates.macs.sum()))
     sizes = range(1, min(max_stages, len(ranks)) + 1)
     everything = sum(math.comb(len(ranks), size) for size in sizes) <= orders
-    new: set[Order] = {(member,) for member in ranks}
+    # A few rounds, so that what one finds is where the next goes on.
+    most = orders if everything else max(orders // ROUNDS, 1)
+    new: list[Order] = [(member,) for member in ranks]
     if everything:
-        new = {order for size in sizes for order in itertools.combinations(ranks, size)}
+        new = [order for size in sizes for order in itertools.combinations(ranks, size)]
     seen: set[Order] = set()
     while new and len(seen) < orders:
-        chosen = sorted(new)[: orders - len(seen)]
+        chosen = new[: min(most, orders - len(seen))]
         for grid in evaluate_many(candidates, labels, chosen, levels=levels, measure=measure):
             leaders.see(grid)
-        seen |= new
-        near = {order for best in leaders.best for _, order, _ in best}
-        new = set() if everything else _neighbours(near, ranks, place, max_stages) - seen
+        seen.update(chosen)
+        new = [] if everything else _next(leaders, ranks, place, max_stages, seen)
     found = [entry[1:] for best in leaders.best for entry in best[:1]]
     found += [((member,), ()) for member in ranks]
     return _within(
         budgets, (cascade(candidates, labels, *entry, measure) for entry in dict.fromkeys(found))
     )
+
+
+def _next(
+    leaders: _Leaders, ranks: Sequence[int], place: dict[int, int], most: int, seen: set[Order]
+) -> list[Order]:
+    """New orders near the leaders: near the best of each budget first, else in random order."""
+    rng = np.random.default_rng(derive("orders", len(seen)))
+    result: dict[Order, None] = {}
+    for rank in range(KEPT):
+        near = {best[rank][1] for best in leaders.best if rank < len(best)}
+        fresh = sorted(_neighbours(near, ranks, place, most) - seen)
+        result |= dict.fromkeys(fresh[k] for k in rng.permutation(len(fresh)))
+    return list(result)
 
 
 def by_cost(candidates: Candidates, labels: Labels) -> list[int]:
