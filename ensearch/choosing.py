@@ -80,7 +80,13 @@ class Checked:
 def checked(
     search: Search, candidates: Candidates, labels: Labels, budgets: Sequence[float], seed: int = 0
 ) -> Checked:
-    """A search on all images, and on each half for the other to score."""
+    """A search on all images, and on each half for the other to score.
+
+    In simulated pools (`scripts/choosing`, 1,000 images) the accuracy so reported missed the true
+    one by 1.4 to 2.0 points, root mean square, where one half chose and the other reported by 2.0
+    to 2.3; what all images chose was better by 0.0 to 0.3. On the images that chose, accuracies
+    are 1.2 to 2.4 points too high.
+    """
     parts = halves(labels, seed)
     hits, macs = _crossed(search, candidates, labels, budgets, parts)
     accuracy = np.where(np.isnan(macs), np.nan, hits.mean(axis=1))
@@ -146,8 +152,10 @@ def compare(
     """Whether `other` finds better choices within the budget than `one`, as a pair on each image.
 
     The standard error, times 1.96 on either side, is that of differences whose images and choices
-    are both drawn anew. Half of the images are drawn by themselves from each half, so that none
-    scores a choice that it took part in. UsageError for fewer than 40 replicates.
+    are both drawn anew, each half from itself, so that no image scores a choice that it took part
+    in. In simulated pools the interval held the true difference in 97 to 99 %, and that of the
+    same pairs with the choices as given in 82 to 90 % (3 settings, n = 100 each). The searches run
+    2 x (`replicates` + 1) times each. UsageError for fewer than 40 replicates.
     """
     if replicates < FEWEST_REPLICATES:
         raise UsageError(

@@ -136,12 +136,17 @@ class Best:
         """
         result: list[Choice | None] = []
         best: tuple[Merit, tuple[int, ...]] | None = None
-        left = sorted(range(len(candidates.keys)), key=lambda m: candidates.macs[m])
+        left = np.argsort(candidates.macs, kind="stable").tolist()
+        alone = (candidates.probs.argmax(axis=2) == labels).mean(axis=1)
         for k, budget in enumerate(self._budgets):
             rivals = [self._members[k]] if self._members[k] else []
             while left and candidates.macs[left[0]] <= budget:
                 rivals.append((left.pop(0),))
             for members in rivals:
+                # Most members alone are behind: what they have right shows it without their NLL.
+                single = criterion == "accuracy" and len(members) == 1
+                if single and best and alone[members[0]] < best[0][0]:
+                    continue
                 merit = merit_of(candidates, labels, members, criterion)
                 if best is None or merit > best[0]:
                     best = merit, members
