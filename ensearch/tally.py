@@ -90,8 +90,9 @@ def merits(sums: Sums, base: tuple[Probs, Probs, int], rows: slice, criterion: C
             linear = mine.sum(axis=1, dtype=np.float64)
             result[place] = -(squares / sizes**2 - 2 * linear / sizes + images) / images
             continue
-        logs = np.log(np.maximum(mine, np.finfo(mine.dtype).tiny))
-        nll = np.log(sizes) - logs.sum(axis=1, dtype=np.float64) / images
+        # As `metrics.nll` caps it: in float64, and the mean's probability, not the sum's.
+        means = np.maximum(mine / sizes[:, None], np.finfo(np.float64).tiny)
+        nll = -np.log(means).sum(axis=1) / images
         if criterion == "nll":
             result[place] = -nll
         else:
