@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from ensearch import cascade_search, choosing, entries, mixed
-from ensearch.candidates import Candidates, Choice
+from ensearch.candidates import Candidates, Choice, narrowed
 from ensearch.cascades import Cascade
 from ensearch.choosing import Checked, Found, Search
 from ensearch.core import Floats, Labels
@@ -26,9 +26,11 @@ from ensearch.units import format_count
 
 SINGLE, SAME, MIXED, CASCADE = KINDS = ("single", "same architecture", "mixed", "cascade")
 MOST_BUDGETS = 8
-# Enumerated up to so many members: 4,095 ensembles. Beyond, a search scores TRIES.
-FEW, TRIES, ORDERS = 12, 5_000, 1_000
-REPLICATES = 40  # of the comparison, each with all searches anew
+# Ensembles that a search scores: all where there are no more. Sets of members of cascades.
+TRIES, ORDERS = 5_000, 1_000
+# Of the comparison, each with both searches twice; COMPARED is what these score. Of 30 members on
+# 2,500 images 40 of them take 5 s of one core, with TRIES 35 s.
+REPLICATES, COMPARED = 40, 500
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the ensemble's cost, at which a cascade is held against it
 
 
@@ -129,17 +131,18 @@ def compute(
     """
     ladder(budgets[-1], found)
     labels = {s: entries.agreed(store, found, s) for s in ("val", *(["test"] if with_test else []))}
-    pool = _candidates(store, found, "val", labels["val"])
-    y = labels["val"].values
+    pool, y = _candidates(store, found, "val", labels["val"])
     checked = {}
-    for kind, search in searches(len(found), measure).items():
+    for kind, search in searches(measure).items():
         say(f"searching {kind}")
         checked[kind] = choosing.checked(search, pool, y, budgets)
     chosen = [c for kind in KINDS for c in _chosen(kind, checked[kind])]
     if with_test:
         chosen = _on_test(store, found, chosen, checked, labels["test"])
     say("comparing mixed with same architecture")
-    reference = float(np.bincount(y).max() / len(y))  # what the most frequent class alone gets
+    reference = float(
+        np.bincount(labels["val"].values).max() / len(y)
+    )  # what the most frequent class alone gets
     return Fronts(
         query=query,
         entries=tuple(found),
@@ -148,7 +151,12 @@ def compute(
         budgets=tuple(budgets),
         chosen=tuple(chosen),
         comparison=choosing.compare(
-            _same, _mixed(len(found)), pool, y, budgets[-1], replicates=REPLICATES
+            partial(mixed.copies, tries=COMPARED),
+            partial(mixed.best_of_many, tries=COMPARED),
+            pool,
+            y,
+            budgets[-1],
+            replicates=REPLICATES,
         ),
         kept=_kept(pool, y, checked[MIXED], measure),
         hypervolumes=_volumes(chosen, budgets, found, reference),
@@ -156,32 +164,29 @@ def compute(
     )
 
 
-_same = partial(mixed.copies, tries=TRIES)
-
-
-def searches(members: int, measure: str) -> dict[str, Search]:
+def searches(measure: str) -> dict[str, Search]:
     """By kind."""
     return {
         SINGLE: mixed.singles,
-        SAME: _same,
-        MIXED: _mixed(members),
+        SAME: partial(mixed.copies, tries=TRIES),
+        MIXED: partial(mixed.best_of_many, tries=TRIES),
         CASCADE: partial(cascade_search.search, measure=measure, orders=ORDERS),
     }
 
 
-def _mixed(members: int) -> Search:
-    return mixed.exact if members <= FEW else partial(mixed.best_of_many, tries=TRIES)
-
-
 def _candidates(
     store: Store, found: Sequence[Entry], split: str, labels: SplitLabels
-) -> Candidates:
-    return Candidates(
+) -> tuple[Candidates, Labels]:
+    """Entries as the searches take them, and the labels that go with them."""
+    probs, y = narrowed(lambda: entries.probs(store, found, split, labels), labels.values)
+    pool = Candidates(
         keys=tuple(entry.key for entry in found),
         networks=tuple(entry.network for entry in found),
         macs=np.array([entry.macs for entry in found], np.int64),
-        probs=entries.probs(store, found, split, labels),
+        probs=probs,
+        narrow=True,
     )
+    return pool, y
 
 
 def wilson(accuracy: float, images: int) -> tuple[float, float]:
@@ -233,14 +238,14 @@ def _on_test(
     """The same choices, scored on test. Only what was chosen is read."""
     used = sorted({member for one in chosen for member in one.members})
     place = {member: k for k, member in enumerate(used)}
-    pool = _candidates(store, [found[member] for member in used], "test", labels)
+    pool, y = _candidates(store, [found[member] for member in used], "test", labels)
     result = []
     for one in chosen:
         of_kind = checked[one.kind]
         choice = of_kind.choices[of_kind.budgets.index(one.budget)]
         assert choice is not None
-        applied = choosing.apply(_moved(choice, place), pool, labels.values)
-        score = _score(applied.accuracy, applied.macs, len(labels.values))
+        applied = choosing.apply(_moved(choice, place), pool, y)
+        score = _score(applied.accuracy, applied.macs, len(y))
         result.append(replace(one, test=score))
     return result
 

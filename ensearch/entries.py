@@ -6,14 +6,14 @@ whose rows are not the same images in the same order are refused, never averaged
 
 import fnmatch
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-import numpy.typing as npt
 
 from ensearch import ensembles
+from ensearch.core import Floats
 from ensearch.errors import StorageError, UsageError, unknown
 from ensearch.store import MemberRecord, Store
 from ensearch.store.labels import SplitLabels
@@ -210,14 +210,13 @@ def _apart(store: Store, one: Entry, other: Entry, split: str) -> str:
 
 def probs(
     store: Store, found: Sequence[Entry], split: str, labels: SplitLabels
-) -> npt.NDArray[np.float32]:
-    """M x N x C probabilities of entries on a split.
+) -> Iterator[Floats]:
+    """N x C probabilities on a split, of one entry after the other.
 
     Raises StorageError if a file is missing or damaged, or does not fit the labels.
     """
     shape = len(labels.values), labels.count
-    result = np.empty((len(found), *shape), np.float32)
-    for row, entry in enumerate(found):
+    for entry in found:
         logits = store.pool.predictions(entry.key, split).logits
         if logits.shape != shape:
             raise StorageError(
@@ -225,5 +224,4 @@ def probs(
                 f"{logits.shape[1]}, the labels {shape[0]} of {shape[1]} classes: `ensearch pool "
                 "verify` looks at all of them."
             )
-        result[row] = ensembles.probs_of(logits)
-    return result
+        yield ensembles.probs_of(logits)

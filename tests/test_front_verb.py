@@ -185,6 +185,21 @@ def test_an_image_or_two_is_no_traceback(folder: Path) -> None:
     assert "internal error" not in result.stderr
 
 
+def test_many_classes_are_narrowed_and_change_nothing(folder: Path) -> None:
+    y = models.labels(200, 100)
+    right = []
+    for seed in range(3):
+        probs = models.probs(y, 3.0, seed, classes=100)
+        right.append(probs)
+        models.write(Path("p.npz"), {"probs_val": probs, "y_val": y})
+        assert ensearch(f"pool import p.npz --name m{seed} --macs 1M").exit_code == 0
+    found = front("--pool all --budget 3M --budgets 3M")
+    whole = np.mean(np.mean(right, axis=0).argmax(axis=1) == y)
+    (top,) = rows(found, MIXED)
+    assert len(top["members"]) == 3
+    assert top["accuracy_val_of_choosing_images_fraction"] == pytest.approx(whole, abs=0.011)
+
+
 def test_wilson_is_the_published_interval() -> None:
     # Newcombe 1998 (Statistics in Medicine 17), table I: 81 of 263, score method.
     low, high = combining.wilson(81 / 263, 263)

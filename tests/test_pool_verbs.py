@@ -8,6 +8,7 @@ import models
 import numpy as np
 import pytest
 from test_cli import ensearch, folder, quick
+from test_store import predictions_of, record_of
 from typer.testing import Result
 
 from ensearch import bring, entries, predicted
@@ -285,6 +286,19 @@ def test_trained_members_and_models_of_others_meet(folder: Path) -> None:
     assert used
     assert ensearch("report digits-tiny-400k").exit_code == 0
     assert ensearch("pool verify").exit_code == 0
+
+
+def test_members_whose_labels_were_never_kept_are_named(store: Store) -> None:
+    record = record_of(1)
+    store.add_trained(record, predictions_of(record.member, "val"), None)
+    (entry,) = entries.entries(store)
+    with pytest.raises(StorageError, match="are not kept in this storage: open a study"):
+        entries.agreed(store, [entry], "val")
+    (problem,) = bring.problems(store)
+    assert "resume a study of them" in problem.says
+    store.pool.remove_member(entry.key)
+    assert entries.entries(store) == []
+    assert not list(store.files.rglob("*.val.npz"))
 
 
 def test_equal_labels_of_several_images_ask_which(store: Store) -> None:
