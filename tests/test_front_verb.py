@@ -3,7 +3,9 @@
 import csv
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import models
@@ -13,6 +15,8 @@ from test_cli import ensearch, folder
 
 from ensearch import combining
 from ensearch.combining import CASCADE, KINDS, MIXED, SAME, SINGLE
+from ensearch.entries import Entry
+from ensearch.report import pooled
 
 __all__ = ["folder"]  # a fixture
 CLASSES = 4
@@ -198,6 +202,37 @@ def test_many_classes_are_narrowed_and_change_nothing(folder: Path) -> None:
     (top,) = rows(found, MIXED)
     assert len(top["members"]) == 3
     assert top["accuracy_val_of_choosing_images_fraction"] == pytest.approx(whole, abs=0.011)
+
+
+def test_names_are_as_long_as_they_must_be() -> None:
+    def entry(network: str, label: str, is_member: bool = True) -> Entry:
+        return Entry(
+            name=network,
+            key=network,
+            network=network,
+            label=label,
+            macs=1,
+            params=None,
+            labels={},
+            origin="",
+            dataset="",
+            is_member=is_member,
+            created=datetime.now(UTC),
+        )
+
+    def names(*found: Entry) -> list[str]:
+        fronts = SimpleNamespace(entries=found)
+        return list(pooled.labels(fronts).values())  # type: ignore[arg-type]
+
+    one, other = (
+        entry("wide_resnet-10-1@32/ab x", "10-1"),
+        entry("wide_resnet-16-1@32/ab x", "16-1"),
+    )
+    longer = entry("wide_resnet-10-1@32/cd x", "10-1")
+    vit, outside = entry("vit-10-64@32/ab x", "10-64"), entry("B0", "B0", is_member=False)
+    assert names(one, other, outside) == ["10-1", "16-1", "B0"]
+    assert names(one, longer) == ["wide_resnet-10-1@32/ab", "wide_resnet-10-1@32/cd"]
+    assert names(one, vit, outside) == ["wide_resnet-10-1@32", "vit-10-64@32", "B0"]
 
 
 def test_wilson_is_the_published_interval() -> None:

@@ -245,10 +245,10 @@ def added(
     from ensearch.seeds import derive
 
     place = training.resolve_device(device or "auto")
+    # The split of a study with this seed: then its members and these models can be combined.
+    source = Source(spec=dataset, data_dir=data_dir, split_seed=derive(seed, "split"))
+    found = datasets.load(source)
     with Store.open(storage, create=True) as store:
-        # The split of a study with this seed: then its members and these models can be combined.
-        source = Source(spec=dataset, data_dir=data_dir, split_seed=derive(seed, "split"))
-        found = datasets.load(source)
         for one in models:
             wanted = adding.Wanted(
                 name=name or one,

@@ -21,8 +21,13 @@ MOST_OF = 0.99  # of an accuracy: what a cascade should keep
 
 
 def labels(found: Fronts) -> dict[str, str]:
-    """By network a short name: `16-0.5`, or the whole one where that would be two networks."""
-    short = {entry.network: entry.label for entry in found.entries}
+    """By network a short name: `16-0.5`, and as much more as tells the networks apart."""
+    architectures = {e.network: e.network.partition("/")[0] for e in found.entries}
+    # Depth and width say enough where all members are of one family and resolution.
+    kinds = {architectures[e.network].replace(e.label, "") for e in found.entries if e.is_member}
+    short = {e.network: e.label for e in found.entries}
+    if len(kinds) > 1:
+        short |= {e.network: architectures[e.network] for e in found.entries if e.is_member}
     count = Counter(short.values())
     return {
         network: label if count[label] == 1 else network.partition(" ")[0]
