@@ -79,11 +79,12 @@ def accuracy(store: Store, entry: Entry, split: str) -> float | None:
 def _print(found: Sequence[Entry], rows: list[dict[str, Any]], splits: Sequence[str]) -> None:
     """A line for each network of members and for each model."""
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-    table.add_column("Name", no_wrap=True)
+    # Only columns that may fold give way on a narrow terminal: numbers must stay whole.
+    table.add_column("Name", overflow="fold")
     for name in ("Seeds", "FLOPs", "Params", *(f"{split} %" for split in splits)):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("Labels", no_wrap=True)
-    table.add_column("Origin", no_wrap=True)  # cut where there is no room: `show` has all of it
+    table.add_column("Origin", overflow="fold")
     groups: dict[str, list[int]] = {}
     for index, entry in enumerate(found):
         groups.setdefault(entry.network if entry.is_member else f"\n{entry.name}", []).append(index)

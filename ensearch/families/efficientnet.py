@@ -68,7 +68,7 @@ def known_as(architecture: Architecture) -> str:
 
 def build(architecture: Architecture, channels: int, classes: int) -> nn.Module:
     rounded = partial(_rounded, width=architecture.width)
-    model: nn.Module = EfficientNet(
+    model = EfficientNet(
         block_args=[_blocks(stage, architecture.depth) for stage in STAGES],
         num_classes=classes,
         num_features=rounded(1280),
@@ -76,6 +76,10 @@ def build(architecture: Architecture, channels: int, classes: int) -> nn.Module:
         round_chs_fn=rounded,
         act_layer=nn.SiLU,
     )
+    # timm's range suits 1,000 classes: with 10 the loss starts at 4.3 instead of 2.3. Width and
+    # depth 0.5 on 2,000 CIFAR-10 pictures, 6 epochs: val 23.2 % from zero, 17.6 % from timm's,
+    # 19.1 % from deviations of 1 / sqrt(inputs), at peak_lr 0.4 (n = 1).
+    nn.init.zeros_(model.classifier.weight)
     return model
 
 
