@@ -290,10 +290,12 @@ def cost(
     width: Annotated[float | None, typer.Option(help="Width as the family counts it.")] = None,
     depth: Annotated[float | None, typer.Option(help="Depth as the family counts it.")] = None,
     resolution: Annotated[
-        int, typer.Option(min=1, max=10_000, help="Pixels on each side of the input.")
-    ] = 32,
+        int | None, typer.Option(min=1, max=10_000, help="Pixels a side. (default: published)")
+    ] = None,
     channels: Annotated[int, typer.Option(min=1, max=10_000, help="Of the input.")] = 3,
-    classes: Annotated[int, typer.Option(min=2, max=10**6, help="Of the output.")] = 10,
+    classes: Annotated[
+        int | None, typer.Option(min=2, max=10**6, help="Of the output. (default: published)")
+    ] = None,
     members: Annotated[int, typer.Option(min=1, max=10**6, help="Of the ensemble.")] = 1,
     flops_per_mac: options.FlopsPerMac = None,
     as_json: options.AsJson = False,

@@ -72,3 +72,22 @@ def test_what_cannot_be_searched_is_refused(folder: Path, line: str, says: str) 
     result = ensearch(line)
     assert result.exit_code in (2, 3), result.stderr
     assert says in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("asked", "key", "parameters"),
+    [
+        ("efficientnet --width 1.6 --depth 2.2 --resolution 456", "2.2-1.6@456", 30_389_784),
+        ("efficientnet --width 1 --depth 1", "1-1@224", 5_288_548),
+        ("efficientnet --width 1 --depth 1 --classes 10", "1-1@224", 4_020_358),
+        ("resnet_cifar --width 1 --depth 20", "20-1@32", 269_722),
+    ],
+)
+def test_cost_assumes_what_a_family_was_published_for(
+    asked: str, key: str, parameters: int
+) -> None:
+    result = ensearch(f"cost {asked} --json")
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["architecture"].endswith(key)
+    assert found["parameters"] == parameters

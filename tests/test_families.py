@@ -46,6 +46,14 @@ def test_it_maps_images_to_one_logit_a_class(name: str, channels: int) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_it_says_what_it_was_published_for(name: str) -> None:
+    family = families.get(name)
+    resolution, classes = family.PUBLISHED
+    assert resolution >= family.MIN_RESOLUTION
+    assert classes >= 2
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_its_weights_are_drawn_from_the_current_random_state(name: str) -> None:
     one = architecture(name)
     first, again, other = (built(one, seed).state_dict() for seed in (0, 0, 1))

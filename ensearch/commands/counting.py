@@ -16,9 +16,9 @@ def cost(
     family: str,
     width: float | None,
     depth: float | None,
-    resolution: int,
+    resolution: int | None,
     channels: int,
-    classes: int,
+    classes: int | None,
     size: int,
     flops_per_mac: int,
     as_json: bool,
@@ -30,11 +30,13 @@ def cost(
     if flops_per_mac not in (1, 2):
         raise UsageError(f"--flops-per-mac must be 1 or 2; got {flops_per_mac}.")
     kind = families.get(family)
+    usual_resolution, usual_classes = kind.PUBLISHED
+    classes = classes or usual_classes
     architecture = Architecture(
         family=family,
         width=_said("width", width, family, kind.WIDTHS),
         depth=_said("depth", depth, family, kind.DEPTHS),
-        resolution=resolution,
+        resolution=resolution or usual_resolution,
     )
     families.check(architecture)
     known = kind.known_as(architecture)
@@ -45,6 +47,8 @@ def cost(
     record = {
         "architecture": architecture.key,
         "known_as": known,
+        "channels": channels,
+        "classes": classes,
         "members": size,
         "parameters": whole.params,
         "multiply_adds_per_example": whole.macs,

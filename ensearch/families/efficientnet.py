@@ -23,6 +23,7 @@ ARGUMENT = ""
 WIDTHS = Grid(low=0.1, high=10, step=0.025)
 DEPTHS = Grid(low=0.1, high=10, step=0.1)
 MIN_RESOLUTION = 32  # five halvings leave one pixel
+PUBLISHED = (224, 1000)
 
 # (width, depth) -> name and resolution: the authors' efficientnet_builder.py.
 COMPOUND = {

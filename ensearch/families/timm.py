@@ -18,6 +18,7 @@ SUMMARY = "a model of the package timm by its name, such as timm:resnet18"
 ARGUMENT = "NAME"
 WIDTHS = DEPTHS = Grid(low=1, high=1, step=1)
 MIN_RESOLUTION = 8  # most need more, and say so when they are counted
+PUBLISHED = (224, 1000)
 
 
 def known_as(architecture: Architecture) -> str:
