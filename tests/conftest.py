@@ -1,5 +1,6 @@
 """Fixtures that several files share."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,9 @@ import servers
 from sqlalchemy import URL
 
 from ensearch.store import Store
+
+# A shell starts what runs in the background with Ctrl-C ignored, and its children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
