@@ -1,7 +1,8 @@
 """Architecture -> Cost, and the width that fits a cost.
 
-Counted operator by operator on the meta device (no memory, no arithmetic), functional and attention
-ones too, which thop does not see.
+A cost is worked out from the shapes of the layers where the family says them, which the tests hold
+against the count of operators, and else is that count. Operators are counted on the meta device (no
+memory, no arithmetic), functional and attention ones too, which thop does not see.
 """
 
 import copy
@@ -26,6 +27,21 @@ THOP_TOLERANCE = 0.02
 @functools.cache
 def count(architecture: Architecture, channels: int, classes: int) -> Cost:
     """Cost of one forward pass of one example of `channels` x R x R, in multiply-adds.
+
+    As `count_operators` has it, in 0.1 ms where the family knows its layers instead of 40 to 500:
+    an EfficientNet study began 30 s later. Raises UsageError if the network cannot be built or does
+    not map such an example to one logit a class.
+    """
+    families.check(architecture)
+    layers = families.get(architecture.family).layers(architecture, channels, classes)
+    if layers is None:
+        return count_operators(architecture, channels, classes)
+    costs = list(layers)
+    return Cost(macs=sum(c.macs for c in costs), params=sum(c.params for c in costs))
+
+
+def count_operators(architecture: Architecture, channels: int, classes: int) -> Cost:
+    """The same by building the network and running it on the meta device.
 
     Counted are convolutions, those of squeeze-and-excitation too, and matrix products, those of
     attention too; not norms, activations, pooling and sums. EfficientNet-B0 to B7 come out as

@@ -22,7 +22,7 @@ from typing import Any
 from ensearch import families
 from ensearch.core import Architecture, Budget, Cost, Schedule, apart, named, network
 from ensearch.cost import solve_width
-from ensearch.errors import BudgetError
+from ensearch.errors import BudgetError, UsageError
 from ensearch.space import AXES, Line, SearchSpace, has_resolutions
 from ensearch.units import format_count
 
@@ -143,11 +143,13 @@ def build(
     """All cells of `space` within `budget`; BudgetError if even the cheapest is above it.
 
     `schedule` is the study's, of which the space's axes replace fields; `resolution` is the data's.
+    Raises UsageError where the space names a network that its family cannot build, or one twice.
     """
     lines = space.lines(resolution)
     for line in lines:
         for width in line.widths:
             families.check(line.at(width))
+    _refuse_twins(space, lines, count)
 
     def macs(line: Line, width: float) -> int:
         return count(line.at(width)).macs
@@ -175,6 +177,31 @@ def build(
                     for variant in variants
                 ]
     return Ladder(budget=budget, cells=tuple(cells))
+
+
+def _refuse_twins(
+    space: SearchSpace, lines: list[Line], count: Callable[[Architecture], Cost]
+) -> None:
+    """Some families round their depths, EfficientNet 1.1 and 1.2 to the same layers.
+
+    Under two names these would be two networks: trained twice, and diverse where they are not.
+    What costs the same at the ends of the widths has the same layers.
+    """
+    distinct: dict[tuple[object, ...], Line] = {}
+    twins = []
+    for line in lines:
+        ends = (count(line.at(line.widths[i])) for i in (0, len(line.widths) - 1))
+        first = distinct.setdefault((line.family, line.resolution, line.widths, *ends), line)
+        if first is not line:
+            twins.append((first, line))
+    if twins:
+        one, other = twins[0]
+        kept = sorted({line.depth for line in distinct.values() if line.family == one.family})
+        raise UsageError(
+            f"search space {space.name}: {one.family} of depth {one.depth:g} and of "
+            f"{other.depth:g} are the same network, because it has whole blocks only. Keep one "
+            f"name for each: depth {', '.join(f'{depth:g}' for depth in kept)}."
+        )
 
 
 def _rungs(

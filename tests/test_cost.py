@@ -1,12 +1,13 @@
 """Costs against published counts, and the width solver against exhaustive search."""
 
+import random
 from dataclasses import replace
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from test_families import NAMES
+from test_families import NAMES, SIZED
 from test_families import architecture as example
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -99,6 +100,22 @@ def test_other_families_cost_what_the_literature_says(
     counted = cost.count(one, 3, classes)
     assert counted.params == params
     assert macs is None or counted.macs == macs
+    assert cost.count_operators(one, 3, classes) == counted
+
+
+@pytest.mark.parametrize("name", SIZED)
+def test_costs_worked_out_from_shapes_are_those_of_the_operators(name: str) -> None:
+    """Thirty small networks of any width and depth, on images of any size."""
+    family, draw = families.get(name), random.Random(name)
+    for _ in range(30):
+        one = Architecture(
+            family=name,
+            width=family.WIDTHS[draw.randrange(50)],
+            depth=family.DEPTHS[draw.randrange(4 if family.DEPTHS.step > 1 else 15)],
+            resolution=draw.randrange(family.MIN_RESOLUTION, 100),
+        )
+        channels, classes = draw.choice([1, 3]), draw.randrange(2, 1000)
+        assert cost.count(one, channels, classes) == cost.count_operators(one, channels, classes)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +140,7 @@ def test_the_count_is_that_of_torch(name: str) -> None:
         image = torch.empty(1, 3, 224, 224)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(image)
-    assert cost.count(one, 3, 10).macs == counter.get_total_flops() // 2
+    assert cost.count_operators(one, 3, 10).macs == counter.get_total_flops() // 2
 
 
 def test_models_that_torchs_counter_fails_on_are_counted() -> None:

@@ -1,5 +1,7 @@
 """The contract of a family, which every file in ensearch/families/ enters by itself."""
 
+from collections.abc import Iterable
+
 import pytest
 import torch
 
@@ -142,6 +144,18 @@ def test_networks_of_the_literature_are_known_by_name(
     one = Architecture(family=family, width=width, depth=depth, resolution=resolution)
     families.check(one)
     assert families.get(family).known_as(one) == named
+
+
+def test_an_efficientnet_has_six_depths_of_ten_and_all_widths() -> None:
+    def costs(shapes: Iterable[tuple[float, float]]) -> set[Cost]:
+        of = (
+            Architecture(family="efficientnet", width=w, depth=d, resolution=32) for w, d in shapes
+        )
+        return {cost.count(one, 3, 10) for one in of}
+
+    family = families.get("efficientnet")
+    assert len(costs((1, family.DEPTHS[step]) for step in range(10))) == 6
+    assert len(costs((width, 1) for width in family.WIDTHS)) == len(family.WIDTHS)
 
 
 def test_patches_divide_the_resolution_and_heads_the_width() -> None:

@@ -44,6 +44,8 @@ def test_every_shipped_space_is_legal_for_its_family(name: str) -> None:
     for line in shipped.lines(32):
         for width in line.widths:
             families.check(line.at(width))
+        costs = {cost.count(line.at(width), 3, 10) for width in line.widths}
+        assert len(costs) == len(line.widths), "each width is a network of its own"
 
 
 def test_a_space_survives_the_way_through_json() -> None:
@@ -247,6 +249,23 @@ def test_a_space_that_its_family_cannot_build_is_refused() -> None:
         ladder.build(
             space.from_table("m", TABLE | {"depth": [12]}), Budget(macs=1e9), SCHEDULE, 32, count
         )
+
+
+def test_a_network_under_two_names_is_refused() -> None:
+    table = {
+        "family": "efficientnet",
+        "members": [1, 2],
+        "width": {"low": 0.5, "high": 1, "step": 0.1},
+    }
+    steps = {"low": 0.8, "high": 1.4, "step": 0.1}
+
+    def made(depth: object) -> ladder.Ladder:
+        one = space.from_table("mine", table | {"depth": depth})
+        return ladder.build(one, Budget(macs=1e8), SCHEDULE, 32, lambda a: cost.count(a, 3, 10))
+
+    with pytest.raises(UsageError, match=r"depth 0.8 and of 0.9 are .* depth 0.8, 1.1, 1.3, 1.4"):
+        made(steps)
+    assert made([0.8, 1.1, 1.3, 1.4]).cells
 
 
 def test_a_ladder_survives_the_way_through_json() -> None:

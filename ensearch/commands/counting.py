@@ -40,7 +40,7 @@ def cost(
     )
     families.check(architecture)
     known = kind.known_as(architecture)
-    one = costs.count(architecture, channels, classes)
+    one = costs.count_operators(architecture, channels, classes)
     whole = one.times(size)
     by_thop = costs.count_with_thop(architecture, channels, classes)
     difference = costs.disagreement(one.macs, by_thop)

@@ -8,13 +8,16 @@ PUBLISHED       (side in pixels, classes) that its authors built it for
 known_as(architecture) -> str, what the literature calls this network; "" if nothing but its key
 build(architecture, channels, classes) -> nn.Module, freshly initialised from torch's
                 current random state, mapping N x channels x R x R to N x classes logits
+layers(architecture, channels, classes) -> Costs that add up to that network's, worked out from its
+                shape; None where only building it tells
 """
 
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol, cast
 
 from ensearch import plugins
-from ensearch.core import Architecture, Grid
+from ensearch.core import Architecture, Cost, Grid
 from ensearch.errors import UsageError
 
 if TYPE_CHECKING:  # what only reads the names of architectures needs no torch, 2 s to import
@@ -34,6 +37,10 @@ class Family(Protocol):
     def known_as(self, architecture: Architecture) -> str: ...
 
     def build(self, architecture: Architecture, channels: int, classes: int) -> "nn.Module": ...
+
+    def layers(
+        self, architecture: Architecture, channels: int, classes: int
+    ) -> Iterable[Cost] | None: ...
 
 
 def names() -> list[str]:

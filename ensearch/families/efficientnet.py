@@ -1,22 +1,25 @@
 """EfficientNet (Tan and Le 2019, arXiv:1905.11946), put together from timm's blocks.
 
 Width and depth are the paper's multipliers of B0's channels and blocks: channels are rounded to
-multiples of 8, never more than a tenth down, and the blocks of a stage up. Depths that round to the
-same blocks, as 1.1 and 1.2, are the same network. B0 to B7 are those of `COMPOUND`, each with its
-resolution; in between and beyond everything is free.
+multiples of 8, never more than a tenth down, and the blocks of a stage up. All widths differ, but
+ten steps of depth are six networks: 1.1 and 1.2 are one, and a search space may not have both.
+B0 to B7 are those of `COMPOUND`, each with its resolution; in between and beyond everything is
+free.
 
 Dropout and stochastic depth, which the paper raises from B0 to B7, are 0: a member's schedule is
 the same for all widths and depths, and says all that it regularises by.
 """
 
 import math
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
 from timm.models import EfficientNet
 from torch import nn
 
-from ensearch.core import Architecture, Grid
+from ensearch.core import Architecture, Cost, Grid
+from ensearch.families._layers import convolution, linear, norm
 
 SUMMARY = "EfficientNet: width and depth multiply the channels and blocks of B0, resolution free"
 ARGUMENT = ""
@@ -84,11 +87,39 @@ def build(architecture: Architecture, channels: int, classes: int) -> nn.Module:
     return model
 
 
+def layers(architecture: Architecture, channels: int, classes: int) -> Iterator[Cost]:
+    rounded = partial(_rounded, width=architecture.width)
+    inputs, side = rounded(32), (architecture.resolution + 1) // 2
+    yield convolution(channels, inputs, 3, side)
+    yield norm(inputs)
+    for stage in STAGES:
+        for position in range(_repeats(stage, architecture.depth)):
+            middle = inputs * stage.expansion
+            if stage.expansion > 1:
+                yield convolution(inputs, middle, 1, side)
+                yield norm(middle)
+            side = (side + 1) // 2 if stage.stride == 2 and position == 0 else side
+            yield convolution(middle, middle, stage.kernel, side, groups=middle)
+            yield norm(middle)
+            yield convolution(middle, inputs // 4, 1, 1, bias=True)  # squeeze and excitation
+            yield convolution(inputs // 4, middle, 1, 1, bias=True)
+            inputs = rounded(stage.channels)
+            yield convolution(middle, inputs, 1, side)
+            yield norm(inputs)
+    yield convolution(inputs, rounded(1280), 1, side)
+    yield norm(rounded(1280))
+    yield linear(rounded(1280), classes)
+
+
 def _rounded(channels: int, width: float) -> int:
     """The nearest multiple of 8, or the next if that is below nine tenths: the authors' rule."""
     wanted = channels * width
     nearest = max(8, int(wanted + 4) // 8 * 8)
     return nearest + 8 if nearest < 0.9 * wanted else nearest
+
+
+def _repeats(stage: Stage, depth: float) -> int:
+    return math.ceil(stage.blocks * depth)
 
 
 def _blocks(stage: Stage, depth: float) -> list[dict[str, Any]]:
@@ -104,4 +135,4 @@ def _blocks(stage: Stage, depth: float) -> list[dict[str, Any]]:
     }
     if kind == "ir":
         block["exp_ratio"] = float(stage.expansion)
-    return [dict(block) for _ in range(math.ceil(stage.blocks * depth))]
+    return [dict(block) for _ in range(_repeats(stage, depth))]

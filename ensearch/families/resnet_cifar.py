@@ -6,11 +6,14 @@ without parameters, every second pixel and zeros for the new channels. Option B,
 many public copies have, would add 2,752 parameters at width 1.
 """
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ensearch.core import Architecture, Grid
+from ensearch.core import Architecture, Cost, Grid
+from ensearch.families._layers import convolution, linear, norm
 
 SUMMARY = "ResNet-n of He et al. 2016: depth n = 6N+2, width k times 16, 32, 64 channels"
 ARGUMENT = ""
@@ -25,7 +28,27 @@ def known_as(architecture: Architecture) -> str:
 
 
 def build(architecture: Architecture, channels: int, classes: int) -> nn.Module:
-    return ResNet((round(architecture.depth) - 2) // 6, architecture.width, channels, classes)
+    return ResNet(_per_stage(architecture), architecture.width, channels, classes)
+
+
+def layers(architecture: Architecture, channels: int, classes: int) -> Iterator[Cost]:
+    inputs, side = round(16 * architecture.width), architecture.resolution
+    yield convolution(channels, inputs, 3, side)
+    yield norm(inputs)
+    for stage in range(3):
+        for position in range(_per_stage(architecture)):
+            outputs = inputs
+            if stage > 0 and position == 0:
+                outputs, side = 2 * inputs, (side + 1) // 2
+            yield convolution(inputs, outputs, 3, side)
+            yield convolution(outputs, outputs, 3, side)
+            yield from 2 * [norm(outputs)]
+            inputs = outputs
+    yield linear(inputs, classes)
+
+
+def _per_stage(architecture: Architecture) -> int:
+    return (round(architecture.depth) - 2) // 6
 
 
 class Block(nn.Module):

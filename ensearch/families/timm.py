@@ -46,6 +46,10 @@ def build(architecture: Architecture, channels: int, classes: int) -> nn.Module:
     return model
 
 
+def layers(architecture: Architecture, channels: int, classes: int) -> None:
+    """Only timm's code knows them."""
+
+
 def _unknown(name: str) -> str:
     plain, dot, _ = name.partition(".")
     if dot and timm.is_model(plain):

@@ -18,11 +18,13 @@ pairs) and -3 to -0.4 after 40 (3 pairs).
 """
 
 import math
+from collections.abc import Iterator
 
 from timm.models import VisionTransformer
 from torch import nn
 
-from ensearch.core import Architecture, Grid
+from ensearch.core import Architecture, Cost, Grid
+from ensearch.families._layers import convolution, linear, norm
 
 SUMMARY = "Vision transformer: width of the embedding, depth in blocks, patches by the resolution"
 ARGUMENT = ""
@@ -67,3 +69,20 @@ def build(architecture: Architecture, channels: int, classes: int) -> nn.Module:
         weight_init="jax",  # as the paper's own code; timm's usual one is for widths of hundreds
     )
     return model
+
+
+def layers(architecture: Architecture, channels: int, classes: int) -> Iterator[Cost]:
+    width, side = round(architecture.width), patch(architecture.resolution)
+    across = architecture.resolution // side
+    tokens = across**2 + 1
+    yield convolution(channels, width, side, across, bias=True)
+    yield Cost(macs=0, params=(tokens + 1) * width)  # positions, and the class token itself
+    for _ in range(round(architecture.depth)):
+        yield linear(width, 3 * width, tokens)
+        yield Cost(macs=2 * width * tokens**2, params=0)  # queries by keys, and these by values
+        yield linear(width, width, tokens)
+        yield linear(width, 4 * width, tokens)
+        yield linear(4 * width, width, tokens)
+        yield from 2 * [norm(width)]
+    yield norm(width)
+    yield linear(width, classes)

@@ -5,11 +5,14 @@ may be a fraction as long as 16 k is a whole number of channels. The stride is o
 convolution of a block, as in the authors' code: on the second, WRN-28-10 would cost 13.5 % more.
 """
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ensearch.core import Architecture, Grid
+from ensearch.core import Architecture, Cost, Grid
+from ensearch.families._layers import convolution, linear, norm
 
 SUMMARY = "WRN-n-k: depth n = 6N+4, width k times 16, 32, 64 channels"
 ARGUMENT = ""
@@ -25,6 +28,33 @@ def known_as(architecture: Architecture) -> str:
 
 def build(architecture: Architecture, channels: int, classes: int) -> nn.Module:
     return WideResNet(round(architecture.depth), architecture.width, channels, classes)
+
+
+def layers(architecture: Architecture, channels: int, classes: int) -> Iterator[Cost]:
+    inputs, side = 16, architecture.resolution
+    yield convolution(channels, inputs, 3, side)
+    for stage, outputs in enumerate(_stages(architecture.width)):
+        for position in range(_per_stage(round(architecture.depth))):
+            shrinks = stage > 0 and position == 0
+            side = (side + 1) // 2 if shrinks else side
+            yield norm(inputs)
+            yield convolution(inputs, outputs, 3, side)
+            yield norm(outputs)
+            yield convolution(outputs, outputs, 3, side)
+            if shrinks or inputs != outputs:
+                yield convolution(inputs, outputs, 1, side)
+            inputs = outputs
+    yield norm(inputs)
+    yield linear(inputs, classes)
+
+
+def _per_stage(depth: int) -> int:
+    return (depth - 4) // 6
+
+
+def _stages(width: float) -> list[int]:
+    """Channels of each."""
+    return [round(16 * width), round(32 * width), round(64 * width)]
 
 
 class Block(nn.Module):
@@ -50,12 +80,10 @@ class Block(nn.Module):
 class WideResNet(nn.Module):
     def __init__(self, depth: int, width: float, channels: int, classes: int) -> None:
         super().__init__()
-        per_stage = (depth - 4) // 6
-        stages = [round(16 * width), round(32 * width), round(64 * width)]
         self.stem = nn.Conv2d(channels, 16, 3, padding=1, bias=False)
         blocks, inputs = [], 16
-        for stage, outputs in enumerate(stages):
-            for position in range(per_stage):
+        for stage, outputs in enumerate(_stages(width)):
+            for position in range(_per_stage(depth)):
                 stride = 2 if stage > 0 and position == 0 else 1
                 blocks.append(Block(inputs, outputs, stride))
                 inputs = outputs
