@@ -6,11 +6,12 @@ All choose by accuracy on the images given, and between equals by cost: see `cho
 import itertools
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from ensearch.candidates import Candidates, check
+from ensearch.candidates import Candidates, Indices, check
 from ensearch.cascades import (
     NEVER,
     Cascade,
@@ -92,7 +93,7 @@ def search(
         for grid in evaluate_many(candidates, labels, chosen, levels=levels, measure=measure):
             leaders.see(grid)
         seen.update(chosen)
-        new = [] if everything else _next(leaders, ranks, place, max_stages, seen)
+        new = [] if everything else _next(leaders, ranks, place, max_stages, seen, most)
     found = [entry[1:] for best in leaders.best for entry in best[:1]]
     found += [((member,), ()) for member in ranks]
     return _within(
@@ -101,15 +102,25 @@ def search(
 
 
 def _next(
-    leaders: _Leaders, ranks: Sequence[int], place: dict[int, int], most: int, seen: set[Order]
+    leaders: _Leaders,
+    ranks: Sequence[int],
+    place: dict[int, int],
+    max_stages: int,
+    seen: set[Order],
+    wanted: int,
 ) -> list[Order]:
-    """New orders near the leaders: near the best of each budget first, else in random order."""
+    """New orders near the leaders: near the best of each budget first, else in random order.
+
+    At least `wanted`, where there are as many: to list all takes as long as to score the orders.
+    """
     rng = np.random.default_rng(derive("orders", len(seen)))
     result: dict[Order, None] = {}
     for rank in range(KEPT):
         near = {best[rank][1] for best in leaders.best if rank < len(best)}
-        fresh = sorted(_neighbours(near, ranks, place, most) - seen)
+        fresh = sorted(_neighbours(near, ranks, place, max_stages) - seen)
         result |= dict.fromkeys(fresh[k] for k in rng.permutation(len(fresh)))
+        if len(result) >= wanted:
+            break
     return list(result)
 
 
@@ -183,53 +194,74 @@ def greedy(
         if hits[member].sum() > best:
             references.append(member)
             best = int(hits[member].sum())
-    cases = itertools.product(references, TARGETS)
-    built = (
-        _built(candidates, labels, r, share * hits[r], measure, max_stages) for r, share in cases
-    )
-    return _within(
-        budgets, (cascade(candidates, labels, *entry, measure) for entry in dict.fromkeys(built))
-    )
+    cases = [
+        _Case(reference=r, demanded=share * hits[r], there=np.ones(len(labels), np.bool_))
+        for r, share in itertools.product(references, TARGETS)
+    ]
+    growing = cases
+    for _ in range(max_stages - 1):
+        # Cases that began alike share the work on what is next: most do.
+        for prefix in dict.fromkeys(case.members for case in growing):
+            same = [case for case in growing if case.members == prefix]
+            _grow(candidates, labels, prefix, same, measure)
+        growing = [case for case in growing if case.there.any() and not case.is_done]
+    built = dict.fromkeys(case.whole for case in cases)
+    return _within(budgets, (cascade(candidates, labels, *entry, measure) for entry in built))
 
 
-def _built(
+@dataclass(slots=True, kw_only=True)
+class _Case:
+    """A greedy cascade on its way; `demanded` are the hits that images which leave must have, N."""
+
+    reference: int
+    demanded: Floats
+    there: Hits
+    members: Order = ()
+    thresholds: tuple[float, ...] = ()
+    is_done: bool = False
+
+    @property
+    def whole(self) -> tuple[Order, tuple[float, ...]]:
+        if self.there.any() and self.reference not in self.members:
+            return (*self.members, self.reference), self.thresholds
+        return self.members, self.thresholds[: len(self.members) - 1]
+
+
+def _grow(
     candidates: Candidates,
     labels: Labels,
-    reference: int,
-    demanded: Floats,
+    prefix: Order,
+    cases: Sequence[_Case],
     measure: str,
-    max_stages: int,
-) -> tuple[Order, tuple[float, ...]]:
-    """One greedy cascade; `demanded` are the hits that the images which leave must have, N."""
-    members: list[int] = []
-    thresholds: list[float] = []
-    there = np.ones(len(labels), np.bool_)
+) -> None:
+    """Add to each of the cases, all of these members, the one that lets most leave for its cost."""
     sums = np.zeros((candidates.probs.shape[2], len(labels)), candidates.probs.dtype)
-    while there.any() and len(members) < max_stages - 1:
-        offers = []
-        for member in range(len(candidates.keys)):
-            if member not in members:
-                added = sums + candidates.probs[member].T
-                sure = confidence(added, len(members) + 1, measure)
-                count, threshold = _leaving(sure, right(added, labels), demanded, there)
-                offers.append((count / int(candidates.macs[member]), -member, threshold))
-        gain, negative, threshold = max(offers)
+    for member in prefix:
+        sums = sums + candidates.probs[member].T
+    best: list[tuple[float, int, float]] = [(0.0, -len(candidates.keys), NEVER)] * len(cases)
+    for member in range(len(candidates.keys)):
+        if member in prefix:
+            continue
+        added = sums + candidates.probs[member].T
+        sure = confidence(added, len(prefix) + 1, measure)
+        hits, order = right(added, labels), np.argsort(-sure, kind="stable")
+        for k, case in enumerate(cases):
+            count, threshold = _leaving(sure, hits, order, case)
+            offer = (count / int(candidates.macs[member]), -member, threshold)
+            best[k] = max(best[k], offer)
+    for case, (gain, negative, threshold) in zip(cases, best, strict=True):
         if gain == 0:
-            break
-        members.append(-negative)
-        thresholds.append(threshold)
-        sums = sums + candidates.probs[-negative].T
-        there &= confidence(sums, len(members), measure) < threshold
-    if there.any() and reference not in members:
-        return (*members, reference), tuple(thresholds)
-    return tuple(members), tuple(thresholds[: len(members) - 1])
+            case.is_done = True
+            continue
+        case.members, case.thresholds = (*prefix, -negative), (*case.thresholds, threshold)
+        sure = confidence(sums + candidates.probs[-negative].T, len(case.members), measure)
+        case.there = case.there & (sure < threshold)
 
 
-def _leaving(sure: Floats, hits: Hits, demanded: Floats, there: Hits) -> tuple[int, float]:
-    """The most images that may leave, surest first, with at least the hits demanded of them."""
-    images = np.flatnonzero(there)
-    images = images[np.argsort(-sure[images], kind="stable")]
-    ahead = np.cumsum(hits[images] - demanded[images])
+def _leaving(sure: Floats, hits: Hits, order: Indices, case: _Case) -> tuple[int, float]:
+    """The most images that may leave, in `order`, with at least the hits demanded of them."""
+    images = order[case.there[order]]
+    ahead = np.cumsum(hits[images] - case.demanded[images])
     edges: npt.NDArray[np.bool_] = np.append(sure[images][1:] < sure[images][:-1], True)
     legal = np.flatnonzero((ahead >= -1e-9) & edges)
     if not len(legal):
