@@ -235,7 +235,10 @@ def confirm(
     take_over: options.TakeOver = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Retrain the best with fresh seeds for longer and score them on test, once."""
+    """Retrain the best with fresh seeds for longer and score them on test, once.
+
+    Mixed ensembles and cascades of these members: ensearch front --pool confirmed:STUDY --test.
+    """
     from ensearch.commands import confirming
 
     flags = {

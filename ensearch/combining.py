@@ -1,22 +1,37 @@
 """Entries of the pool -> four fronts: single networks, same architecture, mixed, cascades.
 
-Every choice is made on val. What it is worth is told by the half of val that did not choose, both
-halves in turn, or by test.
+Every choice is made on val. What it is worth is told by halves of val that did not choose, or by
+test.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from ensearch import cascade_search, choosing, entries, mixed
+from ensearch import cascade_search, choosing, comparing, entries, mixed
 from ensearch.candidates import Candidates, Choice, narrowed
 from ensearch.cascades import Cascade
 from ensearch.choosing import Checked, Found, Search
-from ensearch.core import Floats, Labels
-from ensearch.crossover import WIDTH
+from ensearch.combined import (
+    BASELINES,
+    CASCADE,
+    GREEDY,
+    KINDS,
+    MIXED,
+    RANDOM,
+    SAME,
+    SINGLE,
+    Chosen,
+    Fronts,
+    Kept,
+    Score,
+    wilson,
+)
+from ensearch.comparing import Judged, Lead, Place
+from ensearch.core import Labels
 from ensearch.entries import Entry
 from ensearch.errors import BudgetError
 from ensearch.hypervolume import hypervolume
@@ -24,84 +39,16 @@ from ensearch.store import Store
 from ensearch.store.labels import SplitLabels
 from ensearch.units import format_count
 
-SINGLE, SAME, MIXED, CASCADE = KINDS = ("single", "same architecture", "mixed", "cascade")
 MOST_BUDGETS = 8
-# Ensembles that a search scores: all where there are no more. Sets of members of cascades.
-TRIES, ORDERS = 5_000, 1_000
-# Of the comparison, each with both searches twice; COMPARED is what these score. Of 30 members on
-# 2,500 images 40 of them take 5 s of one core, with TRIES 35 s.
-REPLICATES, COMPARED = 40, 500
+# Ensembles that a search scores: all where there are no more. Of 59 members on 2,500 images, at
+# four budgets, 100, 500 and 1,000 were worse on other images than 5,000 by 0.81, 0.13 and 0.15
+# points (means; at one budget by 1.26, 0.73 and 0.63; 20 cuts); on digits by 0.19, 0.05 and 0.05.
+TRIES = 5_000
+# Sets of members of cascades, each with all thresholds. There 30, 100 and 300 were worse than
+# 1,000 by 0.39, 0.44 and 0.06 points, and 300 take a third of the time (12 cuts); on digits by
+# 0.03. The baseline draws as many.
+ORDERS = 300
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the ensemble's cost, at which a cascade is held against it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """On some images: accuracy with its 95 % interval over images, mean multiply-adds."""
-
-    accuracy: float
-    low: float
-    high: float
-    macs: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
-    """What one kind's search chose within a budget. Costs in multiply-adds per example.
-
-    `members` are indices of the entries, of a cascade in the order in which they run. `macs` and
-    `flattered`, the accuracy, are on the images of val that chose; `val` is by images that did not.
-    """
-
-    kind: str
-    budget: float
-    members: tuple[int, ...]
-    thresholds: tuple[float, ...]
-    exits: tuple[float, ...]
-    macs: float
-    flattered: float
-    val: Score
-    test: Score | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """A cascade within `share` of the cost of the best mixed ensemble, against that ensemble.
-
-    `difference` is the cascade's accuracy less the ensemble's on images that did not choose, with
-    a 95 % interval over images; `cost` the cascade's mean multiply-adds there over the ensemble's.
-    """
-
-    share: float
-    ensemble: float
-    cascade: float
-    difference: float
-    low: float
-    high: float
-    cost: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fronts:
-    """All that a report of a pool may say. `chosen` has for each budget one of each kind found."""
-
-    query: str
-    entries: tuple[Entry, ...]
-    labels: Mapping[str, str]  # split -> what its labels are, in words
-    measure: str
-    budgets: tuple[float, ...]  # ascending
-    chosen: tuple[Chosen, ...]
-    comparison: choosing.Comparison  # mixed less same architecture, at the largest budget
-    kept: tuple[Kept, ...]  # by ascending share
-    hypervolumes: Mapping[str, float]  # by kind, of `val`, in accuracy x decades of cost
-    reference: float  # accuracy of the hypervolumes
-
-    @property
-    def has_test(self) -> bool:
-        return "test" in self.labels
-
-    def of(self, kind: str, budget: float) -> Chosen | None:
-        found = (c for c in self.chosen if (c.kind, c.budget) == (kind, budget))
-        return next(found, None)
 
 
 def ladder(budget: float, found: Sequence[Entry]) -> tuple[float, ...]:
@@ -132,34 +79,27 @@ def compute(
     ladder(budgets[-1], found)
     labels = {s: entries.agreed(store, found, s) for s in ("val", *(["test"] if with_test else []))}
     pool, y = _candidates(store, found, "val", labels["val"])
-    checked = {}
-    for kind, search in searches(measure).items():
-        say(f"searching {kind}")
-        checked[kind] = choosing.checked(search, pool, y, budgets)
-    chosen = [c for kind in KINDS for c in _chosen(kind, checked[kind])]
-    if with_test:
-        chosen = _on_test(store, found, chosen, checked, labels["test"])
-    say("comparing mixed with same architecture")
-    reference = float(
-        np.bincount(labels["val"].values).max() / len(y)
-    )  # what the most frequent class alone gets
+    checked = _searched(pool, y, budgets, measure, say)
+    val = {kind: comparing.crossed(one) for kind, one in checked.items()}
+    test = _on_test(store, found, checked, labels["test"]) if with_test else None
+    rows = {kind: _chosen(kind, budgets, checked[kind], val, test) for kind in checked}
+    shown = test or val
+    # What the most frequent class alone gets.
+    reference = float(np.bincount(labels["val"].values).max() / len(y))
     return Fronts(
         query=query,
         entries=tuple(found),
         labels={split: of_split.summary for split, of_split in labels.items()},
         measure=measure,
         budgets=tuple(budgets),
-        chosen=tuple(chosen),
-        comparison=choosing.compare(
-            partial(mixed.copies, tries=COMPARED),
-            partial(mixed.best_of_many, tries=COMPARED),
-            pool,
-            y,
-            budgets[-1],
-            replicates=REPLICATES,
-        ),
-        kept=_kept(pool, y, checked[MIXED], measure),
-        hypervolumes=_volumes(chosen, budgets, found, reference),
+        chosen=tuple(row for kind in KINDS for row in rows[kind]),
+        baselines=tuple(row for kind in BASELINES for row in rows[kind]),
+        leads=_leads(shown, budgets),
+        comparison=comparing.leads(
+            [(_place(shown[SAME], budgets[-1]), _place(shown[MIXED], budgets[-1]))]
+        )[0],
+        kept=_kept(shown, checked[MIXED]),
+        hypervolumes=_volumes(rows, val[SINGLE], budgets, reference),
         reference=reference,
     )
 
@@ -171,7 +111,35 @@ def searches(measure: str) -> dict[str, Search]:
         SAME: partial(mixed.copies, tries=TRIES),
         MIXED: partial(mixed.best_of_many, tries=TRIES),
         CASCADE: partial(cascade_search.search, measure=measure, orders=ORDERS),
+        GREEDY: partial(cascade_search.greedy, measure=measure),
+        RANDOM: partial(cascade_search.random, measure=measure, tries=ORDERS),
     }
+
+
+def _searched(
+    pool: Candidates,
+    y: Labels,
+    budgets: Sequence[float],
+    measure: str,
+    say: Callable[[str], None],
+) -> dict[str, Checked]:
+    """Every kind at all budgets, some also at budgets that only they need."""
+    checked: dict[str, Checked] = {}
+    for kind, search in searches(measure).items():
+        say(f"searching {kind}")
+        at = set(budgets)
+        if kind == SINGLE:
+            at.add(float(pool.macs.min()))
+        if kind == CASCADE:
+            at |= set(_shares(checked[MIXED]))
+        checked[kind] = choosing.checked(search, pool, y, sorted(at))
+    return checked
+
+
+def _shares(ensembles: Checked) -> list[float]:
+    """Budgets of cascades that are held against the ensemble at the largest budget."""
+    macs = float(ensembles.macs[-1])
+    return [] if math.isnan(macs) else [share * macs for share in SHARES]
 
 
 def _candidates(
@@ -189,25 +157,33 @@ def _candidates(
     return pool, y
 
 
-def wilson(accuracy: float, images: int) -> tuple[float, float]:
-    """95 % interval of a share of `images`. Wilson 1927, equation of the score interval."""
-    square = WIDTH**2 / images
-    middle = (accuracy + square / 2) / (1 + square)
-    half = WIDTH * math.sqrt(accuracy * (1 - accuracy) / images + square / (4 * images))
-    half /= 1 + square
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def _score(accuracy: float, macs: float, images: int) -> Score:
+def _score(judged: Judged, budget: float) -> Score:
+    """With an interval that is Wilson's, on as many images as have the replicates' spread."""
+    _, k = _place(judged, budget)
+    accuracy, images = float(judged.accuracy[k]), float(judged.images)
+    variance = float(judged.drawn[:, k].var(ddof=1))
+    if variance > accuracy * (1 - accuracy) / images > 0:
+        images = accuracy * (1 - accuracy) / variance
     low, high = wilson(accuracy, images)
-    return Score(accuracy=float(accuracy), low=low, high=high, macs=float(macs))
+    return Score(accuracy=accuracy, low=low, high=high, macs=float(judged.macs[k]))
 
 
-def _chosen(kind: str, checked: Checked) -> list[Chosen]:
+def _place(judged: Judged, budget: float) -> Place:
+    return judged, judged.budgets.index(budget)
+
+
+def _chosen(
+    kind: str,
+    budgets: Sequence[float],
+    checked: Checked,
+    val: Mapping[str, Judged],
+    test: Mapping[str, Judged] | None,
+) -> list[Chosen]:
     result = []
-    for k, found in enumerate(checked.choices):
-        # Half of the images may have found nothing where all did: then nothing checks it.
-        if found is None or math.isnan(checked.accuracy[k]):
+    for budget, found in zip(checked.budgets, checked.choices, strict=True):
+        # A half of the images may have found nothing where all did: then nothing checks it.
+        judged, k = _place(val[kind], budget)
+        if budget not in budgets or found is None or math.isnan(judged.accuracy[k]):
             continue
         thresholds: tuple[float, ...] = ()
         exits: tuple[float, ...] = (1.0,)
@@ -216,38 +192,31 @@ def _chosen(kind: str, checked: Checked) -> list[Chosen]:
         result.append(
             Chosen(
                 kind=kind,
-                budget=checked.budgets[k],
+                budget=budget,
                 members=found.members,
                 thresholds=thresholds,
                 exits=exits,
                 macs=float(found.macs),
                 flattered=found.accuracy,
-                val=_score(checked.accuracy[k], checked.macs[k], checked.hits.shape[1]),
+                val=_score(judged, budget),
+                test=None if test is None else _score(test[kind], budget),
             )
         )
     return result
 
 
 def _on_test(
-    store: Store,
-    found: Sequence[Entry],
-    chosen: Sequence[Chosen],
-    checked: Mapping[str, Checked],
-    labels: SplitLabels,
-) -> list[Chosen]:
+    store: Store, found: Sequence[Entry], checked: Mapping[str, Checked], labels: SplitLabels
+) -> dict[str, Judged]:
     """The same choices, scored on test. Only what was chosen is read."""
-    used = sorted({member for one in chosen for member in one.members})
+    chosen = [choice for one in checked.values() for choice in one.choices if choice is not None]
+    used = sorted({member for choice in chosen for member in choice.members})
     place = {member: k for k, member in enumerate(used)}
     pool, y = _candidates(store, [found[member] for member in used], "test", labels)
-    result = []
-    for one in chosen:
-        of_kind = checked[one.kind]
-        choice = of_kind.choices[of_kind.budgets.index(one.budget)]
-        assert choice is not None
-        applied = choosing.apply(_moved(choice, place), pool, y)
-        score = _score(applied.accuracy, applied.macs, len(y))
-        result.append(replace(one, test=score))
-    return result
+    return {
+        kind: comparing.given([c and _moved(c, place) for c in one.choices], one.budgets, pool, y)
+        for kind, one in checked.items()
+    }
 
 
 def _moved(choice: Found, place: Mapping[int, int]) -> Found:
@@ -257,43 +226,47 @@ def _moved(choice: Found, place: Mapping[int, int]) -> Found:
     return replace(choice, members=members)
 
 
-def _kept(pool: Candidates, y: Labels, ensembles: Checked, measure: str) -> tuple[Kept, ...]:
+def _leads(shown: Mapping[str, Judged], budgets: Sequence[float]) -> dict[tuple[str, float], Lead]:
+    """Of the other kinds over single networks, at every budget."""
+    wanted = [(kind, budget) for kind in KINDS if kind != SINGLE for budget in budgets]
+    pairs = [(_place(shown[SINGLE], b), _place(shown[kind], b)) for kind, b in wanted]
+    found = zip(wanted, comparing.leads(pairs), strict=True)
+    return {where: lead for where, lead in found if lead is not None}
+
+
+def _kept(shown: Mapping[str, Judged], ensembles: Checked) -> tuple[Kept, ...]:
     """Cascades within shares of the cost of the ensemble at the largest budget."""
-    best, macs = ensembles.choices[-1], float(ensembles.macs[-1])
-    if best is None or math.isnan(macs):
-        return ()
-    budgets = [share * macs for share in SHARES]
-    search = partial(cascade_search.search, measure=measure, orders=ORDERS)
-    found = choosing.checked(search, pool, y, budgets)
-    result = []
-    for k, share in enumerate(SHARES):
-        if found.choices[k] is None or math.isnan(found.accuracy[k]):
-            continue
-        gaps: Floats = found.hits[k].astype(np.float64) - ensembles.hits[-1]
-        half = WIDTH * float(gaps.std(ddof=1)) / math.sqrt(len(y)) if len(y) > 1 else math.inf
-        middle = float(gaps.mean())
-        result.append(
-            Kept(
-                share=share,
-                ensemble=float(ensembles.accuracy[-1]),
-                cascade=float(found.accuracy[k]),
-                difference=middle,
-                low=middle - half,
-                high=middle + half,
-                cost=float(found.macs[k]) / macs,
-            )
+    best = _place(shown[MIXED], ensembles.budgets[-1])
+    places = [_place(shown[CASCADE], budget) for budget in _shares(ensembles)]
+    found = comparing.leads([(best, place) for place in places])
+    whole, k = best
+    return tuple(
+        Kept(
+            share=share,
+            ensemble=float(whole.accuracy[k]),
+            cascade=float(judged.accuracy[j]),
+            lead=lead,
+            cost=float(judged.macs[j] / whole.macs[k]),
         )
-    return tuple(result)
+        for share, (judged, j), lead in zip(SHARES, places, found, strict=False)
+        if lead is not None
+    )
 
 
 def _volumes(
-    chosen: Sequence[Chosen], budgets: Sequence[float], found: Sequence[Entry], reference: float
+    rows: Mapping[str, Sequence[Chosen]],
+    singles: Judged,
+    budgets: Sequence[float],
+    reference: float,
 ) -> dict[str, float]:
-    low = float(min(entry.macs for entry in found))
+    """Every front begins with the cheapest members, which all kinds may choose.
+
+    Otherwise the kind that spends most of the smallest budget would have the smallest volume.
+    """
+    low = singles.budgets[0]
     result = {}
-    for kind in KINDS:
-        points = [one for one in chosen if one.kind == kind]
-        costs = [max(low, min(one.macs, budgets[-1])) for one in points]
-        accuracies = [one.val.accuracy for one in points]
+    for kind, points in rows.items():
+        costs = [low, *(max(low, min(one.macs, budgets[-1])) for one in points)]
+        accuracies = [float(singles.accuracy[0]), *(one.val.accuracy for one in points)]
         result[kind] = hypervolume(costs, accuracies, budgets[-1], low, reference)
     return result

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, cast
 
 import numpy as np
 
@@ -120,8 +121,8 @@ def select(store: Store, query: str) -> list[Entry]:
     """Entries that match any of the comma-separated parts of a query.
 
     A part is `all`, a name, a pattern over names such as `eff*`, `study:NAME` (the members that
-    its search evaluated) or `dataset:FINGERPRINT` (its beginning will do). Raises UsageError where
-    a part matches nothing.
+    its search evaluated), `confirmed:NAME` (those of its confirmations) or `dataset:FINGERPRINT`
+    (its beginning will do). Raises UsageError where a part matches nothing.
     """
     found = entries(store)
     if not found:
@@ -136,8 +137,9 @@ def select(store: Store, query: str) -> list[Entry]:
             names = (entry.name for entry in found)
             raise UsageError(
                 f"--pool: nothing in the pool matches {part.strip()!r}. It takes all, names, "
-                "patterns such as 'eff*', study:NAME and dataset:FINGERPRINT, separated by commas. "
-                f"There are {len(found)} entries, such as {', '.join(_first(names, 5))}."
+                "patterns such as 'eff*', study:NAME, confirmed:NAME and dataset:FINGERPRINT, "
+                f"separated by commas. There are {len(found)} entries, such as "
+                f"{', '.join(_first(names, 5))}."
             )
         keys |= {entry.key for entry in matched}
     return [entry for entry in found if entry.key in keys]
@@ -148,6 +150,12 @@ def _matching(store: Store, found: Sequence[Entry], part: str) -> list[Entry]:
     if kind == "study":
         store.study(argument)  # refuses an unknown name with the nearest
         used = {key for keys in store.evaluation_members(argument).values() for key in keys}
+        return [entry for entry in found if entry.key in used]
+    if kind == "confirmed":
+        store.study(argument)
+        numbers = range(1, 1 + len(cast(list[Any], store.note(argument, "confirmations") or [])))
+        stages = [store.evaluation_members(argument, f"confirm-{number}") for number in numbers]
+        used = {key for stage in stages for keys in stage.values() for key in keys}
         return [entry for entry in found if entry.key in used]
     if kind == "dataset":
         return [e for e in found if argument and _is_of(e, argument)]
@@ -185,7 +193,7 @@ def _without(entry: Entry, split: str) -> str:
     return (
         f"{entry.name} has no predictions of {split}, only of {', '.join(entry.labels)}: leave it "
         "out of --pool, or bring it again with them"
-        + (" (`ensearch confirm` predicts test)." if entry.is_member else ".")
+        + (" (of studies, --pool confirmed:NAME has them)." if entry.is_member else ".")
     )
 
 

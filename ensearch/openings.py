@@ -8,16 +8,31 @@ from ensearch.store import Store
 
 
 def record(store: Store, fingerprint: str, what: str) -> int:
-    """Record that `what`, a command, looks at test; how often other commands did before.
+    """Record that `what`, a command, looks at test; how often others did before.
 
-    `fingerprint` is of the test labels. Confirmations of studies on the same images count too.
+    `fingerprint` is of the test labels. Confirmations of studies on the same images count too. A
+    command that looks again sees nothing new: only those before its first look count.
     """
     kept = _list(store, fingerprint)
-    if what not in {one["what"] for one in kept}:
+    mine = next((one["opened"] for one in kept if one["what"] == what), None)
+    if mine is None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         store.set_note("", _note(fingerprint), [*kept, {"what": what, "opened": now}])
-    others = len([one for one in kept if one["what"] != what])
-    return others + _confirmations(store, fingerprint)
+    dates = [one["opened"] for one in kept if one["what"] != what]
+    dates += _confirmations(store, fingerprint)
+    return len([date for date in dates if mine is None or date < mine])
+
+
+def elsewhere(store: Store, study: str) -> tuple[str, ...]:
+    """When others than a study's confirmations looked at its test labels: ISO 8601, ascending.
+
+    They are `front --test`, `pool list --test` and confirmations of other studies.
+    """
+    fingerprint = _labels(store, study)
+    if fingerprint is None:
+        return ()
+    dates = [one["opened"] for one in _list(store, fingerprint)]
+    return tuple(sorted([*dates, *_confirmations(store, fingerprint, study)]))
 
 
 def sentence(fingerprint: str, before: int) -> str:
@@ -30,14 +45,21 @@ def sentence(fingerprint: str, before: int) -> str:
     )
 
 
-def _confirmations(store: Store, fingerprint: str) -> int:
-    known = store.pool.datasets()
-    total = 0
-    for study in store.studies():
-        _, labels = known.get(str(study.config.get("fingerprint")), ("", {}))
-        if labels.get("test") == fingerprint:
-            total += len(confirmations.openings(store, study.name))
-    return total
+def _confirmations(store: Store, fingerprint: str, but: str = "") -> list[str]:
+    """When confirmations of studies looked, those of the study `but` left out."""
+    return [
+        opening.opened
+        for study in store.studies()
+        if study.name != but and _labels(store, study.name) == fingerprint
+        for opening in confirmations.openings(store, study.name)
+    ]
+
+
+def _labels(store: Store, study: str) -> str | None:
+    """The fingerprint of a study's test labels, None if they were never kept."""
+    images = str(store.study(study).config.get("fingerprint"))
+    _, labels = store.pool.datasets().get(images, ("", {}))
+    return labels.get("test")
 
 
 def _list(store: Store, fingerprint: str) -> list[dict[str, Any]]:

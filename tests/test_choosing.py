@@ -1,20 +1,16 @@
 """Choosing by some images and scoring by others."""
 
-import math
-from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from planted import World, pool, votes
+from planted import World, pool
 
-from ensearch import cascade_search, mixed, tally
-from ensearch.candidates import Candidates, Choice
-from ensearch.choosing import Search, apply, checked, compare, halves
-from ensearch.core import Labels
-from ensearch.errors import UsageError
+from ensearch import cascade_search, mixed
+from ensearch.candidates import Candidates
+from ensearch.choosing import CUTS, Search, apply, checked, halves
 
 
 @given(st.lists(st.integers(0, 4), min_size=2, max_size=60), st.integers(0, 99))
@@ -67,57 +63,32 @@ def test_where_nothing_fits_there_is_no_figure() -> None:
     assert found.choices[0] is None
     assert np.isnan([found.accuracy[0], found.macs[0]]).all()
     assert found.macs[1] == 1e6
-    nothing = compare(mixed.copies, mixed.greedy, candidates, labels, 1e5)
-    assert (nothing.one, nothing.difference, nothing.low, nothing.high) == (None,) * 4
 
 
-def fixed(members: tuple[int, ...]) -> "partial[Sequence[Choice]]":
-    """A search that always finds the same."""
+def test_several_cuts_are_the_mean_of_each() -> None:
+    candidates, labels = World(0, networks=3).draw(101, 1)
+    search = partial(cascade_search.search, max_stages=2, levels=4)
+    budgets = [1e6, 3e6]
+    whole = checked(search, candidates, labels, budgets, cuts=3)
+    for k, _ in enumerate(budgets):
+        scores = []
+        for cut in range(3):
+            for one, other in (halves(labels, 0, cut), halves(labels, 0, cut)[::-1]):
+                chosen = search(candidates.take(one), labels[one], budgets)[k]
+                assert chosen is not None
+                applied = apply(chosen, candidates.take(other), labels[other])
+                scores.append((applied.hits.sum() / 101, applied.costs.sum() / 101))
+        assert whole.accuracy[k] == pytest.approx(sum(hits for hits, _ in scores) / 3)
+        assert whole.macs[k] == pytest.approx(sum(macs for _, macs in scores) / 3)
+    assert set(np.unique(np.round(3 * whole.hits, 9))) <= {0.0, 1.0, 2.0, 3.0}
 
-    def search(
-        members: tuple[int, ...], candidates: Candidates, labels: Labels, budgets: Sequence[float]
-    ) -> Sequence[Choice]:
-        return [tally.choice(candidates, labels, members) for _ in budgets]
 
-    return partial(search, members)
-
-
-def test_two_searches_that_find_the_same_do_not_differ() -> None:
+def test_every_half_and_its_other_are_kept() -> None:
     candidates, labels = World(0, networks=2).draw(60, 1)
-    found = compare(mixed.greedy, mixed.greedy, candidates, labels, 3e6, replicates=40)
-    assert (found.difference, found.low, found.high) == (0, 0, 0)
-    assert found.one == found.other
-
-
-def test_without_choices_the_interval_is_that_of_pairs() -> None:
-    """b images only one has right, c only the other: sqrt(b + c - (b - c)^2 / n) / n."""
-    n, b, c = 400, 30, 70
-    rows = ["1" * b + "0" * c + "1" * (n - b - c), "0" * b + "1" * c + "1" * (n - b - c)]
-    probs, labels = votes(rows)
-    found = compare(fixed((0,)), fixed((1,)), pool(probs, [1, 1]), labels, 1, replicates=1000)
-    error = math.sqrt(b + c - (b - c) ** 2 / n) / n
-    assert found.difference == pytest.approx((c - b) / n)
-    assert found.low is not None
-    assert found.high is not None
-    assert (found.high - found.low) / 2 == pytest.approx(1.96 * error, rel=0.1)
-
-
-def test_where_networks_err_on_different_images_mixing_helps_and_where_not_not() -> None:
-    results = []
-    for kinds, own in ((2.0, 0.1), (0.0, 1.4)):
-        world = World(1, networks=4, members=3, kinds=kinds, own=own, luck=0.0)
-        candidates, labels = world.draw(400, 2)
-        mixing = partial(mixed.best_of_many, tries=300)
-        results.append(compare(mixed.copies, mixing, candidates, labels, 6e6, replicates=40))
-    diverse, alike = results
-    assert diverse.low is not None
-    assert diverse.low > 0
-    assert alike.low is not None
-    assert alike.high is not None
-    assert alike.low <= 0 <= alike.high
-
-
-def test_too_few_replicates_are_refused() -> None:
-    candidates, labels = World(0, networks=2).draw(20, 1)
-    with pytest.raises(UsageError, match="at least 40 replicates; got 10"):
-        compare(mixed.greedy, mixed.greedy, candidates, labels, 3e6, replicates=10)
+    found = checked(mixed.greedy, candidates, labels, [3e6])
+    assert found.sides.shape == (2 * CUTS, 60)
+    assert (found.sides[:CUTS] == ~found.sides[CUTS:]).all()
+    assert len({side.tobytes() for side in found.sides}) == 2 * CUTS
+    choice = found.choices[0]
+    assert choice is not None
+    assert (found.seen[0].hits == apply(choice, candidates, labels).hits).all()

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from test_cli import ensearch, folder
 
-from ensearch import combining
-from ensearch.combining import CASCADE, KINDS, MIXED, SAME, SINGLE
+from ensearch import combined
+from ensearch.combined import CASCADE, KINDS, MIXED, SAME, SINGLE
 from ensearch.entries import Entry
 from ensearch.report import pooled
 
@@ -237,7 +237,7 @@ def test_names_are_as_long_as_they_must_be() -> None:
 
 def test_wilson_is_the_published_interval() -> None:
     # Newcombe 1998 (Statistics in Medicine 17), table I: 81 of 263, score method.
-    low, high = combining.wilson(81 / 263, 263)
+    low, high = combined.wilson(81 / 263, 263)
     assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
-    assert combining.wilson(0.0, 20)[0] == 0.0
-    assert combining.wilson(1.0, 20)[1] == pytest.approx(1.0)
+    assert combined.wilson(0.0, 20)[0] == 0.0
+    assert combined.wilson(1.0, 20)[1] == pytest.approx(1.0)

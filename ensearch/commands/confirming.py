@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from ensearch import config as configs
-from ensearch import confirmations, units
+from ensearch import confirmations, openings, units
 from ensearch.commands import results, searching
 from ensearch.config import StudyConfig
 from ensearch.confirmations import Confirmation, Request
@@ -38,7 +38,7 @@ def confirm(study: str, flags: dict[str, Any], *, as_json: bool, **how: Any) -> 
         else:
             code = _work(config, store, plan, flags, seconds, **how)
         if any(p.finished or p.failures for p in _same(store, study, plan)):
-            _conclude(store, study, plan.number, as_json)
+            _conclude(store, study, plan.number, as_json, flags["storage"])
     if code:
         raise typer.Exit(code)
 
@@ -138,7 +138,10 @@ def _say_plan(opened: "Study", store: Store, plan: Confirmation, where: "Where")
     if ahead.train_macs:
         speed = searching.measured_speed(opened, store, where)
         ahead = confirm.work(opened, store, plan, speed, where.workers)
-    others = [o for o in confirmations.openings(store, config.name) if o.plan != plan.number]
+    own = {o.plan: o.opened for o in confirmations.openings(store, config.name)}
+    others = [date for number, date in own.items() if number != plan.number]
+    others += openings.elsewhere(store, config.name)
+    others = [date for date in others if date <= own.get(plan.number, date)]
     for line in (
         *_finalists(config, plan, opened.images),
         *_training(plan, ahead, where, training.describe_device(where.device)),
@@ -202,12 +205,12 @@ def _test(before: int, plan: Confirmation) -> str:
         return "test      this confirmation opens the test split, for the first time"
     times = "once" if before == 1 else f"{before} times"
     return (
-        f"test      the test split of this study has been opened {times} before by other plans: "
-        f"the numbers of confirmation {plan.number} are optimistic"
+        f"test      the test split of this study has been opened {times} before by others: the "
+        f"numbers of confirmation {plan.number} are optimistic"
     )
 
 
-def _conclude(store: Store, study: str, number: int, as_json: bool) -> None:
+def _conclude(store: Store, study: str, number: int, as_json: bool, storage: str | None) -> None:
     """Show what was found, write the files, and leave a word for the search's report."""
     from ensearch.report import confirmed_files, verdict
     from ensearch.report.confirmation import collect_confirmation
@@ -227,3 +230,8 @@ def _conclude(store: Store, study: str, number: int, as_json: bool) -> None:
     # After the table: a failure to write must not cost the user the result.
     folder = confirmed_files.write(found, results.folder(store, study))
     say(f"\nwritten to {folder}: confirm.csv, confirm.json, confirm.png")
+    budget = units.format_count(found.results.conditions.budget, 6)
+    say(
+        f"combine   ensearch front --pool confirmed:{study} --budget {budget} --test"
+        f"{results.place(storage)}    (mixed ensembles and cascades; counts as an opening)"
+    )

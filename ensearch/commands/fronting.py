@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -10,7 +11,7 @@ from rich.console import Console
 from ensearch import combining, entries, openings, units
 from ensearch.cascades import MEASURES
 from ensearch.errors import UsageError, unknown
-from ensearch.report import pooled, pooled_figure
+from ensearch.report import pooled, pooled_figure, pooled_files
 from ensearch.store import Store
 from ensearch.terminal import say
 
@@ -34,19 +35,19 @@ def front(
     with Store.open(storage, create=False) as store:
         chosen = entries.select(store, query)
         steps = _steps(budgets, most, flops_per_mac) or combining.ladder(most, chosen)
-        if with_test:
-            _open_test(store, chosen, query, steps, measure)
+        before = _open_test(store, chosen, query, steps, measure) if with_test else 0
         found = combining.compute(store, query, chosen, steps, measure, with_test, say)
+        found = replace(found, opened_before=before)
         folder = out or store.files.with_suffix(".reports") / f"front-{_slug(query)}"
     if as_json:
-        typer.echo(json.dumps(pooled.summary(found), indent=2, allow_nan=False))
+        typer.echo(json.dumps(pooled_files.summary(found), indent=2, allow_nan=False))
     else:
         console = Console()
         # A table squeezed further splits its numbers: let a narrow terminal wrap whole lines.
         wide = console if console.width >= 72 else Console(width=72)
         pooled.print_fronts(found, flops_per_mac, wide)
     # After the table: a failure to write must not cost the user the result.
-    pooled.write(found, folder)
+    pooled_files.write(found, folder)
     pooled_figure.draw_png(found, flops_per_mac, folder / "front.png")
     say(f"\nwritten to {folder}: front.csv, front.json, front.png")
 
@@ -71,13 +72,17 @@ def _open_test(
     query: str,
     steps: tuple[float, ...],
     measure: str,
-) -> None:
-    """Record it before it is done: what is seen cannot be unseen, also if the search fails."""
+) -> int:
+    """How often others opened it before.
+
+    It is recorded before it is done: what is seen cannot be unseen, also if the search fails.
+    """
     entries.agreed(store, chosen, "test")
     fingerprint = chosen[0].labels["test"]
     budgets = ",".join(units.format_count(one, 6) for one in steps)
     before = openings.record(store, fingerprint, f"front --pool {query} {budgets} {measure}")
     say(openings.sentence(fingerprint, before))
+    return before
 
 
 def _slug(query: str) -> str:

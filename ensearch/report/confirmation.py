@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ensearch import agreement, confirmations, front, noise
+from ensearch import agreement, confirmations, front, noise, openings
 from ensearch.agreement import Pairs, Ranks, Shift
 from ensearch.confirmations import Confirmation, Finalist, Opening
 from ensearch.core import Evaluation, Labels, Outcomes
@@ -29,6 +29,7 @@ class Confirmed:
 
     plan: Confirmation
     openings: tuple[Opening, ...]
+    elsewhere: tuple[str, ...]  # when others looked at the same test labels: ISO 8601
     results: Results
     val: tuple[Evaluation, ...]  # what chose
     search: Results
@@ -40,7 +41,14 @@ class Confirmed:
     @property
     def opening(self) -> int:
         """Which opening of the study's test split it is: the first is 1."""
-        return [o.plan for o in self.openings].index(self.plan.number) + 1
+        place = [o.plan for o in self.openings].index(self.plan.number)
+        own = self.openings[place].opened
+        return 1 + place + len([date for date in self.elsewhere if date <= own])
+
+    @property
+    def opened(self) -> str:
+        """When this confirmation looked at test."""
+        return next(o.opened for o in self.openings if o.plan == self.plan.number)
 
 
 def collect_confirmation(store: Store, study: str, number: int | None = None) -> Confirmed:
@@ -66,6 +74,7 @@ def collect_confirmation(store: Store, study: str, number: int | None = None) ->
     return Confirmed(
         plan=plan,
         openings=tuple(confirmations.openings(store, study)),
+        elsewhere=openings.elsewhere(store, study),
         results=_results(store, whole, plan, test, fronts),
         val=val[0],
         search=search,

@@ -36,6 +36,7 @@ def summary(found: Confirmed) -> dict[str, Any]:
         "remarks": verdict.paragraphs(found),
         "warnings": verdict.warnings(found),
         "openings": [asdict(opening) for opening in found.openings],
+        "openings_elsewhere": list(found.elsewhere),
         "opening": found.opening,
         "plan": {
             "number": plan.number,

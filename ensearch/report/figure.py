@@ -2,13 +2,13 @@
 
 import io
 import math
-import textwrap
 from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from matplotlib.transforms import Bbox
@@ -28,12 +28,12 @@ def draw_png(tradeoff: Tradeoff, path: Path) -> Path:
     """Write a figure of 1200 x 800 pixels. Raises StorageError if `path` cannot be written."""
     figure = Figure(figsize=(PIXELS[0] / DPI, PIXELS[1] / DPI), dpi=DPI, facecolor="white")
     canvas = FigureCanvasAgg(figure)
-    lines = textwrap.wrap(tradeoff.title, 74)
+    lines = wrapped(canvas, tradeoff.title, size=11.5, weight="bold")
     # A path may hold $ signs, which are no formulas.
     plain: dict[str, Any] = {"va": "top", "parse_math": False}
     figure.text(LEFT, 0.97, "\n".join(lines), size=11.5, weight="bold", color=INK, **plain)
     below = 0.97 - 0.052 * len(lines)
-    subtitle = "\n".join(textwrap.wrap(tradeoff.subtitle, 134))
+    subtitle = "\n".join(wrapped(canvas, tradeoff.subtitle, size=7.5))
     figure.text(LEFT, below, subtitle, size=7.5, color=GREY, **plain)
     top = below - 0.095 - 0.03 * subtitle.count("\n")
     upper = figure.add_axes((LEFT, 0.345, 0.98 - LEFT, top - 0.345))
@@ -61,6 +61,30 @@ def draw_png(tradeoff: Tradeoff, path: Path) -> Path:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return replace(path, buffer.getvalue())
+
+
+def wrapped(canvas: FigureCanvasAgg, text: str, size: float, weight: str = "normal") -> list[str]:
+    """Lines as long as fit between the left edge of the axes and the right edge of the figure."""
+    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
+    font = FontProperties(size=size, weight=weight)
+
+    def fits(line: str) -> bool:
+        width, _, _ = renderer.get_text_width_height_descent(line, font, ismath=False)
+        return bool(width <= (0.985 - LEFT) * PIXELS[0])
+
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".lstrip()
+        if fits(longer):
+            lines[-1] = longer
+            continue
+        lines += [word] if lines[-1] else []
+        lines[-1] = word
+        # Such as a path: no space in it to break at.
+        while not fits(lines[-1]):
+            most = next(n for n in range(len(lines[-1]), 0, -1) if n == 1 or fits(lines[-1][:n]))
+            lines[-1:] = [lines[-1][:most], lines[-1][most:]]
+    return lines
 
 
 def _style(upper: Axes, lower: Axes, tradeoff: Tradeoff) -> None:

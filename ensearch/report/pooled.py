@@ -1,23 +1,29 @@
-"""Fronts of a pool -> words, tables and plain data."""
+"""Fronts of a pool -> words and tables."""
 
-import csv
-import io
-import json
 from collections import Counter
-from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ensearch.combining import CASCADE, KINDS, MIXED, SAME, SINGLE, Chosen, Fronts, Kept, Score
-from ensearch.entries import Entry
-from ensearch.report.files import replace
+from ensearch.choosing import CUTS
+from ensearch.combined import (
+    BASELINES,
+    CASCADE,
+    KINDS,
+    MIXED,
+    SAME,
+    Chosen,
+    Fronts,
+    Kept,
+    Score,
+)
+from ensearch.combining import ORDERS
+from ensearch.comparing import Lead
 from ensearch.units import format_count, unit_name
 
-SCHEMA = 1
 MOST_OF = 0.99  # of an accuracy: what a cascade should keep
+AHEAD, BEHIND = "*", "-"  # of the single network within the same budget
 
 
 def labels(found: Fronts) -> dict[str, str]:
@@ -77,7 +83,6 @@ def _table(found: Fronts, unit: int) -> Table:
     table.add_column(" Members", overflow="fold")
     for budget in reversed(found.budgets):
         rows = [row for row in (found.of(kind, budget) for kind in KINDS) if row is not None]
-        best = max(row.val.accuracy for row in rows) if rows else 0.0
         for k, row in enumerate(rows):
             scores = [row.val, *([row.test] if row.test else [])]
             cells = [
@@ -85,9 +90,10 @@ def _table(found: Fronts, unit: int) -> Table:
                 for score in scores
                 for cell in (f"{100 * score.accuracy:.2f}", _interval(score))
             ]
+            side = _side(found, row)
             table.add_row(
                 count(budget, unit) if k == 0 else "",
-                Text(f" {row.kind}", style="bold green" if row.val.accuracy == best else ""),
+                Text(f"{_MARKS[side]}{row.kind}", style=_STYLES[side]),
                 *cells,
                 count(row.macs, unit),
                 Text(f" {describe(row, found)}"),
@@ -95,24 +101,36 @@ def _table(found: Fronts, unit: int) -> Table:
     return table
 
 
+_MARKS = {1: AHEAD, 0: " ", -1: BEHIND}
+_STYLES = {1: "bold green", 0: "", -1: "dim"}
+
+
+def _side(found: Fronts, row: Chosen) -> int:
+    """Whether a row is told from the single network within its budget, and which way."""
+    lead = found.leads.get((row.kind, row.budget))
+    return 0 if lead is None else lead.side
+
+
 def verdict(found: Fronts, unit: int) -> list[str]:
-    """Whether mixed ensembles win, what a cascade keeps, and the best of all."""
-    return [line for line in (_mixed(found, unit), _cascade(found, unit)) if line]
+    """Whether anything beats single networks, whether mixed ensembles win, what a cascade keeps."""
+    told = (f"{headline(found, unit)}.", _mixed(found, unit), _cascade(found, unit))
+    return [line for line in told if line]
+
+
+def _gap(lead: Lead) -> str:
+    return f"{100 * lead.difference:+.2f} points [{100 * lead.low:+.2f}, {100 * lead.high:+.2f}]"
 
 
 def _mixed(found: Fronts, unit: int) -> str:
-    c = found.comparison
-    if c.difference is None or c.low is None or c.high is None:
+    lead = found.comparison
+    if lead is None:
         return ""
-    gap = f"{100 * c.difference:+.2f} points [{100 * c.low:+.2f}, {100 * c.high:+.2f}]"
-    says = (
-        "mixed ensembles beat ensembles of one architecture"
-        if c.low > 0
-        else "mixed ensembles lose to ensembles of one architecture"
-        if c.high < 0
-        else "whether mixed ensembles beat those of one architecture cannot be told"
-    )
-    return f"At {count(c.budget, unit)}, {says}: {gap}."
+    says = {
+        1: "mixed ensembles beat ensembles of one architecture",
+        -1: "mixed ensembles lose to ensembles of one architecture",
+        0: "whether mixed ensembles beat those of one architecture cannot be told",
+    }[lead.side]
+    return f"At {count(found.budgets[-1], unit)}, {says}: {_gap(lead)}."
 
 
 def best_kept(found: Fronts) -> Kept | None:
@@ -127,30 +145,42 @@ def _cascade(found: Fronts, unit: int) -> str:
     one = best_kept(found)
     if one is None or one.ensemble == 0:
         return ""
-    gap = f"{100 * one.difference:+.2f} points [{100 * one.low:+.2f}, {100 * one.high:+.2f}]"
     return (
         f"At {one.cost:.0%} of the cost of the best mixed ensemble within "
         f"{count(found.budgets[-1], unit)}, a cascade keeps {one.cascade / one.ensemble:.1%} of "
-        f"its accuracy ({gap})."
+        f"its accuracy: {_gap(one.lead)}."
     )
 
 
 def headline(found: Fronts, unit: int) -> str:
-    """For the title of a figure."""
-    top = [row for kind in KINDS if (row := found.of(kind, found.budgets[-1])) is not None]
-    if not top:
-        return "Nothing fits"
-    best = max(top, key=lambda row: row.val.accuracy)
-    name = {
-        SINGLE: "a single network",
-        SAME: "an ensemble of one architecture",
-        MIXED: "a mixed ensemble",
-        CASCADE: "a cascade",
-    }[best.kind]
+    """What can be told at the largest budget, also for the title of a figure; no full stop."""
+    top = found.budgets[-1]
+    rows = [row for kind in KINDS if (row := found.of(kind, top)) is not None]
+    within = f"Within {count(top, unit)} FLOPs"
+    if not rows:
+        return f"{within} nothing was found on both halves of val"
+    if len({row.members for row in rows}) == 1:
+        name = describe(rows[0], found)
+        return f"{within} all fronts are one network: {name}, {100 * rows[0].shown.accuracy:.2f} %"
+    leads = {row.kind: lead for row in rows if (lead := found.leads.get((row.kind, top)))}
+    # One that is told comes before one that only looks better.
+    best = max(leads, key=lambda kind: (leads[kind].side, leads[kind].difference))
+    if leads[best].side > 0:
+        return f"{within} {_NAMES[best]} beats the best single network: {_gap(leads[best])}"
+    if leads[best].side < 0:
+        return f"{within} the best single network beats ensembles and cascades: {_gap(leads[best])}"
+    lowest, *_, highest = sorted(row.shown.accuracy for row in rows)
     return (
-        f"Within {count(found.budgets[-1], unit)} FLOPs, {name} is most accurate: "
-        f"{best.val.accuracy:.2%}"
+        f"{within} no ensemble or cascade can be told from the best single network "
+        f"({100 * lowest:.2f} to {100 * highest:.2f} %)"
     )
+
+
+_NAMES = {
+    SAME: "an ensemble of one architecture",
+    MIXED: "a mixed ensemble",
+    CASCADE: "a cascade",
+}
 
 
 def conditions(found: Fronts, unit: int) -> list[str]:
@@ -160,18 +190,45 @@ def conditions(found: Fronts, unit: int) -> list[str]:
         f"Unit: {unit_name(unit)} per example; of a cascade the mean over images.",
         f"Pool: {len(found.entries)} entries of {networks} networks ({found.query}), nothing was "
         f"trained. Data: val {found.labels['val']}.",
-        "val: members are chosen on one half of val and scored on the other, both halves in turn; "
-        "the members shown are chosen on all of it. 95 %: over images, not over training seeds.",
+        f"val: one half of it chooses and the other scores, in turn, averaged over {CUTS} cuts "
+        "into halves; the members shown are chosen on all of it. 95 %: over images and choices, "
+        "not over training seeds.",
         "Same architecture and mixed may be one network alone, where that is best. Cascades leave "
         f"by {_MEASURES[found.measure]} of the mean so far; thresholds are chosen on val.",
-        "Hypervolume (accuracy above "
-        f"{found.reference:.1%} x decades of cost): "
-        + ", ".join(f"{kind} {found.hypervolumes[kind]:.4f}" for kind in KINDS)
-        + ".",
+        _volumes(found, unit),
     ]
+    sides = {lead.side for lead in found.leads.values()}
+    marks = [(1, f"{AHEAD} more"), (-1, f"{BEHIND} less")]
+    if told := [text for side, text in marks if side in sides]:
+        lines.insert(
+            0,
+            f"{' and '.join(told)} accurate than the single network within the same budget, by "
+            "95 % intervals of the differences that hold all at once.",
+        )
     if found.has_test:
-        lines.insert(2, f"test: {found.labels['test']}, scored by what all of val chose.")
+        lines.insert(2, _test(found))
     return lines
+
+
+def _volumes(found: Fronts, unit: int) -> str:
+    def listed(kinds: tuple[str, ...]) -> str:
+        return ", ".join(f"{kind} {found.hypervolumes[kind]:.4f}" for kind in kinds)
+
+    low = min(entry.macs for entry in found.entries)
+    return (
+        f"Hypervolume on val: accuracy above {found.reference:.1%}, which the most frequent class "
+        f"alone gets, x decades of cost from {count(low, unit)}, the cheapest member, to "
+        f"{count(found.budgets[-1], unit)}: {listed(KINDS)}. Baselines: {listed(BASELINES)} "
+        f"({ORDERS} of random members and thresholds; the search scores as many sets of members)."
+    )
+
+
+def _test(found: Fronts) -> str:
+    line = f"test: {found.labels['test']}, scored by what all of val chose; verdicts are on test."
+    if not found.opened_before:
+        return line
+    times = "once" if found.opened_before == 1 else f"{found.opened_before} times"
+    return f"{line} It has been opened {times} before by others: its numbers are optimistic."
 
 
 _MEASURES = {
@@ -179,92 +236,3 @@ _MEASURES = {
     "margin": "the distance of the two largest probabilities",
     "entropy": "the entropy",
 }
-
-
-def write(found: Fronts, folder: Path) -> None:
-    """front.csv and front.json. Raises StorageError if they cannot be written."""
-    plain = json.dumps(summary(found), indent=2, ensure_ascii=False, allow_nan=False)
-    replace(folder / "front.json", f"{plain}\n".encode())
-    rows = [_flat(row, found) for row in found.chosen]
-    body = io.StringIO()
-    writer = csv.DictWriter(body, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    replace(folder / "front.csv", body.getvalue().encode())
-
-
-def _flat(row: Chosen, found: Fronts) -> dict[str, str | float]:
-    """Costs in multiply-adds whatever unit the tables use."""
-    names = [found.entries[member].name for member in row.members]
-    cells: dict[str, str | float] = {
-        "budget_multiply_adds_per_example": row.budget,
-        "front": row.kind,
-        "members": " ".join(names),
-        "thresholds": " ".join(f"{t:.6g}" for t in row.thresholds),
-        "exit_shares": " ".join(f"{share:.6g}" for share in row.exits),
-        "cost_multiply_adds_per_example": row.macs,
-        "accuracy_val_of_choosing_images_fraction": row.flattered,
-    }
-    for split, score in (("val", row.val), ("test", row.test)):
-        if score is not None:
-            cells |= {
-                f"accuracy_{split}_fraction": score.accuracy,
-                f"accuracy_{split}_low": score.low,
-                f"accuracy_{split}_high": score.high,
-                f"cost_{split}_multiply_adds_per_example": score.macs,
-            }
-    return cells
-
-
-def summary(found: Fronts) -> dict[str, Any]:
-    """What front.json holds: plain data without NaN or infinity."""
-    c = found.comparison
-    return {
-        "schema": SCHEMA,
-        "unit": "multiply-adds of one forward pass, per example; of a cascade the mean over images",
-        "query": found.query,
-        "entries": [_entry(entry) for entry in found.entries],
-        "labels": dict(found.labels),
-        "measure": found.measure,
-        "budgets_multiply_adds": list(found.budgets),
-        "rows": [
-            _flat(row, found)
-            | {
-                "members": [found.entries[member].name for member in row.members],
-                "thresholds": list(row.thresholds),
-                "exit_shares": list(row.exits),
-            }
-            for row in found.chosen
-        ],
-        "mixed_minus_same_architecture": {
-            "budget_multiply_adds": c.budget,
-            "difference_fraction": c.difference,
-            "low": c.low,
-            "high": c.high,
-        },
-        "cascades_against_best_mixed_ensemble": [
-            {
-                "share_of_cost_allowed": one.share,
-                "share_of_cost": one.cost,
-                "share_of_accuracy": one.cascade / one.ensemble if one.ensemble else None,
-                "difference_fraction": one.difference,
-                "low": one.low,
-                "high": one.high,
-            }
-            for one in found.kept
-        ],
-        "hypervolumes": dict(found.hypervolumes),
-        "hypervolume_reference_accuracy": found.reference,
-        "verdict": verdict(found, 1),
-        "caveats": conditions(found, 1),
-    }
-
-
-def _entry(entry: Entry) -> dict[str, Any]:
-    return {
-        "name": entry.name,
-        "network": entry.network,
-        "multiply_adds_per_example": entry.macs,
-        "parameters": entry.params,
-        "origin": entry.origin,
-    }

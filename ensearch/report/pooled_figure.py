@@ -2,7 +2,7 @@
 
 import io
 import math
-import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -10,9 +10,20 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from ensearch.combining import CASCADE, KINDS, MIXED, SAME, SINGLE, Fronts, Score
+from ensearch.combined import (
+    CASCADE,
+    GREEDY,
+    KINDS,
+    MIXED,
+    RANDOM,
+    SAME,
+    SINGLE,
+    Chosen,
+    Fronts,
+    Score,
+)
 from ensearch.report import pooled
-from ensearch.report.figure import DPI, ENSEMBLE, GREY, INK, LEFT, PALE, PIXELS
+from ensearch.report.figure import DPI, ENSEMBLE, GREY, INK, LEFT, PALE, PIXELS, wrapped
 from ensearch.report.figure import SINGLE as BLUE
 from ensearch.report.files import replace
 from ensearch.units import format_count, unit_name
@@ -25,54 +36,80 @@ _LOOKS = {
     CASCADE: ("#CC79A7", "^", "-"),
 }
 
+_Dashes = str | tuple[int, tuple[float, ...]]
+_THIN: dict[str, _Dashes] = {GREEDY: "-", RANDOM: (0, (1, 1.5))}
+
 
 def draw_png(found: Fronts, unit: int, path: Path) -> Path:
     """Write a figure of 1200 x 800 pixels. Raises StorageError if `path` cannot be written."""
     figure = Figure(figsize=(PIXELS[0] / DPI, PIXELS[1] / DPI), dpi=DPI, facecolor="white")
-    FigureCanvasAgg(figure)
-    title = "\n".join(textwrap.wrap(pooled.headline(found, unit), 74))
-    figure.text(LEFT, 0.97, title, size=11.5, weight="bold", color=INK, va="top")
-    lines = textwrap.fill(" ".join(pooled.verdict(found, unit)), 134)
-    below = 0.97 - 0.052 * (1 + title.count("\n"))
+    canvas = FigureCanvasAgg(figure)
+    first, *others = pooled.verdict(found, unit)
+    title = wrapped(canvas, first.removesuffix("."), size=11.5, weight="bold")
+    figure.text(
+        LEFT,
+        0.97,
+        "\n".join(title),
+        size=11.5,
+        weight="bold",
+        color=INK,
+        va="top",
+        parse_math=False,
+    )
+    lines = "\n".join(wrapped(canvas, " ".join(others), size=7.5))
+    below = 0.97 - 0.052 * len(title)
     figure.text(LEFT, below, lines, size=7.5, color=GREY, va="top", parse_math=False)
     top = below - 0.095 - 0.03 * lines.count("\n")
     axes = figure.add_axes((LEFT, 0.105, 0.98 - LEFT, top - 0.105))
     split = "test" if found.has_test else "val"
     for kind in KINDS:
         _front(axes, found, kind, unit)
+    for kind, style in _THIN.items():
+        _baseline(axes, found, kind, style, unit)
     _style(axes, found, split, unit)
     figure.legend(
         loc="lower left",
         bbox_to_anchor=(LEFT - 0.009, top + 0.005),
-        ncols=len(KINDS),
+        ncols=len(KINDS) + len(_THIN),
         frameon=False,
         fontsize=7.5,
-        handlelength=2.8,
-        columnspacing=1.6,
+        handlelength=2.6,
+        columnspacing=1.2,
     )
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return replace(path, buffer.getvalue())
 
 
-def _points(found: Fronts, kind: str) -> list[tuple[float, Score]]:
-    """What was chosen for each budget, once, by its cost; on test it may fall."""
-    points: dict[float, Score] = {}
-    for row in found.chosen:
-        if row.kind == kind:
-            # One choice at two budgets is one point: the larger budget judged it last.
-            score = row.test or row.val
-            points[row.macs] = score
-    return sorted(points.items())
+def _points(found: Fronts, rows: Sequence[Chosen]) -> list[tuple[float, Score]]:
+    """What was chosen for each budget, once, by its cost; on test it may fall.
+
+    One choice at two budgets is one point: the larger budget judged it last.
+    """
+    points = sorted({row.macs: row.shown for row in rows}.items())
+    # What is best at its own cost stays so up to the edge of the figure.
+    return [*points, (found.budgets[-1], points[-1][1])] if points else []
+
+
+def _baseline(axes: Axes, found: Fronts, kind: str, style: _Dashes, unit: int) -> None:
+    points = _points(found, [row for row in found.baselines if row.kind == kind])
+    axes.step(
+        [cost * unit for cost, _ in points],
+        [100 * score.accuracy for _, score in points],
+        where="post",
+        color=GREY,
+        linestyle=style,
+        linewidth=0.8,
+        label=kind,
+        zorder=2,
+    )
 
 
 def _front(axes: Axes, found: Fronts, kind: str, unit: int) -> None:
-    points = _points(found, kind)
+    points = _points(found, [row for row in found.chosen if row.kind == kind])
     if not points:
         return
     color, marker, style = _LOOKS[kind]
-    # What is best at its own cost stays so up to the edge of the figure.
-    points = [*points, (found.budgets[-1], points[-1][1])]
     costs = [cost * unit for cost, _ in points]
     # Bars, a little apart: four bands over each other are one grey one.
     apart = 1 + 0.006 * (2 * KINDS.index(kind) - len(KINDS) + 1)
@@ -107,11 +144,11 @@ def _style(axes: Axes, found: Fronts, split: str, unit: int) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_count(value)))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(
-        f"{unit_name(unit)} per example, mean over images; bars: 95 % over images",
+        f"{unit_name(unit)} per example, mean over images; bars: 95 %",
         size=8,
         color=INK,
     )
-    how = "chosen on val" if split == "test" else "by images that did not choose"
+    how = "chosen on val" if split == "test" else "by halves that did not choose"
     axes.set_ylabel(f"accuracy on {split} (%), {how}", size=8, color=INK)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(GREY)

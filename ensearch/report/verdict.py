@@ -49,17 +49,13 @@ def warnings(found: Confirmed) -> list[str]:
             "Optimistic: the search's own members were scored, and on val the same members chose "
             "the configurations. Fresh ones: leave out --no-retrain."
         )
-    times = len(found.openings)
+    times = len(found.openings) + len(found.elsewhere)
     if times > 1:
         lines.append(
             f"The test split of this study has been opened {times} times: numbers after the first "
-            f"are optimistic. These are of opening {found.opening}, of {_day(found)}."
+            f"are optimistic. These are of opening {found.opening}, of {found.opened[:10]}."
         )
     return lines
-
-
-def _day(found: Confirmed) -> str:
-    return found.openings[found.opening - 1].opened[:10]
 
 
 def _trained(plan: Confirmation) -> str:
