@@ -27,15 +27,19 @@ LEVEL = 0.95
 class Judged:
     """What a search's choices are worth on N images that did not choose them, at K budgets.
 
-    `accuracy` and `macs` (K) are nan where nothing was found; `drawn` (Q x K) are accuracies of Q
-    replicates. Those of two searches with one seed are of the same images, so they are pairs.
+    `hits` (K x N), `accuracy` and `macs` (K) are nan where nothing was found; `drawn` (Q x K) are
+    accuracies of Q replicates. Those of two searches with one seed are of the same images: pairs.
     """
 
-    images: int
     budgets: tuple[float, ...]
+    hits: Floats
     accuracy: Floats
     macs: Floats
     drawn: Floats
+
+    @property
+    def images(self) -> int:
+        return int(self.hits.shape[1])
 
 
 Place = tuple[Judged, int]  # and which of its budgets
@@ -74,8 +78,8 @@ def crossed(found: Checked, *, replicates: int = REPLICATES, seed: int = 0) -> J
             best = np.where(inside, hits, -paid).argmax(axis=1)
             drawn[q, k] = hits[other, best].sum() / (cuts * images)
     return Judged(
-        images=images,
         budgets=found.budgets,
+        hits=np.where(np.isnan(found.macs)[:, None], np.nan, found.hits),
         accuracy=found.accuracy,
         macs=found.macs,
         drawn=drawn,
@@ -93,10 +97,13 @@ def given(
 ) -> Judged:
     """By images of another split, on which the choices are what they are."""
     applied = [None if found is None else apply(found, candidates, labels) for found in choices]
-    hits = np.array([np.full(len(labels), np.nan) if a is None else a.hits for a in applied])
+    hits = np.full((len(choices), len(labels)), np.nan)
+    for k, one in enumerate(applied):
+        if one is not None:
+            hits[k] = one.hits
     return Judged(
-        images=len(labels),
         budgets=tuple(budgets),
+        hits=hits,
         accuracy=hits.mean(axis=1),
         macs=np.array([np.nan if a is None else a.macs for a in applied]),
         drawn=np.array([w @ hits.T for w in _weights(len(labels), replicates, seed)]) / len(labels),
@@ -117,17 +124,19 @@ def leads(pairs: Sequence[tuple[Place, Place]]) -> list[Lead | None]:
     """Of each pair the second's accuracy less the first's; None where one of them found nothing.
 
     The intervals hold all at once, in 95 % of the cases: standard errors are those of the
-    replicates, times the 95 % quantile of the largest of all deviations in a replicate, and at
-    least 1.96. For one pair it is the usual interval.
+    replicates, and at least those of pairs of images with the choices as given, times the 95 %
+    quantile of the largest of all deviations in a replicate, and at least 1.96. For one pair it is
+    the usual interval.
     """
+    if not pairs:
+        return []
     gaps = np.array([b.accuracy[j] - a.accuracy[k] for (a, k), (b, j) in pairs])
     drawn = np.array([b.drawn[:, j] - a.drawn[:, k] for (a, k), (b, j) in pairs])
-    if not len(pairs):
-        return []
-    errors = drawn.std(axis=1, ddof=1)
+    images = np.array([a.images for (a, _), _ in pairs])
+    given_choices = [(b.hits[j] - a.hits[k]).std() for (a, k), (b, j) in pairs]
+    errors = np.maximum(drawn.std(axis=1, ddof=1), given_choices / np.sqrt(images))
     # One image more on either side (Agresti and Min 2005): of 3 pairs that all favour one side
     # every replicate says the same, and the interval would have no width.
-    images = np.array([a.images for (a, _), _ in pairs])
     errors = np.where((errors == 0) & (gaps == 0), 0.0, np.hypot(errors, np.sqrt(2) / images))
     moving = np.flatnonzero(errors > 0)
     times = WIDTH

@@ -6,6 +6,7 @@ alone. What a search reports on those images is optimistic: see `choosing.checke
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from ensearch.candidates import Candidates, Choice, Probs, check
 from ensearch.core import Labels
 from ensearch.errors import UsageError, unknown
 from ensearch.seeds import derive
-from ensearch.tally import CRITERIA, Best, Criterion, Sums, merits, sums_of
+from ensearch.tally import CRITERIA, Best, Criterion, Sums, merit_of, merits, sums_of
 from ensearch.units import format_count
 
 MOST_SUBSETS = 2_000_000  # that `exact` scores: a minute for 1,000 images and 10 classes
@@ -48,14 +49,24 @@ def copies(
         part = candidates.only(members.tolist())
         found = best_of_many(part, labels, budgets, tries=tries)
         for k, choice in enumerate(found):
-            rival = best[k]
-            if choice and (rival is None or choice.accuracy > rival.accuracy):
-                best[k] = Choice(
-                    members=tuple(int(members[m]) for m in choice.members),
-                    macs=choice.macs,
-                    accuracy=choice.accuracy,
-                )
+            if choice is None:
+                continue
+            moved = replace(choice, members=tuple(int(members[m]) for m in choice.members))
+            if _is_better(candidates, labels, moved, best[k]):
+                best[k] = moved
     return tuple(best)
+
+
+def _is_better(
+    candidates: Candidates, labels: Labels, choice: Choice, rival: Choice | None
+) -> bool:
+    """By accuracy, and between equals by NLL, as everywhere: most are told by the first."""
+    if rival is None or choice.accuracy != rival.accuracy:
+        return rival is None or choice.accuracy > rival.accuracy
+    one, other = (
+        merit_of(candidates, labels, each.members, "accuracy") for each in (choice, rival)
+    )
+    return one > other
 
 
 def greedy(

@@ -380,6 +380,18 @@ def test_a_study_is_confirmed_on_test_once(folder: Path) -> None:
     assert "has been opened once before" in other.stderr
     assert "predicted in" in other.stderr
     assert "opened 2 times: numbers after the first are optimistic" in words(other)
+    combined = re.search(r"ensearch (front --pool confirmed:\S+ --budget \S+ --test)", other.stderr)
+    assert combined, other.stderr
+    look = ensearch(combined[1])
+    assert look.exit_code == 0, look.output
+    assert "opened 2 times before" in look.stderr
+    assert "test %" in look.stdout
+    # Fresh members only: every plan looks after the others, and after `front`.
+    third = ensearch(f"{line} --fewest 1")
+    assert "has been opened 3 times before by others" in third.stderr
+    record = json.loads(ensearch(f"{line} --fewest 1 --json").stdout)
+    assert (len(record["openings"]), len(record["openings_elsewhere"])) == (3, 1)
+    assert record["opening"] == 4
     status = json.loads(ensearch("status digits-tiny-400k --json").stdout)
     assert status[0]["trials_done"] == 3
 

@@ -112,10 +112,10 @@ def test_where_networks_err_on_different_images_mixing_helps_and_where_not_not()
     assert [found and found.side for found in results] == [1, 0]
 
 
-def judged(accuracy: Sequence[float], drawn: np.ndarray, images: int = 100) -> Judged:
+def judged(accuracy: Sequence[float], drawn: np.ndarray, images: int) -> Judged:
     values = np.array(accuracy)
     return Judged(
-        images=images,
+        hits=np.broadcast_to(values[:, None], (len(values), images)),
         budgets=tuple(range(1, 1 + len(values))),
         accuracy=values,
         macs=values,
@@ -126,8 +126,8 @@ def judged(accuracy: Sequence[float], drawn: np.ndarray, images: int = 100) -> J
 def test_intervals_of_many_hold_at_once() -> None:
     """Of 20 independent ones the largest deviation is below 3.02 errors in 95 % of the cases."""
     rng = np.random.default_rng(0)
-    one = judged([0.5] * 20, np.full((4000, 20), 0.5), images=10**9)
-    other = judged([0.6] * 20, 0.6 + 0.1 * rng.standard_normal((4000, 20)), images=10**9)
+    one = judged([0.5] * 20, np.full((4000, 20), 0.5), images=10**5)
+    other = judged([0.6] * 20, 0.6 + 0.1 * rng.standard_normal((4000, 20)), images=10**5)
     found = leads([((one, k), (other, k)) for k in range(20)])
     halves = [(lead.high - lead.low) / 2 for lead in found if lead]
     assert halves == pytest.approx([0.302] * 20, rel=0.05)
@@ -150,7 +150,7 @@ def test_on_another_split_choices_are_what_they_are() -> None:
     world = World(0, networks=3)
     val, test = world.draw(200, 1), world.draw(300, 2)
     budgets = [1e5, 1e6, 4e6]
-    choices = cascade_search.search(*val, budgets)
+    choices = cascade_search.search(val[0], val[1], budgets)
     found = given(choices, budgets, *test, replicates=200)
     assert np.isnan(found.accuracy[0])
     assert np.isnan(found.macs[0])

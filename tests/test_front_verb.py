@@ -14,7 +14,7 @@ import pytest
 from test_cli import ensearch, folder
 
 from ensearch import combined
-from ensearch.combined import CASCADE, KINDS, MIXED, SAME, SINGLE
+from ensearch.combined import BASELINES, CASCADE, KINDS, MIXED, SAME, SINGLE
 from ensearch.entries import Entry
 from ensearch.report import pooled
 
@@ -138,6 +138,87 @@ def test_test_is_opened_on_demand_and_recorded(pool: Path) -> None:
     other = ensearch("front --pool left,right --budget 20M --test")
     assert "opened once before" in other.stderr
     assert "test %" in other.stdout
+    assert "opened once before by others: its numbers are optimistic" in " ".join(
+        other.stdout.split()
+    )
+    listed = ensearch("pool list --test")
+    assert "opened 2 times before" in listed.stderr
+    # The first look again shows what it showed: nothing that came later led to it.
+    again = ensearch("front --pool all --budget 20M --test --json")
+    assert "for the first time" in again.stderr
+    assert json.loads(again.stdout) == json.loads(first.stdout)
+
+
+def test_one_difference_is_in_the_table_the_sentence_and_the_record(pool: Path) -> None:
+    for option, split in (("", "val"), ("--test", "test")):
+        found = front(f"--pool all --budget 20M --budgets 2M {option}")
+        by = {(r["front"], r["budget_multiply_adds_per_example"]): r for r in found["rows"]}
+        accuracy = {where: row[f"accuracy_{split}_fraction"] for where, row in by.items()}
+        gap = found["mixed_minus_same_architecture"]
+        assert gap["difference_fraction"] == accuracy[MIXED, 2e7] - accuracy[SAME, 2e7]
+        assert f"{100 * gap['difference_fraction']:+.2f} points" in found["verdict"][1]
+        for (kind, budget), row in by.items():
+            if kind != SINGLE:
+                lead = row["less_single_difference_fraction"]
+                assert lead == accuracy[kind, budget] - accuracy[SINGLE, budget]
+                assert row["less_single_low"] <= lead <= row["less_single_high"]
+        kept = found["cascades_against_best_mixed_ensemble"][-1]
+        assert kept["low"] <= kept["difference_fraction"] <= kept["high"]
+
+
+def test_baselines_stand_beside_the_fronts(pool: Path) -> None:
+    found = front("--pool all --budget 20M")
+    assert {row["front"] for row in found["baselines"]} == set(BASELINES)
+    assert set(found["hypervolumes"]) == {*KINDS, *BASELINES}
+    # The cheapest member begins every front: no kind can have less than single networks.
+    least = found["hypervolumes"][SINGLE]
+    assert all(found["hypervolumes"][kind] >= least - 0.01 for kind in KINDS)
+    assert "Baselines: greedy cascades 0." in found["caveats"][-1]
+    assert f"above {found['hypervolume_reference_accuracy']:.1%}" in found["caveats"][-1]
+
+
+def test_only_what_is_told_is_marked_and_claimed(pool: Path) -> None:
+    result = ensearch("front --pool all --budget 20M --budgets 1M")
+    text = " ".join(result.stdout.split())
+    assert "Within 20M FLOPs a mixed ensemble beats the best single network: +" in text
+    assert "*mixed" in result.stdout
+    assert "* more accurate than the single network within the same budget" in text
+
+
+def test_what_cannot_be_told_is_not_claimed(folder: Path) -> None:
+    """Three of them together are better by 9 points, which 40 images cannot tell."""
+    for seed in range(3):
+        models.write(Path("p.npz"), models.arrays(seed=seed))
+        assert ensearch(f"pool import p.npz --name m{seed} --macs 1M").exit_code == 0
+    text = ensearch("front --pool all --budget 3M").stdout
+    says = "no ensemble or cascade can be told from the best single network"
+    assert says in " ".join(text.split())
+    assert "*" not in text
+
+
+def test_networks_without_copies_are_the_same_front_twice(pool: Path) -> None:
+    """Also where two are equally accurate on the images that choose: NLL decides for both."""
+    found = front("--pool small-1,left,right --budget 10M --budgets 10M")
+    (one,), (other,) = rows(found, SINGLE), rows(found, SAME)
+    assert one["members"] == other["members"]
+    assert (other["less_single_low"], other["less_single_high"]) == (0, 0)
+
+
+def test_one_entry_says_so_once(pool: Path) -> None:
+    result = ensearch("front --pool left --budget 20M")
+    assert "all fronts are one network: left" in result.stdout
+    assert "a cascade keeps" not in result.stdout
+    assert "Pool: 1 entry of 1 network (left)" in result.stdout
+
+
+def test_a_table_with_test_leaves_room_for_members(
+    pool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text = ensearch("front --pool all --budget 20M --test").stdout
+    assert "left + right" in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert "verdicts are on test" in text
 
 
 def test_the_unit_of_the_table_can_be_two_flops(pool: Path) -> None:

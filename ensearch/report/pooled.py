@@ -78,18 +78,16 @@ def _table(found: Fronts, unit: int) -> Table:
     table.add_column(" Front", no_wrap=True)
     for split in splits:
         table.add_column(f"{split} %", justify="right", no_wrap=True)
-        table.add_column("95 %", no_wrap=True)
+        # With two splits there is room for one interval, that of the verdicts.
+        if split == splits[-1]:
+            table.add_column("95 %", no_wrap=True)
     table.add_column("FLOPs", justify="right", no_wrap=True)
     table.add_column(" Members", overflow="fold")
     for budget in reversed(found.budgets):
         rows = [row for row in (found.of(kind, budget) for kind in KINDS) if row is not None]
         for k, row in enumerate(rows):
             scores = [row.val, *([row.test] if row.test else [])]
-            cells = [
-                cell
-                for score in scores
-                for cell in (f"{100 * score.accuracy:.2f}", _interval(score))
-            ]
+            cells = [*(f"{100 * score.accuracy:.2f}" for score in scores), _interval(row.shown)]
             side = _side(found, row)
             table.add_row(
                 count(budget, unit) if k == 0 else "",
@@ -113,8 +111,16 @@ def _side(found: Fronts, row: Chosen) -> int:
 
 def verdict(found: Fronts, unit: int) -> list[str]:
     """Whether anything beats single networks, whether mixed ensembles win, what a cascade keeps."""
-    told = (f"{headline(found, unit)}.", _mixed(found, unit), _cascade(found, unit))
-    return [line for line in told if line]
+    first = f"{headline(found, unit)}."
+    if _alone(found) is not None:
+        return [first]
+    return [line for line in (first, _mixed(found, unit), _cascade(found, unit)) if line]
+
+
+def _alone(found: Fronts) -> Chosen | None:
+    """What all kinds chose at the largest budget, if it is the same."""
+    rows = [row for kind in KINDS if (row := found.of(kind, found.budgets[-1])) is not None]
+    return rows[0] if len({row.members for row in rows}) == 1 else None
 
 
 def _gap(lead: Lead) -> str:
@@ -125,6 +131,10 @@ def _mixed(found: Fronts, unit: int) -> str:
     lead = found.comparison
     if lead is None:
         return ""
+    if lead.low == lead.high:
+        return (
+            f"At {count(found.budgets[-1], unit)}, mixed ensembles gain nothing: the same members."
+        )
     says = {
         1: "mixed ensembles beat ensembles of one architecture",
         -1: "mixed ensembles lose to ensembles of one architecture",
@@ -159,9 +169,9 @@ def headline(found: Fronts, unit: int) -> str:
     within = f"Within {count(top, unit)} FLOPs"
     if not rows:
         return f"{within} nothing was found on both halves of val"
-    if len({row.members for row in rows}) == 1:
-        name = describe(rows[0], found)
-        return f"{within} all fronts are one network: {name}, {100 * rows[0].shown.accuracy:.2f} %"
+    if (one := _alone(found)) is not None:
+        name = describe(one, found)
+        return f"{within} all fronts are one network: {name}, {100 * one.shown.accuracy:.2f} %"
     leads = {row.kind: lead for row in rows if (lead := found.leads.get((row.kind, top)))}
     # One that is told comes before one that only looks better.
     best = max(leads, key=lambda kind: (leads[kind].side, leads[kind].difference))
@@ -188,8 +198,9 @@ def conditions(found: Fronts, unit: int) -> list[str]:
     networks = len({entry.network for entry in found.entries})
     lines = [
         f"Unit: {unit_name(unit)} per example; of a cascade the mean over images.",
-        f"Pool: {len(found.entries)} entries of {networks} networks ({found.query}), nothing was "
-        f"trained. Data: val {found.labels['val']}.",
+        f"Pool: {_number(len(found.entries), 'entry', 'entries')} of "
+        f"{_number(networks, 'network', 'networks')} ({found.query}), nothing was trained. "
+        f"Data: val {found.labels['val']}.",
         f"val: one half of it chooses and the other scores, in turn, averaged over {CUTS} cuts "
         "into halves; the members shown are chosen on all of it. 95 %: over images and choices, "
         "not over training seeds.",
@@ -197,17 +208,25 @@ def conditions(found: Fronts, unit: int) -> list[str]:
         f"by {_MEASURES[found.measure]} of the mean so far; thresholds are chosen on val.",
         _volumes(found, unit),
     ]
-    sides = {lead.side for lead in found.leads.values()}
-    marks = [(1, f"{AHEAD} more"), (-1, f"{BEHIND} less")]
-    if told := [text for side, text in marks if side in sides]:
-        lines.insert(
-            0,
-            f"{' and '.join(told)} accurate than the single network within the same budget, by "
-            "95 % intervals of the differences that hold all at once.",
-        )
     if found.has_test:
         lines.insert(2, _test(found))
-    return lines
+    return [*_legend(found), *lines]
+
+
+def _legend(found: Fronts) -> list[str]:
+    """Of the marks in the table, if there are any."""
+    sides = {lead.side for lead in found.leads.values()}
+    told = [text for side, text in ((1, f"{AHEAD} more"), (-1, f"{BEHIND} less")) if side in sides]
+    if not told:
+        return []
+    return [
+        f"{' and '.join(told)} accurate than the single network within the same budget, by 95 % "
+        "intervals of the differences that hold all at once."
+    ]
+
+
+def _number(value: int, one: str, many: str) -> str:
+    return f"{value} {one if value == 1 else many}"
 
 
 def _volumes(found: Fronts, unit: int) -> str:

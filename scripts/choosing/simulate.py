@@ -1,12 +1,14 @@
 """What a search's choices are worth and what it says of them, in pools whose truth is known.
 
-    python scripts/choosing/simulate.py --repetitions 200
+    python scripts/choosing/simulate.py --table cuts --repetitions 100 --images 500
 
-First table: three ways to choose an ensemble and to report its accuracy. Second: how often the
-interval of `choosing.compare` holds the true difference. README.md keeps the result.
+reports: three ways to choose an ensemble and to report its accuracy. cuts: what averaging over
+several cuts into halves gains, and how often intervals hold the truth. tries: what a longer search
+gains on images that it has not seen. README.md keeps the results.
 """
 
 import argparse
+import itertools
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -14,9 +16,9 @@ from typing import Any
 import numpy as np
 from drawn_pools import World
 
-from ensearch import cascade_search, choosing, mixed
+from ensearch import cascade_search, choosing, combined, comparing, mixed
 from ensearch.candidates import Candidates
-from ensearch.choosing import Found, Search, apply, compare, halves
+from ensearch.choosing import Found, Search, apply, halves
 from ensearch.core import Floats, Labels
 
 BUDGET = 6e6  # six of the cheapest members, or one of the dearest
@@ -55,21 +57,44 @@ def _first(search: Search, candidates: Candidates, labels: Labels, part: Any) ->
     return found
 
 
-def coverage(images: int, seed: int, replicates: int, **noise: float) -> list[float]:
-    """Of mixed less same network: estimate, half width, truth, half width of pairs alone."""
-    world = World(seed, networks=4, members=3, **noise)
+KINDS: dict[str, Search] = {
+    "single": mixed.singles,
+    "same architecture": partial(mixed.copies, tries=500),
+    "mixed": partial(mixed.best_of_many, tries=500),
+    "cascade": partial(cascade_search.search, orders=100, max_stages=2, levels=16),
+}
+PAIRS = (("same architecture", "mixed"), ("single", "mixed"), ("single", "cascade"))
+NUMBERS = (1, 2, 4, 8)  # of cuts
+BUDGETS = [BUDGET / 2, BUDGET]
+
+
+def over_cuts(images: int, seed: int, cuts: int, **noise: float) -> dict[str, list[float]]:
+    """By kind and pair, at BUDGET: estimate, truth, half width by replicates, and without choices.
+
+    Without choices means that the standard error is that of the images' hits, or pairs, as given.
+    """
+    world = World(seed, **noise)
     candidates, labels = world.draw(images, 2 * seed)
     truth = world.draw(MANY, 2 * seed + 1)
-    searches = [partial(f, tries=300) for f in (mixed.copies, mixed.best_of_many)]
-    found = compare(*searches, candidates, labels, BUDGET, replicates=replicates, seed=seed)
-    assert found.one
-    assert found.other
-    assert found.difference is not None
-    assert found.high is not None
-    hits = [choosing.checked(f, candidates, labels, [BUDGET], seed).hits[0] for f in searches]
-    pairs = float((hits[1].astype(float) - hits[0]).std() / np.sqrt(images))
-    true = apply(found.other, *truth).accuracy - apply(found.one, *truth).accuracy
-    return [found.difference, found.high - found.difference, true, 1.96 * pairs]
+    found, true, judged = {}, {}, {}
+    for kind, search in KINDS.items():
+        one = choosing.checked(search, candidates, labels, BUDGETS, cuts=cuts, seed=seed)
+        choice = one.choices[-1]
+        assert choice is not None
+        found[kind], true[kind] = one.hits[-1], apply(choice, *truth).accuracy
+        judged[kind] = comparing.crossed(one)
+    rows = {}
+    for kind, hits in found.items():
+        low, high = combined.wilson(float(hits.mean()), images)
+        half = 1.96 * float(judged[kind].drawn[:, -1].std(ddof=1))
+        rows[kind] = [float(hits.mean()), true[kind], half, (high - low) / 2]
+    for a, b in PAIRS:
+        (lead,) = comparing.leads([((judged[a], 1), (judged[b], 1))])
+        assert lead is not None
+        alone = 1.96 * float((found[b] - found[a]).std()) / np.sqrt(images)
+        half = (lead.high - lead.low) / 2
+        rows[f"{b} less {a}"] = [lead.difference, true[b] - true[a], half, alone]
+    return rows
 
 
 def shown(errors: Floats) -> str:
@@ -100,38 +125,59 @@ def first_table(repetitions: int, sizes: Sequence[int]) -> None:
             print(f"| {name} | {images} | all less half | {shown(gain)} | | |", flush=True)
 
 
-def second_table(repetitions: int, replicates: int, sizes: Sequence[int]) -> None:
+def second_table(repetitions: int, sizes: Sequence[int], noises: Sequence[float]) -> None:
     print(
-        "| noise of networks | images | true difference | error | rms | half width | holds "
-        "| half width of pairs | holds |"
+        "| noise of networks | images | accuracy of | cuts | error | rms | half width | holds "
+        "| without choices | holds |"
     )
-    print("|---|---|---|---|---|---|---|---|---|")
-    for kinds in (0.0, 0.5, 1.5):
-        for images in sizes:
-            rows = [coverage(images, seed, replicates, kinds=kinds) for seed in range(repetitions)]
-            found, half, true, pairs = np.array(rows).T
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for kinds, images, cuts in itertools.product(noises, sizes, NUMBERS):
+        every = [over_cuts(images, seed, cuts, kinds=kinds) for seed in range(repetitions)]
+        for name in every[0]:
+            found, true, half, alone = np.array([rows[name] for rows in every]).T
+            error = found - true
             widths = [
-                f"{100 * width.mean():.2f} | {100 * np.mean(np.abs(found - true) <= width):.1f}"
-                for width in (half, pairs)
+                f"{100 * width.mean():.2f} | {100 * np.mean(np.abs(error) <= width + 1e-12):.0f}"
+                for width in (half, alone)
             ]
             print(
-                f"| {kinds} | {images} | {100 * true.mean():.2f} | {shown(found - true)} | "
-                f"{' | '.join(widths)} |",
+                f"| {kinds} | {images} | {name} | {cuts} | {shown(error)} | {' | '.join(widths)} |",
                 flush=True,
             )
 
 
+def third_table(repetitions: int, sizes: Sequence[int]) -> None:
+    tries = (100, 500, 1_000, 5_000)
+    print(f"| images | {' | '.join(f'{n:,} less {tries[-1]:,}' for n in tries[:-1])} |")
+    print("|---|---|---|---|")
+    for images in sizes:
+        rows = []
+        for seed in range(repetitions):
+            world = World(seed, networks=10, members=5)
+            candidates, labels = world.draw(images, 2 * seed)
+            truth = world.draw(MANY, 2 * seed + 1)
+            found = [
+                mixed.best_of_many(candidates, labels, [BUDGET / 4, BUDGET / 2, BUDGET], tries=n)
+                for n in tries
+            ]
+            rows.append([apply(choices[-1], *truth).accuracy for choices in found if choices[-1]])
+        gaps = np.array(rows)[:, :-1] - np.array(rows)[:, -1:]
+        print(f"| {images} | {' | '.join(shown(gap).split(' |')[0] for gap in gaps.T)} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repetitions", type=int, default=200)
-    parser.add_argument("--replicates", type=int, default=40)
+    parser.add_argument("--repetitions", type=int, default=100)
     parser.add_argument("--images", type=int, nargs="+", default=[500, 2000])
-    parser.add_argument("--table", choices=("reports", "intervals", "both"), default="both")
+    parser.add_argument("--noise", type=float, nargs="+", default=[0.0, 0.5, 1.5])
+    parser.add_argument("--table", choices=("reports", "cuts", "tries"), required=True)
     options = parser.parse_args()
-    if options.table != "intervals":
+    if options.table == "reports":
         first_table(options.repetitions, options.images)
-    if options.table != "reports":
-        second_table(options.repetitions, options.replicates, options.images)
+    elif options.table == "cuts":
+        second_table(options.repetitions, options.images, options.noise)
+    else:
+        third_table(options.repetitions, options.images)
 
 
 if __name__ == "__main__":
