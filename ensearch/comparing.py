@@ -2,8 +2,9 @@
 
 Images are drawn with replacement, and in each replicate every half of every cut chooses again
 among all that its search chose anywhere, within the budget; the other half scores. To choose among
-those takes a product of matrices: searching again, replicate by replicate, took 40 times as long
-and was no better (`scripts/choosing`).
+those takes a product of matrices: 400 replicates of two searches at four budgets of 59 members on
+2,500 images take 0.14 s, where searching again took 7.2 s for 40, and held the truth no more often
+(`scripts/choosing`).
 """
 
 from collections.abc import Iterator, Sequence

@@ -126,6 +126,13 @@ def test_of_equal_classes_the_first_is_predicted() -> None:
     assert cascades.right(sums, np.array([0, 1, 2])).tolist() == [True, False, True]
 
 
+@given(st.lists(st.tuples(*[st.integers(0, 2)] * 4), min_size=1, max_size=30))
+def test_ties_go_where_argmax_sends_them(rows: list[tuple[int, ...]]) -> None:
+    sums = np.array([row[:3] for row in rows], np.float32).T
+    labels = np.array([row[3] for row in rows])
+    assert (cascades.right(sums, labels) == (sums.argmax(axis=0) == labels)).all()
+
+
 def test_thresholds_lie_between_confidences() -> None:
     levels = cascades.levels_of(np.array([0.9, 0.1, 0.5, 0.3]), 4)
     np.testing.assert_allclose(levels, [0.2, 0.4, 0.7, NEVER])
