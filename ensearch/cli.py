@@ -235,10 +235,7 @@ def confirm(
     take_over: options.TakeOver = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Retrain the best with fresh seeds for longer and score them on test, once.
-
-    Mixed ensembles and cascades of these members: ensearch front --pool confirmed:STUDY --test.
-    """
+    """Retrain the best with fresh seeds for longer and score them on test, once."""
     from ensearch.commands import confirming
 
     flags = {

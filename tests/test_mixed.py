@@ -165,6 +165,16 @@ def test_a_member_that_is_there_twice_counts_twice_and_costs_once() -> None:
     assert without.accuracy == 3 / 5
 
 
+def test_between_equal_networks_nll_decides_for_copies_as_for_singles() -> None:
+    probs, labels = votes(["110", "110"])
+    probs[0, 0] = [0.5, 0.3, 0.2]  # right, and less sure
+    candidates = pool(probs, [1, 1], ["x", "y"])
+    for search in (mixed.singles, mixed.copies):
+        (choice,) = search(candidates, labels, [1])
+        assert choice is not None
+        assert choice.members == (1,)
+
+
 def test_copies_are_all_of_one_network() -> None:
     candidates, labels = World(0, networks=3, members=4).draw(200, 1)
     budgets = [2e6, 4e6, 8e6]
