@@ -13,6 +13,7 @@ from ensearch.combined import (
     KINDS,
     MIXED,
     SAME,
+    SINGLE,
     Chosen,
     Fronts,
     Kept,
@@ -179,10 +180,11 @@ def headline(found: Fronts, unit: int) -> str:
         return f"{within} {_NAMES[best]} beats the best single network: {_gap(leads[best])}"
     if leads[best].side < 0:
         return f"{within} the best single network beats ensembles and cascades: {_gap(leads[best])}"
-    lowest, *_, highest = sorted(row.shown.accuracy for row in rows)
+    single = found.of(SINGLE, top)
+    accuracy = f" ({100 * single.shown.accuracy:.2f} %)" if single else ""
     return (
-        f"{within} no ensemble or cascade can be told from the best single network "
-        f"({100 * lowest:.2f} to {100 * highest:.2f} %)"
+        f"{within} no ensemble or cascade can be told from the best single network{accuracy}: "
+        f"{best} {_gap(leads[best])}"
     )
 
 
