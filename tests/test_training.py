@@ -1,5 +1,6 @@
 """Training: the parts against arithmetic done on paper, whole members on scikit-learn's digits."""
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +22,7 @@ from ensearch.core import Architecture, Member, Schedule
 from ensearch.datasets import Dataset, Source
 from ensearch.errors import UnavailableError, UsageError
 from ensearch.launch import Failed, MemberJob, Progress, Trained, Update
-from ensearch.training import augment, checkpoint, data, light, loop, optimizer, speed
+from ensearch.training import augment, checkpoint, data, device, light, loop, optimizer, speed
 from ensearch.training.data import Images, normalise
 from ensearch.training.device import is_out_of_memory, mixed_precision, reproducible
 from ensearch.training.schedule import learning_rate
@@ -759,6 +760,18 @@ def test_speed_is_measured_in_small_batches_where_the_time_allows_no_others(
     assert set(batches) == {2, 8}
 
 
+def test_what_a_step_takes_besides_its_images_is_not_taken_for_theirs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fake(state: object, images: Images, device: str) -> float:
+        return 0.3 + 0.01 * len(images.x_train)
+
+    monkeypatch.setattr(speed, "_timed_step", fake)
+    # Of 2 and 8 images; a step of 32 would be too long.
+    per_image = training.measure_speed(SMALL, (1, 10, 8), 128, "cpu", 1.0)
+    assert per_image == pytest.approx(0.3 / 128 + 0.01)
+
+
 def test_a_network_that_does_not_fit_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> float:
         raise torch.OutOfMemoryError("CUDA out of memory.")
@@ -766,6 +779,30 @@ def test_a_network_that_does_not_fit_is_unavailable(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(speed, "_timed_step", full)
     with pytest.raises(UnavailableError, match="Lower the budget"):
         training.measure_speed(SMALL, (1, 10, 8), 128, "cpu")
+
+
+def test_depthwise_convolutions_stay_in_float32_on_a_cpu() -> None:
+    """And nothing else of the network changes: names, weights, outputs, copies."""
+    one = Architecture(family="efficientnet", width=0.1, depth=0.1, resolution=32)
+    torch.manual_seed(0)
+    plain = families.build(one, 3, 10).to(memory_format=torch.channels_last).eval()
+    placed = device.place(copy.deepcopy(plain), "cpu")
+    found = [m for m in copy.deepcopy(placed).modules() if isinstance(m, device.Depthwise)]
+    assert len(found) == 7, "one in every block"
+    seen = []
+    for module in placed.modules():
+        if isinstance(module, device.Depthwise):
+            module.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    x = torch.randn(2, 3, 32, 32)
+    assert torch.equal(placed(x), plain(x))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert placed(x).dtype == torch.bfloat16
+    assert seen == 14 * [torch.float32]
+    for (name, left), (other, right) in zip(
+        plain.state_dict().items(), placed.state_dict().items(), strict=True
+    ):
+        assert name == other
+        assert torch.equal(left, right)
 
 
 @cuda

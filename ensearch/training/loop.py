@@ -22,7 +22,7 @@ from ensearch.seeds import derive
 from ensearch.training import augment, checkpoint, data, optimizer
 from ensearch.training.checkpoint import State
 from ensearch.training.data import Images
-from ensearch.training.device import is_out_of_memory, mixed_precision, reproducible
+from ensearch.training.device import is_out_of_memory, mixed_precision, place, reproducible
 from ensearch.training.schedule import learning_rate
 from ensearch.training.stream import OnHost
 
@@ -149,8 +149,7 @@ def fresh(member: Member, images: Images, device: str) -> State:
             f"given {images.resolution}."
         )
     torch.manual_seed(derive(member.seed, "init"))
-    model = families.build(architecture, images.channels, images.classes)
-    model = model.to(device).to(memory_format=torch.channels_last)
+    model = place(families.build(architecture, images.channels, images.classes), device)
     return State(model=model, optimizer=optimizer.make(model, member.schedule))
 
 
