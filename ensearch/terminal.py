@@ -78,10 +78,14 @@ def say(text: str) -> None:
 
 
 class Interrupts:
-    """Remembers a first Ctrl-C or SIGTERM, for the driver to stop cleanly; a second one raises."""
+    """Remembers a first Ctrl-C or SIGTERM, for the driver to stop cleanly; a second one raises.
+
+    Within `at_once` the first one raises too.
+    """
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self._waits = True
 
     def __call__(self) -> bool:
         return self.signal is not None
@@ -91,10 +95,19 @@ class Interrupts:
         return TERMINATED if self.signal == signal.SIGTERM else INTERRUPTED
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.signal is not None:
+        again, self.signal = self.signal is not None, number
+        if again or not self._waits:
             raise KeyboardInterrupt(self.exit_code)
-        self.signal = number
         say("stopping: finished members are kept. Once more to stop at once.")
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """For what nobody asks in between whether to stop, as reading a million pictures."""
+        self._waits = False
+        try:
+            yield
+        finally:
+            self._waits = True
 
     @contextmanager
     def installed(self) -> Iterator["Interrupts"]:

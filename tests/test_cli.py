@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from folders import write_tree
 from typer.testing import CliRunner, Result
 
 from ensearch import cli, datasets, search, space
@@ -303,6 +304,31 @@ def test_signals_save_and_leave(folder: Path, number: signal.Signals, code: int)
     assert "resume long" in err
     study = json.loads(ensearch("status long --json").stdout)[0]
     assert study["state"] == "stopped"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
+def test_signals_stop_the_reading_of_pictures(
+    folder: Path, number: signal.Signals, code: int
+) -> None:
+    write_tree(folder / "pets")
+    (folder / "pets/train/cat/0.jpg").unlink()
+    os.mkfifo(folder / "pets/train/cat/0.jpg")  # takes for ever to read
+    line = "run --budget 2e6 --dataset folder:pets@8"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ensearch.cli", *line.split()], cwd=folder, text=True,
+        stderr=subprocess.PIPE, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert process.stderr is not None
+    while not process.stderr.readline().startswith("reading"):
+        pass
+    time.sleep(0.2)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert err.splitlines() == [
+        "0 of 18 pictures are read and kept: the same command goes on there",
+        "interrupted; what was finished is saved",
+    ]
 
 
 def test_a_reader_of_stderr_who_leaves_does_not_stop_the_search(folder: Path) -> None:

@@ -2,8 +2,11 @@
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from folders import difference, photo, source, write, write_class, write_tree
 from PIL import Image
 
 from ensearch import datasets
-from ensearch.datasets import Dataset, Stored, _cache, _listing, _work
+from ensearch.datasets import Dataset, Stored, _cache, _listing, _pictures, _work
 from ensearch.errors import UnavailableError, UsageError
 
 
@@ -382,6 +385,61 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
     cache.rename(f"{cache}.new")
     load(root)
     assert [p.name for p in cache.parent.iterdir() if p.is_dir()] == [cache.name]
+
+
+@pytest.mark.parametrize("cut", [0, 5], ids=["whole", "cut off"])
+def test_an_interrupted_start_goes_on_where_it_was(
+    cut: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_tree(tmp_path / "pets")
+    (root / "train" / "cat" / "0.jpg").write_bytes(b"broken")
+    monkeypatch.setattr(_pictures, "MOST_BROKEN", 1)
+    monkeypatch.setattr(_cache, "_CHUNK", 4)
+    monkeypatch.setattr(_cache, "_NEWS_SECONDS", 0)
+    whole = load(root)
+    cache = cache_of(root)
+    shutil.rmtree(cache)
+    real, done = _work.run, list[int]()
+
+    def run(job: _work.Job) -> dict[int, str]:
+        if done == [0, 4, 8]:
+            raise KeyboardInterrupt
+        done.append(job.first)
+        return real(job)
+
+    monkeypatch.setattr(_work, "run", run)
+    with pytest.raises(KeyboardInterrupt):
+        load(root)
+    assert done == [0, 4, 8]
+    assert "12 of 18 pictures are read and kept" in capsys.readouterr().err
+    progress = Path(f"{cache}.new") / "progress.jsonl"
+    progress.write_text(progress.read_text()[: -cut or None])  # of the line of the third job
+    done.clear()
+    again = load(root)
+    assert done == ([12, 16] if cut == 0 else [8, 12, 16])
+    assert (again.fingerprint, again.notes) == (whole.fingerprint, whole.notes)
+    assert same_images(again, whole)
+    assert sorted(file.name for file in cache.iterdir()) == sorted(
+        ["about.json", _work.PIXELS, _work.DIGESTS, _work.SUMS]
+    )
+
+
+def test_an_interrupt_does_not_wait_for_what_is_being_decoded(tmp_path: Path) -> None:
+    """A pipe that nobody writes to takes for ever to read."""
+    pipe = tmp_path / "0.jpg"
+    os.mkfifo(pipe)
+    _work.create(tmp_path, 2, 8)
+    how = {"folder": str(tmp_path), "resolution": 8, "share": 1.0}
+    jobs = [_work.Job(files=[str(pipe)], first=row, **how) for row in range(2)]  # type: ignore[arg-type]
+
+    def interrupt() -> None:
+        with pipe.open("wb"):  # waits until it is read
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            threading.Event().wait(20)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        list(_work.run_all(jobs, 2))
 
 
 def test_processes_give_the_same_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,10 +94,11 @@ def _work(
         keep_weights=weights,
     )
     with Interrupts().installed() as interrupts:
-        opened = study.open_study(
-            config, store, Path(flags["data_dir"]), training.describe_device(device)
-        )
-        ahead = _say_plan(opened, store, plan, where)
+        with interrupts.at_once():
+            opened = study.open_study(
+                config, store, Path(flags["data_dir"]), training.describe_device(device)
+            )
+            ahead = _say_plan(opened, store, plan, where)
         with progress.watch(config.flops_per_mac, ahead.members, "members") as watcher:
             ended = confirm.run(
                 opened,

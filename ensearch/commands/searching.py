@@ -100,8 +100,9 @@ def _search(
     stop = driver.Limits(**limits)
     data_dir = Path(settings.get("data_dir") or "data")
     with Interrupts().installed() as interrupts:
-        opened = study.open_study(config, store, data_dir, training.describe_device(device))
-        expected = _say_plan(opened, store, stop, where)
+        with interrupts.at_once():
+            opened = study.open_study(config, store, data_dir, training.describe_device(device))
+            expected = _say_plan(opened, store, stop, where)
         with progress.watch(config.flops_per_mac, stop.trials) as watcher:
             outcome = search.run(
                 opened,

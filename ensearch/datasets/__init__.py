@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from ensearch import plugins
 from ensearch.core import Floats, Labels, Schedule
-from ensearch.datasets._split import stratified, val_count
+from ensearch.datasets._split import others, stratified, val_count
 from ensearch.datasets._stored import Images as Images
 from ensearch.datasets._stored import Stored as Stored
 from ensearch.errors import UsageError
@@ -166,7 +166,7 @@ def load(source: Source) -> Dataset:
     raw = get(name).load(argument, Path(os.path.expanduser(source.data_dir)))
     labels = raw.y_train.astype(np.int64)
     val = stratified(labels, val_count(len(labels)), derive("val", source.split_seed))
-    train = np.setdiff1d(np.arange(len(labels)), val)
+    train = others(val, len(labels))
     train = _limited(train, labels, len(raw.classes), source)
     x_train, x_val, x_test = _parts(raw, train, val)
     y_test = raw.y_test.astype(np.int64)

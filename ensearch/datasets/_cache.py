@@ -2,7 +2,7 @@
 
 A cache is a folder: the arrays that `_work.create` makes, and `about.json`. It appears under its
 name when it is whole, and is made again when a picture has been added, removed or changed, or when
-it does not hold what it says.
+it does not hold what it says. One whose making was interrupted goes on where it was.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from ensearch.datasets import _work
+from ensearch.datasets._begun import Begun, sync
 from ensearch.datasets._stored import Stored
 from ensearch.datasets._work import Job
 from ensearch.errors import UnavailableError
@@ -125,28 +126,29 @@ def _locked(folder: Path) -> AbstractContextManager[object]:
 def _make(plan: Plan, folder: Path) -> None:
     """Decode all files into the cache, which replaces one that may be there."""
     new, old = folder.with_name(f"{folder.name}.new"), folder.with_name(f"{folder.name}.old")
-    for rest in (new, old):  # of a process that was killed; the lock says that it is none of now
-        shutil.rmtree(rest, ignore_errors=True)
-    new.mkdir()
+    shutil.rmtree(old, ignore_errors=True)  # of a process that was killed
     try:
-        _work.create(new, len(plan.files), plan.resolution)
-        broken = _decode(plan, new)
-        (new / "about.json").write_text(json.dumps(plan.about | {"broken": broken}, indent=1))
-        for file in new.iterdir():
-            with file.open("rb+") as written:
-                os.fsync(written.fileno())
+        begun = Begun(new, plan.about, len(plan.files), plan.resolution)
+        _decode(plan, new, begun)
+        begun.end()
+        (new / "about.json").write_text(json.dumps(plan.about | {"broken": begun.broken}, indent=1))
+        sync(new)
         # Whoever has mapped the old file goes on reading it.
         if folder.exists():
             folder.rename(old)
         new.rename(folder)
+    except ChildProcessError:
+        raise
+    except OSError:
+        shutil.rmtree(new, ignore_errors=True)  # a full disk is not left full
+        raise
     finally:
-        for rest in (new, old):
-            shutil.rmtree(rest, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
-def _decode(plan: Plan, folder: Path) -> dict[int, str]:
-    """Why files could not be decoded, by number."""
-    count = len(plan.files)
+def _decode(plan: Plan, folder: Path, begun: Begun) -> None:
+    """What is not decoded yet. An interrupt leaves the rest for the next start."""
+    count, before = len(plan.files), len(begun.done)
     jobs = [
         Job(
             files=[os.path.join(plan.root, file) for file in plan.files[first : first + _CHUNK]],
@@ -156,15 +158,29 @@ def _decode(plan: Plan, folder: Path) -> dict[int, str]:
             share=plan.share,
         )
         for first in range(0, count, _CHUNK)
+        if first not in begun.done
     ]
-    _say(f"reading {count:,} pictures of {plan.root}, once, at {plan.resolution} pixels a side")
-    said, broken = time.monotonic(), {}
-    for done, reasons in enumerate(_work.run_all(jobs, _cores() if count >= _ALONE else 1)):
-        broken.update(reasons)
-        if time.monotonic() - said > _NEWS_SECONDS:
-            said = time.monotonic()
-            _say(f"  {min((done + 1) * _CHUNK, count):,} of {count:,} pictures")
-    return broken
+    kept = f"; {before * _CHUNK:,} are kept of an earlier start" if before else ""
+    _say(
+        f"reading {count:,} pictures of {plan.root}, once, at {plan.resolution} pixels a side{kept}"
+    )
+    said = time.monotonic()
+    try:
+        for job, broken in zip(
+            jobs, _work.run_all(jobs, _cores() if count >= _ALONE else 1), strict=True
+        ):
+            begun.add(job.first, broken)
+            if time.monotonic() - said > _NEWS_SECONDS:
+                begun.save()
+                said = time.monotonic()
+                _say(f"  {min(len(begun.done) * _CHUNK, count):,} of {count:,} pictures")
+    except (KeyboardInterrupt, ChildProcessError):
+        begun.save()
+        _say(
+            f"{min(len(begun.done) * _CHUNK, count):,} of {count:,} pictures are read and kept: "
+            "the same command goes on there"
+        )
+        raise
 
 
 def _cores() -> int:

@@ -40,9 +40,10 @@ def read(argument: str, data_dir: Path, resolution: int | None = None, share: fl
     if broken:
         lines = [f"{listing.files[i]} ({why})" for i, why in sorted(broken.items())]
         notes = (*notes, _left_out(lines, listing, data_dir))
-    readable = np.setdiff1d(np.arange(len(listing.files)), sorted(broken))
+    readable = np.ones(len(listing.files), dtype=bool)
+    readable[list(broken)] = False
     _listing.check_readable(listing, readable)
-    train, test = (np.intersect1d(part, readable) for part in (listing.train, listing.test))
+    train, test = (part[readable[part]] for part in (listing.train, listing.test))
     return Raw(
         x_train=stored.pick(train),
         y_train=listing.labels[train],

@@ -12,15 +12,25 @@ def stratified(labels: Labels, count: int, seed: int) -> npt.NDArray[np.int64]:
     Each class gets its share rounded down or up (largest remainder); every class gets at least
     one where `count` allows that. The same on every machine. Needs 0 <= count <= len(labels).
     """
-    present, sizes = np.unique(labels, return_counts=True)
+    sizes = np.unique(labels, return_counts=True)[1]
     # The raw stream is what numpy promises never to change; shuffles may change with a version.
     order = np.argsort(np.random.PCG64(seed).random_raw(len(labels)), kind="stable")
-    shuffled = labels[order]
-    chosen = [
-        order[shuffled == label][:share]
-        for label, share in zip(present, _shares(sizes, count), strict=True)
-    ]
+    # Sorted by class, each in the order drawn; to look for every class among all the labels takes
+    # seconds where there are a thousand.
+    of_class = np.split(order[np.argsort(labels[order], kind="stable")], np.cumsum(sizes)[:-1])
+    shares = _shares(sizes, count)
+    chosen = [indices[:share] for indices, share in zip(of_class, shares, strict=True)]
     return np.sort(np.concatenate(chosen))
+
+
+def others(some: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
+    """Those of 0 .. count - 1 that are not among `some`, ascending.
+
+    By a mask: numpy's functions of sets took a third of the start with 100,000 pictures.
+    """
+    rest = np.ones(count, dtype=bool)
+    rest[some] = False
+    return np.flatnonzero(rest)
 
 
 def _shares(sizes: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:

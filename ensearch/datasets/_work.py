@@ -71,17 +71,25 @@ def run_all(jobs: Iterable[Job], processes: int) -> Iterator[dict[int, str]]:
     if processes <= 1:
         yield from map(run, jobs)
         return
-    own = threading.local()
+    own, stopping = threading.local(), threading.Event()
     with _ending() as started, ThreadPoolExecutor(processes) as threads:
 
         def ask(job: Job) -> dict[int, str]:
             if not hasattr(own, "process"):
                 own.process = _start()
                 started.append(own.process)
+                if stopping.is_set():
+                    own.process.kill()
             return _asked(own.process, job)
 
         try:
             yield from threads.map(ask, jobs)
+        except BaseException:
+            # An interrupt does not wait for what they are at, seconds of large pictures.
+            stopping.set()
+            for process in started:
+                process.kill()
+            raise
         finally:
             threads.shutdown(cancel_futures=True)
 
