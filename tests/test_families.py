@@ -1,6 +1,7 @@
 """The contract of a family, which every file in ensearch/families/ enters by itself."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -189,3 +190,9 @@ def test_a_model_by_name_is_timms_own() -> None:
     one = Architecture(family="timm:resnet18", width=1, depth=1, resolution=224)
     assert cost.count(one, 3, 1000) == Cost(macs=1_814_073_344, params=11_689_512)
     assert (one.label, one.key) == ("resnet18", "timm:resnet18@224")
+
+
+def test_a_named_model_has_no_other_width() -> None:
+    one = replace(architecture("timm:test_efficientnet"), width=2.0)
+    with pytest.raises(UsageError, match=r"called 1\. Leave it away"):
+        families.check(one)

@@ -71,6 +71,11 @@ def check(architecture: Architecture) -> None:
         nearest = legal.nearest(value)
         if value not in nearest:
             near = " and ".join(f"{v:g}" for v in nearest)
+            if len(legal) == 1:
+                raise UsageError(
+                    f"{what} {value:g} is not legal: networks of {architecture.family} are as they "
+                    f"are, and their {what} is called {near}. Leave it away."
+                )
             raise UsageError(
                 f"{what} {value:g} is not legal for {architecture.family}: it takes {legal.low:g} "
                 f"to {legal.high:g} in steps of {legal.step:g}. Nearest legal: {near}."
