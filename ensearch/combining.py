@@ -45,7 +45,7 @@ MOST_BUDGETS = 8
 # points (means; at one budget by 1.26, 0.73 and 0.63; 20 cuts); on digits by 0.19, 0.05 and 0.05.
 TRIES = 5_000
 # Sets of members of cascades, each with all thresholds. There 30, 100 and 300 were worse than
-# 1,000 by 0.39, 0.44 and 0.06 points, and 300 take a third of the time (12 cuts); on digits by
+# 1,000 by 0.39, 0.44 and 0.06 points, and 300 take half the time (12 cuts); on digits by
 # 0.03. The baseline draws as many.
 ORDERS = 300
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the ensemble's cost, at which a cascade is held against it

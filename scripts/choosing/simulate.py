@@ -3,8 +3,9 @@
     python scripts/choosing/simulate.py --table cuts --repetitions 100 --images 500
 
 reports: three ways to choose an ensemble and to report its accuracy. cuts: what averaging over
-several cuts into halves gains, and how often intervals hold the truth. tries: what a longer search
-gains on images that it has not seen. README.md keeps the results.
+several cuts into halves gains, and how often intervals hold the truth. bands: how often those of
+several kinds do at once. tries: what a longer search gains on images that it has not seen.
+README.md keeps the results.
 """
 
 import argparse
@@ -97,6 +98,29 @@ def over_cuts(images: int, seed: int, cuts: int, **noise: float) -> dict[str, li
     return rows
 
 
+def held_at_once(images: int, seed: int, **noise: float) -> list[bool]:
+    """Whether the band over all kinds less single networks holds; then each interval alone."""
+    world = World(seed, **noise)
+    candidates, labels = world.draw(images, 2 * seed)
+    truth = world.draw(MANY, 2 * seed + 1)
+    judged, true = {}, {}
+    for kind, search in KINDS.items():
+        one = choosing.checked(search, candidates, labels, BUDGETS, seed=seed)
+        judged[kind] = comparing.crossed(one)
+        true[kind] = [apply(choice, *truth).accuracy for choice in one.choices if choice]
+    places = [(kind, k) for kind in list(KINDS)[1:] for k in range(len(BUDGETS))]
+    pairs = [((judged["single"], k), (judged[kind], k)) for kind, k in places]
+    found = []
+    for band in (comparing.leads(pairs), [comparing.leads([pair])[0] for pair in pairs]):
+        inside = [
+            lead.low <= true[kind][k] - true["single"][k] <= lead.high
+            for (kind, k), lead in zip(places, band, strict=True)
+            if lead is not None
+        ]
+        found.append(all(inside))
+    return found
+
+
 def shown(errors: Floats) -> str:
     """Mean with its standard error, and root mean square, in points."""
     error = errors.std(ddof=1) / np.sqrt(len(errors))
@@ -105,7 +129,7 @@ def shown(errors: Floats) -> str:
     )
 
 
-def first_table(repetitions: int, sizes: Sequence[int]) -> None:
+def report_table(repetitions: int, sizes: Sequence[int]) -> None:
     print(
         "| search | images | chosen by, reported by | true accuracy | error of the report | rms |"
     )
@@ -125,7 +149,7 @@ def first_table(repetitions: int, sizes: Sequence[int]) -> None:
             print(f"| {name} | {images} | all less half | {shown(gain)} | | |", flush=True)
 
 
-def second_table(repetitions: int, sizes: Sequence[int], noises: Sequence[float]) -> None:
+def cut_table(repetitions: int, sizes: Sequence[int], noises: Sequence[float]) -> None:
     print(
         "| noise of networks | images | accuracy of | cuts | error | rms | half width | holds "
         "| without choices | holds |"
@@ -146,7 +170,16 @@ def second_table(repetitions: int, sizes: Sequence[int], noises: Sequence[float]
             )
 
 
-def third_table(repetitions: int, sizes: Sequence[int]) -> None:
+def band_table(repetitions: int, sizes: Sequence[int], noises: Sequence[float]) -> None:
+    print("| noise of networks | images | 6 intervals hold at once, as a band | each alone |")
+    print("|---|---|---|---|")
+    for kinds, images in itertools.product(noises, sizes):
+        rows = [held_at_once(images, seed, kinds=kinds) for seed in range(repetitions)]
+        band, alone = 100 * np.mean(rows, axis=0)
+        print(f"| {kinds} | {images} | {band:.0f} | {alone:.0f} |", flush=True)
+
+
+def try_table(repetitions: int, sizes: Sequence[int]) -> None:
     tries = (100, 500, 1_000, 5_000)
     print(f"| images | {' | '.join(f'{n:,} less {tries[-1]:,}' for n in tries[:-1])} |")
     print("|---|---|---|---|")
@@ -170,14 +203,16 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=100)
     parser.add_argument("--images", type=int, nargs="+", default=[500, 2000])
     parser.add_argument("--noise", type=float, nargs="+", default=[0.0, 0.5, 1.5])
-    parser.add_argument("--table", choices=("reports", "cuts", "tries"), required=True)
+    parser.add_argument("--table", choices=("reports", "cuts", "bands", "tries"), required=True)
     options = parser.parse_args()
     if options.table == "reports":
-        first_table(options.repetitions, options.images)
+        report_table(options.repetitions, options.images)
     elif options.table == "cuts":
-        second_table(options.repetitions, options.images, options.noise)
+        cut_table(options.repetitions, options.images, options.noise)
+    elif options.table == "bands":
+        band_table(options.repetitions, options.images, options.noise)
     else:
-        third_table(options.repetitions, options.images)
+        try_table(options.repetitions, options.images)
 
 
 if __name__ == "__main__":
