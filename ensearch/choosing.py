@@ -102,27 +102,20 @@ def checked(
     greedy selection, and on the images that chose, accuracies are 0.9 to 3.6 points too high
     (`scripts/choosing`, n = 100 simulated pools).
     """
-    choices = tuple(search(candidates, labels, budgets))
     sides = _sides(labels, cuts, seed)
-    seen: dict[object, Applied] = {}
-
-    def everywhere(found: Found) -> Applied:
-        key = (found.members, () if isinstance(found, Choice) else found.thresholds)
-        if key not in seen:
-            seen[key] = apply(found, candidates, labels)
-        return seen[key]
-
-    for found in choices:
-        if found is not None:
-            everywhere(found)
+    choices = tuple(search(candidates, labels, budgets))
+    by_halves = [
+        search(candidates.take(np.flatnonzero(side)), labels[side], budgets) for side in sides
+    ]
+    different = {_key(f): f for front in (choices, *by_halves) for f in front if f is not None}
+    seen = {key: apply(found, candidates, labels) for key, found in different.items()}
     hits, macs = np.zeros((len(budgets), len(labels))), np.zeros(len(budgets))
-    for side in sides:
-        chosen = search(candidates.take(np.flatnonzero(side)), labels[side], budgets)
+    for side, chosen in zip(sides, by_halves, strict=True):
         for k, found in enumerate(chosen):
             if found is None:
                 macs[k] = np.nan
                 continue
-            applied = everywhere(found)
+            applied = seen[_key(found)]
             hits[k, ~side] += applied.hits[~side] / cuts
             macs[k] += applied.costs[~side].sum() / (cuts * len(labels))
     return Checked(
@@ -134,6 +127,11 @@ def checked(
         seen=tuple(seen.values()),
         sides=sides,
     )
+
+
+def _key(found: Found) -> tuple[object, ...]:
+    """Of one search's choices: equal where the members, and of cascades the thresholds, are."""
+    return found.members, () if isinstance(found, Choice) else found.thresholds
 
 
 def _sides(labels: Labels, cuts: int, seed: int) -> npt.NDArray[np.bool_]:
