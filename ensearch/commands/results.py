@@ -32,7 +32,7 @@ def report(name: str, out: Path | None, storage: str, as_json: bool) -> None:
         show(found)
     say(f"\nwritten to {written}: evaluations.csv, summary.json, tradeoff.png")
     budget = units.format_count(found.conditions.budget, 6)
-    # Not here: of 59 members on 2,500 images this report takes 0.4 s, those searches 9 s.
+    # Not here: of 59 members on 2,500 images this report takes 0.4 s, those searches 7 s.
     say(f"combine   ensearch front --pool study:{name} --budget {budget}{place(storage)}")
 
 
