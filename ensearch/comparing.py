@@ -127,7 +127,8 @@ def leads(pairs: Sequence[tuple[Place, Place]]) -> list[Lead | None]:
     The intervals hold all at once, in 95 % of the cases: standard errors are those of the
     replicates, and at least those of pairs of images with the choices as given, times the 95 %
     quantile of the largest of all deviations in a replicate, and at least 1.96. For one pair it is
-    the usual interval.
+    the usual interval. In simulated pools (`scripts/choosing`, n = 100) bands over six differences
+    held them all in 96 to 100 %, where the six intervals alone did so in 86 to 90 %.
     """
     if not pairs:
         return []
