@@ -66,7 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data-dir", type=Path, default=Path("data"))
     parser.add_argument("--limit-train", type=int)
     parser.add_argument(
-        "--networks", nargs="+", default=["16-4"], help="DEPTH-WIDTH of wide_resnet"
+        "--networks",
+        nargs="+",
+        default=["16-4"],
+        help="DEPTH-WIDTH of wide_resnet, or FAMILY-DEPTH-WIDTH; @RESOLUTION resizes the pictures",
     )
     parser.add_argument("--recipes", nargs="+", default=["dawnbench", "airbench", "ensearch"])
     parser.add_argument("--epochs", type=int, default=10)
@@ -125,11 +128,19 @@ def _identity(run: Run) -> str:
     return json.dumps(what, sort_keys=True)
 
 
-def _train(run: Run, source: Source, data: Dataset, device: str) -> Run:
-    depth, width = run["network"].split("-")
-    architecture = Architecture(
-        family="wide_resnet", width=float(width), depth=int(depth), resolution=data.resolution
+def _architecture(network: str, resolution: int) -> Architecture:
+    shape, _, side = network.partition("@")
+    *family, depth, width = shape.split("-")
+    return Architecture(
+        family=family[0] if family else "wide_resnet",
+        width=float(width),
+        depth=float(depth),
+        resolution=int(side or resolution),
     )
+
+
+def _train(run: Run, source: Source, data: Dataset, device: str) -> Run:
+    architecture = _architecture(run["network"], data.resolution)
     figures = _figures(run["recipe"], run["epochs"])
     schedule = figures if isinstance(figures, Schedule) else Schedule(epochs=run["epochs"])
     seed = derive("recipe", run["seed"])
@@ -148,6 +159,8 @@ def _train(run: Run, source: Source, data: Dataset, device: str) -> Run:
             return run | {"accuracy": float("nan"), "nll": float("nan"), "failed": outcome.detail}
         assert isinstance(outcome, Trained)
         logits, loss = outcome.predictions[0].logits, outcome.losses[-1]
+    elif architecture.resolution != data.resolution:
+        raise SystemExit(f"{run['recipe']} does not resize pictures: {run['network']}.")
     else:
         images = tensors.load(source, data.fingerprint, device, ("val",))
         torch.manual_seed(derive(seed, "init"))  # the weights that ensearch begins with

@@ -56,6 +56,16 @@ def test_figures_of_airbench_in_the_terms_of_sgd() -> None:
     assert {p.ndim for p in norms["params"]} == {1}
 
 
+def test_networks_are_those_of_any_family() -> None:
+    keys = {name: bench_recipe._architecture(name, 32).key for name in
+            ("16-4", "efficientnet-0.5-1@64", "vit-4-64")}  # fmt: skip
+    assert keys == {
+        "16-4": "wide_resnet-16-4@32",
+        "efficientnet-0.5-1@64": "efficientnet-0.5-1@64",
+        "vit-4-64": "vit-4-64@32",
+    }
+
+
 def test_norms_keep_their_scale_and_move_their_bias() -> None:
     model = network()
     optimizer, _ = published.RECIPES["airbench"]._optimizer(model, 1024)
