@@ -147,6 +147,14 @@ def test_networks_of_the_literature_are_known_by_name(
     assert families.get(family).known_as(one) == named
 
 
+def test_an_efficientnet_begins_with_open_gates_and_without_an_opinion() -> None:
+    model = built(architecture("efficientnet"), seed=0).eval()
+    assert torch.equal(model(torch.randn(2, 3, 32, 32)), torch.zeros(2, 7))
+    gates = [value for name, value in model.named_parameters() if "conv_expand.bias" in name]
+    assert len(gates) == 7, "one in every block"
+    assert all((torch.sigmoid(gate) > 0.85).all() for gate in gates)
+
+
 def test_an_efficientnet_has_six_depths_of_ten_and_all_widths() -> None:
     def costs(shapes: Iterable[tuple[float, float]]) -> set[Cost]:
         of = (

@@ -84,6 +84,13 @@ def build(architecture: Architecture, channels: int, classes: int) -> nn.Module:
     # depth 0.5 on 2,000 CIFAR-10 pictures, 6 epochs: val 23.2 % from zero, 17.6 % from timm's,
     # 19.1 % from deviations of 1 / sqrt(inputs), at peak_lr 0.4 (n = 1).
     nn.init.zeros_(model.classifier.weight)
+    # Gates of squeeze-and-excitation begin open, at 0.88: from 0.5, timm's, a short schedule is
+    # mostly spent on opening them. In the same conditions 29.6 % for 21.5 (n = 3 pairs, +6 to +10);
+    # a WRN-10-0.25, as dear, has 33.1. studies/benchmarks/2026-11-23_families.md has what else was
+    # tried.
+    for name, parameter in model.named_parameters():
+        if name.endswith("se.conv_expand.bias"):
+            nn.init.constant_(parameter, 2.0)
     return model
 
 
