@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -66,11 +67,11 @@ def test_its_weights_are_drawn_from_the_current_random_state(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_parameter_learns(name: str) -> None:
-    """From the second step on: a head of zeros, as a vision transformer's, lets nothing through."""
+    """From the third step on: zeros in the head and at the end of branches let nothing through."""
     one = architecture(name)
     model = built(one, seed=0)
     parameters = list(model.parameters())
-    for _ in range(2):
+    for _ in range(3):
         logits = model(torch.randn(4, 3, one.resolution, one.resolution))
         loss = torch.nn.functional.cross_entropy(logits, torch.tensor([0, 1, 2, 3]))
         gradients = torch.autograd.grad(loss, parameters)
@@ -153,6 +154,15 @@ def test_an_efficientnet_begins_with_open_gates_and_without_an_opinion() -> None
     gates = [value for name, value in model.named_parameters() if "conv_expand.bias" in name]
     assert len(gates) == 7, "one in every block"
     assert all((torch.sigmoid(gate) > 0.85).all() for gate in gates)
+
+
+def test_blocks_of_an_efficientnet_begin_as_their_shortcut() -> None:
+    model: Any = built(architecture("efficientnet", depth_step=18), seed=0).eval()
+    stages = [list(stage) for stage in model.blocks]
+    assert [len(stage) for stage in stages] == [2, 4, 4, 6, 6, 8, 2]
+    for stage in stages:
+        x = torch.randn(1, stage[1].conv_pw.in_channels, 8, 8)
+        assert all(torch.equal(block(x), x) for block in stage[1:])
 
 
 def test_an_efficientnet_has_six_depths_of_ten_and_all_widths() -> None:
