@@ -191,7 +191,7 @@ def test_what_cannot_be_told_is_not_claimed(folder: Path) -> None:
         models.write(Path("p.npz"), models.arrays(seed=seed))
         assert ensearch(f"pool import p.npz --name m{seed} --macs 1M").exit_code == 0
     text = ensearch("front --pool all --budget 3M").stdout
-    says = "no ensemble or cascade can be told from the best single network"
+    says = "no ensemble or cascade clearly beats the best single network"
     assert says in " ".join(text.split())
     assert "*" not in text
 
@@ -322,3 +322,20 @@ def test_wilson_is_the_published_interval() -> None:
     assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
     assert combined.wilson(0.0, 20)[0] == 0.0
     assert combined.wilson(1.0, 20)[1] == pytest.approx(1.0)
+
+
+def test_a_budget_that_nothing_fits_is_named(pool: Path) -> None:
+    result = ensearch("front --pool all --budget 10M --budgets 100k,500k")
+    assert result.exit_code == 0
+    assert "note: nothing fits 100k, 500k: the cheapest entry costs 1M" in result.stderr
+
+
+def test_a_search_that_cannot_begin_does_not_open_test(pool: Path) -> None:
+    content = {key: value for _, _, one in world() for key, value in one.items() if "test" in key}
+    models.write(Path("p.npz"), content)
+    assert ensearch("pool import p.npz --name late --macs 1M").exit_code == 0
+    result = ensearch("front --pool left,late --budget 10M --test")
+    assert result.exit_code == 4
+    assert "late has no predictions of val" in result.stderr
+    result = ensearch("front --pool left --budget 10M --test")
+    assert "for the first time" in result.stdout + result.stderr

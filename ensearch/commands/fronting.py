@@ -35,6 +35,7 @@ def front(
     with Store.open(storage, create=False) as store:
         chosen = entries.select(store, query)
         steps = _steps(budgets, most, flops_per_mac) or combining.ladder(most, chosen)
+        _say_empty(steps, chosen, flops_per_mac)
         before = _open_test(store, chosen, query, steps, measure) if with_test else 0
         found = combining.compute(store, query, chosen, steps, measure, with_test, say)
         found = replace(found, opened_before=before)
@@ -66,6 +67,17 @@ def _steps(text: str | None, most: float, flops_per_mac: int) -> tuple[float, ..
     return tuple(sorted(found | {most}))
 
 
+def _say_empty(steps: tuple[float, ...], chosen: list[entries.Entry], unit: int) -> None:
+    """Name the budgets that will have no row."""
+    cheapest = min(entry.macs for entry in chosen)
+    empty = [units.format_count(step * unit) for step in steps if step < cheapest]
+    if empty:
+        say(
+            f"note: nothing fits {', '.join(empty)}: the cheapest entry costs "
+            f"{units.format_count(cheapest * unit)}"
+        )
+
+
 def _open_test(
     store: Store,
     chosen: list[entries.Entry],
@@ -77,8 +89,8 @@ def _open_test(
 
     It is recorded before it is done: what is seen cannot be unseen, also if the search fails.
     """
-    entries.agreed(store, chosen, "test")
-    fingerprint = chosen[0].labels["test"]
+    entries.agreed(store, chosen, "val")  # else the search would fail, with nothing seen
+    fingerprint = entries.agreed(store, chosen, "test").fingerprint
     budgets = ",".join(units.format_count(one, 6) for one in steps)
     before = openings.record(store, fingerprint, f"front --pool {query} {budgets} {measure}")
     say(openings.sentence(fingerprint, before))

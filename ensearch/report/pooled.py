@@ -173,17 +173,24 @@ def headline(found: Fronts, unit: int) -> str:
     if (one := _alone(found)) is not None:
         name = describe(one, found)
         return f"{within} all fronts are one network: {name}, {100 * one.shown.accuracy:.2f} %"
-    leads = {row.kind: lead for row in rows if (lead := found.leads.get((row.kind, top)))}
+    single = found.of(SINGLE, top)
+    alone = single.members if single else ()
+    leads = {
+        row.kind: lead
+        for row in rows
+        if row.members != alone and (lead := found.leads.get((row.kind, top)))
+    }
+    if not leads:
+        return f"{within} nothing could be compared on both halves of val"
     # One that is told comes before one that only looks better.
     best = max(leads, key=lambda kind: (leads[kind].side, leads[kind].difference))
     if leads[best].side > 0:
         return f"{within} {_NAMES[best]} beats the best single network: {_gap(leads[best])}"
     if leads[best].side < 0:
         return f"{within} the best single network beats ensembles and cascades: {_gap(leads[best])}"
-    single = found.of(SINGLE, top)
     accuracy = f" ({100 * single.shown.accuracy:.2f} %)" if single else ""
     return (
-        f"{within} no ensemble or cascade can be told from the best single network{accuracy}: "
+        f"{within} no ensemble or cascade clearly beats the best single network{accuracy}: "
         f"{best} {_gap(leads[best])}"
     )
 
