@@ -764,12 +764,12 @@ def test_what_a_step_takes_besides_its_images_is_not_taken_for_theirs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fake(state: object, images: Images, device: str) -> float:
-        return 0.3 + 0.01 * len(images.x_train)
+        return 0.2 + 0.01 * len(images.x_train)
 
     monkeypatch.setattr(speed, "_timed_step", fake)
     # Of 2 and 8 images; a step of 32 would be too long.
     per_image = training.measure_speed(SMALL, (1, 10, 8), 128, "cpu", 1.0)
-    assert per_image == pytest.approx(0.3 / 128 + 0.01)
+    assert per_image == pytest.approx(0.2 / 128 + 0.01)
 
 
 def test_a_network_that_does_not_fit_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:

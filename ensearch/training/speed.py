@@ -70,7 +70,7 @@ def _measure(
     while measured[-1][0] < batch_size:
         larger = min(4 * measured[-1][0], batch_size)
         # The second batch may take longer: without it nobody knows what of a step is fixed.
-        if _expected(measured, larger) > (2 * seconds if len(measured) == 1 else seconds / 4):
+        if _expected(measured, larger) > (4 * seconds if len(measured) == 1 else seconds / 4):
             break
         try:
             measured.append((larger, step_seconds(larger, 0)))
@@ -78,8 +78,9 @@ def _measure(
             if not is_out_of_memory(error):
                 raise
             break
-    batch = measured[-1][0]
-    measured[-1] = (batch, step_seconds(batch, seconds / 2))
+    batch, once = measured[-1]
+    if once < seconds / 2:  # a longer step would be measured once again, and no better
+        measured[-1] = (batch, step_seconds(batch, seconds / 2))
     return _expected(measured, batch_size) / batch_size
 
 
