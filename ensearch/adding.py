@@ -12,8 +12,9 @@ from ensearch import bring, checkpoints, cost, families, predicted
 from ensearch.bring import Model
 from ensearch.core import Architecture
 from ensearch.datasets import Dataset
-from ensearch.entries import check_name
+from ensearch.entries import MAY_HAVE_SEEN, check_name
 from ensearch.errors import UnavailableError, UsageError
+from ensearch.halves import HELD_OUT, STUDY
 from ensearch.store import Store
 from ensearch.store.pool import ModelRecord
 from ensearch.study import labels_of
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 BATCH = 128
 NORMALISE = ("dataset", "model")
+ORIGINS = {HELD_OUT: "val is half of the held-out images", STUDY: MAY_HAVE_SEEN}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,8 @@ class Wanted:
     """A model of timm: pretrained, or with the weights of a file.
 
     `normalise` says whose mean and deviation its inputs get: the "dataset"'s, or those that the
-    "model"'s pretrained weights were made with. `resolution` in pixels a side.
+    "model"'s pretrained weights were made with. `resolution` in pixels a side. `choose_on` says
+    what the dataset's val is: see `ensearch.halves`.
     """
 
     name: str  # in the pool
@@ -38,6 +41,7 @@ class Wanted:
     checkpoint: Path | None
     resolution: int
     normalise: str
+    choose_on: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,6 +65,7 @@ def add(
     weights cannot be had or memory does not suffice, StorageError if the name is taken.
     """
     check_name(wanted.name)
+    store.pool.check(wanted.name)
     channels, classes = dataset.channels, len(dataset.classes)
     architecture = Architecture(
         family=f"timm:{wanted.timm.partition('.')[0]}",
@@ -83,9 +88,14 @@ def add(
     except UsageError as error:
         raise UsageError(f"{wanted.name} cannot be used: {error}") from error
     labels_by_split = labels_of(dataset)
-    store.pool.add_labels(dataset.fingerprint, dataset.spec, labels_by_split)
+    if dataset.fingerprint not in store.pool.datasets():
+        store.pool.add_labels(dataset.fingerprint, dataset.spec, labels_by_split)
     model = Model(
-        name=wanted.name, macs=costs.macs, params=costs.params, network="", origin=ready.origin
+        name=wanted.name,
+        macs=costs.macs,
+        params=costs.params,
+        network="",
+        origin=f"{ready.origin}; {ORIGINS[wanted.choose_on]}",
     )
     return bring.keep(store, model, found, labels_by_split)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 
-from ensearch.core import Predictions
+from ensearch.core import Labels, Predictions
 from ensearch.entries import check_name, entries
 from ensearch.errors import StorageError, UsageError
 from ensearch.predicted import Predicted
@@ -51,10 +51,11 @@ def keep(
 ) -> ModelRecord:
     """Put a model and its predictions, by split, into the pool.
 
-    Raises UsageError for what cannot be, StorageError if the pool holds the name or the
-    predictions already.
+    Raises UsageError for what cannot be, such as one split as val and test, StorageError if the
+    pool holds the name or the predictions already.
     """
     check_name(model.name)
+    _check_apart(found, labels)
     for what, number in (("cost", model.macs), ("parameters", model.params)):
         if number is not None and not 0 < number <= MOST:
             raise UsageError(f"the {what} of {model.name} must be a positive number; got {number}.")
@@ -73,10 +74,30 @@ def keep(
     predictions = [
         Predictions(member=key, split=split, logits=one.logits) for split, one in found.items()
     ]
-    store.pool.check(record)
+    store.pool.check(record.name, key)
     _check_network(store, model, network)
     store.pool.add(record, predictions, labels.values())
     return record
+
+
+def _check_apart(found: Mapping[str, Predicted], labels: Mapping[str, SplitLabels]) -> None:
+    """Images that choose a model say nothing about it as its test."""
+    if len(found) < 2:
+        return
+    if labels["val"].fingerprint == labels["test"].fingerprint:
+        raise UsageError(
+            "y_val and y_test are the same labels: the images that choose cannot be test. Give "
+            "val and test predictions of different images; if they are, and only lie in the same "
+            "order of classes, bring the rows of one into another order."
+        )
+    rows = {s: {row.tobytes() for row in one.logits} for s, one in found.items()}
+    few, many = sorted(rows, key=lambda split: len(rows[split]))
+    # Rows of a very sure model are often equal; those of most images tell them apart.
+    if len(rows[few]) > len(found[few].logits) / 2 and rows[few] <= rows[many]:
+        raise UsageError(
+            f"all predictions of {few} are among those of {many}: the images that choose cannot be "
+            "test. Give val and test predictions of different images."
+        )
 
 
 def _check_network(store: Store, model: Model, network: str) -> None:
@@ -88,6 +109,22 @@ def _check_network(store: Store, model: Model, network: str) -> None:
                 f"multiply-adds, {model.name} {format_count(model.macs, 6)}: models of one network "
                 "differ in their training only. Give another --network, or leave it out."
             )
+
+
+def doubt(logits: npt.NDArray[np.float16], labels: Labels) -> str:
+    """Why predictions of a split may be of other rows or classes; "" if they seem right.
+
+    Two standard errors above what guessing gets, nobody needs to ask.
+    """
+    chance = 1 / logits.shape[1]
+    right = float(np.mean(logits.argmax(axis=1) == labels))
+    if right > chance + 2 * (chance * (1 - chance) / len(labels)) ** 0.5:
+        return ""
+    return (
+        f"right on {right:.2%} of val, where guessing among {logits.shape[1]} classes gets "
+        f"{chance:.2%}: are its columns in the order of the classes, its rows in the order of the "
+        "labels, and were its inputs normalised as it expects?"
+    )
 
 
 def match(

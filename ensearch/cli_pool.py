@@ -15,6 +15,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 Name = Annotated[str, typer.Argument(help="As `ensearch pool list` shows it.")]
+ChooseOn = Annotated[
+    str,
+    typer.Option(
+        help="What val is: held-out, half of the held-out images, the other half being test; or "
+        "study, as in studies with this --seed, for models trained without that val."
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Of the halves, or of the studies whose val it is.")]
 
 
 @app.command("list")
@@ -68,11 +76,12 @@ def import_(
     FILE is what numpy.savez(FILE, probs_val=, y_val=, probs_test=, y_test=, classes=) writes:
     probs_SPLIT, images x classes with rows that sum to 1, or logits_SPLIT instead; y_SPLIT, the
     labels 0, 1, ... in the order of the rows; classes, their names, if you like. Predictions are
-    combined with others only where labels and their order are the same.
+    combined with others only where labels and their order are the same. `ensearch pool images`
+    writes the images, in the order in which studies and `pool add` predict them.
     """
-    from ensearch.commands import pooling
+    from ensearch.commands import bringing
 
-    pooling.imported(file, name, macs, params, network, dataset, storage)
+    bringing.imported(file, name, macs, params, network, dataset, storage)
 
 
 @app.command()
@@ -98,19 +107,54 @@ def add(
             "for pretrained weights, dataset for a checkpoint)"
         ),
     ] = None,
-    seed: Annotated[
-        int, typer.Option(help="Of the studies whose val split it is to be scored on.")
-    ] = 0,
+    choose_on: ChooseOn = "held-out",
+    seed: Seed = 0,
     device: options.Device = None,
     data_dir: options.DataDir = Path("data"),
     storage: options.Storage = options.DEFAULT_STORAGE,
 ) -> None:
-    """Score models that exist on val and test of a dataset, with their exact cost."""
-    from ensearch.commands import pooling
+    """Score models that exist on images of a dataset, with their exact cost.
 
-    pooling.added(
-        dataset, timm, checkpoint, name, resolution, normalise, seed, device, data_dir, storage
+    A model that was trained on all training images has seen the val of studies, which is cut from
+    them. So the held-out images are halved: on one half (val) models are chosen, the other is their
+    test.
+    """
+    from ensearch.commands import bringing
+
+    bringing.added(
+        dataset,
+        timm,
+        checkpoint,
+        name,
+        resolution,
+        normalise,
+        choose_on,
+        seed,
+        device,
+        data_dir,
+        storage,
     )
+
+
+@app.command()
+@terminal.guarded
+def images(
+    dataset: Annotated[str, typer.Option(help="From `ensearch datasets`, such as folder:PATH.")],
+    out: Annotated[Path, typer.Option(help="The npz file to write; one that is there stays.")],
+    choose_on: ChooseOn = "held-out",
+    seed: Seed = 0,
+    data_dir: options.DataDir = Path("data"),
+    storage: options.Storage = options.DEFAULT_STORAGE,
+) -> None:
+    """Write val and test of a dataset, to be predicted by any program for `pool import`.
+
+    The file holds x_val, y_val, x_test, y_test and classes: images as bytes, N x R x R x C, in the
+    order in which predictions are expected. The storage keeps the labels, so that an import is
+    known to be of these images.
+    """
+    from ensearch.commands import bringing
+
+    bringing.images(dataset, choose_on, seed, out, data_dir, storage)
 
 
 @app.command()

@@ -22,6 +22,7 @@ from ensearch.store.pool import ModelRecord
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,99}")
 ALL = "all"
+MAY_HAVE_SEEN = "val is cut from training images, which it may have seen"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,11 @@ class Entry:
     dataset: str  # fingerprint of the images that a member was trained on; "" of other models
     is_member: bool  # trained by ensearch
     created: datetime
+
+    @property
+    def may_have_seen_val(self) -> bool:
+        """Whether val is no judge of it, unless it was trained without the val of studies."""
+        return not self.is_member and self.origin.endswith(f"; {MAY_HAVE_SEEN}")
 
 
 def check_name(name: str) -> str:

@@ -138,11 +138,22 @@ def _logits(name: str, array: Array, kind: str) -> npt.NDArray[np.float16]:
         )
     if kind == "probs":
         _check_probs(name, values)
+    elif _are_probs(values):
+        raise UsageError(
+            f"{name} has rows from 0 to 1 that sum to 1, which are probabilities and would be "
+            f"flattened: call the array probs_{name.partition('_')[2]}."
+        )
+    if kind == "probs":
         values = np.log(np.maximum(values, np.finfo(np.float32).tiny))
     values -= values.max(axis=1, keepdims=True)
     lowest = float(np.finfo(np.float16).min)
     stored: npt.NDArray[np.float16] = np.maximum(values, lowest).astype(np.float16)
     return stored
+
+
+def _are_probs(values: npt.NDArray[np.float64]) -> bool:
+    within = values.min() >= 0 and values.max() <= 1 + TOLERANCE
+    return bool(within and (np.abs(values.sum(axis=1) - 1) <= TOLERANCE).all())
 
 
 def _check_probs(name: str, values: npt.NDArray[np.float64]) -> None:

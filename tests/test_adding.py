@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from test_cli import ensearch, folder
 
-from ensearch import cost, datasets, ensembles, study
+from ensearch import cost, datasets, ensembles, halves, openings, study
 from ensearch.core import Architecture
 from ensearch.datasets import Source
 from ensearch.seeds import derive
@@ -38,7 +38,8 @@ def weights(path: str, classes: int = 3) -> None:
 
 def test_a_checkpoint_is_scored_and_its_cost_counted(images: Path) -> None:
     weights("mine.safetensors")
-    result = ensearch(f"{ADD} --checkpoint mine.safetensors --resolution 32 --name mine")
+    mine = "--checkpoint mine.safetensors --resolution 32 --name mine --choose-on study"
+    result = ensearch(f"{ADD} {mine}")
     assert result.exit_code == 0, result.stderr
     assert "has seen val" in result.stderr
     (row,) = json.loads(ensearch("pool list --json --test").stdout)
@@ -68,7 +69,8 @@ def test_a_checkpoint_is_scored_and_its_cost_counted(images: Path) -> None:
 
 def test_models_meet_members_of_studies_with_the_same_seed(images: Path) -> None:
     weights("mine.safetensors")
-    assert ensearch(f"{ADD} --checkpoint mine.safetensors --resolution 32").exit_code == 0
+    mine = "--checkpoint mine.safetensors --resolution 32 --choose-on study"
+    assert ensearch(f"{ADD} {mine}").exit_code == 0
     (row,) = json.loads(ensearch("pool list --json").stdout)
     for seed in (0, 1):
         source = Source(
@@ -79,12 +81,49 @@ def test_models_meet_members_of_studies_with_the_same_seed(images: Path) -> None
         assert row["labels"]["test"] == of_study["test"].fingerprint
 
 
+def test_models_are_chosen_on_half_of_the_held_out_images(images: Path) -> None:
+    weights("mine.safetensors")
+    mine = "--checkpoint mine.safetensors --resolution 32"
+    result = ensearch(f"{ADD} {mine}")
+    assert result.exit_code == 0, result.stderr
+    assert "halves of the 30 held-out images of npz:images.npz (seed 0)" in result.stderr
+    assert "an opening of their test split" in result.stderr
+    (row,) = json.loads(ensearch("pool list --json").stdout)
+    source = Source(spec="npz:images.npz", data_dir=Path("data"), split_seed=derive(0, "split"))
+    dataset = datasets.load(source)
+    labels = study.labels_of(halves.halved(dataset, 0))
+    assert row["labels"] == {split: one.fingerprint for split, one in labels.items()}
+    assert row["origin"].endswith("; val is half of the held-out images")
+    assert not row["may_have_seen_val"]
+    # Where val may have been seen, the entry says so.
+    result = ensearch(f"{ADD} {mine} --name other --choose-on study")
+    other = json.loads(ensearch("pool list --json").stdout)[1]
+    assert other["may_have_seen_val"]
+    assert other["labels"]["val"] == study.labels_of(dataset)["val"].fingerprint
+    with Store.open("studies/ensearch.db", create=False) as store:
+        whole = study.labels_of(dataset)["test"].fingerprint
+        assert openings.record(store, whole, "another command") == 1
+
+
+def test_a_taken_name_is_refused_before_predicting(images: Path) -> None:
+    weights("mine.safetensors")
+    mine = "--checkpoint mine.safetensors --resolution 32"
+    assert ensearch(f"{ADD} {mine}").exit_code == 0
+    result = ensearch(f"{ADD} {mine} --seed 1")
+    assert result.exit_code == 4
+    assert "holds a model 'resnet18' already" in result.stderr
+    assert "predicting" not in result.stderr
+    twice = ensearch(f"{ADD},{MODEL}")
+    assert "names a model twice" in twice.stderr
+
+
 @pytest.mark.parametrize(
     ("more", "code", "says"),
     [
         ("--checkpoint five.safetensors", 2, "tells 5 classes apart, the dataset has 3"),
         ("--checkpoint none.pth", 2, "none.pth: cannot be read"),
-        ("", 2, "tell 1000 classes apart, the dataset has 3"),
+        ("", 2, "the weights resnet18.a1_in1k tell 1000 classes apart, the dataset has 3"),
+        ("--choose-on test", 2, "--choose-on must be held-out or study; got 'test'"),
         ("--checkpoint five.safetensors --normalise model", 2, "is for pretrained weights"),
         ("--normalise mine", 2, "must be dataset or model; got 'mine'"),
         ("--checkpoint five.safetensors --name all", 2, "got 'all'"),

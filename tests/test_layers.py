@@ -13,7 +13,7 @@ RANKS = [
     ["units", "seeds", "plugins", "core", "reading", "operators", "hypervolume"],
     ["families", "datasets", "metrics", "space", "noise", "crossover", "multiplier", "predicted"],
     ["cost", "ensembles", "sizes", "resampling", "surface", "events", "candidates", "checkpoints"],
-    ["front", "tally", "cascades"],
+    ["front", "tally", "cascades", "halves", "handout"],
     ["ladder", "config", "agreement", "mixed", "cascade_search", "choosing"],
     ["sampler", "store", "launch", "comparing"],
     ["training", "scoring", "finalists", "entries"],

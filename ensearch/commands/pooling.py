@@ -1,8 +1,7 @@
-"""`pool`: look at what can be combined, bring models and take them away. None imports torch."""
+"""`pool list`, `show`, `remove` and `verify`: what can be combined. None imports torch."""
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ensearch import bring, entries, openings, predicted, units
-from ensearch.bring import Model
+from ensearch import bring, entries, openings, units
 from ensearch.entries import Entry
-from ensearch.errors import StorageError, UsageError
+from ensearch.errors import StorageError
 from ensearch.store import Store
 from ensearch.terminal import say
 
@@ -58,6 +56,7 @@ def _described(store: Store, entry: Entry, splits: Sequence[str]) -> dict[str, A
         "labels": dict(entry.labels),
         "dataset": entry.dataset,
         "origin": entry.origin,
+        "may_have_seen_val": entry.may_have_seen_val,
         "created": entry.created.isoformat(timespec="seconds"),
     }
 
@@ -135,47 +134,6 @@ def show(name: str, storage: str, as_json: bool) -> None:
         typer.echo(f"{what:<10}  {text}")
 
 
-def imported(
-    file: Path,
-    name: str,
-    macs: str,
-    params: str | None,
-    network: str,
-    dataset: str,
-    storage: str,
-) -> None:
-    """Validate before the storage is made: a wrong file leaves nothing behind."""
-    entries.check_name(name)
-    model = Model(
-        name=name,
-        macs=whole(macs, "--macs"),
-        params=None if params is None else whole(params, "--params"),
-        network=network,
-        origin=f"file {file.name}",
-    )
-    found, classes = predicted.read(file)
-    with Store.open(storage, create=True) as store:
-        matched = {s: bring.match(store, s, one, classes, dataset) for s, one in found.items()}
-        labels = {split: of_split for split, (of_split, _) in matched.items()}
-        record = bring.keep(store, model, found, labels)
-        for _, sentence in matched.values():
-            say(sentence)
-        if "val" not in found:
-            say("note: without predictions of val, `ensearch front` cannot choose this model")
-        entry = entries.named(entries.entries(store), record.name)
-        value = accuracy(store, entry, "val")
-    right = "" if value is None else f", {value:.2%} right on val"
-    typer.echo(f"{record.name}: {units.format_count(record.macs)} multiply-adds{right}")
-
-
-def whole(text: str, what: str) -> int:
-    """A whole number from 5e9, 5G and the like. Raises UsageError."""
-    value = units.parse_count(text, what)
-    if value < 1 or value != round(value):
-        raise UsageError(f"{what} must be a whole number of at least 1; got {text!r}.")
-    return round(value)
-
-
 def removed(names: Sequence[str], force: bool, storage: str) -> None:
     with Store.open(storage, create=False) as store:
         found = entries.entries(store)
@@ -218,59 +176,3 @@ def verify(storage: str, as_json: bool) -> None:
         raise StorageError(f"{bad} of {count} entries of the pool cannot be used as they are.")
     if not as_json:
         typer.echo(f"{count} entries, and nothing is wrong with them")
-
-
-def added(
-    dataset: str,
-    names: str,
-    checkpoint: Path | None,
-    name: str | None,
-    resolution: int | None,
-    normalise: str | None,
-    seed: int,
-    device: str | None,
-    data_dir: Path,
-    storage: str,
-) -> None:
-    """Everything that is wrong with the words is found before the images are read."""
-    models = [one.strip() for one in names.split(",")]
-    for one, what in ((checkpoint, "--checkpoint"), (name, "--name")):
-        if one is not None and len(models) > 1:
-            raise UsageError(f"{what} is for one model; --timm names {len(models)}.")
-    for one in [name] if name else models:
-        entries.check_name(one)
-    if normalise not in (None, "dataset", "model"):
-        raise UsageError(f"--normalise must be dataset or model; got {normalise!r}.")
-    from ensearch import adding, datasets, training
-    from ensearch.datasets import Source
-    from ensearch.seeds import derive
-
-    place = training.resolve_device(device or "auto")
-    # The split of a study with this seed: then its members and these models can be combined.
-    source = Source(spec=dataset, data_dir=data_dir, split_seed=derive(seed, "split"))
-    found = datasets.load(source)
-    with Store.open(storage, create=True) as store:
-        for one in models:
-            wanted = adding.Wanted(
-                name=name or one,
-                timm=one,
-                checkpoint=checkpoint,
-                resolution=resolution or found.resolution,
-                normalise=normalise or ("model" if checkpoint is None else "dataset"),
-            )
-            record = adding.add(store, found, wanted, place, say)
-            entry = entries.named(entries.entries(store), record.name)
-            right = accuracy(store, entry, "val") or 0.0
-            if right < 2 / len(found.classes):
-                say(
-                    f"note: {record.name} is right on {right:.2%} of val: were its classes in the "
-                    "order of the dataset's, and its inputs normalised in this way?"
-                )
-            typer.echo(
-                f"{record.name}: {units.format_count(record.macs)} multiply-adds, "
-                f"{right:.2%} right on val"
-            )
-    say(
-        "note: val is cut from the dataset's training images: a model that was trained on all of "
-        "them has seen val, and looks better there than it is"
-    )

@@ -33,8 +33,9 @@ def pretrained(name: str, channels: int, classes: int, resolution: int) -> Pretr
         )
     if known.num_classes != classes:
         raise UsageError(
-            f"the weights {name}.{known.tag} tell {known.num_classes} classes apart, the dataset "
-            f"has {classes}: train the model on these classes and give its --checkpoint."
+            f"the weights {known.architecture}.{known.tag} tell {known.num_classes} classes apart, "
+            f"the dataset has {classes}: train the model on these classes and give its "
+            "--checkpoint."
         )
     how: dict[str, Any] = {"img_size": resolution} if known.fixed_input_size else {}
     try:

@@ -1,6 +1,6 @@
 """Models that were trained elsewhere, the labels of all predictions, and taking things away."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -47,28 +47,27 @@ class StoredPool:
 
     # Labels
 
-    def add_labels(self, dataset: str, spec: str, labels: Mapping[str, SplitLabels]) -> None:
-        """Keep the labels of a dataset (by its fingerprint), by split, and what it is called."""
+    def add_labels(
+        self, dataset: str, spec: str, labels: Mapping[str, SplitLabels], lasts: bool = False
+    ) -> None:
+        """Keep the labels of a dataset (by its fingerprint), by split, and what it is called.
+
+        If it `lasts`, `remove` lets them be also where neither model nor study is left of them.
+        """
         with self._files() as root:
             for of_split in labels.values():
                 labelling.write(root, of_split)
         found = {split: of_split.fingerprint for split, of_split in labels.items()}
-        note = {"study": "", "name": _note(dataset), "value": {"spec": spec, "labels": found}}
+        value = {"spec": spec, "labels": found, "lasts": lasts}
         with self.writing() as connection:
+            note = {"study": "", "name": _note(dataset), "value": value}
             tables.replace(connection, tables.notes, [note])
 
     def datasets(self) -> dict[str, tuple[str, dict[str, str]]]:
         """By fingerprint: what a dataset is called, and the fingerprints of its splits' labels."""
-        notes = tables.notes.c
-        query = select(notes.name, notes.value).where(
-            notes.study == "", notes.name.startswith(_note(""))
-        )
         with self.reading() as connection:
-            rows = connection.execute(query).all()
-        return {
-            row.name.removeprefix(_note("")): (row.value["spec"], row.value["labels"])
-            for row in rows
-        }
+            found = _datasets(connection)
+        return {dataset: (value["spec"], value["labels"]) for dataset, value in found.items()}
 
     def labels(self, fingerprint: str) -> SplitLabels:
         with self._files() as root:
@@ -84,27 +83,29 @@ class StoredPool:
         self,
         record: ModelRecord,
         predictions: Sequence[Predictions],
-        labels: Iterable[SplitLabels],
+        labels: Collection[SplitLabels],
     ) -> None:
         """Keep a model. Raises StorageError if its name or its predictions are there already.
 
         Files come first and the row last: a kill in between leaves files that the same import
         writes again.
         """
-        self.check(record)
+        self.check(record.name, record.key)
         with self._files() as root:
             for of_split in labels:
                 labelling.write(root, of_split)
             for prediction in predictions:
                 files.write_predictions(root, prediction)
-        with self.writing() as connection:
-            _refuse(connection, record)
+        with self.writing() as connection, self._files() as root:
+            _refuse(connection, record.name, record.key)
+            for of_split in labels:  # once more: another `remove` may have taken them meanwhile
+                labelling.write(root, of_split)
             connection.execute(tables.pool.insert(), [asdict(record)])
 
-    def check(self, record: ModelRecord) -> None:
-        """Raises StorageError if its name or its predictions are there already."""
+    def check(self, name: str, key: str | None = None) -> None:
+        """Raises StorageError if a model's name or its predictions are there already."""
         with self.reading() as connection:
-            _refuse(connection, record)
+            _refuse(connection, name, key)
 
     def models(self) -> list[ModelRecord]:
         """Oldest first."""
@@ -118,14 +119,19 @@ class StoredPool:
             return files.read_predictions(root, key, split, AGAIN)
 
     def remove(self, name: str) -> None:
-        """Take a model out, and its files; labels stay."""
+        """Take a model out, and its files; labels that nothing refers to any more go too."""
         row = tables.pool.c
-        with self.writing() as connection:
+        with self.writing() as connection, self._files() as root:
             names = connection.scalars(select(row.name)).all()
             if name not in names:
                 raise StorageError(str(unknown("model of the pool", name, names)))
-            key = connection.execute(select(row.key).where(row.name == name)).scalar_one()
+            key, labels = connection.execute(
+                select(row.key, row.labels).where(row.name == name)
+            ).one()
             connection.execute(tables.pool.delete().where(row.name == name))
+            # A wrong import's would make later ones ambiguous.
+            for fingerprint in _forget(connection, set(labels.values())):
+                files.remove(labelling.path(root, fingerprint))
         self._remove_files(key)
 
     # Trained members
@@ -169,17 +175,49 @@ def _note(dataset: str) -> str:
     return f"labels {dataset}"
 
 
-def _refuse(connection: Connection, record: ModelRecord) -> None:
+def _datasets(connection: Connection) -> dict[str, dict[str, Any]]:
+    """By fingerprint what `add_labels` kept of them."""
+    notes = tables.notes.c
+    query = select(notes.name, notes.value).where(
+        notes.study == "", notes.name.startswith(_note(""))
+    )
+    return {row.name.removeprefix(_note("")): row.value for row in connection.execute(query)}
+
+
+def _forget(connection: Connection, labels: set[str]) -> set[str]:
+    """Which of the labels no model, study, trained member or lasting dataset has.
+
+    Datasets of which no model is left are forgotten.
+    """
+    studies, members = tables.studies.c, tables.members.c
+    still = {f for of in connection.scalars(select(tables.pool.c.labels)) for f in of.values()}
+    ours = {config.get("fingerprint") for config in connection.scalars(select(studies.config))}
+    ours |= {member["dataset"] for member in connection.scalars(select(members.member))}
+    for dataset, value in _datasets(connection).items():
+        own = set(value["labels"].values())
+        if not own & labels:
+            continue
+        if dataset in ours or value.get("lasts") or own & still:
+            still |= own
+            continue
+        notes = tables.notes.c
+        where = (notes.study == "") & (notes.name == _note(dataset))
+        connection.execute(tables.notes.delete().where(where))
+        labels = labels | own
+    return labels - still
+
+
+def _refuse(connection: Connection, name: str, key: str | None) -> None:
     row = tables.pool.c
-    twins = select(row.name, row.key).where((row.name == record.name) | (row.key == record.key))
+    twins = select(row.name, row.key).where((row.name == name) | (row.key == key))
     for twin in connection.execute(twins):
-        if twin.name == record.name:
+        if twin.name == name:
             raise StorageError(
-                f"the pool holds a model {record.name!r} already: choose another --name, or take "
-                f"that one out first with `ensearch pool remove {record.name}`."
+                f"the pool holds a model {name!r} already: choose another --name, or take "
+                f"that one out first with `ensearch pool remove {name}`."
             )
         raise StorageError(
-            f"the predictions of {record.name!r} are those of {twin.name!r}, which the pool holds "
+            f"the predictions of {name!r} are those of {twin.name!r}, which the pool holds "
             "already: one model must not count twice. Give the predictions of another model."
         )
 

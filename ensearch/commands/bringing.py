@@ -1,0 +1,180 @@
+"""`pool import`, `add` and `images`: bring models that exist. Imports torch to predict only."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import typer
+
+from ensearch import bring, entries, halves, openings, predicted, units
+from ensearch.bring import Model
+from ensearch.errors import UsageError
+from ensearch.halves import HELD_OUT
+from ensearch.store import Store
+from ensearch.store.pool import ModelRecord
+from ensearch.terminal import say
+
+if TYPE_CHECKING:
+    from ensearch.datasets import Dataset
+
+
+def imported(
+    file: Path,
+    name: str,
+    macs: str,
+    params: str | None,
+    network: str,
+    dataset: str,
+    storage: str,
+) -> None:
+    """Validate before the storage is made: a wrong file leaves nothing behind."""
+    entries.check_name(name)
+    model = Model(
+        name=name,
+        macs=whole(macs, "--macs"),
+        params=None if params is None else whole(params, "--params"),
+        network=network,
+        origin=f"file {file.name}",
+    )
+    found, classes = predicted.read(file)
+    with Store.open(storage, create=True) as store:
+        matched = {s: bring.match(store, s, one, classes, dataset) for s, one in found.items()}
+        labels = {split: of_split for split, (of_split, _) in matched.items()}
+        record = bring.keep(store, model, found, labels)
+        for _, sentence in matched.values():
+            say(sentence)
+        if "val" not in found:
+            say("note: without predictions of val, `ensearch front` cannot choose this model")
+        _report(store, record)
+
+
+def whole(text: str, what: str) -> int:
+    """A whole number from 5e9, 5G and the like. Raises UsageError."""
+    value = units.parse_count(text, what)
+    if value < 1 or value != round(value):
+        raise UsageError(f"{what} must be a whole number of at least 1; got {text!r}.")
+    return round(value)
+
+
+def _report(store: Store, record: ModelRecord) -> None:
+    """The line on stdout, and a note where the model seems to guess."""
+    right = ""
+    if "val" in record.labels:
+        logits = store.pool.predictions(record.key, "val").logits
+        labels = store.pool.labels(record.labels["val"]).values
+        right = f", {float(np.mean(logits.argmax(axis=1) == labels)):.2%} right on val"
+        doubt = bring.doubt(logits, labels)
+        if doubt:
+            say(f"note: {record.name} is {doubt}")
+    typer.echo(f"{record.name}: {units.format_count(record.macs)} multiply-adds{right}")
+
+
+def added(
+    dataset: str,
+    names: str,
+    checkpoint: Path | None,
+    name: str | None,
+    resolution: int | None,
+    normalise: str | None,
+    choose_on: str,
+    seed: int,
+    device: str | None,
+    data_dir: Path,
+    storage: str,
+) -> None:
+    """Everything that is wrong with the words is found before the images are read."""
+    models = [one.strip() for one in names.split(",")]
+    _check_words(models, checkpoint, name, normalise, choose_on)
+    from ensearch import adding, training
+
+    place = training.resolve_device(device or "auto")
+    whole_data, judges = _judges(dataset, choose_on, seed, data_dir)
+    with Store.open(storage, create=True) as store:
+        for one in [name] if name else models:
+            store.pool.check(one)
+        for one in models:
+            wanted = adding.Wanted(
+                name=name or one,
+                timm=one,
+                checkpoint=checkpoint,
+                resolution=resolution or judges.resolution,
+                normalise=normalise or ("model" if checkpoint is None else "dataset"),
+                choose_on=choose_on,
+            )
+            _report(store, adding.add(store, judges, wanted, place, say))
+        say(_opened(store, whole_data, choose_on, seed))
+
+
+def _check_words(
+    models: list[str],
+    checkpoint: Path | None,
+    name: str | None,
+    normalise: str | None,
+    choose_on: str,
+) -> None:
+    for one, what in ((checkpoint, "--checkpoint"), (name, "--name")):
+        if one is not None and len(models) > 1:
+            raise UsageError(f"{what} is for one model; --timm names {len(models)}.")
+    if len(set(models)) < len(models):
+        raise UsageError(f"--timm names a model twice: {','.join(models)}.")
+    for one in [name] if name else models:
+        entries.check_name(one)
+    if normalise not in (None, "dataset", "model"):
+        raise UsageError(f"--normalise must be dataset or model; got {normalise!r}.")
+    halves.check(choose_on)
+
+
+def _judges(dataset: str, choose_on: str, seed: int, data_dir: Path) -> tuple["Dataset", "Dataset"]:
+    """As a study with this seed reads the dataset, and with the val and test that are asked for."""
+    from ensearch import datasets
+    from ensearch.datasets import Source
+    from ensearch.seeds import derive
+
+    # With --choose-on study, the split of a study with this seed: then its members and these
+    # models can be combined.
+    source = Source(spec=dataset, data_dir=data_dir, split_seed=derive(seed, "split"))
+    found = datasets.load(source)
+    return found, halves.halved(found, seed) if choose_on == HELD_OUT else found
+
+
+def _opened(store: Store, whole_data: "Dataset", choose_on: str, seed: int) -> str:
+    """Record where halves of a study's test choose; what val and test are, in a line."""
+    if choose_on != HELD_OUT:
+        return (
+            "note: val is cut from the dataset's training images: a model that was trained on all "
+            "of them has seen val, and looks better there than it is (--choose-on held-out)"
+        )
+    from ensearch.study import labels_of
+
+    test = labels_of(whole_data)["test"].fingerprint
+    openings.record(store, test, "pool --choose-on held-out")
+    return (
+        f"note: val and test are halves of the {len(whole_data.y_test):,} held-out images of "
+        f"{whole_data.spec} (seed {seed}), val to choose on; for studies of these images this is "
+        "an opening of their test split"
+    )
+
+
+def images(
+    dataset: str, choose_on: str, seed: int, out: Path, data_dir: Path, storage: str
+) -> None:
+    halves.check(choose_on)
+    from ensearch import handout
+    from ensearch.study import labels_of
+
+    handout.check(out)
+    whole_data, judges = _judges(dataset, choose_on, seed, data_dir)
+    with Store.open(storage, create=True) as store:
+        # An import of predictions is then known to be of these images.
+        store.pool.add_labels(judges.fingerprint, judges.spec, labels_of(judges), lasts=True)
+        handout.write(out, judges)
+        note = _opened(store, whole_data, choose_on, seed)
+    side, channels = judges.resolution, judges.channels
+    for split, y in (("val", judges.y_val), ("test", judges.y_test)):
+        say(
+            f"{split:<8}  x_{split} {len(y):,} x {side} x {side} x {channels} uint8, y_{split}; "
+            f"predict them in this order as probs_{split} or logits_{split}, columns in the order "
+            "of classes"
+        )
+    say(note)
+    typer.echo(f"{out}")
