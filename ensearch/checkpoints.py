@@ -4,6 +4,7 @@ safetensors, or what torch.save makes of tensors and plain containers (`weights_
 """
 
 import hashlib
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,12 @@ def load_into(model: nn.Module, path: Path, classes: int) -> None:
             f"{path}: these are weights of a model of another size: {_some('differ', shapes)}. "
             "Name the model they were trained as."
         )
+    broken = [name for name, tensor in found.items() if not bool(tensor.isfinite().all())]
+    if broken:
+        raise UsageError(
+            f"{path}: weights are NaN or infinite ({_some('such', broken)}), so its predictions "
+            "would be too. Take a checkpoint from before training diverged."
+        )
     model.load_state_dict(found)
 
 
@@ -71,17 +78,38 @@ def _some(what: str, names: list[str]) -> str:
     return f"{len(names)} {what} ({', '.join(names[:SHOWN])}{more})"
 
 
+def _is_torn(path: Path, error: Exception) -> bool:
+    """Whether torch.save wrote the file, but its end is missing.
+
+    Of such files torch says "failed finding central directory" (an archive), "unexpected EOF" or
+    nothing (its older form), and the system has said "Invalid argument".
+    """
+    with path.open("rb") as file:
+        is_archive = file.read(4) == b"PK\x03\x04"
+    whole = is_archive and zipfile.is_zipfile(path)
+    return not whole and (
+        is_archive or isinstance(error, OSError | EOFError) or "unexpected EOF" in str(error)
+    )
+
+
 def _read(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
     try:
         if path.suffix == ".safetensors":
             content: Any = load_file(path)
         else:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except SafetensorError as error:
-        raise UsageError(f"{path}: is not a safetensors file ({error}).") from error
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error}). Check the path.") from error
+        raise UsageError(f"{path}: is damaged or no safetensors file ({error}).") from error
     except Exception as error:
+        if _is_torn(path, error):
+            raise UsageError(
+                f"{path}: is damaged or cut short. Copy or download it again, and compare its size "
+                f"({path.stat().st_size:,} bytes here)."
+            ) from error
         # weights_only raises UnpicklingError for objects, and much else for files of other kinds.
         raise UsageError(
             f"{path}: holds more than tensors, or is no file of torch.save; nothing is unpickled, "

@@ -47,7 +47,7 @@ def show(
     storage: options.Storage = options.DEFAULT_STORAGE,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show one entry, what its rows belong to and which studies use it."""
+    """Show an entry or all of a network: what its rows belong to and which studies use it."""
     from ensearch.commands import pooling
 
     pooling.show(name, storage, as_json)

@@ -4,9 +4,10 @@ An entry has a name, a cost and predictions. A query picks entries by name, stud
 whose rows are not the same images in the same order are refused, never averaged.
 """
 
+import difflib
 import fnmatch
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -15,13 +16,14 @@ import numpy as np
 
 from ensearch import ensembles
 from ensearch.core import Floats
-from ensearch.errors import StorageError, UsageError, unknown
+from ensearch.errors import StorageError, UsageError
 from ensearch.store import MemberRecord, Store
 from ensearch.store.labels import SplitLabels
 from ensearch.store.pool import ModelRecord
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,99}")
 ALL = "all"
+SHOWN = 20
 MAY_HAVE_SEEN = "val is cut from training images, which it may have seen"
 
 
@@ -111,24 +113,53 @@ def _of_model(record: ModelRecord) -> Entry:
 
 
 def named(found: Sequence[Entry], name: str) -> Entry:
-    """Raises UsageError with the nearest name if there is none of that name."""
+    """Raises UsageError with the nearest names if there is none of that name."""
     for entry in found:
         if entry.name == name:
             return entry
-    raise unknown("entry of the pool", name, _first(entry.name for entry in found))
+    raise UsageError(_unknown(found, name))
 
 
-def _first(names: Iterable[str], most: int = 20) -> list[str]:
-    """A pool may hold hundreds: an error need not list them all."""
-    return list(names)[:most]
+def shown_as(entry: Entry) -> str:
+    """What lists call an entry: members by their network."""
+    return entry.name.rpartition("/")[0] if entry.is_member else entry.name
 
 
-def select(store: Store, query: str) -> list[Entry]:
-    """Entries that match any of the comma-separated parts of a query.
+def called(found: Sequence[Entry], name: str) -> list[Entry]:
+    """The entry of that name, or all that lists show under it, or all of that network.
+
+    Raises UsageError with the nearest names if there is none.
+    """
+    for of in (lambda e: e.name, shown_as, lambda e: e.network):
+        chosen = [entry for entry in found if of(entry) == name]
+        if chosen:
+            return chosen
+    raise UsageError(_unknown(found, name))
+
+
+def _unknown(found: Sequence[Entry], name: str) -> str:
+    """Models before members, whose names nobody types, and the nearest first."""
+
+    def nearness(entry: Entry) -> tuple[bool, float, str]:
+        ratio = difflib.SequenceMatcher(None, name.lower(), entry.name.lower()).ratio()
+        return entry.is_member, -ratio, entry.name
+
+    near = sorted(found, key=nearness)
+    best = min(near, key=lambda entry: nearness(entry)[1:], default=None)
+    guess = f" Did you mean {best.name!r}?" if best and -nearness(best)[1] >= 0.5 else ""
+    # A pool may hold hundreds: an error need not list them all.
+    listing = ", ".join(entry.name for entry in near[:SHOWN]) or "none"
+    more = f" and {len(near) - SHOWN} more" if len(near) > SHOWN else ""
+    return f"unknown entry of the pool {name!r}.{guess} Known: {listing}{more}."
+
+
+def select(store: Store, query: str, say: Callable[[str], None] = lambda line: None) -> list[Entry]:
+    """Entries that match any of the comma-separated parts of a query, and no part after a `!`.
 
     A part is `all`, a name, a pattern over names such as `eff*`, `study:NAME` (the members that
     its search evaluated), `confirmed:NAME` (those of its confirmations) or `dataset:FINGERPRINT`
-    (its beginning will do). Raises UsageError where a part matches nothing.
+    (its beginning will do). Entries without predictions of val, which cannot be chosen, are left
+    out and said, but for those that are named. Raises UsageError where a part matches nothing.
     """
     found = entries(store)
     if not found:
@@ -136,19 +167,37 @@ def select(store: Store, query: str) -> list[Entry]:
             f"the pool of {store.place} is empty: train members with `ensearch run`, or bring "
             "models by `ensearch pool import` or `ensearch pool add`."
         )
+    parts = [part.strip() for part in query.split(",")]
+    without = [part.removeprefix("!") for part in parts if part.startswith("!")]
+    within = [part for part in parts if not part.startswith("!")] or [ALL]
+    keys = _keys(store, found, within) - _keys(store, found, without)
+    chosen = [entry for entry in found if entry.key in keys]
+    if not chosen:
+        raise UsageError(f"--pool {query!r} leaves out everything that it takes in.")
+    able = [entry for entry in chosen if "val" in entry.labels or entry.name in within]
+    if able and len(able) < len(chosen):
+        example = next(entry for entry in chosen if entry not in able)
+        say(
+            f"note: {len(chosen) - len(able)} of {len(chosen)} entries are left out, because "
+            f"without predictions of val nothing can be chosen: {_without(example, 'val')}"
+        )
+    return able or chosen
+
+
+def _keys(store: Store, found: Sequence[Entry], parts: Sequence[str]) -> set[str]:
     keys: set[str] = set()
-    for part in query.split(","):
-        matched = _matching(store, found, part.strip())
+    for part in parts:
+        matched = _matching(store, found, part)
         if not matched:
-            names = (entry.name for entry in found)
+            models_first = sorted(found, key=lambda entry: entry.is_member)
             raise UsageError(
-                f"--pool: nothing in the pool matches {part.strip()!r}. It takes all, names, "
-                "patterns such as 'eff*', study:NAME, confirmed:NAME and dataset:FINGERPRINT, "
-                f"separated by commas. There are {len(found)} entries, such as "
-                f"{', '.join(_first(names, 5))}."
+                f"--pool: nothing in the pool matches {part!r}. It takes all, names, patterns such "
+                "as 'eff*', study:NAME, confirmed:NAME and dataset:FINGERPRINT, separated by "
+                f"commas, and '!eff*' to leave some out. There are {len(found)} entries, such as "
+                f"{', '.join(entry.name for entry in models_first[:5])}."
             )
         keys |= {entry.key for entry in matched}
-    return [entry for entry in found if entry.key in keys]
+    return keys
 
 
 def _matching(store: Store, found: Sequence[Entry], part: str) -> list[Entry]:
@@ -179,47 +228,59 @@ def _is_of(entry: Entry, fingerprint: str) -> bool:
 def agreed(store: Store, found: Sequence[Entry], split: str) -> SplitLabels:
     """The labels that all entries have on a split.
 
-    Raises StorageError naming both sides where two differ or one has no predictions of the split.
+    Raises StorageError with the groups that agree where two differ, or naming an entry that has no
+    predictions of the split.
     """
-    first = found[0]
     for entry in found:
         if split not in entry.labels:
-            raise StorageError(_without(entry, split))
-        if entry.labels[split] != first.labels[split]:
-            raise StorageError(_apart(store, first, entry, split))
-    return store.pool.labels(first.labels[split])
+            raise StorageError(f"{_without(entry, split)}, or leave it out of --pool.")
+    if len({entry.labels[split] for entry in found}) > 1:
+        raise StorageError(_apart(store, found, split))
+    return store.pool.labels(found[0].labels[split])
 
 
 def _without(entry: Entry, split: str) -> str:
+    """Why, and what to do."""
     if entry.is_member and not entry.labels:
         return (
             f"the labels of the images of {entry.name} are not kept in this storage: open a study "
-            f"of these images once more (`ensearch resume STUDY`), or leave it out of --pool."
+            "of these images once more (`ensearch resume STUDY`)"
         )
     return (
-        f"{entry.name} has no predictions of {split}, only of {', '.join(entry.labels)}: leave it "
-        "out of --pool, or bring it again with them"
-        + (" (of studies, --pool confirmed:NAME has them)." if entry.is_member else ".")
+        f"{entry.name} has no predictions of {split}, only of {', '.join(entry.labels)}: bring it "
+        "again with them" + (" (of studies, --pool confirmed:NAME has them)" * entry.is_member)
     )
 
 
-def _apart(store: Store, one: Entry, other: Entry, split: str) -> str:
-    left, right = (store.pool.labels(entry.labels[split]) for entry in (one, other))
-    if (left.count, len(left.values)) != (right.count, len(right.values)):
-        why = "not the same images"
-    elif left.may_be(right):
-        why = "equal labels, but only of one it is known which images they are: import it again"
-    elif left.classes and right.classes and left.classes != right.classes:
-        why = "another order or other names of the classes"
-    elif np.array_equal(left.values, right.values):
-        why = "equal labels of other images"
-    else:
-        why = "another order, or another selection of the images"
+def _apart(store: Store, found: Sequence[Entry], split: str) -> str:
+    groups: dict[str, list[Entry]] = {}
+    for entry in found:
+        groups.setdefault(entry.labels[split], []).append(entry)
+    labels = {fingerprint: store.pool.labels(fingerprint) for fingerprint in groups}
+    one, other = list(groups)[:2]
+    lines = [
+        f"  --pool dataset:{fingerprint}  {len(group)} entries such as {group[0].name}, "
+        f"{labels[fingerprint].summary}"
+        for fingerprint, group in sorted(groups.items(), key=lambda item: -len(item[1]))
+    ]
     return (
-        f"{one.name} and {other.name} cannot be combined, because their {split} splits differ: "
-        f"{left.summary} and {right.summary}, {why}. Search them one at a time: --pool "
-        f"dataset:{left.fingerprint} or --pool dataset:{right.fingerprint}."
+        f"{groups[one][0].name} and {groups[other][0].name} cannot be combined, because their "
+        f"{split} splits differ: {_difference(labels[one], labels[other])}. Pictures decoded at "
+        "another size (folder:PATH@32 and @64) count as other images. Search one group at a "
+        "time:\n" + "\n".join(lines)
     )
+
+
+def _difference(left: SplitLabels, right: SplitLabels) -> str:
+    if (left.count, len(left.values)) != (right.count, len(right.values)):
+        return "not the same images"
+    if left.may_be(right):
+        return "equal labels, but only of one it is known which images they are: import it again"
+    if left.classes and right.classes and left.classes != right.classes:
+        return "another order or other names of the classes"
+    if np.array_equal(left.values, right.values):
+        return "equal labels of other images"
+    return "another order, or another selection of the images"
 
 
 def probs(

@@ -100,3 +100,25 @@ def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
             path.write_bytes(content)
             with pytest.raises(UsageError, match=name):
                 checkpoints.load_into(model(), path, 3)
+
+
+@pytest.mark.parametrize("new_form", [True, False])
+def test_a_file_that_was_cut_short_is_called_damaged(tmp_path: Path, new_form: bool) -> None:
+    path = tmp_path / "w.pth"
+    content = {"0.weight": torch.ones(300, 300)}
+    torch.save(content, path, _use_new_zipfile_serialization=new_form)
+    whole = path.read_bytes()
+    for size in (2000, len(whole) // 2, len(whole) - 5):
+        path.write_bytes(whole[:size])
+        with pytest.raises(UsageError, match=f"w.pth: is damaged or cut short.*{size:,} bytes"):
+            checkpoints.load_into(model(), path, 3)
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    content = model().state_dict()
+    content["2.bias"][1] = float("nan")
+    torch.save(content, tmp_path / "w.pth")
+    own = model()
+    with pytest.raises(UsageError, match=r"NaN or infinite \(1 such \(2.bias\)\)"):
+        checkpoints.load_into(own, tmp_path / "w.pth", 3)
+    assert bool(own.state_dict()["2.bias"].isfinite().all())

@@ -1,6 +1,7 @@
 """`ensearch pool` as a person meets it: bringing, looking at, checking and taking away."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,94 @@ def test_a_model_without_a_split_is_named(folder: Path) -> None:
             entries.agreed(store, found, "val")
 
 
+def test_entries_that_cannot_be_chosen_are_left_out_and_said(folder: Path) -> None:
+    content = models.arrays()
+    models.write(Path("t.npz"), {k: v for k, v in content.items() if k.endswith("test")})
+    assert ensearch("pool import t.npz --name T --macs 1M").exit_code == 0
+    said: list[str] = []
+    with Store.open(DB, create=False) as store:  # alone, it is named as the reason by `agreed`
+        assert [e.name for e in entries.select(store, "all", said.append)] == ["T"]
+    bring_in("B0")
+    with Store.open(DB, create=False) as store:
+        assert said == []
+        assert [e.name for e in entries.select(store, "all", said.append)] == ["B0"]
+        assert [e.name for e in entries.select(store, "T,B0", said.append)] == ["T", "B0"]
+    assert len(said) == 1
+    assert "1 of 2 entries are left out" in said[0]
+    assert "T has no predictions of val, only of test" in said[0]
+
+
+def test_groups_that_do_not_agree_are_listed(folder: Path) -> None:
+    content = models.arrays()
+    bring_in("B0")
+    for name in ("B1", "B2"):
+        bring_in(name, y_val=np.roll(content["y_val"], 1))
+    with Store.open(DB, create=False) as store:
+        found = entries.entries(store)
+        says = message(lambda: entries.agreed(store, found, "val"))
+    groups = says.splitlines()[1:]
+    assert len(groups) == 2
+    assert f"--pool dataset:{found[1].labels['val']}  2 entries such as B1" in groups[0]
+    assert f"--pool dataset:{found[0].labels['val']}  1 entries such as B0" in groups[1]
+    assert "folder:PATH@32 and @64" in says
+
+
+def test_one_split_as_val_and_test_is_refused(folder: Path) -> None:
+    content = models.arrays()
+    same = {"y_test": content["y_val"], "probs_test": models.probs(content["y_val"], 1.0, 9)}
+    result = bring_in("B0", **same)
+    assert result.exit_code == 2
+    assert "the images that choose cannot be test" in result.stderr
+    # In another order, and as a part of the other.
+    order = np.argsort(content["y_val"], kind="stable")[5:]
+    of = {name: content[f"{name}_val"] for name in ("probs", "y")}
+    moved = {f"{name}_val": of[name] for name in of}
+    moved |= {f"{name}_test": of[name][order] for name in of}
+    result = bring_in("B0", **moved)
+    assert result.exit_code == 2
+    assert "all predictions of test are among those of val" in result.stderr
+    assert listed() == []
+
+
+def test_a_model_that_guesses_is_noted(folder: Path) -> None:
+    y = models.arrays()["y_val"]
+    turned = bring_in("B0", probs_val=models.probs((y + 1) % 4, 4.0, 0))
+    assert turned.exit_code == 0
+    assert "where guessing among 4 classes gets 25.00%" in turned.stderr
+    assert "guessing" not in bring_in("B1", probs_val=models.probs(y, 4.0, 0)).stderr
+
+
+def test_labels_go_with_the_last_model_that_has_them(folder: Path) -> None:
+    kept = Path("studies/ensearch.members/labels")
+    content = models.arrays()
+    bring_in("B0")
+    for name in ("X0", "X1"):
+        bring_in(name, y_val=np.roll(content["y_val"], 1), classes=np.array(list("abcd")))
+    assert len(list(kept.iterdir())) == 3  # those of test are the same
+    assert ensearch("pool remove X0").exit_code == 0
+    assert len(list(kept.iterdir())) == 3
+    assert ensearch("pool remove X1").exit_code == 0
+    assert {path.stem for path in kept.iterdir()} == set(listed()[0]["labels"].values())
+    assert ensearch("pool verify").exit_code == 0
+
+
+def test_labels_of_datasets_stay_while_a_study_or_a_file_has_them(store: Store) -> None:
+    y = models.labels(40)
+    found, _ = predicted.checked({"probs_val": models.probs(y, 1, 0), "y_val": y})
+    labels = {s: SplitLabels(values=y, count=4, images=s) for s in ("study", "file", "none")}
+    for name, of_split in labels.items():
+        store.pool.add_labels(name, name, {"val": of_split}, lasts=name == "file")
+    record = record_of(1)
+    member = replace(record.member, dataset="study")
+    store.add_trained(replace(record, member=member), predictions_of(member, "val"), None)
+    for name, of_split in labels.items():
+        macs = bring.Model(name=name, macs=1, params=None, network="", origin="")
+        bring.keep(store, macs, found, {"val": of_split})
+        store.pool.remove(name)
+    assert set(store.pool.datasets()) == {"study", "file"}
+    assert {one.images for one in store.pool.known_labels()} == {"study", "file"}
+
+
 def test_queries_pick_entries(folder: Path) -> None:
     for name in ("eff0", "eff1", "vit"):
         bring_in(name)
@@ -169,6 +258,11 @@ def test_queries_pick_entries(folder: Path) -> None:
 
         assert names("all") == names(f"dataset:{fingerprint[:6]}") == ["eff0", "eff1", "vit"]
         assert names("eff*") == names("eff1, eff0") == ["eff0", "eff1"]
+        assert names("all,!vit") == names("!vit") == names("all, !v*") == ["eff0", "eff1"]
+        with pytest.raises(UsageError, match="nothing in the pool matches 'cnn'"):
+            names("all,!cnn")
+        with pytest.raises(UsageError, match="leaves out everything"):
+            names("eff*,!all")
         with pytest.raises(UsageError, match="nothing in the pool matches 'cnn'"):
             names("all,cnn")
         with pytest.raises(StorageError, match="unknown study 'x'"):
@@ -273,6 +367,18 @@ def test_trained_members_and_models_of_others_meet(folder: Path) -> None:
     assert result.exit_code == 2
 
     name = next(row["name"] for row in members)
+    network = name.rpartition("/")[0]
+    of_network = [row["name"] for row in members if row["name"].startswith(f"{network}/")]
+    shown = json.loads(ensearch(f"pool show {network} --json").stdout)
+    assert [row["name"] for row in shown] == of_network
+    assert ensearch(f"pool show {network}").stdout.count("used by") == len(of_network)
+    # Of an imported model too it is said which data its rows are, as far as that is known.
+    rows = {row["name"]: row for row in listed()}
+    assert {(row["data"], row["dataset"]) for row in rows.values()} == {
+        ("digits", members[0]["dataset"])
+    }
+    unknown = ensearch("pool show outsid")
+    assert "Did you mean 'outside'? Known: outside, " in unknown.stderr
     refused = ensearch(f"pool remove {name}")
     assert refused.exit_code == 4
     assert "used by evaluations of digits-tiny-400k" in refused.stderr

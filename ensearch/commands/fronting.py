@@ -33,7 +33,7 @@ def front(
         raise unknown("measure of confidence", measure, MEASURES)
     most = units.parse_count(budget, "--budget") / flops_per_mac
     with Store.open(storage, create=False) as store:
-        chosen = entries.select(store, query)
+        chosen = entries.select(store, query, say)
         steps = _steps(budgets, most, flops_per_mac) or combining.ladder(most, chosen)
         _say_empty(steps, chosen, flops_per_mac)
         before = _open_test(store, chosen, query, steps, measure) if with_test else 0

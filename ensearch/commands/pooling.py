@@ -1,7 +1,7 @@
 """`pool list`, `show`, `remove` and `verify`: what can be combined. None imports torch."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,8 @@ def listed(storage: str, with_test: bool, as_json: bool) -> None:
         splits = ("val", "test") if with_test else ("val",)
         if with_test:
             _open_test(store, found)
-        rows = [_described(store, entry, splits) for entry in found]
+        known = store.pool.datasets()
+        rows = [_described(store, entry, splits, known) for entry in found]
     if as_json:
         typer.echo(json.dumps(rows, indent=2, allow_nan=False))
         return
@@ -44,8 +45,24 @@ def _open_test(store: Store, found: Sequence[Entry]) -> None:
         say(openings.sentence(fingerprint, before))
 
 
-def _described(store: Store, entry: Entry, splits: Sequence[str]) -> dict[str, Any]:
-    """Plain data; an accuracy that cannot be read is None."""
+def _described(
+    store: Store,
+    entry: Entry,
+    splits: Sequence[str],
+    known: Mapping[str, tuple[str, dict[str, str]]],
+) -> dict[str, Any]:
+    """Plain data; an accuracy that cannot be read is None.
+
+    `data` is what people call the images of its rows, `dataset` the fingerprint of all the images:
+    for a model, where only one has such rows.
+    """
+    fits = {
+        fingerprint: spec
+        for fingerprint, (spec, labels) in known.items()
+        if (entry.dataset in ("", fingerprint))
+        and entry.labels
+        and entry.labels.items() <= labels.items()
+    }
     return {
         "name": entry.name,
         "kind": "member" if entry.is_member else "model",
@@ -54,7 +71,8 @@ def _described(store: Store, entry: Entry, splits: Sequence[str]) -> dict[str, A
         "parameters": entry.params,
         **{f"accuracy_{split}": accuracy(store, entry, split) for split in splits},
         "labels": dict(entry.labels),
-        "dataset": entry.dataset,
+        "data": ", ".join(sorted(set(fits.values()))),
+        "dataset": entry.dataset or (next(iter(fits)) if len(fits) == 1 else ""),
         "origin": entry.origin,
         "may_have_seen_val": entry.may_have_seen_val,
         "created": entry.created.isoformat(timespec="seconds"),
@@ -91,7 +109,7 @@ def _print(found: Sequence[Entry], rows: list[dict[str, Any]], splits: Sequence[
         first = found[indices[0]]
         origins = sorted({found[i].origin for i in indices})
         table.add_row(
-            Text(first.name.rpartition("/")[0] if first.is_member else first.name),
+            Text(entries.shown_as(first)),
             str(len(indices)),
             units.format_count(first.macs),
             "" if first.params is None else units.format_count(first.params),
@@ -108,14 +126,24 @@ def _mean(values: Sequence[float | None]) -> str:
 
 
 def show(name: str, storage: str, as_json: bool) -> None:
+    """One entry, or all of a network: then JSON is a list of them."""
     with Store.open(storage, create=False) as store:
-        entry = entries.named(entries.entries(store), name)
-        row = _described(store, entry, ("val",))
-        row["labels"] = {s: store.pool.labels(f).summary for s, f in entry.labels.items()}
-        row["used_by"] = store.pool.users(entry.key)[0] if entry.is_member else []
+        chosen = entries.called(entries.entries(store), name)
+        known, rows = store.pool.datasets(), []
+        for entry in chosen:
+            row = _described(store, entry, ("val",), known)
+            row["labels"] = {s: store.pool.labels(f).summary for s, f in entry.labels.items()}
+            row["used_by"] = store.pool.users(entry.key)[0] if entry.is_member else []
+            rows.append(row)
     if as_json:
-        typer.echo(json.dumps(row, indent=2, allow_nan=False))
+        content = rows[0] if chosen[0].name == name else rows
+        typer.echo(json.dumps(content, indent=2, allow_nan=False))
         return
+    for number, (entry, row) in enumerate(zip(chosen, rows, strict=True)):
+        typer.echo(("\n" if number else "") + "\n".join(_lines(entry, row)))
+
+
+def _lines(entry: Entry, row: dict[str, Any]) -> list[str]:
     macs = row["multiply_adds_per_example"]
     value = row["accuracy_val"]
     lines = {
@@ -123,6 +151,7 @@ def show(name: str, storage: str, as_json: bool) -> None:
         "network": entry.network,
         "cost": f"{macs:,} multiply-adds per example",
         "parameters": "not said" if entry.params is None else f"{entry.params:,}",
+        "data": row["data"] or "not known",
         "val": "no predictions that can be read" if value is None else f"{value:.2%} right",
         **{f"{split} rows": text for split, text in row["labels"].items()},
         "origin": entry.origin,
@@ -130,8 +159,7 @@ def show(name: str, storage: str, as_json: bool) -> None:
     }
     if entry.is_member:
         lines["used by"] = ", ".join(row["used_by"]) or "no study"
-    for what, text in lines.items():
-        typer.echo(f"{what:<10}  {text}")
+    return [f"{what:<10}  {text}" for what, text in lines.items()]
 
 
 def removed(names: Sequence[str], force: bool, storage: str) -> None:
