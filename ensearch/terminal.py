@@ -3,6 +3,8 @@
 import contextlib
 import functools
 import os
+import re
+import shlex
 import signal
 import sys
 import traceback
@@ -14,11 +16,17 @@ from typing import ParamSpec
 
 import typer
 
+from ensearch import options
 from ensearch.errors import EnsearchError
 
 P = ParamSpec("P")
 INTERRUPTED = 130  # Ctrl-C
 TERMINATED = 75  # SIGTERM: stopped early, resumable
+# A command in an error's advice that names no storage yet.
+_COMMAND = re.compile(
+    r"\bensearch (?:run|resume|status|report|confirm|dashboard|front|pool [a-z]+)\b"
+    r"(?![^`\n]*--storage)"
+)
 
 
 @dataclass(slots=True)
@@ -37,7 +45,8 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(verb)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            verb(*args, **kwargs)
+            with advising(kwargs.get("storage")):
+                verb(*args, **kwargs)
             if sys.stdout is not None:
                 sys.stdout.flush()
         except typer.Exit:
@@ -56,6 +65,26 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
             raise typer.Exit(code) from None
 
     return wrapper
+
+
+@contextmanager
+def advising(storage: object) -> Iterator[None]:
+    """Complete the commands in errors: what raises them does not know how a person names it."""
+    try:
+        yield
+    except EnsearchError as error:
+        where = place(storage)
+        error.args = (_COMMAND.sub(lambda found: found[0] + where, str(error)),)
+        raise
+
+
+def place(storage: object) -> str:
+    """What a person must type behind a command to mean this storage, without its password."""
+    if storage in (None, options.DEFAULT_STORAGE, os.environ.get("ENSEARCH_STORAGE")):
+        return ""
+    from ensearch.store.server import redacted  # SQLAlchemy takes 0.3 s to import
+
+    return f" --storage {shlex.quote(redacted(str(storage)))}"
 
 
 def _explain(error: Exception) -> tuple[str, int]:

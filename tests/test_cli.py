@@ -152,6 +152,22 @@ def test_another_configuration_under_the_same_name_is_refused(folder: Path) -> N
     result = quick("--seed 1")
     assert result.exit_code == 4
     assert "seed: stored 0, asked 1" in result.stderr
+    assert "by `ensearch resume digits-tiny-400k`," in result.stderr
+
+
+def test_advice_names_the_storage_where_it_is_not_the_usual_one(folder: Path) -> None:
+    quick("--storage my.db")
+    elsewhere = quick("--storage my.db --seed 1")
+    assert "`ensearch resume --storage my.db digits-tiny-400k`" in elsewhere.stderr
+    (folder / "mine.toml").write_text('storage = "my.db"')
+    by_file = quick("--config mine.toml --seed 1")
+    assert "`ensearch resume --storage my.db digits-tiny-400k`" in by_file.stderr
+    for file in (folder / "my.members").rglob("*.npz"):
+        file.unlink()
+    again = ensearch("resume --storage my.db digits-tiny-400k --trials 6 --launcher inline")
+    assert "ensearch resume --storage my.db digits-tiny-400k --retrain-missing" in again.stderr
+    empty = ensearch("status --storage gone.db")
+    assert "`ensearch run --storage gone.db`" in empty.stderr
 
 
 def test_a_member_that_diverges_is_a_recorded_failure(folder: Path) -> None:
@@ -414,6 +430,9 @@ def test_a_study_is_confirmed_on_test_once(folder: Path) -> None:
     assert "test %" in look.stdout
     # Fresh members only: every plan looks after the others, and after `front`.
     third = ensearch(f"{line} --fewest 1")
+    assert "confirm-3.csv, confirm-3.json, confirm-3.png" in third.stderr
+    assert json.loads((report / "confirm.json").read_text())["plan"]["retrained"]
+    assert not json.loads((report / "confirm-2.json").read_text())["plan"]["retrained"]
     assert "has been opened 3 times before by others" in third.stderr
     record = json.loads(ensearch(f"{line} --fewest 1 --json").stdout)
     assert (len(record["openings"]), len(record["openings_elsewhere"])) == (3, 1)

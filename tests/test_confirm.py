@@ -444,16 +444,15 @@ def test_a_second_opening_and_old_members_are_called_optimistic(
     assert "has been opened 2 times: numbers after the first are optimistic" in said
     assert "the search's own members" in verdict.sentence(found)
     confirmed_files.write(found, tmp_path / "out")
+    confirmed_files.write(collect_confirmation(store, "one", number=1), tmp_path / "out")
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
-        "confirm.csv",
-        "confirm.json",
-        "confirm.png",
+        f"{name}.{kind}" for name in ("confirm-2", "confirm") for kind in ("csv", "json", "png")
     ]
-    written = json.loads((tmp_path / "out" / "confirm.json").read_text())
+    written = json.loads((tmp_path / "out" / "confirm-2.json").read_text())
     assert [o["plan"] for o in written["openings"]] == [1, 2]
     assert len(written["warnings"]) == 2
     assert "multiply-adds" in written["unit"]
-    table = (tmp_path / "out" / "confirm.csv").read_text().splitlines()
+    table = (tmp_path / "out" / "confirm-2.csv").read_text().splitlines()
     assert len(table) == 1 + len(found.results.evaluations)
     assert "accuracy_test_fraction" in table[0]
     first = collect_confirmation(store, "one", number=1)

@@ -17,7 +17,7 @@ from ensearch.confirmations import Confirmation, Request
 from ensearch.errors import UsageError
 from ensearch.finalists import FEWEST
 from ensearch.store import Store
-from ensearch.terminal import Interrupts, say
+from ensearch.terminal import Interrupts, place, say
 
 if TYPE_CHECKING:  # these import torch or matplotlib: only what needs them does
     from ensearch.confirm import Work
@@ -122,7 +122,7 @@ def _work(
 def _again(study: str, flags: dict[str, Any]) -> str:
     """The command that goes on with the same plan: other options would make another one."""
     usual = {"top": 1}
-    parts = [f"ensearch confirm {study}{results.place(flags['storage'])}"]
+    parts = [f"ensearch confirm {study}{place(flags['storage'])}"]
     for name in ("budgets", "top", "fewest", "epochs", "members"):
         if flags[name] not in (None, usual.get(name)):
             parts.append(f"--{name} {shlex.quote(str(flags[name]))}")
@@ -229,10 +229,11 @@ def _conclude(store: Store, study: str, number: int, as_json: bool, storage: str
             console.print(Text(f"\n{paragraph}"))
         console.print(Text(f"\n{verdict.sentence(found)}", style="bold"))
     # After the table: a failure to write must not cost the user the result.
-    folder = confirmed_files.write(found, results.folder(store, study))
-    say(f"\nwritten to {folder}: confirm.csv, confirm.json, confirm.png")
+    folder = results.folder(store, study)
+    names = [path.name for path in confirmed_files.write(found, folder)]
+    say(f"\nwritten to {folder}: {', '.join(names)}")
     budget = units.format_count(found.results.conditions.budget, 6)
     say(
         f"combine   ensearch front --pool confirmed:{study} --budget {budget} --test"
-        f"{results.place(storage)}    (mixed ensembles and cascades; counts as an opening)"
+        f"{place(storage)}    (mixed ensembles and cascades; counts as an opening)"
     )

@@ -1,8 +1,6 @@
 """`report`, `status` and `dashboard`: look at what a storage holds. None imports torch."""
 
 import json
-import os
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ensearch import units
-from ensearch.store import DEFAULT_URL, MemberRecord, Store, StudySummary
-from ensearch.store.server import redacted
-from ensearch.terminal import say
+from ensearch.store import MemberRecord, Store, StudySummary
+from ensearch.terminal import place, say
 
 if TYPE_CHECKING:  # imported when a verb needs it
     from ensearch.report.collect import Results
@@ -65,13 +62,6 @@ def show(results: "Results") -> None:
     table.print_table(results, console if console.width >= 72 else Console(width=72))
 
 
-def place(storage: str | None) -> str:
-    """What a person must type behind a command to mean this storage, without its password."""
-    if storage in (None, DEFAULT_URL, os.environ.get("ENSEARCH_STORAGE")):
-        return ""
-    return f" --storage {shlex.quote(redacted(storage))}"
-
-
 def status(name: str | None, storage: str, as_json: bool) -> None:
     with Store.open(storage, create=False) as store:
         if name is not None:
@@ -86,7 +76,8 @@ def status(name: str | None, storage: str, as_json: bool) -> None:
         typer.echo(json.dumps(rows, indent=2))
         return
     if not rows:
-        typer.echo("no studies yet. Begin with: ensearch run --budget 2e6 --dataset digits")
+        example = f"ensearch run --budget 2e6 --dataset digits{place(storage)}"
+        typer.echo(f"no studies yet. Begin with: {example}")
         return
     console = Console()
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -15,7 +15,7 @@ from ensearch.commands import results
 from ensearch.config import StudyConfig
 from ensearch.errors import TrialsFailedError, UsageError
 from ensearch.store import DEFAULT_URL, Store
-from ensearch.terminal import Interrupts, say
+from ensearch.terminal import Interrupts, advising, place, say
 
 if TYPE_CHECKING:  # these import torch or matplotlib: only the verbs that need them do
     from ensearch.driver import Limits
@@ -39,7 +39,8 @@ def run(
     settings |= {key: value for key, value in flags.items() if value is not None}
     config = configs.resolve(settings)
     limits = _limits(settings)
-    with Store.open(str(settings.get("storage", DEFAULT_URL)), create=True) as store:
+    storage = str(settings.get("storage", DEFAULT_URL))
+    with advising(storage), Store.open(storage, create=True) as store:
         _search(
             config,
             store,
@@ -198,8 +199,8 @@ def _conclude(
     from ensearch import driver
     from ensearch.report import dashboard, files
 
-    place = results.place(storage)
-    go_on = f"ensearch resume {name}{place}"
+    here = place(storage)
+    go_on = f"ensearch resume {name}{here}"
     say("")
     say(
         f"{driver.REASONS[outcome.reason]}: {outcome.done} trials done, {outcome.failed} failed"
@@ -209,7 +210,7 @@ def _conclude(
         reasons = sorted({trial.reason or "unknown" for trial in store.trials(name)})
         raise TrialsFailedError(
             f"all {outcome.failed} trials of study {name} failed: {', '.join(reasons)}. "
-            f"`ensearch status {name}{place}` shows the members' messages."
+            f"`ensearch status {name}{here}` shows the members' messages."
         )
     if outcome.done == 0:
         say(f"nothing has been evaluated yet. Go on with: {go_on}")
@@ -230,4 +231,4 @@ def _conclude(
         say(f"go on     {go_on}")
     else:
         say(f"go on     {go_on} --trials {outcome.done + outcome.failed + 20}")
-    say(f"look      ensearch dashboard{place}")
+    say(f"look      ensearch dashboard{here}")

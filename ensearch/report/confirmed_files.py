@@ -1,4 +1,4 @@
-"""A confirmation -> confirm.csv, confirm.json and confirm.png."""
+"""A confirmation -> confirm.csv, confirm.json and confirm.png; confirm-2.csv of the second."""
 
 import json
 import math
@@ -13,18 +13,22 @@ from ensearch.report import figure, files, tradeoff, verdict
 from ensearch.report.confirmation import Confirmed
 
 
-def write(found: Confirmed, folder: Path) -> Path:
-    """Write all three into `folder`, each whole or not at all; returns it.
+def write(found: Confirmed, folder: Path) -> list[Path]:
+    """Write all three into `folder`, each whole or not at all; returns their paths.
 
+    A later plan has files of its own: its numbers are not those of the first opening of test.
     Costs are multiply-adds whatever unit the study's tables use. The CSV holds evaluations on
     test. StorageError if the folder cannot be written.
     """
+    number = found.plan.number
+    name = "confirm" if number == 1 else f"confirm-{number}"
     plain = json.dumps(summary(found), indent=2, ensure_ascii=False, allow_nan=False)
-    files.replace(folder / "confirm.json", (plain + "\n").encode())
     body = files.csv_of(found.results.evaluations, found.results.seed_errors)
-    files.replace(folder / "confirm.csv", body.encode())
-    figure.draw_png(tradeoff.compute(found.results), folder / "confirm.png")
-    return folder
+    return [
+        files.replace(folder / f"{name}.csv", body.encode()),
+        files.replace(folder / f"{name}.json", (plain + "\n").encode()),
+        figure.draw_png(tradeoff.compute(found.results), folder / f"{name}.png"),
+    ]
 
 
 def summary(found: Confirmed) -> dict[str, Any]:
