@@ -14,7 +14,7 @@ from matplotlib.text import Text
 
 from ensearch.combined import BASELINES, KINDS, MIXED, SINGLE, Chosen, Fronts, Score
 from ensearch.comparing import Lead
-from ensearch.entries import Entry
+from ensearch.entries import MAY_HAVE_SEEN, Entry
 from ensearch.report import pooled, pooled_figure
 from ensearch.report.figure import DPI, LEFT, PIXELS, wrapped
 
@@ -78,6 +78,14 @@ def fronts(steps: int, leads: dict[str, Lead], name: str = "net") -> Fronts:
 
 def lead(low: float, high: float) -> Lead:
     return Lead(difference=(low + high) / 2, low=low, high=high)
+
+
+def test_models_that_may_have_seen_val_are_counted() -> None:
+    found = fronts(1, {})
+    doubted = replace(found.entries[0], origin=f"timm x; {MAY_HAVE_SEEN}")
+    lines = pooled.conditions(replace(found, entries=(doubted, found.entries[1])), 1)
+    assert any(line.startswith("1 entry may have been trained on images of val") for line in lines)
+    assert not any("may have been trained" in line for line in pooled.conditions(found, 1))
 
 
 def test_titles_claim_what_is_told_and_no_more() -> None:

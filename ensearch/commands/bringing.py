@@ -134,6 +134,8 @@ def _judges(dataset: str, choose_on: str, seed: int, data_dir: Path) -> tuple["D
     # models can be combined.
     source = Source(spec=dataset, data_dir=data_dir, split_seed=derive(seed, "split"))
     found = datasets.load(source)
+    for note in found.notes:
+        say(f"note: {note}")
     return found, halves.halved(found, seed) if choose_on == HELD_OUT else found
 
 

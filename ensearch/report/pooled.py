@@ -217,6 +217,13 @@ def conditions(found: Fronts, unit: int) -> list[str]:
         f"by {_MEASURES[found.measure]} of the mean so far; thresholds are chosen on val.",
         _volumes(found, unit),
     ]
+    seen = sum(entry.may_have_seen_val for entry in found.entries)
+    if seen:
+        lines.insert(
+            2,
+            f"{_number(seen, 'entry', 'entries')} may have been trained on images of val, and look "
+            "better there than they are.",
+        )
     if found.has_test:
         lines.insert(2, _test(found))
     return [*_legend(found), *lines]
