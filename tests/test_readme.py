@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from test_cli import VERBS, ensearch
 
+from ensearch import cli_pool
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 COMMANDS = sorted(set(re.findall(r"^ {4}(ensearch .+?)(?:\s+#.*)?$", README, re.MULTILINE)))
@@ -28,8 +30,16 @@ def test_commands_in_the_readme_parse(command: str) -> None:
         assert option in shown
 
 
+# A verb without a name is called as its function.
+POOL = [
+    f"pool {command.name or command.callback.__name__}"
+    for command in cli_pool.app.registered_commands
+    if command.callback is not None
+]
+
+
 def test_options_named_in_the_text_exist() -> None:
-    shown = " ".join(ensearch(f"{verb} --help").stdout for verb in VERBS)
+    shown = " ".join(ensearch(f"{verb} --help").stdout for verb in (*VERBS, *POOL))
     shown += ensearch("--help").stdout
     for option in set(re.findall(r"`[^`]*?(--[a-z][a-z-]+)", README)):
         assert option in shown, option
