@@ -259,8 +259,8 @@ def _apart(store: Store, found: Sequence[Entry], split: str) -> str:
     labels = {fingerprint: store.pool.labels(fingerprint) for fingerprint in groups}
     one, other = list(groups)[:2]
     lines = [
-        f"  --pool dataset:{fingerprint}  {len(group)} entries such as {group[0].name}, "
-        f"{labels[fingerprint].summary}"
+        f"  --pool dataset:{fingerprint}  {_counted(group)}, {labels[fingerprint].summary}"
+        f"{_of_data(store, split, fingerprint)}"
         for fingerprint, group in sorted(groups.items(), key=lambda item: -len(item[1]))
     ]
     return (
@@ -269,6 +269,17 @@ def _apart(store: Store, found: Sequence[Entry], split: str) -> str:
         "another size (folder:PATH@32 and @64) count as other images. Search one group at a "
         "time:\n" + "\n".join(lines)
     )
+
+
+def _counted(group: Sequence[Entry]) -> str:
+    first = group[0].name
+    return first if len(group) == 1 else f"{len(group)} entries such as {first}"
+
+
+def _of_data(store: Store, split: str, fingerprint: str) -> str:
+    known = store.pool.datasets().values()
+    names = sorted({spec for spec, labels in known if labels.get(split) == fingerprint})
+    return f" of {' and of '.join(names)}" if names else ""
 
 
 def _difference(left: SplitLabels, right: SplitLabels) -> str:

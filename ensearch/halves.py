@@ -19,6 +19,7 @@ from ensearch.errors import UnavailableError, UsageError
 from ensearch.seeds import derive
 
 HELD_OUT, STUDY = CHOOSE_ON = ("held-out", "study")
+_HALVED = ", held-out images halved with seed "
 
 
 def check(choose_on: str) -> None:
@@ -40,13 +41,18 @@ def halved(dataset: Dataset, seed: int) -> Dataset:
     what = repr((dataset.fingerprint, HELD_OUT, seed)).encode()
     return replace(
         dataset,
-        spec=f"{dataset.spec}, held-out images halved with seed {seed}",
+        spec=f"{dataset.spec}{_HALVED}{seed}",
         x_val=_some(dataset.x_test, val),
         y_val=dataset.y_test[val],
         x_test=_some(dataset.x_test, test),
         y_test=dataset.y_test[test],
         fingerprint=hashlib.sha256(what).hexdigest()[:16],
     )
+
+
+def is_halved(spec: str) -> bool:
+    """Whether a dataset of that name is one of `halved`: its val was never among train."""
+    return _HALVED in spec
 
 
 def _check_sizes(dataset: Dataset) -> None:

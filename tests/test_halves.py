@@ -102,9 +102,12 @@ def test_handed_out_images_are_predicted_elsewhere_and_imported(folder: Path) ->
     models.write(Path("p.npz"), content)
     result = ensearch("pool import p.npz --name mine --macs 1M")
     assert result.stderr.count("labels that the storage knows already") == 2
+    assert "has seen val" not in result.stderr
     dataset = datasets.load(DIGITS)
     labels = study.labels_of(halves.halved(dataset, 0))
     (row,) = listed()
+    assert not row["may_have_seen_val"]
+    assert row["data"] == "digits, held-out images halved with seed 0"
     assert row["labels"] == {split: one.fingerprint for split, one in labels.items()}
     # `confirm` of a study of these images says that half of its test has chosen.
     with Store.open(DB, create=False) as store:

@@ -8,6 +8,7 @@ from typing import Any
 import models
 import numpy as np
 import pytest
+import servers
 from test_cli import ensearch, folder, quick
 from test_store import predictions_of, record_of
 from typer.testing import Result
@@ -187,20 +188,23 @@ def test_groups_that_do_not_agree_are_listed(folder: Path) -> None:
     groups = says.splitlines()[1:]
     assert len(groups) == 2
     assert f"--pool dataset:{found[1].labels['val']}  2 entries such as B1" in groups[0]
-    assert f"--pool dataset:{found[0].labels['val']}  1 entries such as B0" in groups[1]
+    assert f"--pool dataset:{found[0].labels['val']}  B0, 40 images of 4 classes" in groups[1]
     assert "folder:PATH@32 and @64" in says
 
 
 def test_one_split_as_val_and_test_is_refused(folder: Path) -> None:
     content = models.arrays()
-    same = {"y_test": content["y_val"], "probs_test": models.probs(content["y_val"], 1.0, 9)}
+    same: dict[str, Any] = {
+        "y_test": content["y_val"],
+        "probs_test": models.probs(content["y_val"], 1.0, 9),
+    }
     result = bring_in("B0", **same)
     assert result.exit_code == 2
     assert "the images that choose cannot be test" in result.stderr
     # In another order, and as a part of the other.
     order = np.argsort(content["y_val"], kind="stable")[5:]
     of = {name: content[f"{name}_val"] for name in ("probs", "y")}
-    moved = {f"{name}_val": of[name] for name in of}
+    moved: dict[str, Any] = {f"{name}_val": of[name] for name in of}
     moved |= {f"{name}_test": of[name][order] for name in of}
     result = bring_in("B0", **moved)
     assert result.exit_code == 2
@@ -230,6 +234,7 @@ def test_labels_go_with_the_last_model_that_has_them(folder: Path) -> None:
     assert ensearch("pool verify").exit_code == 0
 
 
+@servers.BOTH_DATABASES
 def test_labels_of_datasets_stay_while_a_study_or_a_file_has_them(store: Store) -> None:
     y = models.labels(40)
     found, _ = predicted.checked({"probs_val": models.probs(y, 1, 0), "y_val": y})
@@ -357,6 +362,8 @@ def test_trained_members_and_models_of_others_meet(folder: Path) -> None:
     )
     result = ensearch("pool import p.npz --name outside --macs 1M")
     assert "labels that the storage knows already" in result.stderr
+    assert "has seen val" in result.stderr
+    assert [row["may_have_seen_val"] for row in listed()] == [False] * len(members) + [True]
     with Store.open(DB, create=False) as store:
         assert entries.agreed(store, entries.entries(store), "val").images == y.images
         assert len(entries.select(store, "study:digits-tiny-400k")) == len(members)

@@ -1,5 +1,6 @@
 """`pool import`, `add` and `images`: bring models that exist. Imports torch to predict only."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,12 @@ from ensearch.terminal import say
 
 if TYPE_CHECKING:
     from ensearch.datasets import Dataset
+
+SEEN = (
+    "note: val is cut from the dataset's training images: a model that was trained on all of them "
+    "has seen val, and looks better there than it is (--choose-on held-out of `pool add` and "
+    "`pool images` takes other images)"
+)
 
 
 def imported(
@@ -40,12 +47,23 @@ def imported(
     with Store.open(storage, create=True) as store:
         matched = {s: bring.match(store, s, one, classes, dataset) for s, one in found.items()}
         labels = {split: of_split for split, (of_split, _) in matched.items()}
+        seen = "val" in labels and _is_cut_from_train(store, labels["val"].fingerprint)
+        if seen:
+            model = replace(model, origin=f"{model.origin}; {entries.MAY_HAVE_SEEN}")
         record = bring.keep(store, model, found, labels)
         for _, sentence in matched.values():
             say(sentence)
         if "val" not in found:
             say("note: without predictions of val, `ensearch front` cannot choose this model")
+        if seen:
+            say(SEEN)
         _report(store, record)
+
+
+def _is_cut_from_train(store: Store, val: str) -> bool:
+    """Whether labels are of the val of a dataset as studies read it."""
+    known = store.pool.datasets().values()
+    return any(of.get("val") == val and not halves.is_halved(spec) for spec, of in known)
 
 
 def whole(text: str, what: str) -> int:
@@ -101,8 +119,11 @@ def added(
                 normalise=normalise or ("model" if checkpoint is None else "dataset"),
                 choose_on=choose_on,
             )
-            _report(store, adding.add(store, judges, wanted, place, say))
-        say(_opened(store, whole_data, choose_on, seed))
+            record = adding.add(store, judges, wanted, place, say)
+            # Recorded before it is seen.
+            note = _opened(store, whole_data, choose_on, seed)
+            _report(store, record)
+        say(note)
 
 
 def _check_words(
@@ -142,10 +163,7 @@ def _judges(dataset: str, choose_on: str, seed: int, data_dir: Path) -> tuple["D
 def _opened(store: Store, whole_data: "Dataset", choose_on: str, seed: int) -> str:
     """Record where halves of a study's test choose; what val and test are, in a line."""
     if choose_on != HELD_OUT:
-        return (
-            "note: val is cut from the dataset's training images: a model that was trained on all "
-            "of them has seen val, and looks better there than it is (--choose-on held-out)"
-        )
+        return SEEN
     from ensearch.study import labels_of
 
     test = labels_of(whole_data)["test"].fingerprint
