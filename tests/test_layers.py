@@ -42,7 +42,7 @@ OWNERS = {
     "torchvision": {"datasets"},
     "PIL": {"datasets/_decode"},
     "sklearn": {"datasets"},
-    "matplotlib": {"report/figure", "report/pooled_figure"},
+    "matplotlib": {"report/figure", "report/naming", "report/pooled_figure"},
     "typer": {"cli", "cli_pool", "commands", "options", "terminal"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -315,6 +315,39 @@ def test_of_many_corners_four_are_named_and_the_cheapest_is_not() -> None:
     assert [n.dot.cost for n in named] == [9e7, 7e7, 5e7, 3e7]
 
 
+@pytest.mark.parametrize("name", ["crossed", "unclear", "few", "many", "one"])
+def test_labels_cover_no_marker_no_front_and_no_label(
+    name: str, worlds_to_draw: dict[str, Results]
+) -> None:
+    shown = tradeoff.compute(worlds_to_draw[name])
+    drawn = figure.draw(shown)
+    upper, names = drawn.axes[0], {n.dot.label for n in shown.named}
+    boxes = [t.get_window_extent() for t in upper.texts if t.get_text() in names]
+    assert boxes
+    dots = [*shown.singles, *(dot for line in shown.ensembles for dot in line)]
+    places = [(dot.cost, dot.accuracy) for dot in dots]
+    for front in (shown.single_front, shown.ensemble_front):
+        for low, high, accuracy in zip(
+            front.costs, front.costs[1:], front.accuracies, strict=False
+        ):
+            places += [(cost, accuracy) for cost in np.geomspace(low, high, 50)]
+    pixels = upper.transData.transform(places)
+    for index, box in enumerate(boxes):
+        assert not any(box.contains(x, y) for x, y in pixels)
+        assert not any(box.overlaps(other) for other in boxes[:index])
+
+
+def test_predicted_points_are_on_the_axis_or_counted() -> None:
+    found = handmade()
+    best = max(e.scores.accuracy for e in found.evaluations)
+    promised = replace(evaluation(8, 10, 2.0, 5_000_000_000, best + 0.03), trained=4, subsets=0)
+    drawn = tradeoff.compute(replace(found, predicted=(promised,)))
+    assert drawn.y_range[1] > 100 * promised.scores.accuracy
+    assert drawn.hidden == 0
+    weak = replace(promised, scores=replace(promised.scores, accuracy=0.1))
+    assert tradeoff.compute(replace(found, predicted=(weak,))).hidden == 1
+
+
 def test_an_interval_beyond_the_budgets_ends_at_the_axis() -> None:
     drawn = tradeoff.compute(handmade())
     assert drawn.crossing == (2.5e9, 1.5e9, drawn.x_range[1])

@@ -115,9 +115,12 @@ def collect(store: Store, study: str) -> Results:
 def _predicted(
     evaluations: tuple[Evaluation, ...], conditions: Conditions
 ) -> tuple[Evaluation, ...]:
-    """The sizes of the space that were not trained, within the budget."""
+    """The sizes of the space that were not trained, within the budget and twice the trained size.
+
+    Beyond it the line in 1/size is led too far by its first two points.
+    """
     found = sizes.predict(evaluations, conditions.sizes)
-    return tuple(e for e in found if e.cost.macs <= conditions.budget)
+    return tuple(e for e in found if e.size <= 2 * e.trained and e.cost.macs <= conditions.budget)
 
 
 def _conditions(study: str, config: Mapping[str, Any]) -> Conditions:

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
-from matplotlib.transforms import Bbox
 
+from ensearch.report import naming
 from ensearch.report.files import replace
 from ensearch.report.tradeoff import Tradeoff
 from ensearch.units import format_count
@@ -26,6 +26,13 @@ PIXELS, DPI, LEFT = (1200, 800), 150, 0.09
 
 def draw_png(tradeoff: Tradeoff, path: Path) -> Path:
     """Write a figure of 1200 x 800 pixels. Raises StorageError if `path` cannot be written."""
+    buffer = io.BytesIO()
+    draw(tradeoff).savefig(buffer, format="png", metadata={"Software": None})
+    return replace(path, buffer.getvalue())
+
+
+def draw(tradeoff: Tradeoff) -> Figure:
+    """Accuracy against cost above, the advantage of ensembles below."""
     figure = Figure(figsize=(PIXELS[0] / DPI, PIXELS[1] / DPI), dpi=DPI, facecolor="white")
     canvas = FigureCanvasAgg(figure)
     lines = wrapped(canvas, tradeoff.title, size=11.5, weight="bold")
@@ -57,10 +64,8 @@ def draw_png(tradeoff: Tradeoff, path: Path) -> Path:
     # The lines of architectures are faint so that many can be drawn; their sample need not be.
     for line in legend.get_lines():
         line.set_alpha(1)
-    _labels(upper, canvas, tradeoff)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return replace(path, buffer.getvalue())
+    naming.name(upper, canvas, tradeoff, (SINGLE, ENSEMBLE))
+    return figure
 
 
 def wrapped(canvas: FigureCanvasAgg, text: str, size: float, weight: str = "normal") -> list[str]:
@@ -242,47 +247,4 @@ def _crossing(panels: tuple[Axes, Axes], tradeoff: Tradeoff) -> None:
         color=INK,
         path_effects=[withStroke(linewidth=2.5, foreground="white")],
         zorder=5,
-    )
-
-
-def _labels(axes: Axes, canvas: FigureCanvasAgg, tradeoff: Tradeoff) -> None:
-    """Name the front's corners, the best first; a label that would meet another one is left out."""
-    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
-    frame = axes.get_window_extent(renderer)
-    taken: list[Bbox] = []
-    for dot, above in tradeoff.named:
-        for offset, ha, va in _PLACES[above]:
-            label = axes.annotate(
-                dot.label,
-                (dot.cost, dot.accuracy),
-                offset,
-                textcoords="offset points",
-                ha=ha,
-                va=va,
-                size=7.5,
-                weight="bold",
-                color=ENSEMBLE if dot.size > 1 else SINGLE,
-                path_effects=[withStroke(linewidth=2.5, foreground="white")],
-                zorder=5,
-            )
-            box = label.get_window_extent(renderer)
-            inside = _within(box, frame)
-            if inside and not any(box.padded(6).overlaps(other) for other in taken):
-                taken.append(box)
-                break
-            label.remove()
-            if inside:  # another place is for labels that leave the frame, not for crowds
-                break
-
-
-# The upper front is named above it and the lower one below it: between them there is no room.
-_PLACES = {
-    True: (((-4, 5), "right", "bottom"), ((0, 7), "center", "bottom"), ((2, 6), "left", "bottom")),
-    False: (((5, -5), "left", "top"), ((0, -7), "center", "top"), ((4, -7), "right", "top")),
-}
-
-
-def _within(box: Bbox, frame: Bbox) -> bool:
-    return bool(
-        frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
     )

@@ -59,7 +59,7 @@ class Tradeoff(NamedTuple):
     x_range: tuple[float, float]
     y_range: tuple[float, float]
     predicted: tuple[Dot, ...]  # ensembles of sizes that were not trained; in no front
-    hidden: int  # configurations below y_range
+    hidden: int  # configurations below y_range, predicted ones too
     singles: tuple[Dot, ...]
     ensembles: tuple[tuple[Dot, ...], ...]  # one line per architecture, by size, size 1 included
     single_front: Steps
@@ -92,7 +92,9 @@ def compute(results: Results) -> Tradeoff:
         x_range=(low, high),
         y_range=y_range,
         predicted=tuple(_dot(e, c) for e in results.predicted),
-        hidden=sum(100 * e.scores.accuracy < y_range[0] for e in evaluations),
+        hidden=sum(
+            100 * e.scores.accuracy < y_range[0] for e in (*evaluations, *results.predicted)
+        ),
         singles=tuple(_dot(e, c) for e in singles),
         ensembles=_by_architecture(evaluations, c),
         single_front=fronts[0],
@@ -177,12 +179,14 @@ def _ahead(other: Steps, dot: Dot) -> bool:
 def _y_range(results: Results) -> tuple[float, float]:
     """From the weakest best of a budget to the best of all, and a third as much again below it.
 
-    Without the limit the weakest configurations press both fronts into a strip at the top.
+    The best of all may be a predicted one. Without the limit below, the weakest configurations
+    press both fronts into a strip at the top.
     """
     every = [100 * e.scores.accuracy for e in results.evaluations]
     rows = results.fronts.rows
     bests = [100 * e.scores.accuracy for r in rows for e in (r.single, r.ensemble) if e]
-    top, bottom = max(every), min(bests or every)
+    promised = [100 * e.scores.accuracy for e in results.predicted]
+    top, bottom = max(every + promised), min(bests or every)
     span = max(top - bottom, 1.0)
     return max(min(every), bottom - span / 3) - 0.12 * span, top + 0.12 * span
 
