@@ -90,7 +90,7 @@ def _check_apart(found: Mapping[str, Predicted], labels: Mapping[str, SplitLabel
             "val and test predictions of different images; if they are, and only lie in the same "
             "order of classes, bring the rows of one into another order."
         )
-    rows = {s: {row.tobytes() for row in one.logits} for s, one in found.items()}
+    rows = {s: {hash(row.tobytes()) for row in one.logits} for s, one in found.items()}
     few, many = sorted(rows, key=lambda split: len(rows[split]))
     # Rows of a very sure model are often equal; those of most images tell them apart.
     if len(rows[few]) > len(found[few].logits) / 2 and rows[few] <= rows[many]:
@@ -144,7 +144,7 @@ def match(
     # What says more is taken: images before names of classes, those before neither.
     best = [one for one in alike if one.images] or [one for one in alike if one.classes] or alike
     if len(best) > 1:
-        listing = ", ".join(one.fingerprint for one in best)
+        listing = ", ".join(_with_data(store, split, one) for one in best)
         raise UsageError(
             f"y_{split} are the labels of several sets of images that the storage knows: "
             f"{listing}. Say which by --dataset FINGERPRINT."
@@ -160,6 +160,11 @@ def match(
         f"{split}: {offered.summary}, new labels: only models scored on the same ones can be "
         f"combined with this{_near(known.values(), offered)}"
     )
+
+
+def _with_data(store: Store, split: str, one: SplitLabels) -> str:
+    names = store.pool.names_of(split, one.fingerprint)
+    return one.fingerprint + (f" ({' and '.join(names)})" if names else "")
 
 
 def _of_dataset(

@@ -174,9 +174,10 @@ def select(store: Store, query: str, say: Callable[[str], None] = lambda line: N
     chosen = [entry for entry in found if entry.key in keys]
     if not chosen:
         raise UsageError(f"--pool {query!r} leaves out everything that it takes in.")
+    # One that is named is refused later, with the reason: somebody counts on it.
     able = [entry for entry in chosen if "val" in entry.labels or entry.name in within]
     if able and len(able) < len(chosen):
-        example = next(entry for entry in chosen if entry not in able)
+        example = next(e for e in chosen if "val" not in e.labels and e.name not in within)
         say(
             f"note: {len(chosen) - len(able)} of {len(chosen)} entries are left out, because "
             f"without predictions of val nothing can be chosen: {_without(example, 'val')}"
@@ -258,11 +259,13 @@ def _apart(store: Store, found: Sequence[Entry], split: str) -> str:
         groups.setdefault(entry.labels[split], []).append(entry)
     labels = {fingerprint: store.pool.labels(fingerprint) for fingerprint in groups}
     one, other = list(groups)[:2]
-    lines = [
-        f"  --pool dataset:{fingerprint}  {_counted(group)}, {labels[fingerprint].summary}"
-        f"{_of_data(store, split, fingerprint)}"
-        for fingerprint, group in sorted(groups.items(), key=lambda item: -len(item[1]))
-    ]
+    lines = []
+    for fingerprint, group in sorted(groups.items(), key=lambda item: -len(item[1])):
+        names = store.pool.names_of(split, fingerprint)
+        lines.append(
+            f"  --pool dataset:{fingerprint}  {_counted(group)}, {labels[fingerprint].summary}"
+            + (f" of {' and of '.join(names)}" if names else "")
+        )
     return (
         f"{groups[one][0].name} and {groups[other][0].name} cannot be combined, because their "
         f"{split} splits differ: {_difference(labels[one], labels[other])}. Pictures decoded at "
@@ -274,12 +277,6 @@ def _apart(store: Store, found: Sequence[Entry], split: str) -> str:
 def _counted(group: Sequence[Entry]) -> str:
     first = group[0].name
     return first if len(group) == 1 else f"{len(group)} entries such as {first}"
-
-
-def _of_data(store: Store, split: str, fingerprint: str) -> str:
-    known = store.pool.datasets().values()
-    names = sorted({spec for spec, labels in known if labels.get(split) == fingerprint})
-    return f" of {' and of '.join(names)}" if names else ""
 
 
 def _difference(left: SplitLabels, right: SplitLabels) -> str:

@@ -13,7 +13,7 @@ from test_cli import ensearch, folder, quick
 from test_store import predictions_of, record_of
 from typer.testing import Result
 
-from ensearch import bring, entries, predicted
+from ensearch import bring, entries, openings, predicted
 from ensearch.errors import EnsearchError, StorageError, UsageError
 from ensearch.store import Store
 from ensearch.store.labels import SplitLabels, digest, places
@@ -379,6 +379,10 @@ def test_trained_members_and_models_of_others_meet(folder: Path) -> None:
     shown = json.loads(ensearch(f"pool show {network} --json").stdout)
     assert [row["name"] for row in shown] == of_network
     assert ensearch(f"pool show {network}").stdout.count("used by") == len(of_network)
+    # That half of its test chooses models is for its confirmation to say.
+    assert ensearch("pool images --dataset digits --out images.npz").exit_code == 0
+    with Store.open(DB, create=False) as store:
+        assert len(openings.elsewhere(store, "digits-tiny-400k")) == 1
     # Of an imported model too it is said which data its rows are, as far as that is known.
     rows = {row["name"]: row for row in listed()}
     assert {(row["data"], row["dataset"]) for row in rows.values()} == {
@@ -420,7 +424,7 @@ def test_equal_labels_of_several_images_ask_which(store: Store) -> None:
         of_split = SplitLabels(values=y, count=4, images=images)
         store.pool.add_labels(f"data-{images}", "npz:x", {"val": of_split})
     found, _ = predicted.checked({"probs_val": models.probs(y, 1, 0), "y_val": y})
-    with pytest.raises(UsageError, match="Say which by --dataset"):
+    with pytest.raises(UsageError, match=r"\(npz:x\), \w+ \(npz:x\). Say which by --dataset"):
         bring.match(store, "val", found["val"], (), "")
     labels, _ = bring.match(store, "val", found["val"], (), "data-b")
     assert labels.images == "b"

@@ -62,8 +62,7 @@ def imported(
 
 def _is_cut_from_train(store: Store, val: str) -> bool:
     """Whether labels are of the val of a dataset as studies read it."""
-    known = store.pool.datasets().values()
-    return any(of.get("val") == val and not halves.is_halved(spec) for spec, of in known)
+    return any(not halves.is_halved(spec) for spec in store.pool.names_of("val", val))
 
 
 def whole(text: str, what: str) -> int:

@@ -69,6 +69,11 @@ class StoredPool:
             found = _datasets(connection)
         return {dataset: (value["spec"], value["labels"]) for dataset, value in found.items()}
 
+    def names_of(self, split: str, labels: str) -> list[str]:
+        """What datasets are called whose split has these labels."""
+        known = self.datasets().values()
+        return sorted({spec for spec, of_split in known if of_split.get(split) == labels})
+
     def labels(self, fingerprint: str) -> SplitLabels:
         with self._files() as root:
             return labelling.read(root, fingerprint)
