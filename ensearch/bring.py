@@ -150,7 +150,10 @@ def match(
             f"{listing}. Say which by --dataset FINGERPRINT."
         )
     if best:
-        return best[0], f"{split}: {best[0].summary}, labels that the storage knows already"
+        names = store.pool.names_of(split, best[0].fingerprint)
+        known_as = f": {' and '.join(names)}" if names else ""
+        summary = f"{split}: {best[0].summary}, labels that the storage knows already{known_as}"
+        return best[0], summary
     if dataset:
         raise UsageError(
             f"y_{split} are not the labels of {dataset}: {_difference(known.values(), offered)}. "

@@ -102,6 +102,7 @@ def test_handed_out_images_are_predicted_elsewhere_and_imported(folder: Path) ->
     models.write(Path("p.npz"), content)
     result = ensearch("pool import p.npz --name mine --macs 1M")
     assert result.stderr.count("labels that the storage knows already") == 2
+    assert "already: digits, held-out images halved with seed 0" in result.stderr
     assert "has seen val" not in result.stderr
     dataset = datasets.load(DIGITS)
     labels = study.labels_of(halves.halved(dataset, 0))
