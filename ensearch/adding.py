@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 BATCH = 128
-NORMALISE = ("dataset", "model")
 ORIGINS = {HELD_OUT: "val is half of the held-out images", STUDY: MAY_HAVE_SEEN}
 
 
