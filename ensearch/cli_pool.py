@@ -189,7 +189,7 @@ def front(
         str,
         typer.Option(
             help="Who takes part: all, names, patterns such as 'eff*', study:NAME, "
-            "confirmed:NAME, dataset:FINGERPRINT; several with commas."
+            "confirmed:NAME, dataset:FINGERPRINT; '!eff*' leaves out. Several with commas."
         ),
     ],
     budget: Annotated[str, typer.Option(help="FLOPs (multiply-adds) per example: 5e9, 5G.")],
