@@ -43,59 +43,34 @@ def everywhere(
 @app.command()
 @terminal.guarded
 def run(
-    budget: Annotated[
-        str | None,
-        typer.Option(help="FLOPs (multiply-adds) per example of the whole ensemble: 5e9, 5G."),
-    ] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="A name from `ensearch datasets`, or npz:PATH.")
-    ] = None,
-    space: Annotated[
-        str | None,
-        typer.Option(help="From `ensearch spaces`, or FILE.toml. (default: wide_resnet)"),
-    ] = None,
+    budget: options.Flops = None,
+    dataset: options.DatasetSpec = None,
+    space: options.SpaceName = None,
     study: Annotated[
         str | None, typer.Option(help="Name of the study. (default: DATASET-SPACE-BUDGET)")
     ] = None,
     trials: options.Trials = None,
     timeout: options.Timeout = None,
     train_budget: options.TrainBudget = None,
-    epochs: Annotated[
-        int | None, typer.Option(help="Epochs of every member. (default: the dataset's)")
-    ] = None,
-    limit_train: Annotated[
-        int | None, typer.Option(help="Train on a stratified subset of so many images.")
-    ] = None,
+    epochs: options.Epochs = None,
+    limit_train: options.LimitTrain = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the study. (default: 0)")] = None,
-    sampler: Annotated[
-        str | None, typer.Option(help="tpe, random, nsga2, gp or qmc. (default: tpe)")
-    ] = None,
-    rule: Annotated[
-        str | None,
-        typer.Option(
-            help="Averaging of probabilities: arithmetic or geometric. (default: arithmetic)"
-        ),
-    ] = None,
+    sampler: options.SamplerName = None,
+    rule: options.Rule = None,
     workers: options.Workers = None,
     device: options.Device = None,
-    launcher: options.LauncherName = "processes",
+    launcher: options.RunLauncher = None,
     ray_address: options.RayAddress = None,
     flops_per_mac: options.FlopsPerMac = None,
-    weights: options.KeepWeights = True,
-    storage: Annotated[
-        str | None,
-        typer.Option(
-            envvar="ENSEARCH_STORAGE",
-            help=f"SQLAlchemy URL or .db file. (default: {options.DEFAULT_STORAGE})",
-        ),
-    ] = None,
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(envvar="ENSEARCH_DATA_DIR", help="Where datasets are. (default: data)"),
-    ] = None,
+    weights: options.RunWeights = None,
+    storage: options.RunStorage = None,
+    data_dir: options.RunDataDir = None,
     config: Annotated[
         Path | None, typer.Option(help="A TOML file with these options; flags win.")
     ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print the plan, as of a new study, and stop.")
+    ] = False,
     take_over: options.TakeOver = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -117,14 +92,14 @@ def run(
         "rule": rule,
         "workers": workers,
         "device": device,
+        "launcher": launcher,
         "ray_address": ray_address,
         "flops_per_mac": flops_per_mac,
+        "weights": weights,
         "storage": storage,
         "data_dir": data_dir,
     }
-    searching.run(
-        flags, config, launcher=launcher, weights=weights, take_over=take_over, as_json=as_json
-    )
+    searching.run(flags, config, plan_only=plan, take_over=take_over, as_json=as_json)
 
 
 @app.command()

@@ -88,6 +88,9 @@ _LIMIT_KEYS: dict[str, type | tuple[type, ...]] = {
     "train_budget": (str, int, float),
     "workers": int,
     "device": str,
+    "launcher": str,
+    "ray_address": str,
+    "weights": bool,
     "storage": str,
     "data_dir": str,
 }
@@ -102,14 +105,21 @@ def read_file(path: Path) -> dict[str, Any]:
     check_keys(table, list(legal), str(path))
     for key, value in table.items():
         kinds = legal[key]
-        if isinstance(value, bool) or not isinstance(value, kinds):
-            wanted = kinds if isinstance(kinds, tuple) else (kinds,)
+        wanted = kinds if isinstance(kinds, tuple) else (kinds,)
+        # To Python true is a whole number too.
+        if isinstance(value, bool) != (bool in wanted) or not isinstance(value, kinds):
             words = " or ".join(_KIND_WORDS[kind] for kind in wanted)
             raise UsageError(f"{path}: {key} must be {words}; got {value!r}.")
     return table
 
 
-_KIND_WORDS = {str: "a text", int: "a whole number", float: "a number", dict: "a table"}
+_KIND_WORDS = {
+    bool: "true or false",
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    dict: "a table",
+}
 
 
 def resolve(settings: Mapping[str, Any]) -> StudyConfig:

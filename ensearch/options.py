@@ -15,6 +15,54 @@ DEFAULT_STORAGE = "sqlite:///studies/ensearch.db"
 DataDir = Annotated[
     Path, typer.Option(envvar="ENSEARCH_DATA_DIR", help="Where datasets are kept and downloaded.")
 ]
+Flops = Annotated[
+    str | None,
+    typer.Option(help="FLOPs (multiply-adds) per example of the whole ensemble: 5e9, 5G."),
+]
+DatasetSpec = Annotated[
+    str | None,
+    typer.Option(
+        help="A name from `ensearch datasets`, npz:FILE, folder:PATH of pictures or imagenet:PATH."
+    ),
+]
+SpaceName = Annotated[
+    str | None, typer.Option(help="From `ensearch spaces`, or FILE.toml. (default: wide_resnet)")
+]
+Epochs = Annotated[
+    int | None, typer.Option(help="Epochs of every member. (default: the dataset's)")
+]
+LimitTrain = Annotated[
+    int | None, typer.Option(help="Train on a stratified subset of so many images.")
+]
+SamplerName = Annotated[
+    str | None, typer.Option(help="tpe, random, nsga2, gp or qmc. (default: tpe)")
+]
+Rule = Annotated[
+    str | None,
+    typer.Option(help="Averaging of probabilities: arithmetic or geometric. (default: arithmetic)"),
+]
+# Those of `run` may stand in a file instead, so that they have no value where none is given.
+RunStorage = Annotated[
+    str | None,
+    typer.Option(
+        envvar="ENSEARCH_STORAGE",
+        help=f"SQLAlchemy URL or .db file. (default: {DEFAULT_STORAGE})",
+    ),
+]
+RunDataDir = Annotated[
+    Path | None,
+    typer.Option(envvar="ENSEARCH_DATA_DIR", help="Where datasets are. (default: data)"),
+]
+RunLauncher = Annotated[
+    str | None,
+    typer.Option(help="Where members train: processes, inline or ray. (default: processes)"),
+]
+RunWeights = Annotated[
+    bool | None,
+    typer.Option(
+        "--weights/--no-weights", help="Keep the members' weights on disk. (default: weights)"
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Trials = Annotated[
     int | None,
@@ -25,7 +73,10 @@ Timeout = Annotated[
 ]
 TrainBudget = Annotated[
     str | None,
-    typer.Option(help="Stop when the study has spent so many multiply-adds on training: 1e15."),
+    typer.Option(
+        help="Begin no trial once the study has spent so many multiply-adds on training: 1e15. "
+        "Trials under way are finished."
+    ),
 ]
 Workers = Annotated[
     int | None,

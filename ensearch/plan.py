@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ensearch.config import StudyConfig
-from ensearch.core import Architecture
+from ensearch.core import Architecture, named
 from ensearch.cost import training_macs
 from ensearch.ladder import Cell, Ladder
-from ensearch.units import format_count, format_duration, unit_name
+from ensearch.space import has_resolutions
+from ensearch.units import counted, format_count, format_duration, unit_name
 
 # Random draws of trials over which the expected cost of a study is averaged.
 _DRAWS = 20
@@ -73,7 +74,10 @@ def estimate(ladder: Ladder, images: int, trials: int, speed: Speed, workers: in
         largest = _largest(drawn)
         members.append(sum(cell.size for cell in largest))
         macs.append(sum(training_macs(cell.cost, images, cell.schedule) for cell in largest))
-        seconds.append(sum(cell.size * _seconds(cell, images, speed) for cell in largest) / workers)
+        each = [_seconds(cell, images, speed) for cell in largest]
+        whole = sum(cell.size * one for cell, one in zip(largest, each, strict=True))
+        # No member trains on two workers.
+        seconds.append(max(whole / workers, *each, 0.0))
     return Plan(
         trials=trials,
         members=float(np.mean(members)),
@@ -145,6 +149,7 @@ def _choices(config: StudyConfig, ladder: Ladder, cost: Callable[[float], str]) 
     singles, ensembles = _kinds(ladder.cells)
     sizes = ", ".join(map(str, sorted({cell.size for cell in ladder.cells})))
     epochs = sorted({cell.schedule.epochs for cell in ladder.cells})
+    fewer = "".join(f"{count} or " for count in epochs[:-1])
     lines = [
         f"compare   at {len(ladder.budgets)} budgets, from {cost(ladder.budgets[0])} down to "
         f"{cost(ladder.budgets[-1])}",
@@ -153,9 +158,9 @@ def _choices(config: StudyConfig, ladder: Ladder, cost: Callable[[float], str]) 
         f"space     {config.space.name}: {len(ladder.cells)} distinct configurations, "
         f"{len(singles)} single networks and {len(ensembles)} ensembles (sizes {sizes})",
         f"offers    single networks + ensembles: {_offers(ladder, cost)}",
+        *_left_out(config, ladder),
         "trials    in turns: single networks and ensembles get equally many, while there are both",
-        f"schedule  {' or '.join(map(str, epochs))} epochs, batches of "
-        f"{config.schedule.batch_size}",
+        f"schedule  {fewer}{counted(epochs[-1], 'epoch')}, batches of {config.schedule.batch_size}",
     ]
     sides = ladder.kinds.get("resolution", ())
     if sides:
@@ -182,16 +187,45 @@ def _offers(ladder: Ladder, cost: Callable[[float], str]) -> str:
     return ", ".join(runs)
 
 
+def _left_out(config: StudyConfig, ladder: Ladder) -> list[str]:
+    """What the space names and no rung holds: it is too dear for the budget, or too cheap."""
+    tried = {cell.architecture for cell in ladder.cells}
+    kept = {(a.family, a.depth, a.resolution, a.width * bool(config.space.shapes)) for a in tried}
+    several = has_resolutions(config.space.as_dict())
+    names = []
+    # The resolution is that of the data where the space names none.
+    for line in config.space.lines(min(a.resolution for a in tried)):
+        one = line.at(line.widths[0])
+        if config.space.shapes:
+            kind, label = (one.family, one.depth, one.resolution, one.width), one.label
+        else:
+            kind, label = (one.family, one.depth, one.resolution, 0.0), f"depth {one.depth:g}"
+        if kind not in kept:
+            names.append(named(label, (f"@{one.resolution}",) if several else ()))
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    listed = f"{', '.join(names[:8])}{more}"
+    return (
+        [f"left out  {listed}: too dear for the budget, or cheaper than the lowest"]
+        if names
+        else []
+    )
+
+
 def _work(plan: Plan, workers: int, device: str) -> list[str]:
     if plan.trials == 0:
         return ["work      nothing is left to do; a larger --trials goes on"]
+    # The dearest member of all need not be among those that the trials choose.
+    longest = format_duration(plan.longest)
+    if plan.longest > plan.seconds:
+        more = f", up to {longest} more if the dearest member is chosen"
+    else:
+        more = f" (the dearest member alone: {longest})"
     return [
-        f"work      {plan.trials} {'trial' if plan.trials == 1 else 'trials'}, up to about "
-        f"{plan.members:.0f} members and "
+        f"work      {counted(plan.trials, 'trial')}, up to about "
+        f"{counted(round(plan.members), 'member')} and "
         f"{format_count(plan.train_macs)} multiply-adds of training",
-        f"time      about {format_duration(plan.seconds)} with {workers} "
-        f"{'worker' if workers == 1 else 'workers'} on {device} "
-        f"(the dearest member alone: {format_duration(plan.longest)})",
+        f"time      about {format_duration(plan.seconds)} with {counted(workers, 'worker')} on "
+        f"{device}{more}",
     ]
 
 

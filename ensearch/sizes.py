@@ -75,10 +75,11 @@ def _predicted(one: Evaluation, most: Evaluation, size: int) -> Evaluation:
 def _line(name: str, one: Evaluation, most: Evaluation, size: int) -> float:
     """A score at `size` on the line in 1/size through the scores of size 1 and size R."""
     # The exponent is fixed. Size 8 from a pair, arithmetic rule, eight networks on handwritten
-    # digits against all their eight members: bias +0.3 points and -0.004 nats, below a sixth of
-    # the spread (1.9 points, 0.046 nats); size 4 from a pair 0.0 and 1.7 points; geometric rule +0.6 points, -0.003 nats, but -0.013 nats
-    # of 0.045 for the scaled NLL. What lost, by root mean square error over 300 simulated studies
-    # (n = 1835 predictions of size 8 from 2, arithmetic rule):
+    # digits against all their eight members: bias +0.3 points and -0.004 nats, below a sixth of the
+    # spread (1.9 points, 0.046 nats); size 4 from a pair 0.0 and 1.7 points; geometric rule +0.6
+    # points, -0.003 nats, but -0.013 nats of 0.045 for the scaled NLL. What lost, by root mean
+    # square error over 300 simulated studies (n = 1835 predictions of size 8 from 2, arithmetic
+    # rule):
     # - an exponent pooled over four networks of four members, 2.07 points against 1.99; with so
     #   few networks it varies by 0.3 for accuracy. NLL had 0.045 nats both, with less bias;
     # - a line in log size 6.4 points; size 2 taken for size 8 3.4 points.

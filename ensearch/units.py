@@ -55,6 +55,11 @@ def parse_duration(text: str, what: str) -> float:
     return seconds
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 trial`, `2 trials`, `1,200 trials`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def format_duration(seconds: float) -> str:
     """Two neighbouring units: 5400 -> '1h30m', 42 -> '42s', 8 days and a minute -> '8d'."""
     if seconds < 10:

@@ -113,6 +113,52 @@ def test_the_plan_says_what_each_budget_offers_to_both_kinds() -> None:
     assert "axes" not in text
 
 
+def test_the_plan_names_what_no_rung_holds() -> None:
+    """Of 1,000 x depth x width**2 on 80k to 23.8k.
+
+    Depth 100 costs 100k at width 1; two of depth 10 cost 20k, which is a rung below the last.
+    """
+    table = {
+        "family": "wide_resnet",
+        "members": [1, 2],
+        "depth": [10, 100],
+        "width": {"low": 1.0, "high": 2.0, "step": 1.0},
+        "rungs": 4,
+    }
+    listed = [{"depth": depth, "width": 1.0} for depth in (10, 16, 100, 106)]
+    shapes = {"family": "wide_resnet", "members": [1, 2], "shapes": listed, "rungs": 4}
+    for space, left in ((table, "depth 100"), (shapes, "10-1, 100-1, 106-1")):
+        asked = config.resolve({"budget": "80e3", "dataset": "digits", "space": space})
+        steps = ladder.build(asked.space, asked.budget, asked.schedule, 8, cost_of)
+        made = plan.estimate(steps, 100, 4, SPEED, 1)
+        images = {"train": 100, "val": 50, "test": 10}
+        lines = plan.describe(asked, steps, made, SPEED, images, 1, "a CPU")
+        found = [line for line in lines if line.startswith("left out")]
+        assert found == [f"left out  {left}: too dear for the budget, or cheaper than the lowest"]
+
+
+def test_one_of_a_thing_is_not_several(two_cells: Ladder) -> None:
+    asked = config.resolve({"budget": "4e6", "dataset": "digits"})
+    images = {"train": 100, "val": 50, "test": 10}
+    one = Ladder(budget=Budget(macs=4e6), cells=(cell(1, 1, 10**6, Schedule(epochs=1)),))
+    made = plan.estimate(one, 100, 1, SPEED, 1)
+    text = "\n".join(plan.describe(asked, one, made, SPEED, images, 1, "a CPU"))
+    assert "schedule  1 epoch, batches" in text
+    assert "1 trial, up to about 1 member and" in text
+    assert "with 1 worker on" in text
+
+
+def test_the_dearest_member_is_not_said_to_be_part_of_less_time(two_cells: Ladder) -> None:
+    asked = config.resolve({"budget": "4e6", "dataset": "digits"})
+    images = {"train": 100, "val": 50, "test": 10}
+    made = Plan(trials=2, members=4, train_macs=1e9, seconds=47, longest=63)
+    text = "\n".join(plan.describe(asked, two_cells, made, SPEED, images, 2, "a CPU"))
+    assert "about 47s with 2 workers on a CPU, up to 1m3s more if the dearest member" in text
+    # Nor does a study of one member take half its time on two workers: 100 images x 2 x 2 ms.
+    one = Ladder(budget=Budget(macs=4e6), cells=(cell(1, 1, 1_000_000),))
+    assert plan.estimate(one, 100, 1, SPEED, 2).seconds == pytest.approx(0.4)
+
+
 def test_speed_separates_overhead_from_arithmetic() -> None:
     cells = (cell(1, 1, 1_000_000), cell(1, 2, 9_000_000))
     speed = plan.measure(

@@ -167,7 +167,8 @@ def _finalists(config: StudyConfig, plan: Confirmation, images: dict[str, int]) 
         f"data      {config.dataset}: {images['train']} train, {images['val']} val, "
         f"{images['test']} test images",
         f"budgets   {', '.join(map(cost, reversed(plan.budgets)))} {units.unit_name(unit)}",
-        f"finalists {len(labels)} of {len(plan.networks)} networks, chosen on val:",
+        f"finalists {len(labels)} of {units.counted(len(plan.networks), 'network')}, "
+        "chosen on val:",
         *(
             f"          {label:<{width}}  {cost(f.macs):>6}  val {f.accuracy:.2%}  "
             f"{verdict.reasons(f.reasons, unit)}"
@@ -182,7 +183,8 @@ def _training(plan: Confirmation, ahead: "Work", where: "Where", device: str) ->
     if not plan.retrain:
         return [
             "schedule  the search's own: nothing is retrained",
-            f"work      {ahead.members} members predict test; optimistic, because they also chose",
+            f"work      {units.counted(ahead.members, 'member')} to predict test; optimistic, "
+            "because they also chose",
         ]
     missing = ahead.members - ahead.ready
     lines = [
@@ -192,10 +194,10 @@ def _training(plan: Confirmation, ahead: "Work", where: "Where", device: str) ->
     ]
     if not missing:
         return [*lines, "work      nothing is left to train"]
-    workers = f"{where.workers} worker{'' if where.workers == 1 else 's'} on {device}"
+    workers = f"{units.counted(where.workers, 'worker')} on {device}"
     return [
         *lines,
-        f"work      {missing} member{'' if missing == 1 else 's'} and "
+        f"work      {units.counted(missing, 'member')} and "
         f"{units.format_count(ahead.train_macs)} multiply-adds of training",
         f"time      about {units.format_duration(ahead.seconds)} with {workers}",
     ]

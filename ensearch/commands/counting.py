@@ -1,15 +1,15 @@
 """`cost`: count the parameters and multiply-adds of a network or an ensemble."""
 
+import ast
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import typer
 
+from ensearch import families, space
+from ensearch.core import Grid
 from ensearch.errors import UsageError
 from ensearch.terminal import say
-
-if TYPE_CHECKING:
-    from ensearch.core import Grid
 
 
 def cost(
@@ -23,12 +23,21 @@ def cost(
     flops_per_mac: int,
     as_json: bool,
 ) -> None:
-    from ensearch import cost as costs
-    from ensearch import families
-    from ensearch.core import Architecture
-
     if flops_per_mac not in (1, 2):
         raise UsageError(f"--flops-per-mac must be 1 or 2; got {flops_per_mac}.")
+    if family in space.names() and family not in families.names():
+        raise UsageError(
+            f"{family} is a search space, of networks of family {space.load(family).family}: "
+            "name that one, with --width and --depth."
+        )
+    # Before anything imports torch, which takes seconds.
+    legal = _grids(family)
+    for name, value in (("width", width), ("depth", depth)):
+        if f"{name.upper()}S" in legal:
+            _said(name, value, family, legal[f"{name.upper()}S"])
+    from ensearch import cost as costs
+    from ensearch.core import Architecture
+
     kind = families.get(family)
     usual_resolution, usual_classes = kind.PUBLISHED
     classes = classes or usual_classes
@@ -72,7 +81,7 @@ def cost(
         )
 
 
-def _said(what: str, value: float | None, family: str, legal: "Grid") -> float:
+def _said(what: str, value: float | None, family: str, legal: Grid) -> float:
     """The value; the only legal one, if there is but one, may be left away."""
     if value is not None:
         return value
@@ -82,3 +91,20 @@ def _said(what: str, value: float | None, family: str, legal: "Grid") -> float:
             f"{legal.step:g}."
         )
     return legal[0]
+
+
+def _grids(family: str) -> dict[str, Grid]:
+    """Legal widths and depths as the family's file writes them, without running it: WIDTHS, DEPTHS.
+
+    Empty where the file writes them in another way, or where there is no such file.
+    """
+    file = Path(next(iter(families.__path__))) / f"{family.partition(':')[0]}.py"
+    if file.stem not in families.names():
+        return {}
+    return {
+        target.id: eval(compile(ast.Expression(node.value), file, "eval"), {"Grid": Grid})
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
+        for target in node.targets
+        if isinstance(target, ast.Name) and target.id in ("WIDTHS", "DEPTHS")
+    }

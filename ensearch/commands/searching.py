@@ -3,6 +3,10 @@
 import dataclasses
 import json
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ensearch import config as configs
-from ensearch import units
+from ensearch import events, units
 from ensearch.commands import results
 from ensearch.config import StudyConfig
 from ensearch.errors import TrialsFailedError, UsageError
@@ -24,14 +28,14 @@ if TYPE_CHECKING:  # these import torch or matplotlib: only the verbs that need 
     from ensearch.study import Study
 
 DEFAULT_TRIALS = 40
+_LEAST_SECONDS = 60.0  # of training, to judge a speed by
 
 
 def run(
     flags: dict[str, Any],
     config_file: Path | None,
     *,
-    launcher: str,
-    weights: bool,
+    plan_only: bool,
     take_over: bool,
     as_json: bool,
 ) -> None:
@@ -40,18 +44,33 @@ def run(
     config = configs.resolve(settings)
     limits = _limits(settings)
     storage = str(settings.get("storage", DEFAULT_URL))
-    with advising(storage), Store.open(storage, create=True) as store:
+    with (
+        advising(storage),
+        _place_for(storage, plan_only) as url,
+        Store.open(url, create=True) as store,
+    ):
         _search(
             config,
             store,
             settings,
             limits,
-            launcher=launcher,
-            weights=weights,
+            launcher=settings.get("launcher", "processes"),
+            weights=settings.get("weights", True),
             retrain_missing=False,
             take_over=take_over,
             as_json=as_json,
+            plan_only=plan_only,
         )
+
+
+@contextmanager
+def _place_for(storage: str, plan_only: bool) -> Iterator[str]:
+    """The storage; for a plan alone one that is gone afterwards, so that its name stays free."""
+    if not plan_only:
+        yield storage
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield str(Path(folder) / "plan.db")
 
 
 def resume(study: str, flags: dict[str, Any], **how: Any) -> None:
@@ -87,6 +106,7 @@ def _search(
     retrain_missing: bool,
     take_over: bool,
     as_json: bool,
+    plan_only: bool = False,
 ) -> None:
     from ensearch import driver, progress, search, study, training
 
@@ -103,8 +123,18 @@ def _search(
     with Interrupts().installed() as interrupts:
         with interrupts.at_once():
             opened = study.open_study(config, store, data_dir, training.describe_device(device))
-            expected = _say_plan(opened, store, stop, where)
+            expected, speed = _say_plan(opened, store, stop, where)
+        if plan_only:
+            return
+        took: list[float] = []
+        before = store.trained_macs(config.name)
         with progress.watch(config.flops_per_mac, stop.trials) as watcher:
+
+            def on_event(event: events.Event) -> None:
+                if isinstance(event, events.MemberDone):
+                    took.append(event.seconds)
+                watcher(event)
+
             outcome = search.run(
                 opened,
                 store,
@@ -113,9 +143,10 @@ def _search(
                 expected=expected,
                 take_over=take_over,
                 retrain_missing=retrain_missing,
-                on_event=watcher,
+                on_event=on_event,
                 is_interrupted=interrupts,
             )
+        _judge(speed, opened, store, where, took, store.trained_macs(config.name) - before)
         _conclude(config.name, store, outcome, settings.get("storage"), as_json)
     if interrupts():
         raise typer.Exit(interrupts.exit_code)
@@ -144,8 +175,10 @@ def prepare_launcher(launcher: str, ray_address: str | None) -> None:
     module.warm_up()
 
 
-def _say_plan(opened: "Study", store: Store, stop: "Limits", where: "Where") -> "Plan":
-    """Print the plan."""
+def _say_plan(
+    opened: "Study", store: Store, stop: "Limits", where: "Where"
+) -> tuple["Plan", "Speed"]:
+    """Print the plan; what is expected, and at which speed."""
     from ensearch import plan, training
 
     config, speed = opened.config, measured_speed(opened, store, where)
@@ -166,30 +199,71 @@ def _say_plan(opened: "Study", store: Store, stop: "Limits", where: "Where") -> 
     for note in opened.dataset.notes:
         say(f"note      {note}")
     if before.members or told:
-        say(f"resume    {told} trials are done already, {before.members} members are kept")
-    return expected
+        kept = units.counted(before.members, "member")
+        done = f"{units.counted(told, 'trial')} {'is' if told == 1 else 'are'} done already"
+        say(f"resume    {done}, {kept} kept")
+    return expected, speed
 
 
 def measured_speed(opened: "Study", store: Store, where: "Where") -> "Speed":
-    """How fast members train here, measured once for each device, version and batch size.
+    """How fast members train here, measured once a day for each device, version and batch size.
 
     It takes 5 s of training on a CPU, more than all else that a resume does before it goes on.
     """
     from ensearch import plan, training
 
     dataset, batch_size = opened.dataset, opened.config.schedule.batch_size
-    here = f"{training.describe_device(where.device)}, PyTorch {version('torch')}, {batch_size}"
-    found = store.note(opened.config.name, "speed")
-    known = found if isinstance(found, dict) else {}
-    if here not in known:
+    here, known = _speeds(opened, store, where)
+    now = datetime.now(UTC)
+    old = (now - timedelta(days=1)).isoformat()
+    if known.get(here, {}).get("measured", "") < old:
         shape = (dataset.channels, len(dataset.classes), dataset.resolution)
         speed = plan.measure(
             opened.ladder,
             lambda a: training.measure_speed(a, shape, batch_size, where.device),
         )
-        known[here] = dataclasses.asdict(speed)
+        known[here] = dataclasses.asdict(speed) | {"measured": now.isoformat()}
         store.set_note(opened.config.name, "speed", known)
-    return plan.Speed(**known[here])
+    return plan.Speed(fixed=known[here]["fixed"], per_mac=known[here]["per_mac"])
+
+
+def _speeds(opened: "Study", store: Store, where: "Where") -> tuple[str, dict[str, Any]]:
+    """The name of what decides about the speed here, and the speeds that are stored."""
+    from ensearch import training
+
+    device, batch_size = training.describe_device(where.device), opened.config.schedule.batch_size
+    found = store.note(opened.config.name, "speed")
+    here = f"{device}, PyTorch {version('torch')}, {batch_size}"
+    return here, found if isinstance(found, dict) else {}
+
+
+def _judge(
+    speed: "Speed",
+    opened: "Study",
+    store: Store,
+    where: "Where",
+    took: list[float],
+    train_macs: float,
+) -> None:
+    """Forget a speed that training contradicts: the machine was busy then, or was now.
+
+    `took` are the seconds of each member. Those of less than a minute in all are mostly starts, and
+    where members have different epochs their overheads are not known.
+    """
+    if sum(took) < _LEAST_SECONDS or "epochs" in opened.ladder.axes:
+        return
+    steps = opened.images["train"] * opened.config.schedule.epochs
+    # Training a network takes three times the multiply-adds that its images need.
+    promised = speed.fixed * steps * len(took) + speed.per_mac * train_macs / 3
+    ratio = sum(took) / promised
+    if not 0.5 <= ratio <= 2:
+        here, known = _speeds(opened, store, where)
+        known.pop(here, None)
+        store.set_note(opened.config.name, "speed", known)
+        say(
+            f"note      training took {ratio:.2g} times as long as the plan's speed says: the next "
+            "run measures it again"
+        )
 
 
 def _conclude(
@@ -203,7 +277,8 @@ def _conclude(
     go_on = f"ensearch resume {name}{here}"
     say("")
     say(
-        f"{driver.REASONS[outcome.reason]}: {outcome.done} trials done, {outcome.failed} failed"
+        f"{driver.REASONS[outcome.reason]}: {units.counted(outcome.done, 'trial')} done, "
+        f"{outcome.failed} failed"
         + (f", {outcome.waiting} under way are kept for the next run" if outcome.waiting else "")
     )
     if outcome.done == 0 and outcome.failed:

@@ -19,7 +19,7 @@ from ensearch.report import text
 from ensearch.report.collect import Results
 from ensearch.report.guard import guard
 from ensearch.report.tradeoff import Dot, Steps, Tradeoff, compute
-from ensearch.units import format_count, unit_name
+from ensearch.units import counted, format_count, unit_name
 
 Prepare = Callable[[Any], None]  # is given a SQLAlchemy engine
 
@@ -56,7 +56,7 @@ def _attributes(results: Results) -> dict[str, str]:
     return {
         "dataset": c.dataset,
         "budget": f"{text.count(c.budget, c)} {unit_name(c.flops_per_mac)} per example",
-        "schedule": f"{c.schedule.epochs} epochs of {c.images['train']} images",
+        "schedule": f"{counted(c.schedule.epochs, 'epoch')} of {c.images['train']} images",
         "split": f"{c.split}, {c.images[c.split]} images",
         "seed": str(c.seed),
     }

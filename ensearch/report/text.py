@@ -6,7 +6,7 @@ from typing import NamedTuple
 from ensearch.core import Evaluation, apart, named
 from ensearch.front import Multiplier, Row
 from ensearch.report.collect import Conditions, Results
-from ensearch.units import format_count, format_duration, unit_name
+from ensearch.units import counted, format_count, format_duration, unit_name
 
 NUMBERS = {0, 2, 3, 5, 6}  # columns of `Line` that are aligned to the right and never cut
 
@@ -186,8 +186,8 @@ def second_opinion(results: Results) -> list[str]:
 def epochs(c: Conditions) -> str:
     """`12 epochs`."""
     counts = sorted({c.schedule.epochs, *c.epochs})
-    several = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else str(counts[0])
-    return f"{several} epoch{'' if several == '1' else 's'}"
+    several = f"{counts[0]} to " if len(counts) > 1 else ""
+    return f"{several}{counted(counts[-1], 'epoch')}"
 
 
 def scored(c: Conditions) -> str:
@@ -239,8 +239,9 @@ def conditions(results: Results) -> list[str]:
         f"Members: {c.family}, batch {c.schedule.batch_size}, seed {c.seed}; {c.rule} mean of "
         "probabilities. Advantage: ensemble minus single in points of accuracy, with a "
         "simultaneous 95 % band.",
-        f"{results.trials_done} trials done by {c.sampler}, {results.trials_failed} failed"
-        f"{f' ({failed})' if failed else ''}; {results.members} members trained in "
+        f"{counted(results.trials_done, 'trial')} done by {c.sampler}, "
+        f"{results.trials_failed} failed{f' ({failed})' if failed else ''}; "
+        f"{counted(results.members, 'member')} trained in "
         f"{format_duration(results.train_seconds)} of worker time, an estimated "
         f"{count(results.train_macs, c)} FLOPs.",
         "Tried: distinct single networks + ensembles measured within the budget. Train: "
@@ -248,9 +249,10 @@ def conditions(results: Results) -> list[str]:
         "needs: FLOPs of a single network as accurate as the ensemble, over the budget.",
         *(
             [
-                "~ marks sizes that were not trained, at most twice the largest that was: predicted "
-                "from smaller ensembles, in no front. On digits the accuracy of 4 from 2 members was "
-                "off by 1.7 points (standard deviation), and the best of many is flattered."
+                "~ marks sizes that were not trained, at most twice the largest that was: "
+                "predicted from smaller ensembles, in no front. On digits the accuracy of 4 "
+                "members, predicted from 2, was off by 1.7 points (standard deviation); the best "
+                "of many predictions is flattered besides."
             ]
             if results.predicted
             else []

@@ -9,7 +9,7 @@ from ensearch.front import Row
 from ensearch.report import text
 from ensearch.report.collect import Conditions
 from ensearch.report.confirmation import Confirmed
-from ensearch.units import format_count
+from ensearch.units import counted, format_count
 
 
 def sentence(found: Confirmed) -> str:
@@ -88,7 +88,7 @@ def _winner(found: Confirmed) -> str:
     who = "the ensemble chosen on val"
     other = "the single network chosen on val"
     lost = f", and is clearly behind at {_places(behind, matched, c)}" if behind else ""
-    of = f"{len(matched)} matched budget{'' if len(matched) == 1 else 's'}"
+    of = counted(len(matched), "matched budget")
     if not ahead:
         return f"{who} beats {other} at none of {of}{lost}"
     where = f", from {text.count(ahead[0].budget, c)} on" if _is_top(ahead, matched) else ""
@@ -177,8 +177,9 @@ def shifted(found: Confirmed) -> str:
         moved += f"{found.results.fronts.crossover.status} here"
     if shift.mean_change is not None:
         moved += (
-            f"; the advantage has the same sign at {shift.agree} of {shift.budgets} budgets "
-            f"matched both times, and changes by {100 * shift.mean_change:+.2f} points on average"
+            f"; the advantage has the same sign at {shift.agree} of "
+            f"{counted(shift.budgets, 'budget')} matched both times, and changes by "
+            f"{100 * shift.mean_change:+.2f} points on average"
         )
     places = ", ".join(text.count(budget, c) for budget in shift.reversed_at)
     ends = {
