@@ -158,6 +158,16 @@ def test_a_plan_alone_leaves_nothing_behind(folder: Path) -> None:
     assert [p.name for p in folder.iterdir()] == ["tiny.toml"]
 
 
+def test_a_budget_that_is_too_small_measures_no_speed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(*args: Any) -> float:
+        raise AssertionError("measured")
+
+    monkeypatch.setattr("ensearch.training.measure_speed", measure)
+    assert quick("--budget 1e3").exit_code == 3
+
+
 def test_a_file_takes_where_members_train(folder: Path) -> None:
     (folder / "mine.toml").write_text(
         'budget = 4e5\ndataset = "digits"\nspace = "tiny.toml"\nlimit_train = 60\nepochs = 1\n'
