@@ -73,8 +73,8 @@ def check(architecture: Architecture) -> None:
             near = " and ".join(f"{v:g}" for v in nearest)
             if len(legal) == 1:
                 raise UsageError(
-                    f"{what} {value:g} is not legal for {architecture.family}: such a network is as it "
-                    f"is, and its {what} is called {near}. Leave it away."
+                    f"{what} {value:g} is not legal for {architecture.family}: such a network is "
+                    f"as it is, and its {what} is called {near}. Leave it away."
                 )
             raise UsageError(
                 f"{what} {value:g} is not legal for {architecture.family}: it takes {legal.low:g} "
