@@ -42,6 +42,7 @@ class StudyConfig:
         """Plain data for JSON; `from_dict` makes an equal configuration of it."""
         table = dataclasses.asdict(self)
         table["budget"] = self.budget.macs
+        table["schedule"] = self.schedule.content()
         table["space"] = {"name": self.space.name} | self.space.as_dict()
         return table
 

@@ -115,6 +115,7 @@ class Schedule:
     flip: bool = False  # random horizontal flip
     crop: int = 0  # pixels of padding before a random crop back to size
     cutout: int = 0  # side of a square of pixels set to the mean
+    crop_scale: float = 0.0  # least share of the area for a random resized crop; 0 for none
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -126,8 +127,16 @@ class Schedule:
     @property
     def key(self) -> str:
         """Equal for equal schedules, 0.1 and 1e-1 alike. 8 hexadecimal digits."""
-        values = {field.name: float(getattr(self, field.name)) for field in fields(self)}
+        values = {name: float(value) for name, value in self.content().items()}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
+
+    def content(self) -> dict[str, float]:
+        """What is compared and what keys are made of: without `crop_scale` where there is none.
+
+        Members and studies from before there was that field stay what they are.
+        """
+        table = asdict(self)
+        return {name: value for name, value in table.items() if name != "crop_scale" or value}
 
     def changes(self, base: "Schedule") -> tuple[str, ...]:
         """The fields in which it differs from `base`: ("epochs 12", "peak_lr 0.1")."""
@@ -161,6 +170,7 @@ _SCHEDULE_LEGAL = {
     "flip": _Legal("true or false", bool, 0, 1),
     "crop": _Legal("a whole number of pixels, 0 for none", int, 0, 10**4),
     "cutout": _Legal("a whole number of pixels, 0 for none", int, 0, 10**4),
+    "crop_scale": _Legal("between 0, for none, and 1", float, 0, 1),
 }
 
 
@@ -202,8 +212,9 @@ class Member:
     @property
     def key(self) -> str:
         """Content key: equal for equal content on every machine. 16 hexadecimal digits."""
-        content = json.dumps(asdict(self) | {"recipe": RECIPE}, sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()[:16]
+        content = asdict(self) | {"schedule": self.schedule.content(), "recipe": RECIPE}
+        text = json.dumps(content, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

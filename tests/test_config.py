@@ -40,6 +40,15 @@ def test_a_configuration_survives_json() -> None:
     assert config.from_dict(json.loads(json.dumps(made.as_dict()))) == made
 
 
+def test_studies_from_before_resized_crops_compare_equal() -> None:
+    plain = config.resolve(ASKED)
+    assert "crop_scale" not in plain.as_dict()["schedule"]
+    cropped = config.resolve(ASKED | {"schedule": {"crop_scale": 0.5}})
+    assert config.from_dict(cropped.as_dict()) == cropped
+    lines = config.differences(plain.as_dict(), cropped.as_dict())
+    assert lines == ["schedule.crop_scale: stored None, asked 0.5"]
+
+
 AXES = {
     "family": "wide_resnet",
     "members": [1, 2],

@@ -23,7 +23,7 @@ from ensearch.training.lockstep import Lockstep, Way
 # Of these one step at a small rate is compared. Their many norms, over the 8 values that pictures
 # of the smallest size leave in the last stages, magnify a weight's last digit to 5e-6 within five.
 GENTLE = ("efficientnet", "timm:test_efficientnet")
-RICH = Schedule(epochs=4, batch_size=8, peak_lr=0.1, flip=True, crop=2, cutout=4)
+RICH = Schedule(epochs=4, batch_size=8, peak_lr=0.1, flip=True, crop=2, cutout=4, crop_scale=0.5)
 
 
 @pytest.fixture(autouse=True)

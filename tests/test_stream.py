@@ -20,7 +20,7 @@ from ensearch.training.lockstep import Lockstep, Way
 from ensearch.training.stream import OnHost
 
 SMALL = Architecture(family="wide_resnet", width=0.25, depth=10, resolution=16)
-SHORT = Schedule(epochs=2, batch_size=8, peak_lr=0.1, crop=2, flip=True, cutout=3)
+SHORT = Schedule(epochs=2, batch_size=8, peak_lr=0.1, crop=2, flip=True, cutout=3, crop_scale=0.5)
 CPU = torch.device("cpu")
 
 

@@ -131,12 +131,14 @@ def plan(
     shift: list[tuple[int, int]] | None = None,
     hole: list[tuple[int, int]] | None = None,
     hole_side: int = 0,
+    box: list[tuple[float, float, float, float]] | None = None,
 ) -> augment.Augmentation:
     return augment.Augmentation(
         flip=None if flip is None else torch.tensor(flip),
         shift=None if shift is None else torch.tensor(shift),
         hole=None if hole is None else torch.tensor(hole),
         hole_side=hole_side,
+        box=None if box is None else torch.tensor(box),
     )
 
 
@@ -189,6 +191,46 @@ def test_drawn_augmentation_stays_within_what_the_schedule_asks() -> None:
     assert 400 < drawn.flip.sum() < 600
     assert set(drawn.shift.flatten().tolist()) == {-2, -1, 0, 1, 2}
     assert set(drawn.hole.flatten().tolist()) == set(range(8))
+
+
+def test_a_crop_of_a_quarter_is_resized_to_the_whole() -> None:
+    # The 2 x 2 pixels in the upper right corner of 4 x 4: each is bilinear between its neighbours,
+    # and what lies beyond the picture is its outermost pixel. Rows of 1, 2, 3, 4 at the top.
+    row = torch.tensor([1.0, 2.0, 3.0, 4.0], dtype=torch.float64)
+    image = row.expand(4, 4).reshape(1, 4, 4, 1)
+    out = augment.resized_crop(image, plan(box=[(0.5, 0.0, 0.5, 0.5)]))
+    want = np.broadcast_to([2.75, 3.25, 3.75, 4.0], (4, 4))
+    np.testing.assert_allclose(out[0, ..., 0].numpy(), want, atol=1e-12)
+    upright = augment.resized_crop(image.transpose(1, 2), plan(box=[(0.0, 0.5, 0.5, 0.5)]))
+    np.testing.assert_allclose(upright[0, ..., 0].numpy(), want.T, atol=1e-12)
+
+
+def test_a_crop_of_everything_changes_nothing() -> None:
+    images = torch.rand(3, 5, 5, 2, generator=generator(0), dtype=torch.float64)
+    out = augment.resized_crop(images, plan(box=[(0.0, 0.0, 1.0, 1.0)] * 3))
+    torch.testing.assert_close(out, images)
+
+
+def test_drawn_crops_lie_within_the_picture_and_are_as_large_as_asked() -> None:
+    drawn = augment.draw(Schedule(epochs=1, crop_scale=0.25), 2000, 8, generator(0)).box
+    assert drawn is not None
+    left, top, width, height = drawn.double().unbind(1)
+    assert min(left.min(), top.min()) >= 0
+    assert max((left + width).max(), (top + height).max()) <= 1 + 1e-6
+    ratio, inside = width / height, (width < 1) & (height < 1)
+    assert ratio[inside].min() >= 3 / 4 - 1e-6
+    assert ratio[inside].max() <= 4 / 3 + 1e-6
+    area = (width * height)[inside]
+    assert 0.25 - 1e-6 <= area.min() < 0.26
+    # Uniform over 0.25 to 1 before long ones are cut: more than a third is below a half.
+    assert 0.3 < (width * height < 0.5).double().mean() < 0.37
+    assert abs((left / (1 - width))[inside].mean() - 0.5) < 0.03
+
+
+def test_members_of_a_schedule_without_crops_by_area_keep_their_keys() -> None:
+    # The key of this schedule before there was the field.
+    assert Schedule(epochs=10, flip=True, crop=4).key == "e545beb8"
+    assert Schedule(epochs=10, crop_scale=0.5).key != Schedule(epochs=10).key
 
 
 def test_a_schedule_without_augmentation_draws_nothing() -> None:
@@ -413,11 +455,17 @@ def test_label_smoothing_keeps_the_loss_above_the_entropy_of_the_targets(job: Me
     assert sharp.losses[-1] < 1.6769
 
 
-def test_flip_crop_and_cutout_each_change_what_is_learnt(job: MemberJob) -> None:
+def test_each_augmentation_changes_what_is_learnt(job: MemberJob) -> None:
     base = Schedule(epochs=1, batch_size=64, peak_lr=0.1)
-    schedules = [base, replace(base, crop=1), replace(base, cutout=2), replace(base, flip=True)]
+    schedules = [
+        base,
+        replace(base, crop=1),
+        replace(base, cutout=2),
+        replace(base, flip=True),
+        replace(base, crop_scale=0.5),
+    ]
     losses = {trained(changed(job, schedule=schedule)).losses for schedule in schedules}
-    assert len(losses) == 4
+    assert len(losses) == len(schedules)
 
 
 def images_of(count: int) -> Images:

@@ -1,8 +1,6 @@
 """`cost`: count the parameters and multiply-adds of a network or an ensemble."""
 
-import ast
 import json
-from pathlib import Path
 
 import typer
 
@@ -30,11 +28,6 @@ def cost(
             f"{family} is a search space, of networks of family {space.load(family).family}: "
             "name that one, with --width and --depth."
         )
-    # Before anything imports torch, which takes seconds.
-    legal = _grids(family)
-    for name, value in (("width", width), ("depth", depth)):
-        if f"{name.upper()}S" in legal:
-            _said(name, value, family, legal[f"{name.upper()}S"])
     from ensearch import cost as costs
     from ensearch.core import Architecture
 
@@ -91,20 +84,3 @@ def _said(what: str, value: float | None, family: str, legal: Grid) -> float:
             f"{legal.step:g}."
         )
     return legal[0]
-
-
-def _grids(family: str) -> dict[str, Grid]:
-    """Legal widths and depths as the family's file writes them, without running it: WIDTHS, DEPTHS.
-
-    Empty where the file writes them in another way, or where there is no such file.
-    """
-    file = Path(next(iter(families.__path__))) / f"{family.partition(':')[0]}.py"
-    if file.stem not in families.names():
-        return {}
-    return {
-        target.id: eval(compile(ast.Expression(node.value), file, "eval"), {"Grid": Grid})
-        for node in ast.parse(file.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
-        for target in node.targets
-        if isinstance(target, ast.Name) and target.id in ("WIDTHS", "DEPTHS")
-    }

@@ -15,7 +15,9 @@ from ensearch.datasets import Raw
 
 SUMMARY = "ImageNet (ILSVRC 2012) in train/CLASS/* and val/CLASS/*, 224 x 224; not downloaded"
 ARGUMENT = "PATH"
-SCHEDULE = Schedule(epochs=10, batch_size=256, flip=True, crop=28)
+# Published recipes of 90 epochs crop from 8 % of the area on; a short one has less use for hard
+# pictures, and here the crop is of the middle square at the stored size. Not tuned on ImageNet.
+SCHEDULE = Schedule(epochs=10, batch_size=256, flip=True, crop_scale=0.25)
 
 # In grey levels; as in torchvision and timm.
 MEAN = np.array([0.485, 0.456, 0.406]) * 255

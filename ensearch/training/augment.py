@@ -1,15 +1,21 @@
-"""Flip, padded crop and cutout of whole batches, on the device.
+"""Flip, padded crop, random resized crop and cutout of whole batches, on the device.
 
 Random numbers are drawn on the CPU once an epoch, apart from their use: an image meets the same
 augmentation on every device, and applying it is a plain function of its inputs.
 """
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 
 from ensearch.core import Schedule
+
+# What may be drawn for every image, by its name in `Augmentation`.
+DRAWN = ("flip", "shift", "hole", "box")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +26,7 @@ class Augmentation:
     shift: torch.Tensor | None  # N x 2: rows and columns by which the crop is off the centre
     hole: torch.Tensor | None  # N x 2: row and column of the centre of the cutout
     hole_side: int
+    box: torch.Tensor | None  # N x 4: left, top, width and height of a crop, in shares of a side
 
     def __getitem__(self, batch: slice) -> "Augmentation":
         """The part for the images in `batch`."""
@@ -29,10 +36,11 @@ class Augmentation:
         return self._each(lambda drawn: drawn.to(device))
 
     def _each(self, change: Callable[[torch.Tensor], torch.Tensor]) -> "Augmentation":
-        flip, shift, hole = (
-            None if drawn is None else change(drawn) for drawn in (self.flip, self.shift, self.hole)
-        )
-        return Augmentation(flip=flip, shift=shift, hole=hole, hole_side=self.hole_side)
+        drawn = {name: getattr(self, name) for name in DRAWN}
+        changed: dict[str, Any] = {
+            name: change(found) for name, found in drawn.items() if found is not None
+        }
+        return replace(self, **changed)
 
 
 def draw(
@@ -49,7 +57,22 @@ def draw(
         shift=integers(-crop, crop + 1) if crop else None,
         hole=integers(0, resolution) if side else None,
         hole_side=side,
+        box=_boxes(schedule.crop_scale, count, generator) if schedule.crop_scale else None,
     )
+
+
+def _boxes(smallest: float, count: int, generator: torch.Generator) -> torch.Tensor:
+    """Crops of random area and shape: left, top, width, height, in shares of a side. count x 4.
+
+    The area is uniform from `smallest` to 1, the logarithm of width over height uniform between
+    3/4 and 4/3 (Szegedy et al. 2015, arXiv:1409.4842, section 6). What is longer than the picture
+    is cut to it, where torchvision draws again.
+    """
+    area, shape, x, y = torch.rand(4, count, generator=generator)
+    ratio = torch.exp((2 * shape - 1) * math.log(4 / 3))
+    area = smallest + (1 - smallest) * area
+    width, height = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
+    return torch.stack([x * (1 - width), y * (1 - height), width, height], dim=1)
 
 
 def take(images: torch.Tensor, chosen: torch.Tensor, augmentation: Augmentation) -> torch.Tensor:
@@ -74,6 +97,22 @@ def take(images: torch.Tensor, chosen: torch.Tensor, augmentation: Augmentation)
     pixels = ((chosen[:, None] * height + rows) * width)[:, :, None] + columns[:, None, :]
     taken = images.reshape(-1, channels).index_select(0, pixels.flatten())
     return taken.reshape(len(chosen), height, width, channels)
+
+
+def resized_crop(images: torch.Tensor, augmentation: Augmentation) -> torch.Tensor:
+    """A box of each of B x H x W x C images, bilinearly resized to H x W."""
+    if augmentation.box is None:
+        return images
+    left, top, width, height = augmentation.box.to(images.dtype).unbind(1)
+    none = torch.zeros_like(left)
+    # From -1 to 1 over the picture, as torch counts here.
+    rows = [width, none, 2 * left + width - 1, none, height, 2 * top + height - 1]
+    size = [len(images), 1, *images.shape[1:3]]
+    where = F.affine_grid(torch.stack(rows, dim=1).view(-1, 2, 3), size, align_corners=False)
+    taken = F.grid_sample(
+        images.permute(0, 3, 1, 2), where, padding_mode="border", align_corners=False
+    )
+    return taken.permute(0, 2, 3, 1)
 
 
 def cut_out(images: torch.Tensor, augmentation: Augmentation) -> torch.Tensor:

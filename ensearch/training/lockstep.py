@@ -83,10 +83,10 @@ class Feed:
         # A step too many, as before a graph is recorded, must not read beyond the end.
         self._step.add_(1).remainder_(self.steps)
         order = picked.pop("order")
-        nothing = dict.fromkeys(("flip", "shift", "hole"))
+        nothing = dict.fromkeys(augment.DRAWN)
         changes = Augmentation(**(nothing | picked), hole_side=self._schedule.cutout)
         x = data.normalise(augment.take(self._images.x_train, order, changes), self._images)
-        x = augment.cut_out(x, changes)
+        x = augment.cut_out(augment.resized_crop(x, changes), changes)
         y = self._images.y_train[order]
         return x.view(-1, self._size, *x.shape[1:]), y.view(-1, self._size)
 
@@ -95,7 +95,7 @@ class Feed:
         drawn = []
         for member in members:
             order, changes = draw_epoch(self._images, member, epoch)
-            found = {name: getattr(changes, name) for name in ("flip", "shift", "hole")}
+            found = {name: getattr(changes, name) for name in augment.DRAWN}
             drawn.append({"order": order} | {n: t for n, t in found.items() if t is not None})
         used, by_step = self.steps * self._size, (self.steps, self._size)
         return {

@@ -167,7 +167,8 @@ def train_epoch(state: State, images: Images, member: Member, epoch: int, device
     for step, (stored, which) in enumerate(data.chosen(images, order, size)):
         batch = slice(step * size, (step + 1) * size)
         x = data.normalise(augment.take(stored, which, changes[batch]), images)
-        x = data.as_input(augment.cut_out(x, changes[batch]), images)
+        x = augment.cut_out(augment.resized_crop(x, changes[batch]), changes[batch])
+        x = data.as_input(x, images)
         rate = learning_rate(
             epoch * steps + step, schedule.epochs * steps, schedule.warmup, schedule.peak_lr
         )
