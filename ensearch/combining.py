@@ -78,7 +78,7 @@ def compute(
     """
     ladder(budgets[-1], found)
     labels = {s: entries.agreed(store, found, s) for s in ("val", *(["test"] if with_test else []))}
-    pool, y = _candidates(store, found, "val", labels["val"])
+    pool, y = candidates(store, found, "val", labels["val"])
     checked = _searched(pool, y, budgets, measure, say)
     val = {kind: comparing.crossed(one) for kind, one in checked.items()}
     test = _on_test(store, found, checked, labels["test"]) if with_test else None
@@ -142,7 +142,7 @@ def _shares(ensembles: Checked) -> list[float]:
     return [] if math.isnan(macs) else [share * macs for share in SHARES]
 
 
-def _candidates(
+def candidates(
     store: Store, found: Sequence[Entry], split: str, labels: SplitLabels
 ) -> tuple[Candidates, Labels]:
     """Entries as the searches take them, and the labels that go with them."""
@@ -216,7 +216,7 @@ def _on_test(
     chosen = [choice for one in checked.values() for choice in one.choices if choice is not None]
     used = sorted({member for choice in chosen for member in choice.members})
     place = {member: k for k, member in enumerate(used)}
-    pool, y = _candidates(store, [found[member] for member in used], "test", labels)
+    pool, y = candidates(store, [found[member] for member in used], "test", labels)
     return {
         kind: comparing.given([c and _moved(c, place) for c in one.choices], one.budgets, pool, y)
         for kind, one in checked.items()

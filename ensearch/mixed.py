@@ -148,10 +148,12 @@ def exact(
     sums, best = sums_of(candidates, labels), Best(budgets)
     per_row = max(sums.rivals[0].size, 1)
     most = min(MOST_PARTS, max(2, MOST_NUMBERS // per_row))
-    cheap = min(most.bit_length() - 1, len(sums.members) - 1)
-    parts = _parts(sums, cheap)
-    for base, total, macs in _descend(sums, 1 + cheap, budgets[-1] if budgets else 0):
-        stop = int(np.searchsorted(parts.macs, budgets[-1] - macs, side="right"))
+    # Half of the members at the most: sums that only one ensemble of the others reuses lose.
+    cheap = min(most.bit_length() - 1, len(sums.members) // 2)
+    budget = budgets[-1] if budgets else 0
+    parts = _parts(sums, range(1, 1 + cheap), budget)
+    for base, total, macs in _descend(sums, range(1 + cheap, len(sums.members)), budget):
+        stop = int(np.searchsorted(parts.macs, budget - macs, side="right"))
         rows = slice(0 if base else 1, stop)
         if rows.start < rows.stop:
             members = [sums.members[row][0] for row in base]
@@ -170,33 +172,31 @@ def _more_than(most: int, candidates: Candidates, budgets: Sequence[float]) -> b
     return False
 
 
-def _parts(sums: Sums, cheap: int) -> Sums:
-    """All ensembles, the empty one too, of the `cheap` cheapest members, by ascending cost."""
-    rows = range(1, 1 + cheap)
-    subsets = [s for size in range(cheap + 1) for s in itertools.combinations(rows, size)]
-    subsets.sort(key=lambda s: int(sums.macs[list(s)].sum()))
-    totals = [sums.total(subset) for subset in subsets]
+_Total = tuple[Probs, Probs, int]
+
+
+def _parts(sums: Sums, rows: range, budget: float) -> Sums:
+    """All ensembles of `rows` within the budget, the empty one too, by ascending cost."""
+    found = sorted(_descend(sums, rows, budget), key=lambda one: one[2])
+    totals = [total for _, total, _ in found]
     return Sums(
-        members=tuple(tuple(sums.members[row][0] for row in s) for s in subsets),
+        members=tuple(tuple(sums.members[row][0] for row in chosen) for chosen, _, _ in found),
         sizes=np.array([float(size) for _, _, size in totals]),
-        macs=np.array([int(sums.macs[list(s)].sum()) for s in subsets], np.int64),
+        macs=np.array([macs for _, _, macs in found], np.int64),
         own=np.stack([own for own, _, _ in totals]),
         rivals=np.stack([rivals for _, rivals, _ in totals]),
     )
 
 
-_Total = tuple[Probs, Probs, int]
-
-
 def _descend(
-    sums: Sums, first: int, budget: float
+    sums: Sums, rows: range, budget: float
 ) -> Iterator[tuple[tuple[int, ...], _Total, int]]:
-    """Ensembles of rows from `first` on within the budget, the empty first: rows, sum, cost."""
+    """Ensembles of `rows` within the budget, the empty one first: rows, sum, cost."""
     stack: list[tuple[tuple[int, ...], _Total, int]] = [((), sums.total([]), 0)]
     while stack:
         base, (own, rivals, size), macs = stack.pop()
         yield base, (own, rivals, size), macs
-        for row in range(base[-1] + 1 if base else first, len(sums.members)):
+        for row in range(base[-1] + 1 if base else rows.start, rows.stop):
             cost = macs + int(sums.macs[row])
             if cost > budget:
                 break

@@ -19,7 +19,7 @@ RANKS = [
     ["training", "scoring", "finalists", "entries"],
     ["study", "confirmations", "bring", "combined"],
     ["pool", "plan", "openings", "adding", "combining"],
-    ["driver"],
+    ["driver", "diversity"],
     ["search", "report"],
     ["confirm"],
     ["options"],

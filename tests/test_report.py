@@ -21,9 +21,11 @@ from rich.console import Console
 from worlds import SCHEDULE, evaluation, results, surrogate
 
 from ensearch import ensembles
+from ensearch.comparing import Lead
 from ensearch.core import Architecture, Cost, Evaluation, Member, Predictions
 from ensearch.core import network as network_of
 from ensearch.crossover import Status
+from ensearch.diversity import Diversity
 from ensearch.errors import StorageError
 from ensearch.front import Crossover, Fronts, Row, best_within
 from ensearch.report import figure, files, text, tradeoff
@@ -583,3 +585,34 @@ def test_reports_import_neither_torch_nor_optuna() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("difference", "half", "says"),
+    [
+        (
+            0.02,
+            0.01,
+            "within 4M beat ensembles of one network: +2.00 points [+1.00, +3.00]",
+        ),
+        (0.02, 0.03, "cannot be told from ensembles of one network: +2.00 points [-1.00, +5.00]"),
+        (-0.02, 0.01, "lose to ensembles of one network: -2.00"),
+        (0.0, 0.0, "the best ensemble is of one network: mixing gains nothing"),
+        (None, 0.0, "were not compared: `ensearch front` does it"),
+    ],
+)
+def test_a_report_says_whether_mixing_gains(
+    difference: float | None, half: float, says: str
+) -> None:
+    lead = (
+        None
+        if difference is None
+        else Lead(difference=difference, low=difference - half, high=difference + half)
+    )
+    found = Diversity(members=9, networks=5, copies=2, budget=4e6, lead=lead)
+    whole = replace(handmade(), diversity=found)
+    assert says in " ".join(text.further(whole))
+    assert "9 members of 5 networks (at most 2 of one)" in " ".join(text.further(whole))
+    table = files.summary(whole)["mixed_minus_same_architecture"]
+    assert table["difference_fraction"] == difference
+    assert files.summary(handmade())["mixed_minus_same_architecture"] is None

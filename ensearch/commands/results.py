@@ -1,6 +1,7 @@
 """`report`, `status` and `dashboard`: look at what a storage holds. None imports torch."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,10 +34,14 @@ def report(name: str, out: Path | None, storage: str, as_json: bool) -> None:
     say(f"combine   ensearch front --pool study:{name} --budget {budget}{place(storage)}")
 
 
-def collect(store: Store, name: str) -> "Results":
+def collect(store: Store, name: str, *, patiently: bool = False) -> "Results":
+    """With the comparison of mixed ensembles, `patiently` also where it takes long."""
+    from ensearch import diversity
     from ensearch.report import collect as package
 
-    return package.collect(store, name)
+    found = package.collect(store, name)
+    compared = diversity.of_study(store, name, found.conditions.budget, always=patiently)
+    return replace(found, diversity=compared)
 
 
 def folder(store: Store, name: str) -> Path:

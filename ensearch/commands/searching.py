@@ -290,7 +290,7 @@ def _conclude(
     if outcome.done == 0:
         say(f"nothing has been evaluated yet. Go on with: {go_on}")
         return
-    found = results.collect(store, name)
+    found = results.collect(store, name, patiently=True)
     if as_json:
         typer.echo(json.dumps(files.summary(found), indent=2, allow_nan=False))
     else:

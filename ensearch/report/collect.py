@@ -9,6 +9,7 @@ import numpy as np
 
 from ensearch import front, noise, sizes
 from ensearch.core import Evaluation, Outcomes, Schedule
+from ensearch.diversity import Diversity
 from ensearch.errors import StorageError
 from ensearch.scoring import Scorer
 from ensearch.space import has_resolutions
@@ -67,6 +68,7 @@ class Results:
     notes: tuple[str, ...]
     predicted: tuple[Evaluation, ...] = ()  # sizes that were not trained; in no front
     seed_errors: Mapping[str, float | None] = field(default_factory=dict)  # by evaluation key
+    diversity: Diversity | None = None  # whether mixed ensembles are better; None if not known
     confirmed: str = ""  # what a confirmation on a full schedule said, if there was one
 
 

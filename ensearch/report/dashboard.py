@@ -70,7 +70,7 @@ def note(results: Results) -> str:
     table = ["| " + " | ".join(row) + " |" for row in rows]
     caveats = [f"- {sentence}" for sentence in text.conditions(results)]
     sentence = results.fronts.crossover.sentence
-    second = [line for said in text.second_opinion(results) for line in (said, "")]
+    second = [line for said in text.further(results) for line in (said, "")]
     return "\n".join(
         [f"## {text.headline(results)}", "", sentence, "", *second, *table, "", *caveats]
     )

@@ -11,7 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ensearch.comparing import Lead
 from ensearch.core import Evaluation
+from ensearch.diversity import Diversity
 from ensearch.errors import StorageError
 from ensearch.front import Multiplier
 from ensearch.report import text
@@ -134,6 +136,7 @@ def summary(results: Results) -> dict[str, Any]:
             }
             for row in results.fronts.rows
         ],
+        "mixed_minus_same_architecture": results.diversity and _gain(results.diversity),
         "conditions": asdict(results.conditions),
         "caveats": text.conditions(results),
         "trials": {"done": results.trials_done, "failed": dict(results.failures)},
@@ -142,6 +145,25 @@ def summary(results: Results) -> dict[str, Any]:
         "train_seconds": results.train_seconds,
         "config": dict(results.config),
         "environment": dict(results.environment),
+    }
+
+
+def _gain(found: Diversity) -> dict[str, Any]:
+    return {
+        "members": found.members,
+        "networks": found.networks,
+        "most_members_of_a_network": found.copies,
+        "budget_multiply_adds": found.budget,
+        **plain(found.lead),
+    }
+
+
+def plain(lead: Lead | None, before: str = "") -> dict[str, Any]:
+    """Fractions; None where there is no lead."""
+    return {
+        f"{before}difference_fraction": lead and lead.difference,
+        f"{before}low": lead and lead.low,
+        f"{before}high": lead and lead.high,
     }
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ensearch.combined import KINDS, Chosen, Fronts
-from ensearch.comparing import Lead
 from ensearch.entries import Entry
 from ensearch.report import pooled
-from ensearch.report.files import replace
+from ensearch.report.files import plain, replace
 
 SCHEMA = 2
 
@@ -49,17 +48,8 @@ def _flat(row: Chosen, found: Fronts) -> dict[str, Any]:
                 f"cost_{split}_multiply_adds_per_example": score.macs,
             }
     if row.kind in KINDS[1:]:
-        cells |= _plain(found.leads.get((row.kind, row.budget)), "less_single_")
+        cells |= plain(found.leads.get((row.kind, row.budget)), "less_single_")
     return cells
-
-
-def _plain(lead: Lead | None, before: str = "") -> dict[str, Any]:
-    """Fractions; None where there is no lead."""
-    return {
-        f"{before}difference_fraction": lead and lead.difference,
-        f"{before}low": lead and lead.low,
-        f"{before}high": lead and lead.high,
-    }
 
 
 def summary(found: Fronts) -> dict[str, Any]:
@@ -77,14 +67,14 @@ def summary(found: Fronts) -> dict[str, Any]:
         "differences_on": "test" if found.has_test else "val, by halves that did not choose",
         "mixed_minus_same_architecture": {
             "budget_multiply_adds": found.budgets[-1],
-            **_plain(found.comparison),
+            **plain(found.comparison),
         },
         "cascades_against_best_mixed_ensemble": [
             {
                 "share_of_cost_allowed": one.share,
                 "share_of_cost": one.cost,
                 "share_of_accuracy": one.cascade / one.ensemble if one.ensemble else None,
-                **_plain(one.lead),
+                **plain(one.lead),
             }
             for one in found.kept
         ],

@@ -15,7 +15,7 @@ def print_table(results: Results, console: Console) -> None:
     console.print(_effort(results))
     console.print()
     console.print(Text(results.fronts.crossover.sentence, style="bold"))
-    for sentence in text.second_opinion(results):
+    for sentence in text.further(results):
         console.print(Text(sentence))
     console.print()
     for sentence in text.conditions(results):

@@ -177,10 +177,30 @@ def _interval(results: Results) -> str:
     return f" (95 % interval {bottom} to {top})"
 
 
-def second_opinion(results: Results) -> list[str]:
-    """What the fitted surface says of the crossover, and whether the two agree."""
+def further(results: Results) -> list[str]:
+    """What the fitted surface says of the crossover, and whether mixing networks gains anything."""
     fronts = results.fronts
-    return [fronts.agreement] if fronts.agreement else []
+    return [*([fronts.agreement] if fronts.agreement else []), *_diversity(results)]
+
+
+def _diversity(results: Results) -> list[str]:
+    found, c = results.diversity, results.conditions
+    if found is None:
+        return []
+    who = (
+        f"{counted(found.members, 'member')} of {counted(found.networks, 'network')} "
+        f"(at most {found.copies} of one)"
+    )
+    if found.lead is None:
+        return [f"Mixed ensembles of these {who} were not compared: `ensearch front` does it."]
+    if found.lead.low == found.lead.high:
+        return [f"Of these {who} the best ensemble is of one network: mixing gains nothing."]
+    gap, low, high = (100 * f for f in (found.lead.difference, found.lead.low, found.lead.high))
+    says = {1: "beat", 0: "cannot be told from", -1: "lose to"}[found.lead.side]
+    return [
+        f"Of these {who}, mixed ensembles within {count(found.budget, c)} {says} ensembles of one "
+        f"network: {gap:+.2f} points [{low:+.2f}, {high:+.2f}]."
+    ]
 
 
 def epochs(c: Conditions) -> str:
