@@ -115,15 +115,17 @@ class Driver:
         slots = self.pool.launcher.slots
         room = 1 if slots == 1 else 2 * slots
         while len(self.window) < room:
-            if self.told + len(self.window) >= self.limits.trials:
-                return "trials"
+            asked = self.told + len(self.window)
+            if asked >= self.limits.trials:
+                # No trial repeats another: more could not be asked for.
+                return "exhausted" if asked >= len(self.study.ladder.cells) else "trials"
             limit = self.limits.train_macs
             if limit is not None and self.pool.spent + self.pool.committed >= limit:
                 return "train budget"
-            asked = self.sampler.ask()
-            if asked is None:
+            found = self.sampler.ask()
+            if found is None:
                 return "exhausted"
-            number, cell = asked
+            number, cell = found
             ensemble = self.study.ensemble(cell)
             self.pool.require(ensemble.members)
             self.window.append(_Pending(number=number, cell=cell, ensemble=ensemble))
@@ -158,7 +160,14 @@ class Driver:
         self.told += 1
         if reason:
             self.sampler.fail(trial.number, reason)
-            self.on_event(TrialFailed(number=trial.number, label=trial.cell.label, reason=reason))
+            self.on_event(
+                TrialFailed(
+                    label=trial.cell.label,
+                    reason=reason,
+                    told=self.told,
+                    trials=self.limits.trials,
+                )
+            )
         else:
             evaluation = self.evaluations[evaluation_key(trial.cell.size, trial.cell.network)]
             self.sampler.tell(trial.number, evaluation.scores.accuracy, evaluation.cost.macs)

@@ -61,11 +61,12 @@ class TrialDone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialFailed:
-    """A trial has failed because of its members."""
+    """A trial has failed because of its members; `told` of `trials` are over."""
 
-    number: int
     label: str
     reason: str
+    told: int
+    trials: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,8 +70,12 @@ class Pool:
             # Divergence is a fact about the member; being killed or out of memory is not.
             trained = record is not None and record.state == "trained"
             missing = tuple(s for s in splits if record is None or s not in record.splits)
-            if record is not None and (record.reason == "diverged" or (trained and not missing)):
-                self._outcomes[member.key] = record.reason or ""
+            if record is not None and record.reason == "diverged":
+                self._outcomes[member.key] = record.reason
+                detail = f"{record.detail} (an earlier run's; it would diverge again)"
+                self.on_event(_failure(member, record.reason, detail))
+            elif record is not None and trained and not missing:
+                self._outcomes[member.key] = ""
             elif trained:
                 self.launcher.submit((self._job(member, missing, self._weights(member)),))
             else:
@@ -221,14 +225,7 @@ class Pool:
 
     def _fail(self, member: Member, update: Failed) -> None:
         self._outcomes[member.key] = update.reason
-        self.on_event(
-            MemberFailed(
-                key=member.key,
-                label=member.architecture.label,
-                reason=update.reason,
-                detail=update.detail,
-            )
-        )
+        self.on_event(_failure(member, update.reason, update.detail))
 
     def _record(self, member: Member, update: Trained | Failed) -> MemberRecord:
         failed = update if isinstance(update, Failed) else None
@@ -246,6 +243,11 @@ class Pool:
             trained_by=trained_by(self.study.config.name, self.stage),
             created=datetime.now(UTC),
         )
+
+
+def _failure(member: Member, reason: str, detail: str) -> MemberFailed:
+    label = member.architecture.label
+    return MemberFailed(key=member.key, label=label, reason=reason, detail=detail)
 
 
 def _note_of(network: str) -> str:

@@ -49,7 +49,7 @@ def line(event: Event, flops_per_mac: int) -> str | None:
             f"{_best(event, flops_per_mac)}{_left(event)}"
         )
     if isinstance(event, TrialFailed):
-        return f"trial {event.number} ({event.label}) failed: {event.reason}"
+        return f"trial {event.told}/{event.trials}: {event.label} failed: {event.reason}"
     if isinstance(event, MemberDone):
         return f"member {event.label} trained in {format_duration(event.seconds)}"
     if isinstance(event, MemberFailed):
@@ -133,9 +133,10 @@ class _Bars:
         if isinstance(ended, MemberDone | MemberFailed) and ended.key in self.members:
             self.progress.remove_task(self.members.pop(ended.key))
         if isinstance(event, TrialDone | MemberReady):
-            done = event.told if isinstance(event, TrialDone) else event.done
-            description = f"{self.what}{_left(event)}"
-            self.progress.update(self.total, completed=done, description=description)
+            self.progress.update(self.total, description=f"{self.what}{_left(event)}")
+        if isinstance(event, TrialDone | TrialFailed | MemberReady):
+            done = event.done if isinstance(event, MemberReady) else event.told
+            self.progress.update(self.total, completed=done)
         if isinstance(event, TrialDone):
             self.best.plain = _best(event, self.flops_per_mac)
         if isinstance(ended, MemberFailed | TrialFailed):

@@ -149,6 +149,27 @@ def test_a_finished_study_says_how_to_go_on(folder: Path) -> None:
     assert "ensearch resume digits-tiny-400k --storage my.db --trials 23" in elsewhere.stderr
 
 
+def test_a_study_that_tried_everything_is_not_told_to_go_on(folder: Path) -> None:
+    (folder / "two.toml").write_text(TINY.replace("[1, 2]", "[1]").replace("0.5,", "0.375,"))
+    result = ensearch(
+        "run --budget 4e5 --dataset digits --space two.toml --limit-train 60 --epochs 1 "
+        "--launcher inline --trials 2"
+    )
+    assert result.exit_code == 0, result.stderr
+    assert "every configuration of the search space within the budget" in result.stderr
+    assert "go on" not in result.stderr
+
+
+def test_a_narrow_terminal_breaks_no_name_number_or_date(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"a-long-name-{'x' * 50}"
+    assert quick(f"--study {name}").exit_code == 0
+    monkeypatch.setenv("COLUMNS", "40")
+    today = datetime.now(UTC).date().isoformat()
+    assert re.search(rf"{name} +complete +3 of 3 .* {today}", ensearch("status").stdout)
+
+
 def test_a_plan_alone_leaves_nothing_behind(folder: Path) -> None:
     planned = quick("--plan")
     assert planned.exit_code == 0, planned.output

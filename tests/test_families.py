@@ -51,8 +51,8 @@ def test_it_maps_images_to_one_logit_a_class(name: str, channels: int) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_says_what_it_was_published_for(name: str) -> None:
-    family = families.get(name)
-    resolution, classes = family.PUBLISHED
+    family, one = families.get(name), architecture(name)
+    resolution, classes = family.published(name, one.width, one.depth)
     assert resolution >= family.MIN_RESOLUTION
     assert classes >= 2
 

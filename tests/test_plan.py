@@ -217,6 +217,6 @@ def test_progress_lines_carry_unit_and_best() -> None:
     assert "best single 10-1 90.00% at 2M" in text
     assert "about 1m30s left" in text
     assert "no ensemble yet" in (line(dataclasses.replace(done, best_ensemble=None), 1) or "")
-    failed = TrialFailed(number=3, label="1 × 10-1", reason="diverged")
-    assert line(failed, 1) == "trial 3 (1 × 10-1) failed: diverged"
+    failed = TrialFailed(label="1 × 10-1", reason="diverged", told=5, trials=9)
+    assert line(failed, 1) == "trial 5/9: 1 × 10-1 failed: diverged"
     assert line(MemberDone(key="k", label="10-1", seconds=42), 1) == "member 10-1 trained in 42s"

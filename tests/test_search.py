@@ -306,8 +306,19 @@ def test_a_failed_member_fails_its_trial_and_keeps_the_smaller_sizes(
     assert any(isinstance(e, MemberFailed) and e.detail == "as asked" for e in events)
     # Divergence is remembered: another run of another study does not train those again.
     again = Counting()
-    search_in(store, spec, Limits(trials=10_000), train=again, changes={"study": "two"})
+    later: list[object] = []
+    search_in(
+        store,
+        spec,
+        Limits(trials=10_000),
+        train=again,
+        changes={"study": "two"},
+        on_event=later.append,
+    )
     assert again.keys == []
+    said = [e.detail for e in later if isinstance(e, MemberFailed)]
+    assert len(said) == fours
+    assert all(detail.startswith("as asked (an earlier run's") for detail in said)
 
 
 def test_trials_that_were_killed_are_tried_again_by_the_next_run(store: Store, spec: str) -> None:

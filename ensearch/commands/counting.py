@@ -32,13 +32,12 @@ def cost(
     from ensearch.core import Architecture
 
     kind = families.get(family)
-    usual_resolution, usual_classes = kind.PUBLISHED
+    width = _said("width", width, family, kind.WIDTHS)
+    depth = _said("depth", depth, family, kind.DEPTHS)
+    usual_resolution, usual_classes = kind.published(family, width, depth)
     classes = classes or usual_classes
     architecture = Architecture(
-        family=family,
-        width=_said("width", width, family, kind.WIDTHS),
-        depth=_said("depth", depth, family, kind.DEPTHS),
-        resolution=resolution or usual_resolution,
+        family=family, width=width, depth=depth, resolution=resolution or usual_resolution
     )
     families.check(architecture)
     known = kind.known_as(architecture)

@@ -87,7 +87,7 @@ def status(name: str | None, storage: str, as_json: bool) -> None:
     console = Console()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name_of_column in ("study", "state", "trials", "failed", "members", "training", "since"):
-        table.add_column(name_of_column, overflow="fold")
+        table.add_column(name_of_column, no_wrap=True)
     for row in rows:
         table.add_row(
             Text(str(row["study"])),
@@ -96,9 +96,11 @@ def status(name: str | None, storage: str, as_json: bool) -> None:
             str(row["trials_failed"]),
             str(row["members"]),
             units.format_count(float(str(row["train_macs"]))),
-            str(row["created"])[:16],
+            str(row["created"])[:10],
         )
-    console.print(table)
+    # A terminal that is too narrow for the names wraps whole lines.
+    needed = Console(width=1000).measure(table).maximum
+    Console(width=max(console.width, needed)).print(table)
     for m in failures:
         typer.echo(f"member {m.member.architecture.label} failed: {m.reason}: {m.detail}")
 

@@ -284,8 +284,8 @@ def _conclude(
     if outcome.done == 0 and outcome.failed:
         reasons = sorted({trial.reason or "unknown" for trial in store.trials(name)})
         raise TrialsFailedError(
-            f"all {outcome.failed} trials of study {name} failed: {', '.join(reasons)}. "
-            f"`ensearch status {name}{here}` shows the members' messages."
+            f"all {outcome.failed} trials of study {name} failed: {', '.join(reasons)}. What "
+            "became of each member is said above."
         )
     if outcome.done == 0:
         say(f"nothing has been evaluated yet. Go on with: {go_on}")
@@ -304,6 +304,6 @@ def _conclude(
     say(f"storage   {store.place} and {store.files}")
     if outcome.waiting or outcome.reason in ("time", "interrupted"):
         say(f"go on     {go_on}")
-    else:
+    elif outcome.reason != "exhausted":
         say(f"go on     {go_on} --trials {outcome.done + outcome.failed + 20}")
     say(f"look      ensearch dashboard{here}")

@@ -4,7 +4,8 @@ SUMMARY         one line for `ensearch spaces` and error messages
 ARGUMENT        what follows the colon in NAME:ARGUMENT, such as "NAME"; "" for nothing
 WIDTHS, DEPTHS  `Grid`s of the legal values
 MIN_RESOLUTION  smallest input side in pixels
-PUBLISHED       (side in pixels, classes) that its authors built it for
+published(name, width, depth) -> (side in pixels, classes) that its authors built it for; `name` is
+                NAME:ARGUMENT, or the family's own
 known_as(architecture) -> str, what the literature calls this network; "" if nothing but its key
 build(architecture, channels, classes) -> nn.Module, freshly initialised from torch's
                 current random state, mapping N x channels x R x R to N x classes logits
@@ -32,7 +33,8 @@ class Family(Protocol):
     WIDTHS: Grid
     DEPTHS: Grid
     MIN_RESOLUTION: int
-    PUBLISHED: tuple[int, int]
+
+    def published(self, name: str, width: float, depth: float) -> tuple[int, int]: ...
 
     def known_as(self, architecture: Architecture) -> str: ...
 

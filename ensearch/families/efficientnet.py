@@ -27,7 +27,6 @@ ARGUMENT = ""
 WIDTHS = Grid(low=0.1, high=10, step=0.025)
 DEPTHS = Grid(low=0.1, high=10, step=0.1)
 MIN_RESOLUTION = 32  # five halvings leave one pixel
-PUBLISHED = (224, 1000)
 
 # (width, depth) -> name and resolution: the authors' efficientnet_builder.py.
 COMPOUND = {
@@ -61,6 +60,10 @@ STAGES = (
     Stage(4, 5, 2, 6, 192),
     Stage(1, 3, 1, 6, 320),
 )
+
+
+def published(name: str, width: float, depth: float) -> tuple[int, int]:
+    return COMPOUND.get((width, depth), COMPOUND[1.0, 1.0])[1], 1000
 
 
 def known_as(architecture: Architecture) -> str:

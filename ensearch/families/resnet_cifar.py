@@ -20,7 +20,10 @@ ARGUMENT = ""
 WIDTHS = Grid(low=1 / 16, high=64, step=1 / 16)
 DEPTHS = Grid(low=8, high=1202, step=6)
 MIN_RESOLUTION = 8  # two halvings leave 2 x 2 for the last stage
-PUBLISHED = (32, 10)
+
+
+def published(name: str, width: float, depth: float) -> tuple[int, int]:
+    return (32, 10)
 
 
 def known_as(architecture: Architecture) -> str:

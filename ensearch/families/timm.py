@@ -18,7 +18,12 @@ SUMMARY = "a model of the package timm by its name, such as timm:resnet18"
 ARGUMENT = "NAME"
 WIDTHS = DEPTHS = Grid(low=1, high=1, step=1)
 MIN_RESOLUTION = 8  # most need more, and say so when they are counted
-PUBLISHED = (224, 1000)
+
+
+def published(name: str, width: float, depth: float) -> tuple[int, int]:
+    """As its pretrained weights, if timm has some."""
+    known = timm.get_pretrained_cfg(name.partition(":")[2])
+    return (224, 1000) if known is None else (known.input_size[-1], known.num_classes or 1000)
 
 
 def known_as(architecture: Architecture) -> str:

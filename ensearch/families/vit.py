@@ -31,11 +31,14 @@ ARGUMENT = ""
 WIDTHS = Grid(low=16, high=4096, step=8)
 DEPTHS = Grid(low=1, high=200, step=1)
 MIN_RESOLUTION = 8
-PUBLISHED = (224, 1000)
 
 # Width and depth of table 1 of the paper, and of Ti and S of Touvron et al. 2021, arXiv:2012.12877.
 NAMES = {(192, 12): "Ti", (384, 12): "S", (768, 12): "B", (1024, 24): "L"}
 _HEAD = 64
+
+
+def published(name: str, width: float, depth: float) -> tuple[int, int]:
+    return (224, 1000)
 
 
 def known_as(architecture: Architecture) -> str:
