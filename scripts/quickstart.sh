@@ -5,4 +5,3 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 .venv/bin/ensearch run --budget 2e6 --dataset digits
-.venv/bin/ensearch report digits-wide_resnet-2M
