@@ -14,10 +14,12 @@ from functools import partial
 from typing import Any, cast
 
 from ensearch import choosing, combining, comparing, entries, mixed
+from ensearch.choosing import Search
 from ensearch.comparing import Lead
 from ensearch.entries import Entry
 from ensearch.errors import StorageError
-from ensearch.store import Store
+from ensearch.launch import Split
+from ensearch.store import SEARCH, Store
 
 # Ensembles that each search scores. Of 59 members on 2,500 images 5,000 were better on other images
 # by 0.13 points at several budgets, and took five times as long.
@@ -30,9 +32,11 @@ MOST = 200
 class Diversity:
     """What mixing `members` of `networks` gains over copies of one, within `budget`.
 
-    In accuracy, on halves of val that did not choose. `lead` is None where it was not compared.
+    In accuracy: on halves of val that did not choose, or on test. `lead` is None where it was not
+    compared.
     """
 
+    split: Split
     members: int
     networks: int
     copies: int  # members of the network that has most: ensembles of one network are no larger
@@ -40,30 +44,15 @@ class Diversity:
     lead: Lead | None
 
 
-def of_study(store: Store, study: str, budget: float, *, always: bool) -> Diversity | None:
-    """Of the members that the search of `study` evaluated; compared once, and kept in the storage.
+def of_search(store: Store, study: str, budget: float, *, always: bool) -> Diversity | None:
+    """Of the members that the search evaluated, on val; compared once, and kept in the storage.
 
     Members that have come since are compared anew if `always`, or if there are at most 200. None
     where predictions or labels are missing, or if a single network was trained.
     """
-    try:
-        return _compared(store, study, budget, always)
-    except StorageError:  # whoever asks for the comparison alone, by `ensearch front`, is told why
+    found, result = _members(store, study, SEARCH, "val", budget)
+    if result is None:
         return None
-
-
-def _compared(store: Store, study: str, budget: float, always: bool) -> Diversity | None:
-    found = entries.select(store, f"study:{study}")
-    networks = Counter(entry.network for entry in found)
-    if len(networks) == 1:
-        return None
-    result = Diversity(
-        members=len(found),
-        networks=len(networks),
-        copies=max(networks.values()),
-        budget=budget,
-        lead=None,
-    )
     keys = ",".join(sorted(entry.key for entry in found))
     digest = hashlib.sha256(f"{budget} {keys}".encode()).hexdigest()[:16]
     kept = cast(dict[str, Any], store.note(study, "diversity") or {})
@@ -71,18 +60,68 @@ def _compared(store: Store, study: str, budget: float, always: bool) -> Diversit
         return replace(result, lead=Lead(**kept["lead"]))
     if len(found) > MOST and not always:
         return result
-    lead = _lead(store, found, budget)
+    try:
+        lead = _on_val(store, found, budget)
+    except StorageError:  # who asks for the comparison alone, by `ensearch front`, is told why
+        return None
     if lead is not None:
         with suppress(StorageError):  # a storage that is read only or busy costs no report
             store.set_note(study, "diversity", {"of": digest, "lead": asdict(lead)})
     return replace(result, lead=lead)
 
 
-def _lead(store: Store, found: Sequence[Entry], budget: float) -> Lead | None:
-    """Of mixed ensembles over those of one network."""
+def of_confirmation(store: Store, study: str, stage: str, budget: float) -> Diversity | None:
+    """Of the members of a confirmation, chosen on val and scored on test; None as `of_search`.
+
+    Looks at test, as the confirmation does.
+    """
+    found, result = _members(store, study, stage, "test", budget)
+    if result is None:
+        return None
+    try:
+        return replace(result, lead=_on_test(store, found, budget))
+    except StorageError:
+        return None
+
+
+def _members(
+    store: Store, study: str, stage: str, split: Split, budget: float
+) -> tuple[list[Entry], Diversity | None]:
+    """Those of a stage, and what is known before they are compared, if there is what to compare."""
+    used = {key for keys in store.evaluation_members(study, stage).values() for key in keys}
+    found = [entry for entry in entries.entries(store) if entry.key in used]
+    networks = Counter(entry.network for entry in found)
+    if len(networks) < 2:
+        return found, None
+    return found, Diversity(
+        split=split,
+        members=len(found),
+        networks=len(networks),
+        copies=max(networks.values()),
+        budget=budget,
+        lead=None,
+    )
+
+
+def _on_val(store: Store, found: Sequence[Entry], budget: float) -> Lead | None:
     pool, y = combining.candidates(store, found, "val", entries.agreed(store, found, "val"))
-    searches = (partial(search, tries=TRIES) for search in (mixed.copies, mixed.best_of_many))
     same, any_kind = (
-        comparing.crossed(choosing.checked(search, pool, y, [budget])) for search in searches
+        comparing.crossed(choosing.checked(search, pool, y, [budget])) for search in _searches()
     )
     return comparing.leads([((same, 0), (any_kind, 0))])[0]
+
+
+def _on_test(store: Store, found: Sequence[Entry], budget: float) -> Lead | None:
+    val, test = (
+        combining.candidates(store, found, split, entries.agreed(store, found, split))
+        for split in ("val", "test")
+    )
+    same, any_kind = (
+        comparing.given(search(*val, [budget]), [budget], *test) for search in _searches()
+    )
+    return comparing.leads([((same, 0), (any_kind, 0))])[0]
+
+
+def _searches() -> tuple[Search, Search]:
+    """For the best ensemble of one network, and of any."""
+    return partial(mixed.copies, tries=TRIES), partial(mixed.best_of_many, tries=TRIES)

@@ -19,13 +19,14 @@ DATABASE = "sqlite:///studies/ensearch.db"
 @pytest.fixture
 def whole(pool: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Takes all that is in the pool for the members of any study."""
-    select = entries.select
-    monkeypatch.setattr(entries, "select", lambda store, query: select(store, "all"))
-    return Store.open(DATABASE, create=False)
+    store = Store.open(DATABASE, create=False)
+    every = tuple(entry.key for entry in entries.entries(store))
+    monkeypatch.setattr(store, "evaluation_members", lambda *_: {"any": every})
+    return store
 
 
 def found(store: Store, budget: float, *, always: bool = False) -> Diversity:
-    compared = diversity.of_study(store, "s", budget, always=always)
+    compared = diversity.of_search(store, "s", budget, always=always)
     assert compared is not None
     return compared
 
@@ -80,12 +81,22 @@ def test_a_storage_that_cannot_be_written_costs_no_comparison(
 def test_one_network_or_missing_predictions_give_no_comparison(
     whole: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (alone, *_) = entries.select(whole, "all")
-    monkeypatch.setattr(entries, "select", lambda store, query: [alone])
-    assert diversity.of_study(whole, "s", 2e7, always=True) is None
-
     def missing(*_: object) -> None:
         raise StorageError("no predictions")
 
-    monkeypatch.setattr(entries, "select", missing)
-    assert diversity.of_study(whole, "s", 2e7, always=True) is None
+    monkeypatch.setattr(entries, "agreed", missing)
+    assert diversity.of_search(whole, "s", 2e7, always=True) is None
+    assert diversity.of_confirmation(whole, "s", "confirm-1", 2e7) is None
+    (alone, *_) = entries.entries(whole)
+    monkeypatch.setattr(whole, "evaluation_members", lambda *_: {"any": (alone.key,)})
+    assert diversity.of_search(whole, "s", 2e7, always=True) is None
+
+
+def test_of_a_confirmation_val_chooses_and_test_scores(whole: Store) -> None:
+    one = diversity.of_confirmation(whole, "s", "confirm-1", 2e7)
+    assert one is not None
+    assert (one.split, one.members) == ("test", 4)
+    small = [content for _, network, content in world() if network == "small"]
+    pair = np.mean([content["probs_test"] for content in small], axis=0).argmax(axis=1)
+    assert one.lead is not None
+    assert one.lead.difference == pytest.approx(1 - (pair == small[0]["y_test"]).mean())

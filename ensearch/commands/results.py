@@ -40,7 +40,7 @@ def collect(store: Store, name: str, *, patiently: bool = False) -> "Results":
     from ensearch.report import collect as package
 
     found = package.collect(store, name)
-    compared = diversity.of_study(store, name, found.conditions.budget, always=patiently)
+    compared = diversity.of_search(store, name, found.conditions.budget, always=patiently)
     return replace(found, diversity=compared)
 
 

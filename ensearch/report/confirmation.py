@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ensearch import agreement, confirmations, front, noise, openings
+from ensearch import agreement, confirmations, diversity, front, noise, openings
 from ensearch.agreement import Pairs, Ranks, Shift
 from ensearch.confirmations import Confirmation, Finalist, Opening
 from ensearch.core import Evaluation, Labels, Outcomes
@@ -150,6 +150,7 @@ def _results(
         train_macs=sum(member.train_macs for member in members),
         train_seconds=sum(member.seconds for member in members),
         predicted=(),
+        diversity=diversity.of_confirmation(store, study, plan.stage, plan.budgets[-1]),
         seed_errors={e.key: noise.seed_error(e, test[1]) for e in test[0]},
         notes=(),
     )

@@ -150,6 +150,7 @@ def summary(results: Results) -> dict[str, Any]:
 
 def _gain(found: Diversity) -> dict[str, Any]:
     return {
+        "split": found.split,
         "members": found.members,
         "networks": found.networks,
         "most_members_of_a_network": found.copies,

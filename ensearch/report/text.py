@@ -195,11 +195,14 @@ def _diversity(results: Results) -> list[str]:
         return [f"Mixed ensembles of these {who} were not compared: `ensearch front` does it."]
     if found.lead.low == found.lead.high:
         return [f"Of these {who} the best ensemble is of one network: mixing gains nothing."]
-    gap, low, high = (100 * f for f in (found.lead.difference, found.lead.low, found.lead.high))
     says = {1: "beat", 0: "cannot be told from", -1: "lose to"}[found.lead.side]
+    gap, low, high = (100 * f for f in (found.lead.difference, found.lead.low, found.lead.high))
+    how = "halves of val choose, the others score"
+    if found.split == "test":
+        how = "val chooses, test scores"
     return [
         f"Of these {who}, mixed ensembles within {count(found.budget, c)} {says} ensembles of one "
-        f"network: {gap:+.2f} points [{low:+.2f}, {high:+.2f}]."
+        f"network: {gap:+.2f} points [{low:+.2f}, {high:+.2f}] ({how})."
     ]
 
 
