@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ensearch.candidates import Candidates, Choice, Indices, check
-from ensearch.cascades import Cascade, right, run
+from ensearch.cascades import NEVER, Cascade, right, run
 from ensearch.core import Floats, Labels
 from ensearch.seeds import derive
 from ensearch.tally import mean_of
@@ -75,7 +75,8 @@ class Checked:
     `hits` (K x N, a mean over cuts, in [0, 1]), `macs` and `accuracy` (K, nan where nothing fits)
     are by halves that did not choose. They judge how choices are made, from half the images.
     `seen` are all L different choices, by all images or a half, on all N images; `sides` (2R x N)
-    says for R cuts which images are in the one half, and then for the same cuts the other.
+    says for R cuts which images are in the one half, and then for the same cuts the other;
+    `by_halves` (2R of K) is what each of these chose.
     """
 
     budgets: tuple[float, ...]
@@ -85,6 +86,19 @@ class Checked:
     accuracy: Floats
     seen: tuple[Applied, ...]
     sides: npt.NDArray[np.bool_]
+    by_halves: tuple[tuple[Found | None, ...], ...]
+
+    def agreeing(self, k: int) -> int:
+        """How many halves chose the members that all images chose, at whatever thresholds."""
+        chosen = self.choices[k]
+        halves = [half[k] for half in self.by_halves]
+        return sum(
+            h is not None and chosen is not None and h.members == chosen.members for h in halves
+        )
+
+    def made(self, k: int) -> tuple[object, ...]:
+        """Equal for two searches that found one predictor on all images and on every half."""
+        return tuple(key(front[k]) for front in (self.choices, *self.by_halves))
 
 
 def checked(
@@ -104,18 +118,19 @@ def checked(
     """
     sides = _sides(labels, cuts, seed)
     choices = tuple(search(candidates, labels, budgets))
-    by_halves = [
-        search(candidates.take(np.flatnonzero(side)), labels[side], budgets) for side in sides
-    ]
-    different = {_key(f): f for front in (choices, *by_halves) for f in front if f is not None}
-    seen = {key: apply(found, candidates, labels) for key, found in different.items()}
+    by_halves = tuple(
+        tuple(search(candidates.take(np.flatnonzero(side)), labels[side], budgets))
+        for side in sides
+    )
+    different = {key(f): f for front in (choices, *by_halves) for f in front if f is not None}
+    seen = {which: apply(found, candidates, labels) for which, found in different.items()}
     hits, macs = np.zeros((len(budgets), len(labels))), np.zeros(len(budgets))
     for side, chosen in zip(sides, by_halves, strict=True):
         for k, found in enumerate(chosen):
             if found is None:
                 macs[k] = np.nan
                 continue
-            applied = seen[_key(found)]
+            applied = seen[key(found)]
             hits[k, ~side] += applied.hits[~side] / cuts
             macs[k] += applied.costs[~side].sum() / (cuts * len(labels))
     return Checked(
@@ -126,12 +141,20 @@ def checked(
         accuracy=np.where(np.isnan(macs), np.nan, hits.mean(axis=1)),
         seen=tuple(seen.values()),
         sides=sides,
+        by_halves=by_halves,
     )
 
 
-def _key(found: Found) -> tuple[object, ...]:
-    """Of one search's choices: equal where the members, and of cascades the thresholds, are."""
-    return found.members, () if isinstance(found, Choice) else found.thresholds
+def key(found: Found | None) -> tuple[object, ...]:
+    """Equal for choices that are one predictor, so that no image can tell them apart.
+
+    A cascade that no image leaves early is the ensemble of its members.
+    """
+    if found is None:
+        return ()
+    if isinstance(found, Choice) or all(threshold >= NEVER for threshold in found.thresholds):
+        return tuple(sorted(found.members)), ()
+    return found.members, found.thresholds
 
 
 def _sides(labels: Labels, cuts: int, seed: int) -> npt.NDArray[np.bool_]:

@@ -15,7 +15,10 @@ GREEDY, RANDOM = BASELINES = ("greedy cascades", "random cascades")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """On images that did not choose: accuracy with its 95 % interval, mean multiply-adds."""
+    """On images that did not choose: accuracy with its 95 % interval, mean multiply-adds.
+
+    On val they are means over halves, which may have chosen other members than those shown.
+    """
 
     accuracy: float
     low: float
@@ -29,6 +32,7 @@ class Chosen:
 
     `members` are indices of the entries, of a cascade in the order in which they run. `macs` and
     `flattered`, the accuracy, are on the images of val that chose; `val` is by images that did not.
+    `halves` says how many halves of val chose these members too.
     """
 
     kind: str
@@ -38,6 +42,7 @@ class Chosen:
     exits: tuple[float, ...]
     macs: float
     flattered: float
+    halves: int
     val: Score
     test: Score | None = None
 
@@ -46,20 +51,39 @@ class Chosen:
         """The one that verdicts are about."""
         return self.test or self.val
 
+    @property
+    def cost(self) -> float:
+        """Multiply-adds of these members on the split of `shown`."""
+        return self.test.macs if self.test else self.macs
+
+    @property
+    def overspends(self) -> bool:
+        """Whether a cascade that was within its budget on val is not on test."""
+        return self.cost > self.budget * (1 + 1e-9)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A cascade within `share` of the cost of the best mixed ensemble, against that ensemble.
+    """A cascade chosen within `share` of the cost of the best mixed ensemble, held against it.
 
-    `ensemble` and `cascade` are accuracies, `lead` the cascade's over the ensemble's, and `cost`
-    its mean multiply-adds over the ensemble's, all on images that did not choose.
+    `lead` is its accuracy less the ensemble's.
     """
 
     share: float
-    ensemble: float
-    cascade: float
+    ensemble: Chosen
+    cascade: Chosen
     lead: Lead
-    cost: float
+
+    @property
+    def cost(self) -> float:
+        """The cascade's over the ensemble's."""
+        return self.cascade.cost / self.ensemble.cost
+
+    @property
+    def accuracy(self) -> float | None:
+        """The cascade's over the ensemble's; None where that is 0."""
+        whole = self.ensemble.shown.accuracy
+        return self.cascade.shown.accuracy / whole if whole else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,7 @@ from ensearch.errors import BudgetError
 from ensearch.hypervolume import hypervolume
 from ensearch.store import Store
 from ensearch.store.labels import SplitLabels
-from ensearch.units import format_count
+from ensearch.units import format_count, unit_name
 
 MOST_BUDGETS = 8
 # Ensembles that a search scores: all where there are no more. Of 59 members on 2,500 images, at
@@ -51,13 +51,18 @@ ORDERS = 300
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the ensemble's cost, at which a cascade is held against it
 
 
-def ladder(budget: float, found: Sequence[Entry]) -> tuple[float, ...]:
-    """Budgets, each half of the next, that a member fits into. BudgetError if none fits."""
+def ladder(budget: float, found: Sequence[Entry], unit: int = 1) -> tuple[float, ...]:
+    """Budgets, each half of the next, that a member fits into. BudgetError if none fits.
+
+    Errors count `unit` FLOPs for a multiply-add.
+    """
     cheapest = min(entry.macs for entry in found)
     if cheapest > budget:
         raise BudgetError(
-            f"nothing fits the budget of {format_count(budget)} multiply-adds: the cheapest of "
-            f"{len(found)} entries costs {format_count(cheapest)}. Give at least that."
+            f"nothing fits the budget of {format_count(budget * unit)} {unit_name(unit)}: the "
+            f"cheapest of {len(found)} {'entry' if len(found) == 1 else 'entries'} costs "
+            # In full: rounded down it would not be enough.
+            f"{format_count(cheapest * unit, 15)}. Give at least that."
         )
     steps = min(MOST_BUDGETS - 1, int(math.log2(budget / cheapest)))
     return tuple(budget / 2**step for step in range(steps, -1, -1))
@@ -82,7 +87,10 @@ def compute(
     checked = _searched(pool, y, budgets, measure, say)
     val = {kind: comparing.crossed(one) for kind, one in checked.items()}
     test = _on_test(store, found, checked, labels["test"]) if with_test else None
-    rows = {kind: _chosen(kind, budgets, checked[kind], val, test) for kind in checked}
+    chosen = {kind: _chosen(kind, checked[kind], val, test) for kind in checked}
+    rows = {
+        kind: [one for one in of.values() if one.budget in budgets] for kind, of in chosen.items()
+    }
     shown = test or val
     # What the most frequent class alone gets.
     reference = float(np.bincount(labels["val"].values).max() / len(y))
@@ -98,7 +106,7 @@ def compute(
         comparison=comparing.leads(
             [(_place(shown[SAME], budgets[-1]), _place(shown[MIXED], budgets[-1]))]
         )[0],
-        kept=_kept(shown, checked[MIXED]),
+        kept=_kept(shown, chosen, budgets[-1]),
         hypervolumes=_volumes(rows, val[SINGLE], budgets, reference),
         reference=reference,
     )
@@ -131,15 +139,15 @@ def _searched(
         if kind == SINGLE:
             at.add(float(pool.macs.min()))
         if kind == CASCADE:
-            at |= set(_shares(checked[MIXED]))
+            best = checked[MIXED].choices[-1]
+            at |= set(_shares(best.macs) if best else ())
         checked[kind] = choosing.checked(search, pool, y, sorted(at))
     return checked
 
 
-def _shares(ensembles: Checked) -> list[float]:
-    """Budgets of cascades that are held against the ensemble at the largest budget."""
-    macs = float(ensembles.macs[-1])
-    return [] if math.isnan(macs) else [share * macs for share in SHARES]
+def _shares(macs: float) -> list[float]:
+    """Budgets of cascades that are held against an ensemble of that cost."""
+    return [share * float(macs) for share in SHARES]
 
 
 def candidates(
@@ -177,34 +185,29 @@ def _place(judged: Judged, budget: float) -> Place:
 
 
 def _chosen(
-    kind: str,
-    budgets: Sequence[float],
-    checked: Checked,
-    val: Mapping[str, Judged],
-    test: Mapping[str, Judged] | None,
-) -> list[Chosen]:
-    result = []
-    for budget, found in zip(checked.budgets, checked.choices, strict=True):
+    kind: str, checked: Checked, val: Mapping[str, Judged], test: Mapping[str, Judged] | None
+) -> dict[float, Chosen]:
+    """By budget, also those that only a comparison needs."""
+    result = {}
+    for k, (budget, found) in enumerate(zip(checked.budgets, checked.choices, strict=True)):
         # A half of the images may have found nothing where all did: then nothing checks it.
-        judged, k = _place(val[kind], budget)
-        if budget not in budgets or found is None or math.isnan(judged.accuracy[k]):
+        if found is None or math.isnan(val[kind].accuracy[k]):
             continue
         thresholds: tuple[float, ...] = ()
         exits: tuple[float, ...] = (1.0,)
         if isinstance(found, Cascade):
             thresholds, exits = found.thresholds, found.exits
-        result.append(
-            Chosen(
-                kind=kind,
-                budget=budget,
-                members=found.members,
-                thresholds=thresholds,
-                exits=exits,
-                macs=float(found.macs),
-                flattered=found.accuracy,
-                val=_score(judged, budget, is_given=False),
-                test=None if test is None else _score(test[kind], budget, is_given=True),
-            )
+        result[budget] = Chosen(
+            kind=kind,
+            budget=budget,
+            members=found.members,
+            thresholds=thresholds,
+            exits=exits,
+            macs=float(found.macs),
+            flattered=found.accuracy,
+            halves=checked.agreeing(k),
+            val=_score(val[kind], budget, is_given=False),
+            test=None if test is None else _score(test[kind], budget, is_given=True),
         )
     return result
 
@@ -238,21 +241,24 @@ def _leads(shown: Mapping[str, Judged], budgets: Sequence[float]) -> dict[tuple[
     return {where: lead for where, lead in found if lead is not None}
 
 
-def _kept(shown: Mapping[str, Judged], ensembles: Checked) -> tuple[Kept, ...]:
+def _kept(
+    shown: Mapping[str, Judged], chosen: Mapping[str, Mapping[float, Chosen]], top: float
+) -> tuple[Kept, ...]:
     """Cascades within shares of the cost of the ensemble at the largest budget."""
-    best = _place(shown[MIXED], ensembles.budgets[-1])
-    places = [_place(shown[CASCADE], budget) for budget in _shares(ensembles)]
-    found = comparing.leads([(best, place) for place in places])
-    whole, k = best
+    whole = chosen[MIXED].get(top)
+    if whole is None:
+        return ()
+    best = _place(shown[MIXED], top)
+    found = [
+        (share, chosen[CASCADE][budget], (best, _place(shown[CASCADE], budget)))
+        for share, budget in zip(SHARES, _shares(whole.macs), strict=True)
+        if budget in chosen[CASCADE]
+    ]
     return tuple(
-        Kept(
-            share=share,
-            ensemble=float(whole.accuracy[k]),
-            cascade=float(judged.accuracy[j]),
-            lead=lead,
-            cost=float(judged.macs[j] / whole.macs[k]),
+        Kept(share=share, ensemble=whole, cascade=cascade, lead=lead)
+        for (share, cascade, _), lead in zip(
+            found, comparing.leads([pair for _, _, pair in found]), strict=True
         )
-        for share, (judged, j), lead in zip(SHARES, places, found, strict=False)
         if lead is not None
     )
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ensearch.candidates import Candidates
-from ensearch.choosing import Checked, Found, apply
+from ensearch.choosing import Checked, Found, apply, key
 from ensearch.core import Floats, Labels
 from ensearch.crossover import WIDTH
 from ensearch.errors import UsageError
@@ -30,6 +30,7 @@ class Judged:
 
     `hits` (K x N), `accuracy` and `macs` (K) are nan where nothing was found; `drawn` (Q x K) are
     accuracies of Q replicates. Those of two searches with one seed are of the same images: pairs.
+    Where `made` (K) is equal the choices are one predictor.
     """
 
     budgets: tuple[float, ...]
@@ -37,6 +38,7 @@ class Judged:
     accuracy: Floats
     macs: Floats
     drawn: Floats
+    made: tuple[tuple[object, ...], ...]
 
     @property
     def images(self) -> int:
@@ -84,6 +86,7 @@ def crossed(found: Checked, *, replicates: int = REPLICATES, seed: int = 0) -> J
         accuracy=found.accuracy,
         macs=found.macs,
         drawn=drawn,
+        made=tuple(found.made(k) for k in range(len(found.budgets))),
     )
 
 
@@ -108,6 +111,7 @@ def given(
         accuracy=hits.mean(axis=1),
         macs=np.array([np.nan if a is None else a.macs for a in applied]),
         drawn=np.array([w @ hits.T for w in _weights(len(labels), replicates, seed)]) / len(labels),
+        made=tuple((key(found),) for found in choices),
     )
 
 
@@ -127,8 +131,9 @@ def leads(pairs: Sequence[tuple[Place, Place]]) -> list[Lead | None]:
     The intervals hold all at once, in 95 % of the cases: standard errors are those of the
     replicates, and at least those of pairs of images with the choices as given, times the 95 %
     quantile of the largest of all deviations in a replicate, and at least 1.96. For one pair it is
-    the usual interval. In simulated pools (`scripts/choosing`, n = 100) bands over six differences
-    held them all in 96 to 100 %, where the six intervals alone did so in 86 to 90 %.
+    the usual interval. It has no width only where both are one predictor. In simulated pools
+    (`scripts/choosing`, n = 100) bands over six differences held them all in 96 to 100 %, where the
+    six intervals alone did so in 86 to 90 %.
     """
     if not pairs:
         return []
@@ -137,9 +142,10 @@ def leads(pairs: Sequence[tuple[Place, Place]]) -> list[Lead | None]:
     images = np.array([a.images for (a, _), _ in pairs])
     given_choices = [(b.hits[j] - a.hits[k]).std() for (a, k), (b, j) in pairs]
     errors = np.maximum(drawn.std(axis=1, ddof=1), given_choices / np.sqrt(images))
-    # One image more on either side (Agresti and Min 2005): of 3 pairs that all favour one side
-    # every replicate says the same, and the interval would have no width.
-    errors = np.where((errors == 0) & (gaps == 0), 0.0, np.hypot(errors, np.sqrt(2) / images))
+    # One image more on either side (Agresti and Min 2005): of pairs that all favour one side, or
+    # neither, every replicate says the same, and the interval would have no width.
+    same = [a.made[k] == b.made[j] for (a, k), (b, j) in pairs]
+    errors = np.where((errors == 0) & same, 0.0, np.hypot(errors, np.sqrt(2) / images))
     moving = np.flatnonzero(errors > 0)
     times = WIDTH
     if len(moving) > 1:

@@ -125,6 +125,18 @@ def shown_as(entry: Entry) -> str:
     return entry.name.rpartition("/")[0] if entry.is_member else entry.name
 
 
+def spellings(entry: Entry) -> tuple[str, ...]:
+    """All that tables may call an entry, but for its name: the shortest first.
+
+    Of a member its depth and width, its architecture, and either with its schedule.
+    """
+    if not entry.is_member:
+        return (entry.label,)
+    full = entry.network.partition(" ")[0]
+    architecture, _, schedule = full.rpartition("/")
+    return entry.label, architecture, f"{entry.label}/{schedule}", full
+
+
 def called(found: Sequence[Entry], name: str) -> list[Entry]:
     """The entry of that name, or all that lists show under it, or all of that network.
 
@@ -156,10 +168,11 @@ def _unknown(found: Sequence[Entry], name: str) -> str:
 def select(store: Store, query: str, say: Callable[[str], None] = lambda line: None) -> list[Entry]:
     """Entries that match any of the comma-separated parts of a query, and no part after a `!`.
 
-    A part is `all`, a name, a pattern over names such as `eff*`, `study:NAME` (the members that
-    its search evaluated), `confirmed:NAME` (those of its confirmations) or `dataset:FINGERPRINT`
-    (its beginning will do). Entries without predictions of val, which cannot be chosen, are left
-    out and said, but for those that are named. Raises UsageError where a part matches nothing.
+    A part is `all`, a name, what a table calls an entry, a pattern over these such as `eff*`,
+    `study:NAME` (the members that its search evaluated), `confirmed:NAME` (those of its
+    confirmations) or `dataset:FINGERPRINT` (its beginning will do). Entries without predictions of
+    val, which cannot be chosen, are left out and said, but for those that are named. Raises
+    UsageError where a part matches nothing.
     """
     found = entries(store)
     if not found:
@@ -192,9 +205,10 @@ def _keys(store: Store, found: Sequence[Entry], parts: Sequence[str]) -> set[str
         if not matched:
             models_first = sorted(found, key=lambda entry: entry.is_member)
             raise UsageError(
-                f"--pool: nothing in the pool matches {part!r}. It takes all, names, patterns such "
-                "as 'eff*', study:NAME, confirmed:NAME and dataset:FINGERPRINT, separated by "
-                f"commas, and '!eff*' to leave some out. There are {len(found)} entries, such as "
+                f"--pool: nothing in the pool matches {part!r}."
+                f"{_nearest(store, found, part)} It takes all, names, patterns such as 'eff*', "
+                "study:NAME, confirmed:NAME and dataset:FINGERPRINT, separated by commas, and "
+                f"'!eff*' to leave some out. There are {len(found)} entries, such as "
                 f"{', '.join(entry.name for entry in models_first[:5])}."
             )
         keys |= {entry.key for entry in matched}
@@ -217,7 +231,18 @@ def _matching(store: Store, found: Sequence[Entry], part: str) -> list[Entry]:
         return [e for e in found if argument and _is_of(e, argument)]
     if part == ALL:
         return list(found)
-    return [entry for entry in found if fnmatch.fnmatchcase(entry.name, part)]
+    return [entry for entry in found if entry.name == part] or [
+        entry
+        for entry in found
+        if any(fnmatch.fnmatchcase(name, part) for name in (entry.name, *spellings(entry)))
+    ]
+
+
+def _nearest(store: Store, found: Sequence[Entry], part: str) -> str:
+    names = {study.name.lower(): f"study:{study.name}" for study in store.studies()}
+    names |= {name.lower(): name for entry in found for name in (entry.name, *spellings(entry))}
+    near = difflib.get_close_matches(part.lower(), names, n=1, cutoff=0.5)
+    return f" Did you mean {names[near[0]]!r}?" if near else ""
 
 
 def _is_of(entry: Entry, fingerprint: str) -> bool:

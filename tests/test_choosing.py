@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from planted import World, pool
+from planted import World, pool, votes
 
 from ensearch import cascade_search, mixed
-from ensearch.candidates import Candidates
-from ensearch.choosing import CUTS, Search, apply, checked, halves
+from ensearch.candidates import Candidates, Choice
+from ensearch.cascades import NEVER, Cascade
+from ensearch.choosing import CUTS, Search, apply, checked, halves, key
 
 
 @given(st.lists(st.integers(0, 4), min_size=2, max_size=60), st.integers(0, 99))
@@ -92,3 +93,36 @@ def test_every_half_and_its_other_are_kept() -> None:
     choice = found.choices[0]
     assert choice is not None
     assert (found.seen[0].hits == apply(choice, candidates, labels).hits).all()
+
+
+def test_halves_that_chose_the_same_are_counted() -> None:
+    """Of one that is always right and one that never is, all choose the same: 8 of 8."""
+    probs, labels = votes(["1" * 60, "0" * 60])
+    found = checked(mixed.singles, pool(probs, [1, 1]), labels, [0.5, 1])
+    assert [found.agreeing(k) for k in (0, 1)] == [0, 2 * CUTS]
+    # Right on disjoint images: which seems better is the luck of the half.
+    probs, labels = votes(["10" * 60, "01" * 60])
+    found = checked(mixed.singles, pool(probs, [1, 1]), labels, [1])
+    chosen = found.choices[0]
+    assert chosen is not None
+    members = [half[0].members for half in found.by_halves if half[0] is not None]
+    assert 0 < found.agreeing(0) < 2 * CUTS
+    assert found.agreeing(0) == members.count(chosen.members)
+
+
+def test_choices_that_are_one_predictor_have_one_key() -> None:
+    def cascade(members: tuple[int, ...], *thresholds: float) -> Cascade:
+        return Cascade(
+            members=members,
+            thresholds=thresholds,
+            measure="max",
+            macs=1.0,
+            accuracy=0.5,
+            exits=(1.0,),
+        )
+
+    whole = Choice(members=(1, 2), macs=2, accuracy=0.5)
+    assert key(cascade((2, 1), NEVER)) == key(whole)
+    assert key(cascade((2, 1), 0.9)) not in (key(whole), key(cascade((1, 2), 0.9)))
+    assert key(cascade((1,))) == key(Choice(members=(1,), macs=1, accuracy=0.5))
+    assert key(None) == ()

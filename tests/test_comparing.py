@@ -120,6 +120,7 @@ def judged(accuracy: Sequence[float], drawn: np.ndarray, images: int) -> Judged:
         accuracy=values,
         macs=values,
         drawn=drawn,
+        made=tuple((object(),) for _ in values),
     )
 
 
@@ -144,6 +145,23 @@ def test_two_images_tell_nothing() -> None:
         found = compared(fixed((0,)), fixed((1,)), candidates, labels, 1)
         assert found is not None
         assert (found.difference, found.side) == (1.0, side)
+
+
+def test_two_predictors_that_agree_on_all_images_are_not_one() -> None:
+    """Nobody knows that they would agree on the next; only of one predictor that is known."""
+    probs, labels = votes(["1" * 170 + "0" * 10] * 2)
+    candidates = pool(probs, [1, 1])
+    one, other = (crossed(checked(fixed((m,)), candidates, labels, [1])) for m in (0, 1))
+    choices = [tally.choice(candidates, labels, (m,)) for m in (0, 1)]
+    again = [given([choice], [1], candidates, labels) for choice in choices]
+    for pair in ((one, other), again):
+        (lead,) = leads([((pair[0], 0), (pair[1], 0))])
+        assert lead is not None
+        assert lead.difference == 0
+        # One image more on either side.
+        assert lead.high == -lead.low == pytest.approx(1.96 * math.sqrt(2) / 180, rel=1e-3)
+        (same,) = leads([((pair[0], 0), (pair[0], 0))])
+        assert same == Lead(difference=0.0, low=0.0, high=0.0)
 
 
 def test_on_another_split_choices_are_what_they_are() -> None:

@@ -17,6 +17,7 @@ from ensearch import combined
 from ensearch.combined import BASELINES, CASCADE, KINDS, MIXED, SAME, SINGLE
 from ensearch.entries import Entry
 from ensearch.report import pooled
+from ensearch.units import format_count
 
 __all__ = ["folder"]  # a fixture
 CLASSES = 4
@@ -149,6 +150,41 @@ def test_test_is_opened_on_demand_and_recorded(pool: Path) -> None:
     assert json.loads(again.stdout) == json.loads(first.stdout)
 
 
+def test_every_number_of_the_cascade_is_in_its_row(pool: Path) -> None:
+    """A reader finds the cost, the accuracy and the members of either in the table."""
+    for option, split in (("", "val"), ("--test", "test")):
+        line = f"--pool all --budget 20M --budgets 2M {option}"
+        found = front(line)
+        kept = found["cascades_against_best_mixed_ensemble"]
+        whole = next(r for r in rows(found, MIXED) if r["budget_multiply_adds_per_example"] == 2e7)
+        for one in kept:
+            assert one["ensemble"] == whole
+            row = one["cascade"]
+            cost = "cost_test" if option else "cost"
+            assert row["cost_multiply_adds_per_example"] <= one["share_of_cost_allowed"] * 2e7
+            ratios = [
+                row[what] / whole[what]
+                for what in (f"{cost}_multiply_adds_per_example", f"accuracy_{split}_fraction")
+            ]
+            assert [one["share_of_cost"], one["share_of_accuracy"]] == ratios
+            gap = row[f"accuracy_{split}_fraction"] - whole[f"accuracy_{split}_fraction"]
+            assert one["difference_fraction"] == pytest.approx(gap)
+        told = next(one for one in kept if one["share_of_accuracy"] >= 0.99)
+        row = told["cascade"]
+        percent = f"{100 * row[f'accuracy_{split}_fraction']:.2f}"
+        macs = format_count(row[f"{cost}_multiply_adds_per_example"])
+        says = next(one for one in found["verdict"] if "cascade keeps" in one)
+        for number in (
+            f"keeps {told['share_of_accuracy']:.1%}",
+            f"({percent} of 100.00 %)",
+            f"at {told['share_of_cost']:.0%} of its cost ({macs} of 20M)",
+        ):
+            assert number in says
+        assert says.endswith(f"It runs {' → '.join(row['members'])}.")
+        text = ensearch(f"front {line}").stdout.splitlines()
+        assert any("cascade" in one and percent in one and macs in one for one in text[:12])
+
+
 def test_one_difference_is_in_the_table_the_sentence_and_the_record(pool: Path) -> None:
     for option, split in (("", "val"), ("--test", "test")):
         found = front(f"--pool all --budget 20M --budgets 2M {option}")
@@ -246,6 +282,30 @@ def test_bad_requests_are_refused(pool: Path, line: str, code: int, says: str) -
     assert says in result.stderr
 
 
+def test_what_an_error_says_to_give_is_enough(pool: Path) -> None:
+    models.write(Path("p.npz"), models.arrays())
+    assert ensearch("pool import p.npz --name odd --macs 123457").exit_code == 0
+    for unit, cost in ((1, "123.457k"), (2, "246.914k")):
+        told = ensearch(f"front --pool odd --budget 1k --flops-per-mac {unit}")
+        assert told.exit_code == 3
+        assert "budget of 1k FLOPs" in told.stderr
+        assert f"the cheapest of 1 entry costs {cost}. Give at least that" in told.stderr
+        assert ensearch(f"front --pool odd --budget {cost} --flops-per-mac {unit}").exit_code == 0
+
+
+def test_what_tables_call_an_entry_is_a_query(pool: Path) -> None:
+    """`small` is no name of an entry, but the network of two of them."""
+    assert [e["name"] for e in front("--pool small --budget 2M")["entries"]] == [
+        "small-1",
+        "small-2",
+    ]
+    without = front("--pool all,!small --budget 10M")
+    assert [e["name"] for e in without["entries"]] == ["left", "right"]
+    missed = ensearch("front --pool smal --budget 2M")
+    assert missed.exit_code == 2
+    assert "matches 'smal'. Did you mean 'small'?" in missed.stderr
+
+
 def test_other_images_are_refused(pool: Path) -> None:
     models.write(Path("p.npz"), models.arrays())
     ensearch("pool import p.npz --name stranger --macs 1M")
@@ -312,7 +372,10 @@ def test_names_are_as_long_as_they_must_be() -> None:
     longer = entry("wide_resnet-10-1@32/cd x", "10-1")
     vit, outside = entry("vit-10-64@32/ab x", "10-64"), entry("B0", "B0", is_member=False)
     assert names(one, other, outside) == ["10-1", "16-1", "B0"]
-    assert names(one, longer) == ["wide_resnet-10-1@32/ab", "wide_resnet-10-1@32/cd"]
+    assert names(one, longer) == ["10-1/ab", "10-1/cd"]
+    assert names(one, longer, vit)[:2] == ["wide_resnet-10-1@32/ab", "wide_resnet-10-1@32/cd"]
+    # A model may be called like a member's depth and width.
+    assert names(one, entry("10-1", "10-1", is_member=False)) == ["10-1/ab", "10-1"]
     assert names(one, vit, outside) == ["wide_resnet-10-1@32", "vit-10-64@32", "B0"]
 
 

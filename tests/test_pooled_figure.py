@@ -45,6 +45,7 @@ def row(kind: str, budget: float, members: tuple[int, ...], accuracy: float) -> 
         exits=(1.0,),
         macs=0.9 * budget,
         flattered=accuracy,
+        halves=8,
         val=score,
     )
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from ensearch import combining, entries, openings, units
 from ensearch.cascades import MEASURES
 from ensearch.errors import UsageError, unknown
-from ensearch.report import pooled, pooled_figure, pooled_files
+from ensearch.report import pooled_figure, pooled_files, pooled_table
 from ensearch.store import Store
 from ensearch.terminal import say
 
@@ -34,7 +34,8 @@ def front(
     most = units.parse_count(budget, "--budget") / flops_per_mac
     with Store.open(storage, create=False) as store:
         chosen = entries.select(store, query, say)
-        steps = _steps(budgets, most, flops_per_mac) or combining.ladder(most, chosen)
+        rungs = combining.ladder(most, chosen, flops_per_mac)
+        steps = _steps(budgets, most, flops_per_mac) or rungs
         _say_empty(steps, chosen, flops_per_mac)
         before = _open_test(store, chosen, query, steps, measure) if with_test else 0
         found = combining.compute(store, query, chosen, steps, measure, with_test, say)
@@ -44,9 +45,9 @@ def front(
         typer.echo(json.dumps(pooled_files.summary(found), indent=2, allow_nan=False))
     else:
         console = Console()
-        # A table squeezed further splits its numbers: let a narrow terminal wrap whole lines.
+        # Narrower lines are for the terminal to wrap: numbers and names cannot be squeezed.
         wide = console if console.width >= 72 else Console(width=72)
-        pooled.print_fronts(found, flops_per_mac, wide)
+        pooled_table.print_fronts(found, flops_per_mac, wide)
     # After the table: a failure to write must not cost the user the result.
     pooled_files.write(found, folder)
     pooled_figure.draw_png(found, flops_per_mac, folder / "front.png")
@@ -74,7 +75,7 @@ def _say_empty(steps: tuple[float, ...], chosen: list[entries.Entry], unit: int)
     if empty:
         say(
             f"note: nothing fits {', '.join(empty)}: the cheapest entry costs "
-            f"{units.format_count(cheapest * unit)}"
+            f"{units.format_count(cheapest * unit, 15)}"
         )
 
 

@@ -1,11 +1,8 @@
-"""Fronts of a pool -> words and tables."""
+"""Fronts of a pool -> words."""
 
 from collections import Counter
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
+from ensearch import entries
 from ensearch.choosing import CUTS
 from ensearch.combined import (
     BASELINES,
@@ -17,7 +14,6 @@ from ensearch.combined import (
     Chosen,
     Fronts,
     Kept,
-    Score,
 )
 from ensearch.combining import ORDERS
 from ensearch.comparing import Lead
@@ -25,21 +21,25 @@ from ensearch.units import format_count, unit_name
 
 MOST_OF = 0.99  # of an accuracy: what a cascade should keep
 AHEAD, BEHIND = "*", "-"  # of the single network within the same budget
+OVER = "!"  # costs more than its budget on test
 
 
 def labels(found: Fronts) -> dict[str, str]:
     """By network a short name: `16-0.5`, and as much more as tells the networks apart."""
-    architectures = {e.network: e.network.partition("/")[0] for e in found.entries}
+    names = {entry.network: entries.spellings(entry) for entry in found.entries}
     # Depth and width say enough where all members are of one family and resolution.
-    kinds = {architectures[e.network].replace(e.label, "") for e in found.entries if e.is_member}
-    short = {e.network: e.label for e in found.entries}
-    if len(kinds) > 1:
-        short |= {e.network: architectures[e.network] for e in found.entries if e.is_member}
+    kinds = {names[e.network][1].replace(e.label, "") for e in found.entries if e.is_member}
+    place = int(len(kinds) > 1)
+    short = {network: _one_of(of, place) for network, of in names.items()}
     count = Counter(short.values())
     return {
-        network: label if count[label] == 1 else network.partition(" ")[0]
+        network: label if count[label] == 1 else _one_of(names[network], place + 2)
         for network, label in short.items()
     }
+
+
+def _one_of(spellings: tuple[str, ...], place: int) -> str:
+    return spellings[min(place, len(spellings) - 1)]
 
 
 def describe(chosen: Chosen, found: Fronts) -> str:
@@ -53,61 +53,26 @@ def describe(chosen: Chosen, found: Fronts) -> str:
     )
 
 
+def shown_rows(found: Fronts) -> list[Chosen]:
+    """All that are in the table: also the cascade that is held against the mixed ensemble."""
+    row = _kept_row(found)
+    return [*found.chosen, *([row] if row and row not in found.chosen else [])]
+
+
 def count(macs: float, unit: int) -> str:
     return format_count(macs * unit)
 
 
-def _interval(score: Score) -> str:
-    return f"[{100 * score.low:.2f}, {100 * score.high:.2f}]"
+def side(found: Fronts, row: Chosen) -> int:
+    """Whether a row is told from the single network within its budget, and which way.
 
-
-def print_fronts(found: Fronts, unit: int, console: Console) -> None:
-    """The table, the findings, and what the numbers are true of."""
-    console.print(_table(found, unit))
-    console.print()
-    for sentence in verdict(found, unit):
-        console.print(Text(sentence, style="bold"))
-    console.print()
-    for sentence in conditions(found, unit):
-        console.print(Text(sentence, style="dim"))
-
-
-def _table(found: Fronts, unit: int) -> Table:
-    splits = ("val", "test") if found.has_test else ("val",)
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-    table.add_column("Budget", justify="right", no_wrap=True)
-    table.add_column(" Front", no_wrap=True)
-    for split in splits:
-        table.add_column(f"{split} %", justify="right", no_wrap=True)
-        # With two splits there is room for one interval, that of the verdicts.
-        if split == splits[-1]:
-            table.add_column("95 %", no_wrap=True)
-    table.add_column("FLOPs", justify="right", no_wrap=True)
-    table.add_column(" Members", overflow="fold")
-    for budget in reversed(found.budgets):
-        rows = [row for row in (found.of(kind, budget) for kind in KINDS) if row is not None]
-        for k, row in enumerate(rows):
-            scores = [row.val, *([row.test] if row.test else [])]
-            cells = [*(f"{100 * score.accuracy:.2f}" for score in scores), _interval(row.shown)]
-            side = _side(found, row)
-            table.add_row(
-                count(budget, unit) if k == 0 else "",
-                Text(f"{_MARKS[side]}{row.kind}", style=_STYLES[side]),
-                *cells,
-                count(row.macs, unit),
-                Text(f" {describe(row, found)}"),
-            )
-    return table
-
-
-_MARKS = {1: AHEAD, 0: " ", -1: BEHIND}
-_STYLES = {1: "bold green", 0: "", -1: "dim"}
-
-
-def _side(found: Fronts, row: Chosen) -> int:
-    """Whether a row is told from the single network within its budget, and which way."""
+    One that spends more than its budget on test is not told to be better within it.
+    """
+    single = found.of(SINGLE, row.budget)
     lead = found.leads.get((row.kind, row.budget))
-    return 0 if lead is None else lead.side
+    if lead is None or (single is not None and row.members == single.members):
+        return 0
+    return min(lead.side, 0) if row.overspends else lead.side
 
 
 def verdict(found: Fronts, unit: int) -> list[str]:
@@ -147,51 +112,90 @@ def _mixed(found: Fronts, unit: int) -> str:
 def best_kept(found: Fronts) -> Kept | None:
     """The cheapest cascade that keeps 99 % of the ensemble's accuracy, else the dearest."""
     for one in found.kept:
-        if one.cascade >= MOST_OF * one.ensemble:
+        if one.accuracy is not None and one.accuracy >= MOST_OF:
             return one
     return found.kept[-1] if found.kept else None
 
 
-def _cascade(found: Fronts, unit: int) -> str:
+def _kept_row(found: Fronts) -> Chosen | None:
+    """The cascade of `best_kept`, as the table has it already where some budget chose the same."""
     one = best_kept(found)
-    if one is None or one.ensemble == 0:
+    if one is None or one.accuracy is None or one.lead.low == one.lead.high:
+        return None
+
+    def what(row: Chosen) -> tuple[object, ...]:
+        return row.kind, row.members, row.thresholds, row.shown.accuracy
+
+    return next((row for row in found.chosen if what(row) == what(one.cascade)), one.cascade)
+
+
+def _cascade(found: Fronts, unit: int) -> str:
+    one, row = best_kept(found), _kept_row(found)
+    if one is None or one.accuracy is None:
         return ""
+    whole = f"the mixed ensemble within {count(found.budgets[-1], unit)}"
+    if row is None:
+        return f"At no more cost than {whole}, cascades gain nothing: the same members."
+    ratio = f"{_percent(row)} of {_percent(one.ensemble)} %"
+    costs = f"{count(row.cost, unit)} of {count(one.ensemble.cost, unit)}"
     return (
-        f"At {one.cost:.0%} of the cost of the best mixed ensemble within "
-        f"{count(found.budgets[-1], unit)}, a cascade keeps {one.cascade / one.ensemble:.1%} of "
-        f"its accuracy: {_gap(one.lead)}."
+        f"Chosen within {count(row.budget, unit)}, a cascade keeps {one.accuracy:.1%} of "
+        f"the accuracy ({ratio}) of {whole}, at {one.cost:.0%} of its cost ({costs}): "
+        f"{_gap(one.lead)}. It runs {describe(row, found)}."
     )
 
 
+def _percent(row: Chosen) -> str:
+    return f"{100 * row.shown.accuracy:.2f}"
+
+
 def headline(found: Fronts, unit: int) -> str:
-    """What can be told at the largest budget, also for the title of a figure; no full stop."""
+    """What can be told at the largest budget, also for the title of a figure; no full stop.
+
+    Where nothing is ahead there, it names the smaller budgets at which something is.
+    """
+    top = found.budgets[-1]
+    if any(row.budget == top and side(found, row) > 0 for row in found.chosen):
+        return _at_top(found, unit)
+    told = [row for row in found.chosen if side(found, row) > 0]
+    if not told:
+        return _at_top(found, unit)
+    budgets = sorted({row.budget for row in told}, reverse=True)
+    *others, last = (count(budget, unit) for budget in budgets)
+    within = f"{', '.join(others)} and {last}" if others else last
+    kinds = " or ".join(_NAMES[kind] for kind in KINDS if kind in {row.kind for row in told})
+    return f"{_at_top(found, unit)}; within {within} {kinds} beats the single network"
+
+
+def _at_top(found: Fronts, unit: int) -> str:
     top = found.budgets[-1]
     rows = [row for kind in KINDS if (row := found.of(kind, top)) is not None]
     within = f"Within {count(top, unit)} FLOPs"
     if not rows:
         return f"{within} nothing was found on both halves of val"
     if (one := _alone(found)) is not None:
-        name = describe(one, found)
-        return f"{within} all fronts are one network: {name}, {100 * one.shown.accuracy:.2f} %"
+        return f"{within} all fronts are one network: {describe(one, found)}, {_percent(one)} %"
     single = found.of(SINGLE, top)
-    alone = single.members if single else ()
-    leads = {
-        row.kind: lead
+    rivals = {
+        row.kind: (side(found, row), found.leads[row.kind, top].difference)
         for row in rows
-        if row.members != alone and (lead := found.leads.get((row.kind, top)))
+        if (single is None or row.members != single.members) and (row.kind, top) in found.leads
     }
-    if not leads:
+    if not rivals:
         return f"{within} nothing could be compared on both halves of val"
-    # One that is told comes before one that only looks better.
-    best = max(leads, key=lambda kind: (leads[kind].side, leads[kind].difference))
-    if leads[best].side > 0:
-        return f"{within} {_NAMES[best]} beats the best single network: {_gap(leads[best])}"
-    if leads[best].side < 0:
-        return f"{within} the best single network beats ensembles and cascades: {_gap(leads[best])}"
-    accuracy = f" ({100 * single.shown.accuracy:.2f} %)" if single else ""
+    # One that is told comes before one that only looks better, and that before what overspends.
+    by = {row.kind: row for row in rows}
+    best = max(rivals, key=lambda kind: (rivals[kind][0], not by[kind].overspends, rivals[kind][1]))
+    gap = _gap(found.leads[best, top])
+    if rivals[best][0] > 0:
+        return f"{within} {_NAMES[best]} beats the best single network: {gap}"
+    if rivals[best][0] < 0:
+        return f"{within} the best single network beats ensembles and cascades: {gap}"
+    accuracy = f" ({_percent(single)} %)" if single else ""
+    spent = f" of {count(by[best].cost, unit)} on test" if by[best].overspends else ""
     return (
         f"{within} no ensemble or cascade clearly beats the best single network{accuracy}: "
-        f"{best} {_gap(leads[best])}"
+        f"{best}{spent} {gap}"
     )
 
 
@@ -210,9 +214,7 @@ def conditions(found: Fronts, unit: int) -> list[str]:
         f"Pool: {_number(len(found.entries), 'entry', 'entries')} of "
         f"{_number(networks, 'network', 'networks')} ({found.query}), nothing was trained. "
         f"Data: val {found.labels['val']}.",
-        f"val: one half of it chooses and the other scores, in turn, averaged over {CUTS} cuts "
-        "into halves; the members shown are chosen on all of it. 95 %: over images and choices, "
-        "not over training seeds.",
+        "95 %: over images and choices, not over training seeds.",
         "Same architecture and mixed may be one network alone, where that is best. Cascades leave "
         f"by {_MEASURES[found.measure]} of the mean so far; thresholds are chosen on val.",
         _volumes(found, unit),
@@ -230,14 +232,31 @@ def conditions(found: Fronts, unit: int) -> list[str]:
 
 
 def _legend(found: Fronts) -> list[str]:
-    """Of the marks in the table, if there are any."""
-    sides = {lead.side for lead in found.leads.values()}
-    told = [text for side, text in ((1, f"{AHEAD} more"), (-1, f"{BEHIND} less")) if side in sides]
-    if not told:
-        return []
-    return [
+    """Of the marks and columns of the table, of marks only if there are any."""
+    sides = {side(found, row) for row in found.chosen}
+    told = [text for way, text in ((1, f"{AHEAD} more"), (-1, f"{BEHIND} less")) if way in sides]
+    lines = [
         f"{' and '.join(told)} accurate than the single network within the same budget, by 95 % "
         "intervals of the differences that hold all at once."
+    ]
+    lines = lines if told else []
+    if any(row.overspends for row in shown_rows(found)):
+        lines.append(
+            f"{OVER} costs more on test than the budget it kept to on val: whether it is better "
+            "within the budget is not said."
+        )
+    every = 2 * CUTS
+    members = (
+        "test % and FLOPs are of the members shown, on test."
+        if found.has_test
+        else f"Halves: how many of the {every} chose the members shown, which all of val chose and "
+        f"whose cost this is ({every}/{every}: val % is theirs)."
+    )
+    return [
+        *lines,
+        "val % is of choosing so, not of the members shown: a half of val chooses and the other "
+        f"scores, in turn, averaged over {CUTS} cuts, so one network may have several, and a "
+        f"larger budget a lower one. {members}",
     ]
 
 

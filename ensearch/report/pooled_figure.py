@@ -8,7 +8,9 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.transforms import offset_copy
 
 from ensearch.combined import (
     CASCADE,
@@ -36,6 +38,8 @@ _LOOKS = {
     CASCADE: ("#CC79A7", "^", "-"),
 }
 
+_WIDTHS = (1.2, 2.0, 2.9, 3.8)  # of lines by kind: where they are equal all can be seen
+_SIZES = (3.5, 5.0, 6.5, 8.0)  # of markers
 _Dashes = str | tuple[int, tuple[float, ...]]
 _THIN: dict[str, _Dashes] = {GREEDY: "-", RANDOM: (0, (1, 1.5))}
 
@@ -82,13 +86,17 @@ def draw_png(found: Fronts, unit: int, path: Path) -> Path:
 
 
 def _points(found: Fronts, rows: Sequence[Chosen]) -> list[tuple[float, Score]]:
-    """What was chosen for each budget, once, by its cost; on test it may fall.
+    """What was chosen for each budget, by its cost; the accuracy may fall.
 
-    One choice at two budgets is one point: the larger budget judged it last.
+    One choice at two budgets is one point, unless halves of val that chose otherwise gave it two
+    accuracies: then the line goes from that of the smaller budget to that of the larger.
     """
-    points = sorted({row.macs: row.shown for row in rows}.items())
+    descending = sorted(rows, key=lambda row: (-row.cost, -row.budget))
+    unique = {(row.cost, row.shown.accuracy): row.shown for row in descending}
+    points = [(cost, score) for (cost, _), score in reversed(unique.items())]
     # What is best at its own cost stays so up to the edge of the figure.
-    return [*points, (found.budgets[-1], points[-1][1])] if points else []
+    last = max(found.budgets[-1], points[-1][0]) if points else 0.0
+    return [*points, (last, points[-1][1])] if points else []
 
 
 def _baseline(axes: Axes, found: Fronts, kind: str, style: _Dashes, unit: int) -> None:
@@ -101,41 +109,63 @@ def _baseline(axes: Axes, found: Fronts, kind: str, style: _Dashes, unit: int) -
         linestyle=style,
         linewidth=0.8,
         label=kind,
-        zorder=2,
+        zorder=8,
     )
 
 
 def _front(axes: Axes, found: Fronts, kind: str, unit: int) -> None:
-    points = _points(found, [row for row in found.chosen if row.kind == kind])
+    rows = [row for row in pooled.shown_rows(found) if row.kind == kind]
+    points = _points(found, rows)
     if not points:
         return
     color, marker, style = _LOOKS[kind]
+    place = KINDS.index(kind)
     costs = [cost * unit for cost, _ in points]
-    # Bars, a little apart: four bands over each other are one grey one.
-    apart = 1 + 0.006 * (2 * KINDS.index(kind) - len(KINDS) + 1)
+    told = {(row.cost, row.shown.accuracy) for row in rows if pooled.side(found, row) > 0}
     for cost, score in points[:-1]:
-        low, high = 100 * score.low, 100 * score.high
-        axes.plot([cost * unit * apart] * 2, [low, high], color=color, linewidth=1, alpha=0.6)
+        is_told = (cost, score.accuracy) in told
+        _bar(axes, cost * unit, score, color, dots=4 * place - 6, is_told=is_told)
     axes.step(
         costs,
         [100 * score.accuracy for _, score in points],
         where="post",
         color=color,
         linestyle=style,
-        linewidth=1.8,
+        linewidth=_WIDTHS[place],
         marker=marker,
-        markersize=4.5,
+        markersize=_SIZES[place],
         markevery=range(len(costs) - 1),
         markeredgecolor="white",
         markeredgewidth=0.5,
         label=kind,
-        zorder=3,
+        zorder=3 + len(KINDS) - place,
     )
 
 
+def _bar(axes: Axes, cost: float, score: Score, color: str, *, dots: float, is_told: bool) -> None:
+    """The interval, a few dots aside: four bars over each other are one grey one."""
+    low, high = 100 * score.low, 100 * score.high
+    aside = offset_copy(axes.transData, axes.get_figure(root=True), x=dots, units="dots")
+    axes.plot([cost] * 2, [low, high], color=color, linewidth=1, transform=aside)
+    axes.update_datalim([(cost, low), (cost, high)])
+    if is_told:
+        axes.annotate(
+            pooled.AHEAD,
+            (cost, 100 * score.accuracy),
+            (0, 1),
+            textcoords="offset points",
+            ha="center",
+            size=15,
+            weight="bold",
+            color=color,
+            path_effects=[withStroke(linewidth=2, foreground="white")],
+            zorder=8,
+        )
+
+
 def _style(axes: Axes, found: Fronts, split: str, unit: int) -> None:
-    costs = [row.macs for row in found.chosen] or [1.0]
-    low, high = min(costs) * unit, found.budgets[-1] * unit
+    costs = [row.cost for row in found.chosen] or [1.0]
+    low, high = min(costs) * unit, max(found.budgets[-1], *costs) * unit
     axes.set_xscale("log")
     axes.set_xlim(low / 1.1, high * 1.1)
     decades = math.log10(high / low) if high > low else 0.0
@@ -143,8 +173,11 @@ def _style(axes: Axes, found: Fronts, split: str, unit: int) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=marks, numticks=20))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_count(value)))
     axes.xaxis.set_minor_formatter(NullFormatter())
+    is_told = any(pooled.side(found, row) > 0 for row in found.chosen)
+    told = f"{pooled.AHEAD} beats the single network within its budget. " * is_told
     axes.set_xlabel(
-        f"{unit_name(unit)} per example, mean over images; bars: 95 %",
+        f"{unit_name(unit)} per example, mean over images\nBars: 95 %. {told}Grey: baselines, "
+        "which the search of cascades should beat.",
         size=8,
         color=INK,
     )

@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ensearch.choosing import CUTS
 from ensearch.combined import KINDS, Chosen, Fronts
 from ensearch.entries import Entry
 from ensearch.report import pooled
 from ensearch.report.files import plain, replace
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 def write(found: Fronts, folder: Path) -> None:
@@ -38,6 +39,7 @@ def _flat(row: Chosen, found: Fronts) -> dict[str, Any]:
         "exit_shares": " ".join(f"{share:.6g}" for share in row.exits),
         "cost_multiply_adds_per_example": row.macs,
         "accuracy_val_of_choosing_images_fraction": row.flattered,
+        f"halves_of_{2 * CUTS}_that_chose_these_members": row.halves,
     }
     for split, score in (("val", row.val), ("test", row.test)):
         if score is not None:
@@ -73,8 +75,10 @@ def summary(found: Fronts) -> dict[str, Any]:
             {
                 "share_of_cost_allowed": one.share,
                 "share_of_cost": one.cost,
-                "share_of_accuracy": one.cascade / one.ensemble if one.ensemble else None,
+                "share_of_accuracy": one.accuracy,
                 **plain(one.lead),
+                "ensemble": _row(one.ensemble, found),
+                "cascade": _row(one.cascade, found),
             }
             for one in found.kept
         ],
