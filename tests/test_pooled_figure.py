@@ -4,15 +4,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from ensearch.combined import BASELINES, KINDS, MIXED, SINGLE, Chosen, Fronts, Score
+from ensearch.combined import BASELINES, CASCADE, KINDS, MIXED, SINGLE, Chosen, Fronts, Score
 from ensearch.comparing import Lead
 from ensearch.entries import MAY_HAVE_SEEN, Entry
 from ensearch.report import pooled, pooled_figure
@@ -123,14 +125,89 @@ def test_no_line_is_longer_than_the_figure(text: str) -> None:
             assert LEFT * PIXELS[0] + width <= PIXELS[0]
 
 
+def drawn(found: Fronts, monkeypatch: pytest.MonkeyPatch) -> Figure:
+    """The figure itself, before it becomes a picture."""
+    figures: list[Figure] = []
+    save = Figure.savefig
+
+    def keep(figure: Figure, *args: object, **how: object) -> None:
+        figures.append(figure)
+        save(figure, *args, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    monkeypatch.setattr(pooled_figure, "replace", lambda path, content: path)
+    pooled_figure.draw_png(found, 1, Path("front.png"))
+    return figures[0]
+
+
+def xs(line: Line2D) -> list[float]:
+    return [float(x) for x in np.asarray(line.get_xdata())]
+
+
+def test_lines_that_are_equal_can_all_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies above is thinner than what lies below, in lines and markers."""
+    (axes,) = drawn(fronts(3, {}), monkeypatch).axes
+    lines = {line.get_label(): line for line in axes.get_lines()}
+    order = sorted((lines[kind] for kind in KINDS), key=lambda line: line.get_zorder())
+    widths = [line.get_linewidth() for line in order]
+    for found in (widths, [line.get_markersize() for line in order]):
+        assert found == sorted(found, reverse=True)
+        assert len(set(found)) == len(KINDS)
+    assert order[-1] is lines[SINGLE]
+
+
+def test_what_is_told_has_a_star_where_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = fronts(3, {MIXED: lead(0.01, 0.03)})
+    (axes,) = drawn(found, monkeypatch).axes
+    stars = [text for text in axes.texts if text.get_text() == "*"]
+    top = found.of(MIXED, found.budgets[-1])
+    assert top is not None
+    assert [star.xy for star in stars] == [(top.cost, 100 * top.shown.accuracy)]  # type: ignore[attr-defined]
+    assert "* beats the single network" in axes.get_xlabel()
+    assert "Grey: baselines" in axes.get_xlabel()
+    (axes,) = drawn(fronts(3, {MIXED: lead(-0.01, 0.03)}), monkeypatch).axes
+    assert not [text for text in axes.texts if text.get_text() == "*"]
+    assert "*" not in axes.get_xlabel()
+
+
+def test_intervals_are_inside_and_at_the_costs_on_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = fronts(2, {})
+    over = replace(found.chosen[-1].val, macs=2.4e6, low=0.2, high=0.9)
+    chosen = [replace(c, test=c.val) for c in found.chosen]
+    chosen[-1] = replace(chosen[-1], test=over)
+    found = replace(found, labels=dict.fromkeys(("val", "test"), "x"), chosen=tuple(chosen))
+    (axes,) = drawn(found, monkeypatch).axes
+    (line,) = (line for line in axes.get_lines() if line.get_label() == KINDS[-1])
+    assert 2.4e6 in xs(line)
+    assert axes.get_xlim()[1] > 2.4e6
+    low, high = axes.get_ylim()
+    assert low < 20 < 90 < high
+
+
+def test_all_accuracies_of_one_choice_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line ends with that of the largest budget."""
+    found = fronts(3, {})
+    score = Score(accuracy=0.5, low=0.4, high=0.6, macs=1e6)
+    chosen = tuple(
+        replace(c, macs=0.8e6, val=replace(score, accuracy=accuracy))
+        for c, accuracy in zip(found.chosen[:3], (0.6, 0.5, 0.6), strict=True)
+    )
+    (axes,) = drawn(replace(found, chosen=chosen), monkeypatch).axes
+    (line,) = (line for line in axes.get_lines() if line.get_label() == SINGLE)
+    assert xs(line) == [0.8e6, 0.8e6, found.budgets[-1]]
+    assert np.asarray(line.get_ydata()).tolist() == [50, 60, 60]
+
+
 @pytest.mark.parametrize("steps", [1, 8])
 @pytest.mark.parametrize("name", ["net", "a" * 90])
-def test_the_right_edge_stays_white(tmp_path: Path, steps: int, name: str) -> None:
+def test_the_edges_stay_white(tmp_path: Path, steps: int, name: str) -> None:
     """What is clipped at the edge leaves ink there."""
-    found = fronts(steps, dict.fromkeys(KINDS[1:], lead(-0.01, 0.03)), name)
+    found = fronts(steps, {MIXED: lead(0.01, 0.03), CASCADE: lead(-0.01, 0.03)}, name)
     alone = replace(found, chosen=tuple(c for c in found.chosen if c.kind == SINGLE))
     for k, one in enumerate((found, alone)):
-        picture = imread(pooled_figure.draw_png(one, 1, tmp_path / f"{k}.png"))
+        picture = imread(pooled_figure.draw_png(one, 2, tmp_path / f"{k}.png"))
         assert picture.shape[:2] == (PIXELS[1], PIXELS[0])
-        assert picture[:, -3:].min() == 1.0
+        # The lower label is the longest where something is told and 2 FLOPs are counted.
+        for edge in (picture[:, -3:], picture[:, :3], picture[-3:]):
+            assert edge.min() == 1.0
         assert picture[:, 100:-3].min() < 0.5
