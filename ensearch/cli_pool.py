@@ -188,8 +188,9 @@ def front(
     pool: Annotated[
         str,
         typer.Option(
-            help="Who takes part: all, names, patterns such as 'eff*', study:NAME, "
-            "confirmed:NAME, dataset:FINGERPRINT; '!eff*' leaves out. Several with commas."
+            help="Who takes part: all, names as tables show them, patterns such as 'eff*', "
+            "study:NAME, confirmed:NAME, dataset:FINGERPRINT; '!eff*' leaves out. Several with "
+            "commas."
         ),
     ],
     budget: Annotated[str, typer.Option(help="FLOPs (multiply-adds) per example: 5e9, 5G.")],
