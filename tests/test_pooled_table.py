@@ -136,3 +136,15 @@ def test_no_name_is_broken(length: int, width: int) -> None:
         if length == 3 or width == 200:
             assert "Members" in table[0]
             assert name in table[1]
+
+
+def test_a_cascade_that_is_the_ensemble_itself_is_called_so() -> None:
+    found = cascades(1, {})
+    whole = found.of(MIXED, 1e6)
+    assert whole is not None
+    same = replace(whole, kind=CASCADE, budget=whole.macs)
+    kept = Kept(share=1.0, ensemble=whole, cascade=same, lead=lead(0.0, 0.0))
+    text = " ".join(printed(replace(found, kept=(kept,))).split())
+    says = "At no more cost than the mixed ensemble within 1M, cascades gain nothing"
+    assert f"{says}: the same members." in text
+    assert "a cascade keeps" not in text
