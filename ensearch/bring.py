@@ -1,7 +1,7 @@
 """Models that were trained elsewhere -> the pool: which labels their rows belong to, and checks."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from ensearch.core import Labels, Predictions
 from ensearch.entries import check_name, entries
-from ensearch.errors import StorageError, UsageError
+from ensearch.errors import UsageError
 from ensearch.predicted import Predicted
 from ensearch.store import Store
 from ensearch.store.labels import SplitLabels
-from ensearch.store.pool import ModelRecord
+from ensearch.store.pool import Inputs, ModelRecord
 from ensearch.units import format_count
 
 MOST = 2**62  # multiply-adds and parameters that a database holds
@@ -32,6 +32,7 @@ class Model:
     params: int | None
     network: str
     origin: str
+    inputs: Inputs | None = None
 
 
 def content_key(logits: Mapping[str, npt.NDArray[np.float16]]) -> str:
@@ -70,11 +71,12 @@ def keep(
         labels={split: labels[split].fingerprint for split in found},
         origin=model.origin,
         created=datetime.now(UTC),
+        inputs=model.inputs,
     )
     predictions = [
         Predictions(member=key, split=split, logits=one.logits) for split, one in found.items()
     ]
-    store.pool.check(record.name, key)
+    store.pool.check(record.name, key, record.labels)
     _check_network(store, model, network)
     store.pool.add(record, predictions, labels.values())
     return record
@@ -127,20 +129,37 @@ def doubt(logits: npt.NDArray[np.float16], labels: Labels) -> str:
     )
 
 
-def match(
-    store: Store, split: str, found: Predicted, classes: Sequence[str], dataset: str
-) -> tuple[SplitLabels, str]:
-    """The labels of which the rows are, and a sentence on how that is known.
+def matched(
+    store: Store, found: Mapping[str, Predicted], classes: Sequence[str], dataset: str
+) -> dict[str, tuple[SplitLabels, str]]:
+    """By split the labels of which the rows are, and a sentence on how that is known.
 
-    Labels that the storage knows are taken where they are equal and nothing speaks against it;
-    `dataset`, the beginning of a fingerprint or "", says which where there are several. Raises
-    UsageError where that cannot be told.
+    `dataset`, the beginning of a fingerprint of images or of the labels of either split, or "",
+    says which where there are several. Raises UsageError where that cannot be told.
+    """
+    allowed = _allowed(store, found, dataset) if dataset else {}
+    return {
+        split: match(store, split, one, classes, allowed.get(split), dataset)
+        for split, one in found.items()
+    }
+
+
+def match(
+    store: Store,
+    split: str,
+    found: Predicted,
+    classes: Sequence[str],
+    allowed: Collection[str] | None = None,
+    dataset: str = "",
+) -> tuple[SplitLabels, str]:
+    """Labels that the storage knows where they are equal and nothing speaks against it.
+
+    If fingerprints are `allowed`, one of them, because the user said `dataset`; else also new
+    labels. Raises UsageError.
     """
     offered = SplitLabels(values=found.labels, count=found.logits.shape[1], classes=tuple(classes))
-    known = {one.fingerprint: one for one in store.pool.known_labels()}
-    if dataset:
-        known = _of_dataset(store, known, split, dataset)
-    alike = [one for one in known.values() if one.may_be(offered)]
+    known = [o for o in store.pool.known_labels() if allowed is None or o.fingerprint in allowed]
+    alike = [one for one in known if one.may_be(offered)]
     # What says more is taken: images before names of classes, those before neither.
     best = [one for one in alike if one.images] or [one for one in alike if one.classes] or alike
     if len(best) > 1:
@@ -154,37 +173,42 @@ def match(
         known_as = f": {' and '.join(names)}" if names else ""
         summary = f"{split}: {best[0].summary}, labels that the storage knows already{known_as}"
         return best[0], summary
-    if dataset:
+    if allowed is not None:
         raise UsageError(
-            f"y_{split} are not the labels of {dataset}: {_difference(known.values(), offered)}. "
+            f"y_{split} are not the labels of {dataset}: {_difference(known, offered)}. "
             "Give the predictions of those images in their order, or leave --dataset out."
         )
     return offered, (
         f"{split}: {offered.summary}, new labels: only models scored on the same ones can be "
-        f"combined with this{_near(known.values(), offered)}"
+        f"combined with this{_near(known, offered)}"
     )
+
+
+def _allowed(store: Store, found: Mapping[str, Predicted], dataset: str) -> dict[str, set[str]]:
+    """By split the labels that `dataset` means; without a split of which it says nothing.
+
+    Labels of one split mean, for the other, those that datasets and models have beside them.
+    """
+    images = store.pool.datasets()
+    pairs = [labels for _, labels in images.values()]
+    pairs += [dict(record.labels) for record in store.pool.models()]
+    meant = [labels for name, (_, labels) in images.items() if name.startswith(dataset)]
+    named = {o.fingerprint: o for o in store.pool.known_labels()}
+    named = {name: one for name, one in named.items() if name.startswith(dataset)}
+    if not meant and not named:
+        raise UsageError(
+            f"--dataset: the storage knows no images or labels {dataset!r}. `ensearch pool list` "
+            "shows those of its entries."
+        )
+    beside = [of for of in pairs if set(of.values()) & set(named)]
+    allowed = {split: {of[split] for of in (*meant, *beside) if split in of} for split in found}
+    said = {split: some for split, some in allowed.items() if some}
+    return said or allowed
 
 
 def _with_data(store: Store, split: str, one: SplitLabels) -> str:
     names = store.pool.names_of(split, one.fingerprint)
     return one.fingerprint + (f" ({' and '.join(names)})" if names else "")
-
-
-def _of_dataset(
-    store: Store, known: dict[str, SplitLabels], split: str, dataset: str
-) -> dict[str, SplitLabels]:
-    wanted = {
-        labels[split]
-        for fingerprint, (_, labels) in store.pool.datasets().items()
-        if fingerprint.startswith(dataset) and split in labels
-    }
-    chosen = {f: one for f, one in known.items() if f in wanted or f.startswith(dataset)}
-    if not chosen:
-        raise UsageError(
-            f"--dataset: the storage knows no images or labels {dataset!r}. `ensearch pool list` "
-            "shows those of its entries."
-        )
-    return chosen
 
 
 def _difference(known: Iterable[SplitLabels], offered: SplitLabels) -> str:
@@ -209,42 +233,3 @@ def _near(known: Iterable[SplitLabels], offered: SplitLabels) -> str:
         if np.array_equal(np.sort(one.values), np.sort(offered.values)):
             return f". {one.fingerprint[:8]} has as many of each class, in another order"
     return ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """What is wrong with an entry, in words."""
-
-    name: str
-    says: str
-
-
-def problems(store: Store) -> list[Problem]:
-    """Of every entry: files there and whole, finite, rows of the labels, content as it was."""
-    found = []
-    for entry in entries(store):
-        says: list[str] = []
-        logits = {}
-        for split, fingerprint in entry.labels.items():
-            try:
-                labels = store.pool.labels(fingerprint)
-                rows = store.pool.predictions(entry.key, split).logits
-            except StorageError as error:
-                says.append(str(error))
-                continue
-            logits[split] = rows
-            if rows.shape != (len(labels.values), labels.count):
-                says.append(
-                    f"{split}: {rows.shape[0]} x {rows.shape[1]} predictions for {labels.summary}"
-                )
-            if not np.isfinite(rows).all():
-                says.append(f"{split}: predictions with NaN or infinity")
-        if entry.is_member:
-            lost = store.missing_files([entry.key])
-            says += [f"{path} is missing" for path in lost if path.suffix == ".safetensors"]
-            if not entry.labels:
-                says.append("the labels of its images are not kept: resume a study of them")
-        elif len(logits) == len(entry.labels) and content_key(logits) != entry.key:
-            says.append("its predictions are not those that were brought: import them again")
-        found += [Problem(name=entry.name, says=one) for one in says]
-    return found

@@ -44,13 +44,16 @@ def list_(
 @terminal.guarded
 def show(
     name: Name,
+    test: Annotated[
+        bool, typer.Option("--test", help="Also on test. This is recorded as an opening of it.")
+    ] = False,
     storage: options.Storage = options.DEFAULT_STORAGE,
     as_json: options.AsJson = False,
 ) -> None:
     """Show an entry or all of a network: what its rows belong to and which studies use it."""
     from ensearch.commands import pooling
 
-    pooling.show(name, storage, as_json)
+    pooling.show(name, test, storage, as_json)
 
 
 @app.command("import")
@@ -67,7 +70,10 @@ def import_(
     ] = "",
     dataset: Annotated[
         str,
-        typer.Option(help="Fingerprint of images or labels that the rows must belong to."),
+        typer.Option(
+            help="Fingerprint of images, or of the labels of val or of test, that the rows must "
+            "belong to; its beginning will do."
+        ),
     ] = "",
     storage: options.Storage = options.DEFAULT_STORAGE,
 ) -> None:
@@ -103,8 +109,8 @@ def add(
     normalise: Annotated[
         str | None,
         typer.Option(
-            help="By mean and deviation of: dataset, or model, as pretrained. (default: model "
-            "for pretrained weights, dataset for a checkpoint)"
+            help="By mean and deviation of: dataset, or model, those of timm's weights. (default: "
+            "model for pretrained weights, dataset for a checkpoint)"
         ),
     ] = None,
     choose_on: ChooseOn = "held-out",
@@ -118,6 +124,12 @@ def add(
     A model that was trained on all training images has seen the val of studies, which is cut from
     them. So the held-out images are halved: on one half (val) models are chosen, the other is their
     test.
+
+    Inputs should be what the model was trained with. Images are those of the dataset, as `pool
+    images` writes them (folder: keeps of a picture the largest square in its middle, scaled by
+    bicubic interpolation to the side behind the @; imagenet: 87.5 % of that square); --resolution
+    scales these by bilinear interpolation. They are divided by 255, less mean, over deviation: a
+    note says which, and `pool show` keeps it.
     """
     from ensearch.commands import bringing
 
@@ -143,6 +155,10 @@ def images(
     out: Annotated[Path, typer.Option(help="The npz file to write; one that is there stays.")],
     choose_on: ChooseOn = "held-out",
     seed: Seed = 0,
+    train: Annotated[
+        bool,
+        typer.Option("--train", help="Also x_train and y_train, which may be large: see above."),
+    ] = False,
     data_dir: options.DataDir = Path("data"),
     storage: options.Storage = options.DEFAULT_STORAGE,
 ) -> None:
@@ -150,11 +166,12 @@ def images(
 
     The file holds x_val, y_val, x_test, y_test and classes: images as bytes, N x R x R x C, in the
     order in which predictions are expected. The storage keeps the labels, so that an import is
-    known to be of these images.
+    known to be of these images. With --train it holds x_train and y_train too, all other images,
+    for models that are to be trained without those that judge them (ImageNet: 193 GB).
     """
     from ensearch.commands import bringing
 
-    bringing.images(dataset, choose_on, seed, out, data_dir, storage)
+    bringing.images(dataset, choose_on, seed, train, out, data_dir, storage)
 
 
 @app.command()

@@ -106,7 +106,8 @@ class Fronts:
     kept: tuple[Kept, ...]  # by ascending share
     hypervolumes: Mapping[str, float]  # by kind, also of baselines; of `val`
     reference: float  # accuracy of the hypervolumes
-    opened_before: int = 0  # how often others have looked at test
+    opened_before: int = 0  # how often test had been looked at
+    opened_how: str = ""  # for people: 3 times before (front twice; pool list once)
 
     @property
     def has_test(self) -> bool:

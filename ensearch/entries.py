@@ -13,17 +13,19 @@ from datetime import datetime
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from ensearch import ensembles
-from ensearch.core import Floats
+from ensearch.core import Floats, Schedule
 from ensearch.errors import StorageError, UsageError
 from ensearch.store import MemberRecord, Store
 from ensearch.store.labels import SplitLabels
-from ensearch.store.pool import ModelRecord
+from ensearch.store.pool import Inputs, ModelRecord
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,99}")
 ALL = "all"
 SHOWN = 20
+TRAINED_BY = "trained by "
 MAY_HAVE_SEEN = "val is cut from training images, which it may have seen"
 
 
@@ -47,6 +49,8 @@ class Entry:
     dataset: str  # fingerprint of the images that a member was trained on; "" of other models
     is_member: bool  # trained by ensearch
     created: datetime
+    inputs: Inputs | None = None  # of models that `pool add` predicted with
+    schedule: Schedule | None = None  # of members
 
     @property
     def may_have_seen_val(self) -> bool:
@@ -89,10 +93,11 @@ def _of_member(record: MemberRecord, known: Mapping[str, tuple[str, dict[str, st
         macs=record.cost.macs,
         params=record.cost.params,
         labels={split: labels[split] for split in record.splits if split in labels},
-        origin=f"trained by {record.trained_by}",
+        origin=f"{TRAINED_BY}{record.trained_by}",
         dataset=member.dataset,
         is_member=True,
         created=record.created,
+        schedule=member.schedule,
     )
 
 
@@ -109,6 +114,7 @@ def _of_model(record: ModelRecord) -> Entry:
         dataset="",
         is_member=False,
         created=record.created,
+        inputs=record.inputs,
     )
 
 
@@ -138,11 +144,11 @@ def spellings(entry: Entry) -> tuple[str, ...]:
 
 
 def called(found: Sequence[Entry], name: str) -> list[Entry]:
-    """The entry of that name, or all that lists show under it, or all of that network.
+    """The entry of that name, or all that lists, their network or tables (10-0.5) call so.
 
     Raises UsageError with the nearest names if there is none.
     """
-    for of in (lambda e: e.name, shown_as, lambda e: e.network):
+    for of in (lambda e: e.name, shown_as, lambda e: e.network, lambda e: e.label):
         chosen = [entry for entry in found if of(entry) == name]
         if chosen:
             return chosen
@@ -226,6 +232,12 @@ def _matching(store: Store, found: Sequence[Entry], part: str) -> list[Entry]:
         numbers = range(1, 1 + len(cast(list[Any], store.note(argument, "confirmations") or [])))
         stages = [store.evaluation_members(argument, f"confirm-{number}") for number in numbers]
         used = {key for stage in stages for keys in stage.values() for key in keys}
+        if not used:
+            raise UsageError(
+                f"--pool confirmed:{argument}: nothing of study {argument} is confirmed yet. "
+                f"`ensearch confirm {argument}` trains its best networks anew and scores them "
+                f"on test; --pool study:{argument} has those of the search."
+            )
         return [entry for entry in found if entry.key in used]
     if kind == "dataset":
         return [e for e in found if argument and _is_of(e, argument)]
@@ -316,6 +328,22 @@ def _difference(left: SplitLabels, right: SplitLabels) -> str:
     return "another order, or another selection of the images"
 
 
+def remedy(entry: Entry) -> str:
+    """How to get an entry's predictions again."""
+    if not entry.is_member:
+        return f"Take it out with `ensearch pool remove {entry.name}`, and import or add it again"
+    study, _, stage = entry.origin.removeprefix(TRAINED_BY).partition(" ")
+    return (
+        f"To train it again, delete what is left of the file and `ensearch "
+        f"{'confirm' if stage else 'resume'} {study} --retrain-missing`"
+    )
+
+
+def logits(store: Store, entry: Entry, split: str) -> npt.NDArray[np.float16]:
+    """N x C of an entry. Raises StorageError, with what to do, if they are missing or damaged."""
+    return store.pool.predictions(entry.key, split, remedy(entry)).logits
+
+
 def probs(
     store: Store, found: Sequence[Entry], split: str, labels: SplitLabels
 ) -> Iterator[Floats]:
@@ -325,11 +353,11 @@ def probs(
     """
     shape = len(labels.values), labels.count
     for entry in found:
-        logits = store.pool.predictions(entry.key, split).logits
-        if logits.shape != shape:
+        rows = logits(store, entry, split)
+        if rows.shape != shape:
             raise StorageError(
-                f"the predictions of {entry.name} on {split} are {logits.shape[0]} x "
-                f"{logits.shape[1]}, the labels {shape[0]} of {shape[1]} classes: `ensearch pool "
+                f"the predictions of {entry.name} on {split} are {rows.shape[0]} x "
+                f"{rows.shape[1]}, the labels {shape[0]} of {shape[1]} classes: `ensearch pool "
                 "verify` looks at all of them."
             )
-        yield ensembles.probs_of(logits)
+        yield ensembles.probs_of(rows)

@@ -55,6 +55,12 @@ def is_halved(spec: str) -> bool:
     return _HALVED in spec
 
 
+def parts(spec: str) -> tuple[str, int | None]:
+    """The dataset's own spec, and the seed of its halves if it is one of `halved`."""
+    of, found, seed = spec.rpartition(_HALVED)
+    return (of, int(seed)) if found and seed.isdecimal() else (spec, None)
+
+
 def _check_sizes(dataset: Dataset) -> None:
     labels: Labels = dataset.y_test
     sizes = np.bincount(labels, minlength=len(dataset.classes))

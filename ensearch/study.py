@@ -108,8 +108,8 @@ def open_study(config: StudyConfig, store: Store, data_dir: Path, device: str) -
         store.set_note(config.name, "data", list(dataset.notes))
         store.set_note(config.name, "val_labels", dataset.y_val.tolist())
         store.set_note(config.name, "ladder", steps.as_dict())
-    if dataset.fingerprint not in store.pool.datasets():
-        store.pool.add_labels(dataset.fingerprint, dataset.spec, labels_of(dataset))
+    # Also of a study that goes on: a file of labels that is lost or damaged is written again.
+    store.pool.add_labels(dataset.fingerprint, dataset.spec, labels_of(dataset))
     return Study(
         config=config, source=origin, dataset=dataset, ladder=steps, costs=steps.member_costs
     )

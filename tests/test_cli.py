@@ -521,14 +521,14 @@ def test_a_study_is_confirmed_on_test_once(folder: Path) -> None:
     assert combined, other.stderr
     look = ensearch(combined[1])
     assert look.exit_code == 0, look.output
-    assert "opened 2 times before" in look.stderr
+    assert "opened twice before (confirm digits-tiny-400k twice)" in look.stderr
     assert "test %" in look.stdout
     # Fresh members only: every plan looks after the others, and after `front`.
     third = ensearch(f"{line} --fewest 1")
     assert "confirm-3.csv, confirm-3.json, confirm-3.png" in third.stderr
     assert json.loads((report / "confirm.json").read_text())["plan"]["retrained"]
     assert not json.loads((report / "confirm-2.json").read_text())["plan"]["retrained"]
-    assert "has been opened 3 times before by others" in third.stderr
+    assert "opened 3 times before (confirm digits-tiny-400k twice; front once)" in third.stderr
     record = json.loads(ensearch(f"{line} --fewest 1 --json").stdout)
     assert (len(record["openings"]), len(record["openings_elsewhere"])) == (3, 1)
     assert record["opening"] == 4

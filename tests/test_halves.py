@@ -85,6 +85,26 @@ def test_the_file_holds_the_images_in_order(tmp_path: Path, monkeypatch: Any) ->
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.parametrize("choose_on", ["held-out", "study"])
+def test_all_other_images_are_there_to_train_on(folder: Path, choose_on: str) -> None:
+    line = f"pool images --dataset digits --choose-on {choose_on}"
+    plain = ensearch(f"{line} --out plain.npz")
+    dataset = datasets.load(DIGITS)
+    others = [(dataset.x_train, dataset.y_train)]
+    if choose_on == "held-out":
+        others.append((dataset.x_val, dataset.y_val))
+    count = sum(len(y) for _, y in others)
+    assert f"--train adds the {count:,} images to train on" in plain.stderr
+    result = ensearch(f"{line} --out images.npz --train")
+    assert f"x_train {count:,} x 8 x 8 x 1 uint8, y_train" in result.stderr
+    with np.load("images.npz") as found:
+        assert np.array_equal(found["x_train"], np.concatenate([x for x, _ in others]))
+        assert np.array_equal(found["y_train"], np.concatenate([y for _, y in others]))
+        every = [image for split in ("train", "val", "test") for image in rows(found[f"x_{split}"])]
+    whole = (dataset.x_train, dataset.x_val, dataset.x_test)
+    assert sorted(every) == sorted(image for images in whole for image in rows(images))
+
+
 def test_handed_out_images_are_predicted_elsewhere_and_imported(folder: Path) -> None:
     result = ensearch("pool images --dataset digits --out images.npz")
     assert result.exit_code == 0, result.stderr
@@ -113,7 +133,7 @@ def test_handed_out_images_are_predicted_elsewhere_and_imported(folder: Path) ->
     # `confirm` of a study of these images says that half of its test has chosen.
     with Store.open(DB, create=False) as store:
         whole = study.labels_of(dataset)["test"].fingerprint
-        assert openings.record(store, whole, "another command") == 1
+        assert len(openings.record(store, whole, "another command")) == 1
     # They are known as these images still when a first import was wrong and is taken away.
     ensearch("pool remove mine")
     result = ensearch("pool import p.npz --name mine --macs 1M")

@@ -1,6 +1,7 @@
 """`ensearch pool` as a person meets it: bringing, looking at, checking and taking away."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from test_cli import ensearch, folder, quick
 from test_store import predictions_of, record_of
 from typer.testing import Result
 
-from ensearch import bring, entries, openings, predicted
+from ensearch import bring, entries, openings, predicted, verifying
 from ensearch.errors import EnsearchError, StorageError, UsageError
 from ensearch.store import Store
 from ensearch.store.labels import SplitLabels, digest, places
@@ -65,8 +66,8 @@ def test_looking_at_test_is_recorded(folder: Path) -> None:
     first = ensearch("pool list --test --json")
     assert "for the first time" in first.stderr
     assert json.loads(first.stdout)[0]["accuracy_test"] > 0.2
-    # The same look again shows nothing new.
-    assert "for the first time" in ensearch("pool list --test").stderr
+    again = ensearch("pool list --test")
+    assert "opened once before (pool list once, this same look)" in again.stderr
 
 
 def test_a_wrong_file_leaves_no_storage_behind(folder: Path) -> None:
@@ -292,7 +293,7 @@ def test_verify_finds_what_is_wrong(folder: Path) -> None:
         np.savez(file("other"), logits=np.zeros((39, 4), np.float16))
         np.savez(file("nan"), logits=np.full((40, 4), np.nan, np.float16))
         says = dict.fromkeys(found, "")
-        for problem in bring.problems(store):
+        for problem in verifying.problems(store):
             says[problem.name] += problem.says
     assert says.pop("fine") == ""
     for name, word in (
@@ -302,7 +303,7 @@ def test_verify_finds_what_is_wrong(folder: Path) -> None:
         ("nan", "NaN or infinity"),
     ):
         assert word in says[name]
-    assert "import them again" in says["other"]
+    assert "import or add it again" in says["other"]
     result = ensearch("pool verify --json")
     assert result.exit_code == 4
     assert "4 of 5 entries" in result.stderr
@@ -313,12 +314,127 @@ def test_verify_finds_what_is_wrong(folder: Path) -> None:
 
 def test_labels_that_are_lost_or_changed_are_found(folder: Path) -> None:
     bring_in("B0")
+    bring_in("B1")
     (path,) = (p for p in Path("studies/ensearch.members/labels").iterdir() if path_of(p) == 40)
     y = models.labels(40)
     np.savez(path, values=y[::-1], count=4, classes=np.array([], str), images=np.array(""))
-    assert "holds other labels than it did" in ensearch("pool verify").stdout
+    damaged = ensearch("pool verify")
+    assert "holds other labels than it did" in damaged.stdout
     path.unlink()
-    assert "is missing" in ensearch("pool verify").stdout
+    lost = ensearch("pool verify")
+    assert "is missing: restore a copy; or `ensearch pool remove B0 B1`, and import" in lost.stdout
+    assert "2 of 2 entries" in lost.stderr
+    assert lost.stdout.count("\n") == 1
+    assert "which cannot be read" in ensearch("pool show B0").stdout
+    assert bring_in("B2").exit_code == 0  # its labels are equal, and written again
+    assert ensearch("pool verify").exit_code == 0
+
+
+def test_labels_of_images_are_written_again_as_verify_advises(folder: Path) -> None:
+    kept = Path("studies/ensearch.members/labels")
+    assert quick().exit_code == 0
+    assert ensearch("pool images --dataset digits --out one.npz --seed 3").exit_code == 0
+    with np.load("one.npz") as found:
+        content = {name: found[name] for name in ("y_val", "y_test")}
+    for seed, split in enumerate(("val", "test")):
+        content[f"probs_{split}"] = models.probs(content[f"y_{split}"], 3.0, seed, classes=10)
+    models.write(Path("p.npz"), content)
+    assert ensearch("pool import p.npz --name mine --macs 1M").exit_code == 0
+    for path in kept.iterdir():
+        path.write_bytes(path.read_bytes()[:50])
+    lines = ensearch("pool verify").stdout.splitlines()
+    assert len(lines) == 3  # of the study's val, and of both halves
+    advice = {re.findall("`(.*?)`", line)[0] for line in lines}
+    halved = "ensearch pool images --dataset digits --seed 3 --out NEW.npz"
+    assert advice == {halved, "ensearch resume digits-tiny-400k"}
+    for command in advice:
+        assert ensearch(command.removeprefix("ensearch ")).exit_code == 0
+    assert ensearch("pool verify").exit_code == 0
+
+
+def test_damaged_predictions_of_a_trained_member_are_trained_again(folder: Path) -> None:
+    assert quick().exit_code == 0
+    with Store.open(DB, create=False) as store:
+        entry = entries.entries(store)[0]
+        path = store.files / entry.key[:2] / f"{entry.key}.val.npz"
+    path.write_bytes(b"torn")
+    says = ensearch("pool verify").stdout
+    assert "import" not in says
+    command = "resume digits-tiny-400k --retrain-missing"
+    assert f"delete what is left of the file and `ensearch {command}`" in says
+    path.unlink()
+    assert ensearch(f"{command} --launcher inline").exit_code == 0
+    assert ensearch("pool verify").exit_code == 0
+
+
+def test_the_fingerprint_of_either_split_says_which_dataset(folder: Path) -> None:
+    bring_in("B0")
+    labels = listed()[0]["labels"]
+    for number, fingerprint in enumerate(labels.values()):
+        result = bring_in(f"C{number}", f"--dataset {fingerprint[:8]}")
+        assert result.exit_code == 0, result.stderr
+    content = models.arrays(seed=77)
+    for split in ("val", "test"):
+        wrong = {f"y_{split}": content[f"y_{split}"][::-1]}
+        for fingerprint in labels.values():
+            result = bring_in("D", f"--dataset {fingerprint[:8]}", **wrong)
+            assert result.exit_code == 2
+            assert f"y_{split} are not the labels of {fingerprint[:8]}" in result.stderr
+    assert all(row["labels"] == labels for row in listed())
+
+
+def test_right_labels_after_wrong_ones_say_what_to_take_out(folder: Path) -> None:
+    y = models.arrays()["y_val"]
+    bring_in("perm", y_val=y[::-1])
+    content = models.arrays(seed=sum(map(ord, "perm")))
+    models.write(Path("p.npz"), content)
+    result = ensearch("pool import p.npz --name good --macs 0.39e9")
+    assert result.exit_code == 4
+    assert "'perm', which the pool holds with other labels" in result.stderr
+    assert "`ensearch pool remove perm`" in result.stderr
+    assert ensearch("pool remove perm").exit_code == 0
+    assert ensearch("pool import p.npz --name good --macs 0.39e9").exit_code == 0
+
+
+def test_what_was_not_predicted_or_confirmed_is_said(folder: Path) -> None:
+    content = models.arrays()
+    models.write(Path("t.npz"), {k: v for k, v in content.items() if k.endswith("test")})
+    ensearch("pool import t.npz --name T --macs 1M")
+    shown = ensearch("pool show T").stdout
+    assert re.search(r"val +not predicted, only test\n", shown)
+    right = float(np.mean(content["probs_test"].argmax(1) == content["y_test"]))
+    tested = ensearch("pool show T --test")
+    assert re.search(rf"test +{right:.2%} right\n", tested.stdout)
+    assert "for the first time" in tested.stderr
+    quick()
+    result = ensearch("front --pool confirmed:digits-tiny-400k --budget 1M")
+    assert result.exit_code == 2
+    assert "`ensearch confirm digits-tiny-400k`" in result.stderr
+    # How a network was trained tells those of one shape apart.
+    name = listed()[0]["name"].rpartition("/")[0]
+    label = name.partition("-")[2].partition("@")[0]
+    shown = ensearch(f"pool show {label}").stdout
+    assert re.search(r"schedule +epochs 1, .*peak_lr \d", shown)
+    assert json.loads(ensearch(f"pool show {name} --json").stdout)[0]["schedule"]["epochs"] == 1
+
+
+@pytest.mark.parametrize("columns", [60, 72, 80, 100, 160])
+def test_names_and_numbers_stay_whole(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    names = ["a", "timm_mobilenetv3_small_050.of_the_second_run-12345678", "b" * 70]
+    for name in names:
+        assert bring_in(name, "--params 5.3M").exit_code == 0
+    lines = ensearch("pool list --test").stdout.splitlines()
+    assert all(len(line) <= max(columns, 70) for line in lines)
+    words = [word for line in lines for word in line.split()]
+    for name in names:
+        assert words.count(name) == 1
+    for number in ("390M", "5.3M"):
+        assert words.count(number) == 3
+    # Where an entry is from gives way to names.
+    assert words.count("p.npz") == (3 if columns in (72, 80, 160) else 0)
 
 
 def path_of(path: Path) -> int:
@@ -411,7 +527,7 @@ def test_members_whose_labels_were_never_kept_are_named(store: Store) -> None:
     (entry,) = entries.entries(store)
     with pytest.raises(StorageError, match="are not kept in this storage: open a study"):
         entries.agreed(store, [entry], "val")
-    (problem,) = bring.problems(store)
+    (problem,) = verifying.problems(store)
     assert "resume a study of them" in problem.says
     store.pool.remove_member(entry.key)
     assert entries.entries(store) == []
@@ -425,9 +541,9 @@ def test_equal_labels_of_several_images_ask_which(store: Store) -> None:
         store.pool.add_labels(f"data-{images}", "npz:x", {"val": of_split})
     found, _ = predicted.checked({"probs_val": models.probs(y, 1, 0), "y_val": y})
     with pytest.raises(UsageError, match=r"\(npz:x\), \w+ \(npz:x\). Say which by --dataset"):
-        bring.match(store, "val", found["val"], (), "")
-    labels, _ = bring.match(store, "val", found["val"], (), "data-b")
+        bring.matched(store, found, (), "")
+    labels, _ = bring.matched(store, found, (), "data-b")["val"]
     assert labels.images == "b"
     other, _ = predicted.checked({"probs_val": models.probs(y, 1, 0), "y_val": 3 - y})
     with pytest.raises(UsageError, match="labels differ"):
-        bring.match(store, "val", other["val"], (), "data-b")
+        bring.matched(store, other, (), "data-b")

@@ -16,7 +16,8 @@ from ensearch.store.pool import ModelRecord
 from ensearch.terminal import say
 
 if TYPE_CHECKING:
-    from ensearch.datasets import Dataset
+    from ensearch.core import Labels
+    from ensearch.datasets import Dataset, Pictures
 
 SEEN = (
     "note: val is cut from the dataset's training images: a model that was trained on all of them "
@@ -45,7 +46,7 @@ def imported(
     )
     found, classes = predicted.read(file)
     with Store.open(storage, create=True) as store:
-        matched = {s: bring.match(store, s, one, classes, dataset) for s, one in found.items()}
+        matched = bring.matched(store, found, classes, dataset)
         labels = {split: of_split for split, (of_split, _) in matched.items()}
         seen = "val" in labels and _is_cut_from_train(store, labels["val"].fingerprint)
         if seen:
@@ -120,7 +121,7 @@ def added(
             )
             record = adding.add(store, judges, wanted, place, say)
             # Recorded before it is seen.
-            note = _opened(store, whole_data, choose_on, seed)
+            note = _opened(store, whole_data, judges, choose_on, seed, f"pool add --timm {one}")
             _report(store, record)
         say(note)
 
@@ -159,14 +160,18 @@ def _judges(dataset: str, choose_on: str, seed: int, data_dir: Path) -> tuple["D
     return found, halves.halved(found, seed) if choose_on == HELD_OUT else found
 
 
-def _opened(store: Store, whole_data: "Dataset", choose_on: str, seed: int) -> str:
-    """Record where halves of a study's test choose; what val and test are, in a line."""
+def _opened(
+    store: Store, whole_data: "Dataset", judges: "Dataset", choose_on: str, seed: int, what: str
+) -> str:
+    """Record that a half of a study's test chooses; what val and test are, in a line."""
     if choose_on != HELD_OUT:
         return SEEN
     from ensearch.study import labels_of
 
-    test = labels_of(whole_data)["test"].fingerprint
-    openings.record(store, test, "pool --choose-on held-out")
+    parts = labels_of(judges)
+    val, test = (parts[split].fingerprint for split in ("val", "test"))
+    openings.link(store, labels_of(whole_data)["test"].fingerprint, val, test)
+    openings.record(store, val, what)
     return (
         f"note: val and test are halves of the {len(whole_data.y_test):,} held-out images of "
         f"{whole_data.spec} (seed {seed}), val to choose on; for studies of these images this is "
@@ -174,8 +179,21 @@ def _opened(store: Store, whole_data: "Dataset", choose_on: str, seed: int) -> s
     )
 
 
+def _to_train_on(whole_data: "Dataset", choose_on: str) -> tuple[tuple["Pictures", "Labels"], ...]:
+    """All that neither choose nor test: where held-out images choose, also the val of studies."""
+    train = (whole_data.x_train, whole_data.y_train)
+    val = (whole_data.x_val, whole_data.y_val)
+    return (train, val) if choose_on == HELD_OUT else (train,)
+
+
 def images(
-    dataset: str, choose_on: str, seed: int, out: Path, data_dir: Path, storage: str
+    dataset: str,
+    choose_on: str,
+    seed: int,
+    with_train: bool,
+    out: Path,
+    data_dir: Path,
+    storage: str,
 ) -> None:
     halves.check(choose_on)
     from ensearch import handout
@@ -183,11 +201,12 @@ def images(
 
     handout.check(out)
     whole_data, judges = _judges(dataset, choose_on, seed, data_dir)
+    train = _to_train_on(whole_data, choose_on) if with_train else ()
     with Store.open(storage, create=True) as store:
         # An import of predictions is then known to be of these images.
         store.pool.add_labels(judges.fingerprint, judges.spec, labels_of(judges), lasts=True)
-        handout.write(out, judges)
-        note = _opened(store, whole_data, choose_on, seed)
+        handout.write(out, judges, train)
+        note = _opened(store, whole_data, judges, choose_on, seed, "pool images")
     side, channels = judges.resolution, judges.channels
     for split, y in (("val", judges.y_val), ("test", judges.y_test)):
         say(
@@ -195,5 +214,10 @@ def images(
             f"predict them in this order as probs_{split} or logits_{split}, columns in the order "
             "of classes"
         )
+    count = sum(len(y) for _, y in _to_train_on(whole_data, choose_on))
+    if with_train:
+        say(f"train     x_train {count:,} x {side} x {side} x {channels} uint8, y_train")
+    else:
+        say(f"note: --train adds the {count:,} images to train on, x_train and y_train")
     say(note)
     typer.echo(f"{out}")

@@ -139,17 +139,26 @@ def _say_plan(opened: "Study", store: Store, plan: Confirmation, where: "Where")
     if ahead.train_macs:
         speed = searching.measured_speed(opened, store, where)
         ahead = confirm.work(opened, store, plan, speed, where.workers)
-    own = {o.plan: o.opened for o in confirmations.openings(store, config.name)}
-    others = [date for number, date in own.items() if number != plan.number]
-    others += openings.elsewhere(store, config.name)
-    others = [date for date in others if date <= own.get(plan.number, date)]
+    others = _others(store, config.name, plan)
     for line in (
         *_finalists(config, plan, opened.images),
         *_training(plan, ahead, where, training.describe_device(where.device)),
-        _test(len(others), plan),
+        _test(others, plan),
     ):
         say(line)
     return ahead
+
+
+def _others(store: Store, study: str, plan: Confirmation) -> list[openings.Look]:
+    """Looks at test before this plan's."""
+    own = {o.plan: o.opened for o in confirmations.openings(store, study)}
+    found = [
+        openings.Look(what=f"confirm {study}", opened=opened, of="", study=study)
+        for number, opened in own.items()
+        if number != plan.number
+    ]
+    found += openings.elsewhere(store, study)
+    return [look for look in found if look.opened <= own.get(plan.number, look.opened)]
 
 
 def _finalists(config: StudyConfig, plan: Confirmation, images: dict[str, int]) -> list[str]:
@@ -203,12 +212,11 @@ def _training(plan: Confirmation, ahead: "Work", where: "Where", device: str) ->
     ]
 
 
-def _test(before: int, plan: Confirmation) -> str:
+def _test(before: list[openings.Look], plan: Confirmation) -> str:
     if not before:
         return "test      this confirmation opens the test split, for the first time"
-    times = "once" if before == 1 else f"{before} times"
     return (
-        f"test      the test split of this study has been opened {times} before by others: the "
+        f"test      the test split of this study has been opened {openings.before(before)}: the "
         f"numbers of confirmation {plan.number} are optimistic"
     )
 

@@ -37,9 +37,9 @@ def front(
         rungs = combining.ladder(most, chosen, flops_per_mac)
         steps = _steps(budgets, most, flops_per_mac) or rungs
         _say_empty(steps, chosen, flops_per_mac)
-        before = _open_test(store, chosen, query, steps, measure) if with_test else 0
+        before, how = _open_test(store, chosen, query, steps, measure) if with_test else (0, "")
         found = combining.compute(store, query, chosen, steps, measure, with_test, say)
-        found = replace(found, opened_before=before)
+        found = replace(found, opened_before=before, opened_how=how)
         folder = out or store.files.with_suffix(".reports") / f"front-{_slug(query)}"
     if as_json:
         typer.echo(json.dumps(pooled_files.summary(found), indent=2, allow_nan=False))
@@ -85,17 +85,18 @@ def _open_test(
     query: str,
     steps: tuple[float, ...],
     measure: str,
-) -> int:
-    """How often others opened it before.
+) -> tuple[int, str]:
+    """How often it was opened before, and for people by whom.
 
     It is recorded before it is done: what is seen cannot be unseen, also if the search fails.
     """
     entries.agreed(store, chosen, "val")  # else the search would fail, with nothing seen
     fingerprint = entries.agreed(store, chosen, "test").fingerprint
     budgets = ",".join(units.format_count(one, 6) for one in steps)
-    before = openings.record(store, fingerprint, f"front --pool {query} {budgets} {measure}")
-    say(openings.sentence(fingerprint, before))
-    return before
+    what = f"front --pool {query} {budgets} {measure}"
+    before = openings.record(store, fingerprint, what)
+    say(openings.sentence(fingerprint, what, before))
+    return len(before), openings.before(before, what)
 
 
 def _slug(query: str) -> str:

@@ -2,17 +2,18 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from ensearch import bring, entries, openings, units
+from ensearch import entries, openings, units, verifying
 from ensearch.entries import Entry
 from ensearch.errors import StorageError
+from ensearch.report import listing
+from ensearch.report.listing import Row
 from ensearch.store import Store
 from ensearch.terminal import say
 
@@ -27,7 +28,7 @@ def listed(storage: str, with_test: bool, as_json: bool) -> None:
         found = entries.entries(store)
         splits = ("val", "test") if with_test else ("val",)
         if with_test:
-            _open_test(store, found)
+            _open_test(store, found, "pool list --test")
         known = store.pool.datasets()
         rows = [_described(store, entry, splits, known) for entry in found]
     if as_json:
@@ -39,10 +40,13 @@ def listed(storage: str, with_test: bool, as_json: bool) -> None:
     _print(found, rows, splits)
 
 
-def _open_test(store: Store, found: Sequence[Entry]) -> None:
-    for fingerprint in sorted({e.labels["test"] for e in found if "test" in e.labels}):
-        before = openings.record(store, fingerprint, "pool list --test")
-        say(openings.sentence(fingerprint, before))
+def _open_test(store: Store, found: Sequence[Entry], what: str) -> None:
+    """Recorded before it is done; what one command sees of several splits is one look."""
+    fingerprints = sorted({e.labels["test"] for e in found if "test" in e.labels})
+    before = {one: openings.looks(store, one) for one in fingerprints}
+    for one in fingerprints:
+        openings.record(store, one, what)
+        say(openings.sentence(one, what, before[one]))
 
 
 def _described(
@@ -74,6 +78,8 @@ def _described(
         "data": ", ".join(sorted(set(fits.values()))),
         "dataset": entry.dataset or (next(iter(fits)) if len(fits) == 1 else ""),
         "origin": entry.origin,
+        "schedule": None if entry.schedule is None else entry.schedule.content(),
+        "inputs": None if entry.inputs is None else asdict(entry.inputs),
         "may_have_seen_val": entry.may_have_seen_val,
         "created": entry.created.isoformat(timespec="seconds"),
     }
@@ -85,7 +91,7 @@ def accuracy(store: Store, entry: Entry, split: str) -> float | None:
         return None
     try:
         labels = store.pool.labels(entry.labels[split]).values
-        logits = store.pool.predictions(entry.key, split).logits
+        logits = entries.logits(store, entry, split)
     except StorageError:
         return None
     if len(logits) != len(labels):
@@ -95,29 +101,26 @@ def accuracy(store: Store, entry: Entry, split: str) -> float | None:
 
 def _print(found: Sequence[Entry], rows: list[dict[str, Any]], splits: Sequence[str]) -> None:
     """A line for each network of members and for each model."""
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-    # Only columns that may fold give way on a narrow terminal: numbers must stay whole.
-    table.add_column("Name", overflow="fold")
-    for name in ("Seeds", "FLOPs", "Params", *(f"{split} %" for split in splits)):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("Labels", no_wrap=True)
-    table.add_column("Origin", overflow="fold")
+    columns = ("Seeds", "FLOPs", "Params", *(f"{split} %" for split in splits), "Labels")
     groups: dict[str, list[int]] = {}
     for index, entry in enumerate(found):
         groups.setdefault(entry.network if entry.is_member else f"\n{entry.name}", []).append(index)
+    lines = []
     for indices in groups.values():
         first = found[indices[0]]
         origins = sorted({found[i].origin for i in indices})
-        table.add_row(
-            Text(entries.shown_as(first)),
+        cells = (
             str(len(indices)),
             units.format_count(first.macs),
             "" if first.params is None else units.format_count(first.params),
             *(_mean([rows[i][f"accuracy_{split}"] for i in indices]) for split in splits),
             first.labels.get("val", "")[:8],
-            Text(origins[0] + (f" and {len(origins) - 1} more" if len(origins) > 1 else "")),
         )
-    Console().print(table)
+        more = f" and {len(origins) - 1} more" if len(origins) > 1 else ""
+        lines.append(Row(name=entries.shown_as(first), cells=cells, last=origins[0] + more))
+    heads = Row(name="Name", cells=columns, last="Origin")
+    if not listing.print_rows(heads, lines, Console()):
+        say("note: `ensearch pool show NAME` says where an entry is from")
 
 
 def _mean(values: Sequence[float | None]) -> str:
@@ -125,14 +128,17 @@ def _mean(values: Sequence[float | None]) -> str:
     return f"{100 * np.mean(known):.2f}" if known else "?"
 
 
-def show(name: str, storage: str, as_json: bool) -> None:
+def show(name: str, with_test: bool, storage: str, as_json: bool) -> None:
     """One entry, or all of a network: then JSON is a list of them."""
     with Store.open(storage, create=False) as store:
         chosen = entries.called(entries.entries(store), name)
+        splits = ("val", "test") if with_test else ("val",)
+        if with_test:
+            _open_test(store, chosen, f"pool show --test {name}")
         known, rows = store.pool.datasets(), []
         for entry in chosen:
-            row = _described(store, entry, ("val",), known)
-            row["labels"] = {s: store.pool.labels(f).summary for s, f in entry.labels.items()}
+            row = _described(store, entry, splits, known)
+            row["labels"] = {s: _summary(store, f) for s, f in entry.labels.items()}
             row["used_by"] = store.pool.users(entry.key)[0] if entry.is_member else []
             rows.append(row)
     if as_json:
@@ -140,26 +146,50 @@ def show(name: str, storage: str, as_json: bool) -> None:
         typer.echo(json.dumps(content, indent=2, allow_nan=False))
         return
     for number, (entry, row) in enumerate(zip(chosen, rows, strict=True)):
-        typer.echo(("\n" if number else "") + "\n".join(_lines(entry, row)))
+        typer.echo(("\n" if number else "") + "\n".join(_lines(entry, row, splits)))
 
 
-def _lines(entry: Entry, row: dict[str, Any]) -> list[str]:
-    macs = row["multiply_adds_per_example"]
-    value = row["accuracy_val"]
+def _summary(store: Store, fingerprint: str) -> str:
+    try:
+        return store.pool.labels(fingerprint).summary
+    except StorageError:
+        return f"{fingerprint}, which cannot be read: see `ensearch pool verify`"
+
+
+def _lines(entry: Entry, row: dict[str, Any], splits: Sequence[str]) -> list[str]:
     lines = {
         "name": entry.name,
         "network": entry.network,
-        "cost": f"{macs:,} multiply-adds per example",
+        "cost": f"{entry.macs:,} multiply-adds per example",
         "parameters": "not said" if entry.params is None else f"{entry.params:,}",
         "data": row["data"] or "not known",
-        "val": "no predictions that can be read" if value is None else f"{value:.2%} right",
+        **{split: _right(entry, split, row[f"accuracy_{split}"]) for split in splits},
         **{f"{split} rows": text for split, text in row["labels"].items()},
         "origin": entry.origin,
         "created": row["created"],
     }
-    if entry.is_member:
+    if entry.schedule is not None:
+        table = entry.schedule.content()
+        lines["schedule"] = ", ".join(f"{field} {value}" for field, value in table.items())
         lines["used by"] = ", ".join(row["used_by"]) or "no study"
+    else:
+        lines["inputs"] = _inputs(entry)
     return [f"{what:<10}  {text}" for what, text in lines.items()]
+
+
+def _right(entry: Entry, split: str, value: float | None) -> str:
+    if split not in entry.labels:
+        return f"not predicted, only {', '.join(entry.labels) or 'of images not known'}"
+    if value is None:
+        return "no predictions that can be read: see `ensearch pool verify`"
+    return f"{value:.2%} right"
+
+
+def _inputs(entry: Entry) -> str:
+    found = entry.inputs
+    if found is None:
+        return "unknown: predicted by others, or before this was kept"
+    return f"{found.resolution} pixels a side, {found.normalisation}, of the {found.normalised_by}"
 
 
 def removed(names: Sequence[str], force: bool, storage: str) -> None:
@@ -193,14 +223,16 @@ def _refuse_used(store: Store, entry: Entry, force: bool) -> None:
 def verify(storage: str, as_json: bool) -> None:
     with Store.open(storage, create=False) as store:
         count = len(entries.entries(store))
-        found = bring.problems(store)
+        found = verifying.problems(store)
     if as_json:
-        rows = [{"name": one.name, "problem": one.says} for one in found]
+        rows = [
+            {"name": one.name, "problem": one.says, "entries": list(one.entries)} for one in found
+        ]
         typer.echo(json.dumps({"entries": count, "problems": rows}, indent=2))
     for one in () if as_json else found:
         typer.echo(f"{one.name}: {one.says}")
     if found:
-        bad = len({one.name for one in found})
+        bad = len({name for one in found for name in one.entries})
         raise StorageError(f"{bad} of {count} entries of the pool cannot be used as they are.")
     if not as_json:
         typer.echo(f"{count} entries, and nothing is wrong with them")

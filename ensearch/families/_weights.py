@@ -11,12 +11,28 @@ from ensearch.errors import UnavailableError, UsageError
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pretrained:
-    """`mean` and `std` are per channel, in grey levels of 0..255; `tag` names the weights."""
+    """`tag` names the weights."""
 
     model: nn.Module
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
     tag: str
+
+
+def statistics(name: str, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation that timm's weights of a model were made with.
+
+    Per channel, in grey levels of 0..255. Raises UsageError where timm does not say them.
+    """
+    known: Any = timm.get_pretrained_cfg(name) if timm.is_model(name.partition(".")[0]) else None
+    if known is None or not known.mean or not known.std:
+        raise UsageError(
+            f"timm {timm.__version__} says no mean and deviation of {name!r}: take --normalise "
+            "dataset."
+        )
+    mean, std = (
+        tuple(255 * value for value in (values * channels)[:channels])
+        for values in (tuple(known.mean), tuple(known.std))
+    )
+    return mean, std
 
 
 def pretrained(name: str, channels: int, classes: int, resolution: int) -> Pretrained:
@@ -46,8 +62,4 @@ def pretrained(name: str, channels: int, classes: int, resolution: int) -> Pretr
             f"the weights of {name} cannot be had: {first}. They are downloaded through timm: is "
             "there a network? Without one, give a --checkpoint file."
         ) from error
-    mean, std = (
-        tuple(255 * value for value in (values * channels)[:channels])
-        for values in (tuple(known.mean), tuple(known.std))
-    )
-    return Pretrained(model=model, mean=mean, std=std, tag=f"{known.architecture}.{known.tag}")
+    return Pretrained(model=model, tag=f"{known.architecture}.{known.tag}")

@@ -10,6 +10,7 @@ from ensearch.agreement import Pairs, Ranks, Shift
 from ensearch.confirmations import Confirmation, Finalist, Opening
 from ensearch.core import Evaluation, Labels, Outcomes
 from ensearch.errors import StorageError
+from ensearch.openings import Look
 from ensearch.report.collect import Conditions, Results, collect
 from ensearch.scoring import Scorer
 from ensearch.store import SEARCH, Store
@@ -29,7 +30,7 @@ class Confirmed:
 
     plan: Confirmation
     openings: tuple[Opening, ...]
-    elsewhere: tuple[str, ...]  # when others looked at the same test labels: ISO 8601
+    elsewhere: tuple[Look, ...]  # of others at the same test labels, oldest first
     results: Results
     val: tuple[Evaluation, ...]  # what chose
     search: Results
@@ -43,7 +44,7 @@ class Confirmed:
         """Which opening of the study's test split it is: the first is 1."""
         place = [o.plan for o in self.openings].index(self.plan.number)
         own = self.openings[place].opened
-        return 1 + place + len([date for date in self.elsewhere if date <= own])
+        return 1 + place + len([look for look in self.elsewhere if look.opened <= own])
 
     @property
     def opened(self) -> str:

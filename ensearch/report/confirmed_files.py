@@ -40,7 +40,7 @@ def summary(found: Confirmed) -> dict[str, Any]:
         "remarks": verdict.paragraphs(found),
         "warnings": verdict.warnings(found),
         "openings": [asdict(opening) for opening in found.openings],
-        "openings_elsewhere": list(found.elsewhere),
+        "openings_elsewhere": [look.opened for look in found.elsewhere],
         "opening": found.opening,
         "plan": {
             "number": plan.number,

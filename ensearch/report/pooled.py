@@ -281,8 +281,7 @@ def _test(found: Fronts) -> str:
     line = f"test: {found.labels['test']}, scored by what all of val chose; verdicts are on test."
     if not found.opened_before:
         return line
-    times = "once" if found.opened_before == 1 else f"{found.opened_before} times"
-    return f"{line} It has been opened {times} before by others: its numbers are optimistic."
+    return f"{line} It has been opened {found.opened_how}: its numbers are optimistic."
 
 
 _MEASURES = {

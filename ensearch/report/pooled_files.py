@@ -85,6 +85,7 @@ def summary(found: Fronts) -> dict[str, Any]:
         "hypervolumes": dict(found.hypervolumes),
         "hypervolume_reference_accuracy": found.reference,
         "openings_of_test_before": found.opened_before if found.has_test else None,
+        "opened_before_by": found.opened_how if found.opened_before else None,
         "verdict": pooled.verdict(found, 1),
         "caveats": pooled.conditions(found, 1),
     }

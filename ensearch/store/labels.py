@@ -6,6 +6,7 @@ fingerprint also takes in the names of the classes and, where the images are at 
 them.
 """
 
+import contextlib
 import hashlib
 import io
 import json
@@ -17,11 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ensearch.core import Labels
+from ensearch.errors import StorageError
 from ensearch.store import files
 
 # So many images, evenly spaced, tell one selection or order of images from another.
 LOOKED_AT = 64
-RESTORE = "Restore a copy, or open the study of these images again with `ensearch resume STUDY`"
+RESTORE = "`ensearch pool verify` says what else writes it again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,10 +80,12 @@ def path(root: Path, fingerprint: str) -> Path:
 
 
 def write(root: Path, labels: SplitLabels) -> None:
-    """Keep labels, if they are not kept already. Raises OSError."""
+    """Keep labels, if they are not kept already and whole. Raises OSError."""
     target = path(root, labels.fingerprint)
     if target.exists():
-        return
+        with contextlib.suppress(StorageError):
+            read(root, labels.fingerprint)
+            return
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,

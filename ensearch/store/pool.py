@@ -20,6 +20,26 @@ Transaction = Callable[[], AbstractContextManager[Connection]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What the inputs of a model were when its predictions were made.
+
+    `resolution` in pixels a side; `mean` and `std` per channel, in grey levels of 0..255, those of
+    what `normalised_by` says: the "dataset", or the "model" as timm's weights of it were made.
+    """
+
+    resolution: int
+    normalised_by: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def normalisation(self) -> str:
+        """For people: mean 0.485 0.456 0.406 and deviation 0.229 0.224 0.225."""
+        mean, std = (" ".join(f"{v / 255:.3f}" for v in of) for of in (self.mean, self.std))
+        return f"mean {mean} and deviation {std}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRecord:
     """A model that was trained elsewhere; its predictions lie in files under its key.
 
@@ -34,6 +54,7 @@ class ModelRecord:
     labels: Mapping[str, str]  # split -> fingerprint of the labels that its rows belong to
     origin: str
     created: datetime  # with a time zone; comes back in UTC
+    inputs: Inputs | None = None  # None: others predicted, or nobody kept it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +79,11 @@ class StoredPool:
             for of_split in labels.values():
                 labelling.write(root, of_split)
         found = {split: of_split.fingerprint for split, of_split in labels.items()}
-        value = {"spec": spec, "labels": found, "lasts": lasts}
+        with self.reading() as connection:
+            before = _datasets(connection).get(dataset, {})
+        value = {"spec": spec, "labels": found, "lasts": lasts or before.get("lasts", False)}
+        if value == before:
+            return
         with self.writing() as connection:
             note = {"study": "", "name": _note(dataset), "value": value}
             tables.replace(connection, tables.notes, [note])
@@ -95,33 +120,45 @@ class StoredPool:
         Files come first and the row last: a kill in between leaves files that the same import
         writes again.
         """
-        self.check(record.name, record.key)
+        self.check(record.name, record.key, record.labels)
         with self._files() as root:
             for of_split in labels:
                 labelling.write(root, of_split)
             for prediction in predictions:
                 files.write_predictions(root, prediction)
         with self.writing() as connection, self._files() as root:
-            _refuse(connection, record.name, record.key)
+            _refuse(connection, record.name, record.key, record.labels)
             for of_split in labels:  # once more: another `remove` may have taken them meanwhile
                 labelling.write(root, of_split)
-            connection.execute(tables.pool.insert(), [asdict(record)])
+            row = asdict(record)
+            inputs = row.pop("inputs")
+            connection.execute(tables.pool.insert(), [row])
+            # A note and no column: storages made before there were any keep their layout.
+            if inputs is not None:
+                note = {"study": "", "name": _inputs(record.name), "value": inputs}
+                tables.replace(connection, tables.notes, [note])
 
-    def check(self, name: str, key: str | None = None) -> None:
+    def check(
+        self, name: str, key: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> None:
         """Raises StorageError if a model's name or its predictions are there already."""
         with self.reading() as connection:
-            _refuse(connection, name, key)
+            _refuse(connection, name, key, labels)
 
     def models(self) -> list[ModelRecord]:
         """Oldest first."""
         query = select(tables.pool).order_by(tables.pool.c.created, tables.pool.c.name)
         with self.reading() as connection:
-            return [_record(row) for row in connection.execute(query)]
+            inputs = _notes(connection, _inputs(""))
+            return [_record(row, inputs.get(row.name)) for row in connection.execute(query)]
 
-    def predictions(self, key: str, split: str) -> Predictions:
-        """Logits (N x C, float16) of a model, or of a trained member."""
+    def predictions(self, key: str, split: str, remedy: str = AGAIN) -> Predictions:
+        """Logits (N x C, float16) of a model, or of a trained member.
+
+        Raises StorageError with the `remedy` if they are missing or damaged.
+        """
         with self._files() as root:
-            return files.read_predictions(root, key, split, AGAIN)
+            return files.read_predictions(root, key, split, remedy)
 
     def remove(self, name: str) -> None:
         """Take a model out, and its files; labels that nothing refers to any more go too."""
@@ -134,6 +171,7 @@ class StoredPool:
                 select(row.key, row.labels).where(row.name == name)
             ).one()
             connection.execute(tables.pool.delete().where(row.name == name))
+            tables.remove(connection, tables.notes, [{"study": "", "name": _inputs(name)}])
             # A wrong import's would make later ones ambiguous.
             for fingerprint in _forget(connection, set(labels.values())):
                 files.remove(labelling.path(root, fingerprint))
@@ -180,13 +218,20 @@ def _note(dataset: str) -> str:
     return f"labels {dataset}"
 
 
+def _inputs(name: str) -> str:
+    return f"inputs {name}"
+
+
+def _notes(connection: Connection, prefix: str) -> dict[str, Any]:
+    """The storage's own notes whose names begin so, by what follows."""
+    notes = tables.notes.c
+    query = select(notes.name, notes.value).where(notes.study == "", notes.name.startswith(prefix))
+    return {row.name.removeprefix(prefix): row.value for row in connection.execute(query)}
+
+
 def _datasets(connection: Connection) -> dict[str, dict[str, Any]]:
     """By fingerprint what `add_labels` kept of them."""
-    notes = tables.notes.c
-    query = select(notes.name, notes.value).where(
-        notes.study == "", notes.name.startswith(_note(""))
-    )
-    return {row.name.removeprefix(_note("")): row.value for row in connection.execute(query)}
+    return _notes(connection, _note(""))
 
 
 def _forget(connection: Connection, labels: set[str]) -> set[str]:
@@ -212,21 +257,34 @@ def _forget(connection: Connection, labels: set[str]) -> set[str]:
     return labels - still
 
 
-def _refuse(connection: Connection, name: str, key: str | None) -> None:
+def _refuse(
+    connection: Connection, name: str, key: str | None, labels: Mapping[str, str] | None
+) -> None:
     row = tables.pool.c
-    twins = select(row.name, row.key).where((row.name == name) | (row.key == key))
+    twins = select(row.name, row.key, row.labels).where((row.name == name) | (row.key == key))
     for twin in connection.execute(twins):
         if twin.name == name:
             raise StorageError(
                 f"the pool holds a model {name!r} already: choose another --name, or take "
                 f"that one out first with `ensearch pool remove {name}`."
             )
+        same = f"the predictions of {name!r} are those of {twin.name!r}, which the pool holds"
+        if labels is not None and labels != twin.labels:
+            raise StorageError(
+                f"{same} with other labels. If those were wrong, take it out first with `ensearch "
+                f"pool remove {twin.name}`; one model must not count twice."
+            )
         raise StorageError(
-            f"the predictions of {name!r} are those of {twin.name!r}, which the pool holds "
-            "already: one model must not count twice. Give the predictions of another model."
+            f"{same} already: one model must not count twice. Give the predictions of another "
+            "model."
         )
 
 
-def _record(row: Row[Any]) -> ModelRecord:
+def _record(row: Row[Any], inputs: dict[str, Any] | None) -> ModelRecord:
     content = row._asdict()
-    return ModelRecord(**content | {"labels": dict(content["labels"])})
+    found = None if inputs is None else Inputs(**inputs | _tuples(inputs))
+    return ModelRecord(**content | {"labels": dict(content["labels"]), "inputs": found})
+
+
+def _tuples(inputs: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(inputs[name]) for name in ("mean", "std")}
