@@ -73,7 +73,7 @@ def _written_again(store: Store, fingerprint: str, names: Sequence[str]) -> str:
 
 
 def _of_entry(store: Store, entry: Entry, labels: dict[str, SplitLabels]) -> list[str]:
-    says, logits = [], {}
+    says, wrong, logits = [], [], {}
     for split, fingerprint in entry.labels.items():
         try:
             rows = logits[split] = entries.logits(store, entry, split)
@@ -82,16 +82,14 @@ def _of_entry(store: Store, entry: Entry, labels: dict[str, SplitLabels]) -> lis
             continue
         of = labels.get(fingerprint)
         if of is not None and rows.shape != (len(of.values), of.count):
-            says.append(f"{split}: {rows.shape[0]} x {rows.shape[1]} predictions for {of.summary}")
+            wrong.append(f"{split}: {rows.shape[0]} x {rows.shape[1]} predictions for {of.summary}")
         if not np.isfinite(rows).all():
-            says.append(f"{split}: predictions with NaN or infinity")
+            wrong.append(f"{split}: predictions with NaN or infinity")
     if entry.is_member:
         lost = store.missing_files([entry.key])
         says += [f"{path} is missing" for path in lost if path.suffix == ".safetensors"]
         if not entry.labels:
             says.append("the labels of its images are not kept: resume a study of them")
-        elif says and entry.labels:
-            says[-1] += "" if says[-1].endswith(".") else f". {entries.remedy(entry)}."
     elif len(logits) == len(entry.labels) and content_key(logits) != entry.key:
-        says.append(f"its predictions are not those that were brought. {entries.remedy(entry)}.")
-    return says
+        wrong.append("its predictions are not those that were brought")
+    return [*says, *([f"{'; '.join(wrong)}. {entries.remedy(entry)}."] if wrong else [])]

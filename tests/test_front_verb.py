@@ -139,15 +139,18 @@ def test_test_is_opened_on_demand_and_recorded(pool: Path) -> None:
     other = ensearch("front --pool left,right --budget 20M --test")
     assert "opened once before" in other.stderr
     assert "test %" in other.stdout
-    assert "opened once before by others: its numbers are optimistic" in " ".join(
+    assert "opened once before (front once): its numbers are optimistic" in " ".join(
         other.stdout.split()
     )
     listed = ensearch("pool list --test")
-    assert "opened 2 times before" in listed.stderr
-    # The first look again shows what it showed: nothing that came later led to it.
+    assert "opened twice before (front twice)" in listed.stderr
+    # The first look again shows the same numbers, and says that it is no first one.
     again = ensearch("front --pool all --budget 20M --test --json")
-    assert "for the first time" in again.stderr
-    assert json.loads(again.stdout) == json.loads(first.stdout)
+    assert "3 times before (front twice, once this same look; pool list once)" in again.stderr
+    one, two = (json.loads(result.stdout) for result in (first, again))
+    assert [found["openings_of_test_before"] for found in (one, two)] == [0, 3]
+    told = {name for name in two if one[name] != two[name]}
+    assert told == {"openings_of_test_before", "opened_before_by", "caveats"}
 
 
 def test_every_number_of_the_cascade_is_in_its_row(pool: Path) -> None:
