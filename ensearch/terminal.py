@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import inspect
 import os
 import re
 import shlex
@@ -64,6 +65,8 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
             say(message)
             raise typer.Exit(code) from None
 
+    # A help page keeps line breaks, and those of the source are no good on narrower terminals.
+    wrapper.__doc__ = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(verb.__doc__ or ""))
     return wrapper
 
 

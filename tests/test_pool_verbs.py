@@ -1,5 +1,6 @@
 """`ensearch pool` as a person meets it: bringing, looking at, checking and taking away."""
 
+import itertools
 import json
 import re
 from dataclasses import replace
@@ -100,6 +101,18 @@ def test_bad_input_is_refused_in_words(folder: Path, line: str, code: int, says:
     assert result.exit_code == code, result.stderr
     assert says in result.stderr
     assert [row["name"] for row in listed()] == ["B0"]
+
+
+def test_help_is_wrapped_where_the_terminal_ends(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERMINAL_WIDTH", "80")
+    lines = ensearch("pool add --help").stdout.partition("Options")[0].splitlines()
+    text = [line.strip() for line in lines]
+    # No next word would have fitted behind a line, unless a paragraph ends there.
+    for line, after in itertools.pairwise(text):
+        assert not line or not after or len(line) + 1 + len(after.split()[0]) > 78
 
 
 def test_models_of_one_network_cost_the_same(folder: Path) -> None:
