@@ -17,7 +17,7 @@ RANKS = [
     ["ladder", "config", "agreement", "mixed", "cascade_search", "choosing"],
     ["sampler", "store", "launch", "comparing"],
     ["training", "scoring", "finalists", "entries", "predicting"],
-    ["study", "confirmations", "bring", "combined"],
+    ["study", "confirmations", "bring", "queries", "combined"],
     ["pool", "plan", "openings", "adding", "verifying", "combining"],
     ["driver", "diversity"],
     ["search", "report"],

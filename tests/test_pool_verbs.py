@@ -15,7 +15,7 @@ from test_cli import ensearch, folder, quick
 from test_store import predictions_of, record_of
 from typer.testing import Result
 
-from ensearch import bring, entries, openings, predicted, verifying
+from ensearch import bring, entries, openings, predicted, queries, verifying
 from ensearch.errors import EnsearchError, StorageError, UsageError
 from ensearch.store import Store
 from ensearch.store.labels import SplitLabels, digest, places
@@ -180,12 +180,12 @@ def test_entries_that_cannot_be_chosen_are_left_out_and_said(folder: Path) -> No
     assert ensearch("pool import t.npz --name T --macs 1M").exit_code == 0
     said: list[str] = []
     with Store.open(DB, create=False) as store:  # alone, it is named as the reason by `agreed`
-        assert [e.name for e in entries.select(store, "all", said.append)] == ["T"]
+        assert [e.name for e in queries.select(store, "all", said.append)] == ["T"]
     bring_in("B0")
     with Store.open(DB, create=False) as store:
         assert said == []
-        assert [e.name for e in entries.select(store, "all", said.append)] == ["B0"]
-        assert [e.name for e in entries.select(store, "T,B0", said.append)] == ["T", "B0"]
+        assert [e.name for e in queries.select(store, "all", said.append)] == ["B0"]
+        assert [e.name for e in queries.select(store, "T,B0", said.append)] == ["T", "B0"]
     assert len(said) == 1
     assert "1 of 2 entries are left out" in said[0]
     assert "T has no predictions of val, only of test" in said[0]
@@ -273,7 +273,7 @@ def test_queries_pick_entries(folder: Path) -> None:
         fingerprint = entries.entries(store)[0].labels["val"]
 
         def names(query: str) -> list[str]:
-            return [entry.name for entry in entries.select(store, query)]
+            return [entry.name for entry in queries.select(store, query)]
 
         assert names("all") == names(f"dataset:{fingerprint[:6]}") == ["eff0", "eff1", "vit"]
         assert names("eff*") == names("eff1, eff0") == ["eff0", "eff1"]
@@ -495,7 +495,7 @@ def test_trained_members_and_models_of_others_meet(folder: Path) -> None:
     assert [row["may_have_seen_val"] for row in listed()] == [False] * len(members) + [True]
     with Store.open(DB, create=False) as store:
         assert entries.agreed(store, entries.entries(store), "val").images == y.images
-        assert len(entries.select(store, "study:digits-tiny-400k")) == len(members)
+        assert len(queries.select(store, "study:digits-tiny-400k")) == len(members)
     front = ensearch("front --pool all --budget 1M --json")
     assert front.exit_code == 0, front.stderr
     assert len(json.loads(front.stdout)["entries"]) == len(members) + 1

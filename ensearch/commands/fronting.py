@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from ensearch import combining, entries, openings, units
+from ensearch import combining, entries, openings, queries, units
 from ensearch.cascades import MEASURES
 from ensearch.errors import UsageError, unknown
 from ensearch.report import pooled_figure, pooled_files, pooled_table
@@ -33,7 +33,7 @@ def front(
         raise unknown("measure of confidence", measure, MEASURES)
     most = units.parse_count(budget, "--budget") / flops_per_mac
     with Store.open(storage, create=False) as store:
-        chosen = entries.select(store, query, say)
+        chosen = queries.select(store, query, say)
         rungs = combining.ladder(most, chosen, flops_per_mac)
         steps = _steps(budgets, most, flops_per_mac) or rungs
         _say_empty(steps, chosen, flops_per_mac)
