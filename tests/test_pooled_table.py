@@ -121,6 +121,23 @@ def test_the_cascade_of_the_sentence_has_a_row() -> None:
     assert "Chosen within 1M, a cascade keeps 99.8%" in text
 
 
+def test_a_cascade_as_dear_as_the_ensemble_keeps_nothing_worth_saying() -> None:
+    found = cascades(2, {})
+    whole = found.of(MIXED, 2e6)
+    assert whole is not None
+
+    def kept(share: float, accuracy: float) -> Kept:
+        score = Score(accuracy=accuracy, low=0.4, high=0.6, macs=share * whole.macs)
+        one = replace(row(CASCADE, share * 1.8e6, (1, 0), accuracy), val=score)
+        return Kept(share=share, ensemble=whole, cascade=one, lead=lead(-0.02, 0.018))
+
+    cheap, dear, equal = kept(0.5, 0.48), kept(0.75, 0.5), kept(1.0, 0.52)
+    assert pooled.best_kept(replace(found, kept=(cheap, dear, equal))) == dear
+    assert pooled.best_kept(replace(found, kept=(equal,))) == equal
+    good = kept(0.5, 0.519)
+    assert pooled.best_kept(replace(found, kept=(good, dear, equal))) == good
+
+
 @pytest.mark.parametrize("length", [3, 12, 28, 60])
 @pytest.mark.parametrize("width", [80, 72, 200])
 def test_no_name_is_broken(length: int, width: int) -> None:

@@ -110,11 +110,13 @@ def _mixed(found: Fronts, unit: int) -> str:
 
 
 def best_kept(found: Fronts) -> Kept | None:
-    """The cheapest cascade that keeps 99 % of the ensemble's accuracy, else the dearest."""
-    for one in found.kept:
-        if one.accuracy is not None and one.accuracy >= MOST_OF:
-            return one
-    return found.kept[-1] if found.kept else None
+    """The cheapest cascade that keeps 99 % of the ensemble's accuracy, else the dearest.
+
+    One that may cost as much as the ensemble saves nothing: it counts where there is no other.
+    """
+    saving = [one for one in found.kept if one.share < 1] or found.kept
+    most = [one for one in saving if one.accuracy is not None and one.accuracy >= MOST_OF]
+    return next(iter(most or saving[-1:]), None)
 
 
 def _kept_row(found: Fronts) -> Chosen | None:
