@@ -206,7 +206,7 @@ def _schedule(dataset: str, chosen: SearchSpace, given: Mapping[str, Any]) -> Sc
             raise UsageError(
                 f"{axis.field} is an axis of search space {chosen.name} "
                 f"({', '.join(map(str, axis.values))}): {changes[axis.field]!r} for the whole "
-                "study would have no effect. Leave it away, or take the axis out of the space."
+                "study would have no effect. Leave it out, or take the axis out of the space."
             )
         usual = getattr(base, axis.field)
         changes[axis.field] = min(axis.values, key=lambda value: abs(value - usual))

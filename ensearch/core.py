@@ -36,10 +36,11 @@ class Grid:
 
     def __post_init__(self) -> None:
         values = (self.low, self.high, self.step)
+        given = f"low {self.low:g}, high {self.high:g}, step {self.step:g}"
         if not all(math.isfinite(v) and v > 0 for v in values) or self.low > self.high:
-            raise UsageError(f"a range needs 0 < low <= high and step > 0; got {self}.")
+            raise UsageError(f"a range needs 0 < low <= high and step > 0; got {given}.")
         if (self.high - self.low) / self.step > MOST_VALUES:
-            raise UsageError(f"a range may have at most {MOST_VALUES} values; got {self}.")
+            raise UsageError(f"a range may have at most {MOST_VALUES} values; got {given}.")
 
     def __len__(self) -> int:
         # The small allowance keeps 0.1, 0.2, 0.3 three values in spite of rounding.

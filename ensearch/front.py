@@ -254,14 +254,21 @@ def _row(evaluations: Sequence[Evaluation], choosing: Sequence[Evaluation], budg
     )
 
 
+def flattered(correction: float) -> str:
+    """Which kind the luck of choosing favours; empty below 0.005 points, which is not shown."""
+    if abs(correction) < 5e-5:
+        return ""
+    return "ensembles" if correction > 0 else "single networks"
+
+
 def _covers(seeds: bool, correction: float) -> str:
     """What the noise is of."""
     noise = "the noise of the images and of training seeds"
     if not seeds:
         noise = "the noise of the images, not that of training seeds"
-    if abs(correction) < 5e-5:
+    kind = flattered(correction)
+    if not kind:
         return noise
-    kind = "ensembles" if correction > 0 else "single networks"
     return (
         f"{noise}; choosing the best of many on the images that score it flatters {kind} by "
         f"{100 * abs(correction):.2f} points more, for which the advantage is corrected"

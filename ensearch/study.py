@@ -150,6 +150,12 @@ def _refuse_differences(name: str, stored: StudyRecord, asked: dict[str, Any]) -
     # They follow from budget and space; they are stored for those who only read results.
     before = {key: value for key, value in stored.config.items() if key != "budgets"}
     lines = configs.differences(before, asked)
+    if lines and all(line.startswith(("fingerprint:", "images.", "classes:")) for line in lines):
+        raise StorageError(
+            f"the images of {asked['dataset']} are others than those study {name} began with: "
+            "accuracies would not compare. Put the old ones back, or begin a new study of the new "
+            "ones with --study NAME."
+        )
     if lines:
         listing = "\n".join(f"  {line}" for line in lines)
         raise StorageError(

@@ -56,7 +56,7 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
             # Somebody piped us into `head`: nobody reads on, which is not an error.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except KeyboardInterrupt as stop:
-            say("interrupted; what was finished is saved")
+            say("interrupted; what was finished before is kept")
             raise typer.Exit(stop.args[0] if stop.args else INTERRUPTED) from None
         except Exception as error:
             if debug.wanted:

@@ -438,7 +438,7 @@ def test_signals_stop_the_reading_of_pictures(
     assert process.returncode == code, err
     assert err.splitlines() == [
         "0 of 18 pictures are read and kept: the same command goes on there",
-        "interrupted; what was finished is saved",
+        "interrupted; what was finished before is kept",
     ]
 
 

@@ -124,7 +124,7 @@ def test_differences_are_named_down_to_the_key() -> None:
         ({"schedule": {"flip": 1}}, "flip must be true or false"),
         ({"schedule": {"peak_lr": [0.1]}}, "one value here.*an axis of the search space"),
         ({"space": AXES, "epochs": 9}, r"epochs is an axis of .* \(6, 40\): 9 for the whole"),
-        ({"space": AXES, "schedule": {"peak_lr": 0.2}}, "peak_lr is an axis.*Leave it away"),
+        ({"space": AXES, "schedule": {"peak_lr": 0.2}}, "peak_lr is an axis.*Leave it out"),
         ({"space": AXES | {"schedule": {"lr": [1]}}}, "search space custom: schedule: unknown"),
     ],
 )

@@ -212,5 +212,5 @@ def test_a_model_by_name_is_timms_own() -> None:
 
 def test_a_named_model_has_no_other_width() -> None:
     one = replace(architecture("timm:test_efficientnet"), width=2.0)
-    with pytest.raises(UsageError, match=r"called 1\. Leave it away"):
+    with pytest.raises(UsageError, match=r"called 1\. Leave it out"):
         families.check(one)

@@ -619,3 +619,23 @@ def test_a_report_says_whether_mixing_gains(
     if lead and half:
         tested = replace(handmade(), diversity=replace(found, split="test"))
         assert "(val chooses, test scores)" in " ".join(text.further(tested))
+
+
+def test_a_correction_is_said_beside_the_advantage_and_in_the_figure() -> None:
+    plain = handmade()
+    assert "corrected by" not in " ".join(text.conditions(plain))
+    assert not tradeoff.compute(plain).corrected
+    corrected = replace(plain, fronts=replace(plain.fronts, correction=-0.0405))
+    assert (
+        "95 % band, corrected by +4.05 points by which choosing flatters single networks more, so "
+        "that it differs from that of the columns."
+    ) in " ".join(text.conditions(corrected))
+    assert tradeoff.compute(corrected).corrected
+
+
+def test_a_single_matched_budget_is_no_range() -> None:
+    whole = handmade()
+    rows = (replace(whole.fronts.rows[0], high=0.01), replace(whole.fronts.rows[2], matched=False))
+    crossover = replace(whole.fronts.crossover, status="not identifiable", budget=None)
+    one = replace(whole, fronts=replace(whole.fronts, rows=rows, crossover=crossover))
+    assert text.headline(one) == "No clear winner at 1.25G FLOPs"

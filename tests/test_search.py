@@ -373,7 +373,7 @@ def test_other_images_under_the_same_name_are_refused(store: Store, tmp_path: Pa
     spec = write_dataset(tmp_path / "mine.npz", images=400)
     search_in(store, spec, Limits(trials=1))
     write_dataset(tmp_path / "mine.npz", images=402)
-    with pytest.raises(StorageError, match="fingerprint: stored"):
+    with pytest.raises(StorageError, match=r"the images of npz:.*mine\.npz are others than those"):
         search_in(store, spec, Limits(trials=1))
 
 

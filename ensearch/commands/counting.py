@@ -74,7 +74,7 @@ def cost(
 
 
 def _said(what: str, value: float | None, family: str, legal: Grid) -> float:
-    """The value; the only legal one, if there is but one, may be left away."""
+    """The value; the only legal one, if there is but one, may be left out."""
     if value is not None:
         return value
     if len(legal) > 1:

@@ -76,7 +76,7 @@ def check(architecture: Architecture) -> None:
             if len(legal) == 1:
                 raise UsageError(
                     f"{what} {value:g} is not legal for {architecture.family}: such a network is "
-                    f"as it is, and its {what} is called {near}. Leave it away."
+                    f"as it is, and its {what} is called {near}. Leave it out."
                 )
             raise UsageError(
                 f"{what} {value:g} is not legal for {architecture.family}: it takes {legal.low:g} "

@@ -206,7 +206,8 @@ def _advantage(axes: Axes, tradeoff: Tradeoff) -> None:
         axes.text(
             0,
             1.08,
-            "bars: simultaneous 95 % band; filled: the band excludes zero",
+            "bars: simultaneous 95 % band; filled: the band excludes zero"
+            + "; less what the luck of choosing adds" * tradeoff.corrected,
             transform=axes.transAxes,
             size=7,
             color=GREY,

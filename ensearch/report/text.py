@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from ensearch.core import Evaluation, apart, named
-from ensearch.front import Multiplier, Row
+from ensearch.front import Multiplier, Row, flattered
 from ensearch.report.collect import Conditions, Results
 from ensearch.units import counted, format_count, format_duration, unit_name
 
@@ -139,6 +139,8 @@ def headline(results: Results) -> str:
     if not matched:
         return "No budget at which a single network and an ensemble have matched costs"
     where = f"from {count(matched[0].budget, c)} to {count(matched[-1].budget, c)} FLOPs"
+    if len(matched) == 1:
+        where = f"at {count(matched[0].budget, c)} FLOPs"
     if crossover.status == "ensembles always":
         return f"Ensembles lead at every matched budget {where}{_clearly(matched)}"
     if crossover.status == "singles always":
@@ -236,10 +238,22 @@ def _longer(results: Results) -> str:
     if results.conditions.stage == "retrained":
         return "."
     if results.confirmed:
-        return f". {results.confirmed}"
+        return f". {results.confirmed[0].upper()}{results.confirmed[1:]}"
     return (
         ". Short schedule only: longer training may move fronts and crossover; `ensearch confirm` "
         "tells."
+    )
+
+
+def _corrected(results: Results) -> str:
+    """Why an advantage may differ from the difference of its columns, and by how much."""
+    correction = results.fronts.correction
+    kind = flattered(correction)
+    if not kind:
+        return ""
+    return (
+        f", corrected by {-100 * correction:+.2f} points by which choosing flatters {kind} more, "
+        "so that it differs from that of the columns"
     )
 
 
@@ -251,7 +265,7 @@ def conditions(results: Results) -> list[str]:
     failed = ", ".join(f"{reason} {n}" for reason, n in results.failures.items())
     unmatched = [
         "Not matched: at that budget nothing of the other kind was tried at a comparable cost, so "
-        "a difference would partly be one of cost. More trials may fill it.",
+        "a difference would partly be one of cost. More trials, or a finer space, may fill it.",
     ]
     if all(row.matched or not (row.single and row.ensemble) for row in results.fronts.rows):
         unmatched = []
@@ -261,7 +275,7 @@ def conditions(results: Results) -> list[str]:
         f"Trained for {epochs(c)} of {n['train']} images{limit}{_longer(results)}",
         f"Members: {c.family}, batch {c.schedule.batch_size}, seed {c.seed}; {c.rule} mean of "
         "probabilities. Advantage: ensemble minus single in points of accuracy, with a "
-        "simultaneous 95 % band.",
+        f"simultaneous 95 % band{_corrected(results)}.",
         f"{counted(results.trials_done, 'trial')} done by {c.sampler}, "
         f"{results.trials_failed} failed{f' ({failed})' if failed else ''}; "
         f"{counted(results.members, 'member')} trained in "

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ensearch.core import Evaluation
+from ensearch.front import flattered
 from ensearch.report import text
 from ensearch.report.collect import Conditions, Results
 from ensearch.units import unit_name
@@ -66,6 +67,7 @@ class Tradeoff(NamedTuple):
     ensemble_front: Steps
     front_names: tuple[str, str]
     gaps: tuple[Gap, ...]
+    corrected: bool  # whether gaps are less what the luck of choosing adds
     crossing: Crossing | None
     named: tuple[Named, ...]  # of each front the best first
 
@@ -103,6 +105,7 @@ def compute(results: Results) -> Tradeoff:
         if c.stage == "search"
         else ("single network chosen on val", "ensemble chosen on val"),
         gaps=_gaps(results),
+        corrected=bool(flattered(results.fronts.correction)),
         crossing=_crossing(results, low, high),
         named=(*_named(results, True, fronts[1]), *_named(results, False, fronts[0])),
     )
