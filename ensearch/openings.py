@@ -50,7 +50,7 @@ def record(store: Store, fingerprint: str, what: str) -> tuple[Look, ...]:
     """
     before = looks(store, fingerprint)
     whole, _ = _whole(store, fingerprint)
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
     look = {"what": what, "opened": now, "of": fingerprint}
     store.set_note("", _note(whole), [*_list(store, whole), look])
     return before
