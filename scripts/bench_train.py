@@ -34,7 +34,7 @@ import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -214,12 +214,14 @@ class Plain:
         return steps * self.work.schedule.batch_size / (time.perf_counter() - start)
 
 
-def best_plain(work: Work, device: str, seconds: float) -> tuple[Plain, float]:
+def best_plain(
+    work: Work, device: str, seconds: float, loaders: Sequence[str]
+) -> tuple[Plain, float]:
     """The plain loop with the fastest DataLoader here, and its images per second."""
     cores = os.cpu_count() or 1
     workers = sorted({0, 1, 2} | ({cores // 2, cores} if device == "cuda" else set()))
     rates: list[tuple[float, str, int]] = []
-    for kind, number in itertools.product(LOADERS, workers):
+    for kind, number in itertools.product(loaders, workers):
         loop = Plain(work, device, kind, number)
         steps = max(3, int(seconds * loop.measure(3) / work.schedule.batch_size))
         rates.append((loop.measure(steps), kind, number))
@@ -228,9 +230,11 @@ def best_plain(work: Work, device: str, seconds: float) -> tuple[Plain, float]:
     return Plain(work, device, kind, number), rate
 
 
-def compare(work: Work, device: str, turns: int, seconds: float) -> dict[str, Any]:
+def compare(
+    work: Work, device: str, turns: int, seconds: float, loaders: Sequence[str]
+) -> dict[str, Any]:
     """Both sides in turns of about `seconds` each."""
-    plain, rate = best_plain(work, device, seconds / 4)
+    plain, rate = best_plain(work, device, seconds / 4, loaders)
     steps = max(1, round(seconds * rate / work.schedule.batch_size))
     ours = Ours(work, device)
     try:
@@ -326,6 +330,9 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=5, help="measurements of each side")
     parser.add_argument("--seconds", type=float, default=4.0, help="of a turn of a side")
     parser.add_argument("--network", action="append", default=[], help="DATA:NETWORK, cifar:16-1")
+    parser.add_argument(
+        "--loader", action="append", choices=LOADERS, help="transforms that the plain loop may use"
+    )
     parser.add_argument("--quick", action="store_true", help="3 turns of 1 s")
     parser.add_argument("--out", type=Path, help="write the figures and their conditions as JSON")
     options = parser.parse_args()
@@ -348,7 +355,10 @@ def main() -> None:
                 ("cifar", f"npz:{pictures}", datasets.schedule("cifar10")),
             ):
                 for work in works(name, spec, schedule, options.network):
-                    rows.append(compare(work, device, options.turns, options.seconds))
+                    found = compare(
+                        work, device, options.turns, options.seconds, options.loader or LOADERS
+                    )
+                    rows.append(found)
                     print(line(rows[-1]), flush=True)
     if options.out is not None:
         options.out.write_text(json.dumps({"conditions": facts, "results": rows}, indent=1) + "\n")
