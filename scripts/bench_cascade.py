@@ -20,12 +20,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ensearch import mixed
-from ensearch.candidates import Candidates
-from ensearch.cascade_search import by_cost
-from ensearch.cascades import Grid, cascade, evaluate_many
 from ensearch.core import Labels
-from ensearch.tally import choice
+from ensearch.ensembles import selection
+from ensearch.ensembles.candidates import Candidates
+from ensearch.ensembles.cascade_selection import by_cost
+from ensearch.ensembles.cascades import Grid, cascade, evaluate_many
+from ensearch.ensembles.partial_sums import choice
 
 sys.path.insert(0, str(Path(__file__).parent / "choosing"))
 from drawn_pools import World
@@ -90,7 +90,7 @@ def ensembles(candidates: Candidates, labels: Labels, options: argparse.Namespac
     pool = candidates.only(range(options.exact))
     budget = float(pool.macs.sum())
     print(f"\nall ensembles of {options.exact} members")
-    times, _ = seconds(lambda: len(mixed.exact(pool, labels, [budget])), options.repetitions)
+    times, _ = seconds(lambda: len(selection.exact(pool, labels, [budget])), options.repetitions)
     fast = told("  exact", 2**options.exact - 1, times)
     rng = np.random.default_rng(0)
     drawn = [np.flatnonzero(rng.random(options.exact) < 0.5).tolist() or [0] for _ in range(100)]

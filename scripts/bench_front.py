@@ -16,9 +16,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ensearch import front
 from ensearch.core import Architecture, Cost, Evaluation, Outcomes, Schedule, Scores
-from ensearch.ensembles import average, subsets
+from ensearch.ensembles.averaging import average, subsets
+from ensearch.fronts import analysis
 
 SIZES = (1, 2, 4, 8)
 MEMBERS, CLASSES = 8, 10
@@ -93,7 +93,7 @@ def main() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF)
     print(f"scored {len(evaluations)} evaluations in {time.perf_counter() - start:.1f} s")
     start = time.perf_counter()
-    found = front.analyse(evaluations, RUNGS, outcomes, replicates=options.replicates)
+    found = analysis.analyse(evaluations, RUNGS, outcomes, replicates=options.replicates)
     wall = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -31,12 +31,12 @@ import torch
 from ensearch import cost, datasets
 from ensearch.core import Architecture, Member, Schedule
 from ensearch.datasets import Source
-from ensearch.training import data, describe_device, lockstep, loop, ways
+from ensearch.training import data, describe_device, lockstep, loop, strategies
 from ensearch.training.checkpoint import State
 from ensearch.training.data import Images
 from ensearch.training.device import reproducible
 from ensearch.training.lockstep import Lockstep, Way
-from ensearch.training.ways import ALONE
+from ensearch.training.strategies import ALONE
 
 ON_GPU = [(32, name) for name in ("16-1", "16-4", "10-1", "16-2", "28-4")]
 ON_CPU = [(8, "10-0.25"), (8, "10-1"), (32, "10-1")]
@@ -94,7 +94,7 @@ def trainer(
     """What trains STEPS steps of as many members as the way takes at once, and that number."""
     device = images.x_train.device.type
     if way == ALONE:
-        state = ways.copied(states[0], members[0])
+        state = strategies.copied(states[0], members[0])
         return lambda: loop.train_epoch(state, images, members[0], 0, device), 1
     group = members[: way.chunk]
     together = Lockstep(way, states[: way.chunk], group, images)
@@ -124,7 +124,7 @@ def rates(
     device, count = images.x_train.device.type, len(images.x_train)
     alone, _ = trainer(ALONE, states, members, images)
     by_way: dict[str, list[tuple[float, float]]] = {}
-    dropped = ways.unfit(states[0], images)
+    dropped = strategies.unfit(states[0], images)
     for way in found:
         if way.kind in dropped and way != ALONE:
             continue
@@ -133,7 +133,7 @@ def rates(
             timed(run, device)
             pairs = [(timed(run, device), timed(alone, device)) for _ in range(turns)]
         except Exception as error:
-            dropped[way.name] = ways.first_line(error)
+            dropped[way.name] = strategies.first_line(error)
             continue
         by_way[way.name] = [(together * count / own, count / base) for own, base in pairs]
         del run
@@ -152,10 +152,10 @@ def throughput(
 ) -> dict[str, Any]:
     images, members = pictures(resolution, device), members_of(network, resolution, count)
     states = [loop.fresh(member, images, device) for member in members]
-    found = [ALONE, *ways.candidates(device, count)]
+    found = [ALONE, *strategies.candidates(device, count)]
     by_way, dropped = rates(found, states, members, images, turns)
     start = time.perf_counter()
-    measured = ways.measure(states, members, images, seconds=20.0)
+    measured = strategies.measure(states, members, images, seconds=20.0)
     seconds = time.perf_counter() - start
     graph = by_way.get(replace(ALONE, graph=True).name)
     print(f"\nWRN-{network}, {resolution} x {resolution}, {count} members, n = {turns}")
@@ -218,7 +218,7 @@ def utilisation(turns: int) -> list[dict[str, Any]]:
         images = pictures(32, "cuda", 5, batch)
         states = [loop.fresh(member, images, "cuda") for member in members]
         macs = cost.count(members[0].architecture, 3, 10).macs
-        both = [ALONE, *ways.candidates("cuda", 1), Way(kind="fused", chunk=2, graph=True)]
+        both = [ALONE, *strategies.candidates("cuda", 1), Way(kind="fused", chunk=2, graph=True)]
         by_way, dropped = rates(both, states, members, images, turns)
         for way, pairs in by_way.items():
             values = [own for own, _ in pairs]
@@ -254,7 +254,7 @@ def equality(device: str, count: int = 4) -> list[dict[str, Any]]:
     images = data.load(source, found.fingerprint, device)
     members = members_of("10-1", 8, count)
     members = [replace(m, schedule=replace(m.schedule, epochs=3, peak_lr=0.1)) for m in members]
-    every = [w for w in ways.candidates(device, count) if w.chunk in (1, count)]
+    every = [w for w in strategies.candidates(device, count) if w.chunk in (1, count)]
     if device == "cpu":  # the code of the branches, without their graph
         every.append(Way(kind="branches", chunk=count, graph=False))
     rows = []

@@ -27,7 +27,7 @@ import growth
 import shares
 import verbs
 
-from ensearch import config
+from ensearch.study import config
 
 PARTS = ("verbs", "shares", "trials", "members", "images", "memory")
 PACKAGES = ("ensearch", "torch", "optuna", "numpy", "sqlalchemy")

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ensearch.candidates import Candidates, Probs
 from ensearch.core import Floats, Labels
+from ensearch.ensembles.candidates import Candidates, Probs
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts" / "choosing"))
 World: Any = importlib.import_module("drawn_pools").World

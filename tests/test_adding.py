@@ -14,11 +14,15 @@ from safetensors.torch import save_file
 from test_cli import ensearch, folder
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
-from ensearch import cost, datasets, ensembles, halves, openings, predicting, study
+from ensearch import cost, datasets
 from ensearch.core import Architecture
 from ensearch.datasets import Source
+from ensearch.datasets import _held_out as held_out
+from ensearch.ensembles import averaging
+from ensearch.pool import inference
 from ensearch.seeds import derive
-from ensearch.store import Store
+from ensearch.store import Store, openings
+from ensearch.study import study
 
 __all__ = ["folder"]  # a fixture
 MODEL = "resnet18"
@@ -57,7 +61,7 @@ def test_a_checkpoint_is_scored_and_its_cost_counted(images: Path) -> None:
     assert ensearch("pool verify").exit_code == 0
     with Store.open("studies/ensearch.db", create=False) as store:
         record = store.pool.models()[0]
-        stored = ensembles.probs_of(store.pool.predictions(record.key, "test").logits)
+        stored = averaging.probs_of(store.pool.predictions(record.key, "test").logits)
     # The same by hand: mean and deviation of the training images that val leaves.
     with np.load("images.npz") as found:
         x = torch.from_numpy(found["x_test"]).float()
@@ -88,7 +92,7 @@ def test_a_checkpoint_gets_the_inputs_that_are_said(images: Path, asked: str) ->
     assert (inputs["resolution"], inputs["normalised_by"]) == (32, asked)
     # By hand, of the half that chooses.
     source = Source(spec="npz:images.npz", data_dir=Path("data"), split_seed=derive(0, "split"))
-    dataset = halves.halved(datasets.load(source), 0)
+    dataset = held_out.halved(datasets.load(source), 0)
     mean, std = dataset.mean, dataset.std
     if asked == "model":
         mean, std = (255 * np.array(v) for v in (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD))
@@ -101,7 +105,7 @@ def test_a_checkpoint_gets_the_inputs_that_are_said(images: Path, asked: str) ->
         expected = torch.softmax(model(x), dim=1).numpy()
     with Store.open("studies/ensearch.db", create=False) as store:
         record = store.pool.models()[0]
-        stored = ensembles.probs_of(store.pool.predictions(record.key, "val").logits)
+        stored = averaging.probs_of(store.pool.predictions(record.key, "val").logits)
     assert np.abs(stored - expected).max() < 2e-3
     # What is said of a model goes with it.
     ensearch("pool remove mine")
@@ -115,20 +119,20 @@ def test_images_are_predicted_as_in_one_batch(monkeypatch: pytest.MonkeyPatch) -
     torch.manual_seed(0)
     model = timm.create_model("resnet10t", num_classes=3)
     images = np.random.default_rng(0).integers(0, 256, (70, 8, 8, 3)).astype(np.uint8)
-    ready = predicting.Normalised(model=model, mean=(9.0,) * 3, std=(60.0,) * 3, resolution=16)
+    ready = inference.Normalised(model=model, mean=(9.0,) * 3, std=(60.0,) * 3, resolution=16)
     with torch.inference_mode():
         x = (torch.from_numpy(images).float() - 9) / 60
         x = torch.nn.functional.interpolate(
             x.permute(0, 3, 1, 2), (16, 16), mode="bilinear", antialias=True
         )
         expected = model.eval()(x).numpy()
-    monkeypatch.setattr(predicting, "BATCH", 8)
-    monkeypatch.setattr(predicting, "FIRST", 0.0)
+    monkeypatch.setattr(inference, "BATCH", 8)
+    monkeypatch.setattr(inference, "FIRST", 0.0)
     threads = torch.get_num_threads()
     for cores in (1, 5):
-        monkeypatch.setattr(predicting, "usual", lambda device, n=cores: n)
+        monkeypatch.setattr(inference, "usual", lambda device, n=cores: n)
         said: list[str] = []
-        found = predicting.logits(ready, images, "cpu", said.append)
+        found = inference.logits(ready, images, "cpu", said.append)
         assert np.abs(found - expected).max() < 1e-4
         assert torch.get_num_threads() == threads
         assert "8 of 70 images, about " in said[0]
@@ -159,7 +163,7 @@ def test_models_are_chosen_on_half_of_the_held_out_images(images: Path) -> None:
     (row,) = json.loads(ensearch("pool list --json").stdout)
     source = Source(spec="npz:images.npz", data_dir=Path("data"), split_seed=derive(0, "split"))
     dataset = datasets.load(source)
-    labels = study.labels_of(halves.halved(dataset, 0))
+    labels = study.labels_of(held_out.halved(dataset, 0))
     assert row["labels"] == {split: one.fingerprint for split, one in labels.items()}
     assert row["origin"].endswith("; val is half of the held-out images")
     assert not row["may_have_seen_val"]

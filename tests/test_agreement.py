@@ -8,14 +8,14 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensearch import agreement
-from ensearch.crossover import Status
-from ensearch.front import Crossover, Fronts, Row
+from ensearch.fronts import rank_agreement
+from ensearch.fronts.analysis import Crossover, Fronts, Row
+from ensearch.fronts.crossover import Status
 
 
 def test_rank_correlations_on_paper() -> None:
     """Of 4 values 5 of 6 pairs keep their order: tau = (5 - 1) / 6; rho = 1 - 6 x 2 / 60."""
-    found = agreement.ranks([1, 2, 3, 4], [1, 2, 4, 3], seed=0)
+    found = rank_agreement.ranks([1, 2, 3, 4], [1, 2, 4, 3], seed=0)
     assert found is not None
     assert found.n == 4
     assert found.kendall.value == pytest.approx(4 / 6)
@@ -26,7 +26,7 @@ def test_rank_correlations_on_paper() -> None:
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=4, max_size=15))
 def test_rank_correlations_are_scipys_also_with_ties(pairs: list[tuple[int, int]]) -> None:
     x, y = zip(*pairs, strict=True)
-    found = agreement.ranks(x, y, seed=1)
+    found = rank_agreement.ranks(x, y, seed=1)
     assert found is not None
     if len(set(x)) == 1 or len(set(y)) == 1:
         assert math.isnan(found.kendall.value)
@@ -42,22 +42,22 @@ def test_the_interval_of_tau_covers_the_truth() -> None:
     for seed in range(100):
         x = rng.standard_normal(14)
         y = 0.7 * x + math.sqrt(1 - 0.49) * rng.standard_normal(14)
-        found = agreement.ranks(x.tolist(), y.tolist(), seed)
+        found = rank_agreement.ranks(x.tolist(), y.tolist(), seed)
         assert found is not None
         hits += found.kendall.low <= 2 * math.asin(0.7) / math.pi <= found.kendall.high
     assert 88 <= hits <= 100
 
 
 def test_three_configurations_have_no_ranks() -> None:
-    assert agreement.ranks([1, 2, 3], [1, 2, 3], seed=0) is None
+    assert rank_agreement.ranks([1, 2, 3], [1, 2, 3], seed=0) is None
 
 
 def test_pairs_of_nearly_equal_cost() -> None:
     """1 and 1.4 are near, 1.4 and 1.9 are near, 1 and 1.9 are not; a tie says nothing."""
-    assert agreement.near_pairs([1, 1.4, 1.9], [0.1, 0.2, 0.3], [0.1, 0.3, 0.2]) == agreement.Pairs(
-        pairs=2, kept=1
-    )
-    assert agreement.near_pairs([1, 1], [0.1, 0.1], [0.1, 0.2]).pairs == 0
+    assert rank_agreement.near_pairs(
+        [1, 1.4, 1.9], [0.1, 0.2, 0.3], [0.1, 0.3, 0.2]
+    ) == rank_agreement.Pairs(pairs=2, kept=1)
+    assert rank_agreement.near_pairs([1, 1], [0.1, 0.1], [0.1, 0.2]).pairs == 0
 
 
 def fronts(
@@ -99,17 +99,17 @@ CROSSED = fronts((-0.2, -0.1, 0.1, 0.2), 0.05, "crossed", 3.0)
     ],
 )
 def test_the_shift_of_the_crossover_on_paper(
-    full: Fronts, doublings: float | None, agree: int, verdict: agreement.Verdict
+    full: Fronts, doublings: float | None, agree: int, verdict: rank_agreement.Verdict
 ) -> None:
-    found = agreement.shift(CROSSED, full)
+    found = rank_agreement.shift(CROSSED, full)
     assert found.doublings == (None if doublings is None else pytest.approx(doublings, abs=0.01))
     assert (found.budgets, found.agree, found.verdict) == (4, agree, verdict)
 
 
 def test_two_one_sided_answers_agree_and_two_open_ones_say_nothing() -> None:
     always = fronts((0.1, 0.2), 0.05, "ensembles always")
-    assert agreement.shift(always, always).verdict == "holds"
+    assert rank_agreement.shift(always, always).verdict == "holds"
     opened = fronts((0.1, -0.2), 0.5, "not identifiable")
-    assert agreement.shift(opened, opened).verdict == "unclear"
-    none = agreement.shift(fronts((), 0, "not identifiable"), always)
+    assert rank_agreement.shift(opened, opened).verdict == "unclear"
+    none = rank_agreement.shift(fronts((), 0, "not identifiable"), always)
     assert (none.budgets, none.mean_change, none.verdict) == (0, None, "unclear")

@@ -13,10 +13,11 @@ import pytest
 import torch
 from closed_form import train, write_dataset
 
-from ensearch import cost, search, study
+from ensearch import cost
 from ensearch.core import Architecture
-from ensearch.driver import Limits
 from ensearch.store import Store
+from ensearch.study import search, study
+from ensearch.study.driver import Limits
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 for folder in ("search", "replay"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from planted import World, pool
 
-from ensearch.candidates import Candidates, check, narrowed
+from ensearch.ensembles.candidates import Candidates, check, narrowed
 from ensearch.errors import UsageError
 
 PROBS = np.full((2, 3, 4), 0.25)

@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 from planted import pool
 from test_mixed import drawn
 
-from ensearch import cascade_search, cascades, metrics
-from ensearch.candidates import Candidates
-from ensearch.cascades import MEASURES, NEVER, Cascade, Grid
 from ensearch.core import Floats, Labels
+from ensearch.ensembles import cascade_selection, cascades, metrics
+from ensearch.ensembles.candidates import Candidates
+from ensearch.ensembles.cascades import MEASURES, NEVER, Cascade, Grid
+from ensearch.ensembles.partial_sums import mean_of
 from ensearch.errors import UsageError
-from ensearch.tally import mean_of
 
 SEARCHES: dict[str, Callable[..., Sequence[Cascade | None]]] = {
-    "search": partial(cascade_search.search, levels=6),
-    "few orders": partial(cascade_search.search, levels=6, orders=12),
-    "random": partial(cascade_search.random, tries=100),
-    "greedy": cascade_search.greedy,
+    "search": partial(cascade_selection.search, levels=6),
+    "few orders": partial(cascade_selection.search, levels=6, orders=12),
+    "random": partial(cascade_selection.random, tries=100),
+    "greedy": cascade_selection.greedy,
 }
 every_search = pytest.mark.parametrize("name", SEARCHES)
 worlds = st.builds(drawn, st.integers(0, 10**6), st.integers(1, 5), hard=st.booleans())
@@ -171,13 +171,13 @@ def test_all_orders_are_searched_where_they_are_few(
     world: tuple[Candidates, Labels], measure: str, budget: int
 ) -> None:
     candidates, labels = world
-    ranks = cascade_search.by_cost(candidates, labels)
+    ranks = cascade_selection.by_cost(candidates, labels)
     orders = [o for size in (1, 2, 3) for o in itertools.combinations(ranks, size)]
     best = 0.0
     for grid in cascades.evaluate_many(candidates, labels, orders, levels=5, measure=measure):
         fits = grid.macs <= budget
         best = max(best, float(grid.hits[fits].max(initial=0)) / len(labels))
-    found = cascade_search.search(candidates, labels, [budget], levels=5, measure=measure)[0]
+    found = cascade_selection.search(candidates, labels, [budget], levels=5, measure=measure)[0]
     assert (found.accuracy if found else 0.0) == pytest.approx(best)
 
 
@@ -196,7 +196,7 @@ def planted(images: int = 100) -> tuple[Candidates, Labels]:
 def test_the_planted_cascade_is_found(measure: str) -> None:
     """Right everywhere for the mean cost 10 + 0.2 x 100, a third below the dear one's."""
     candidates, labels = planted()
-    for search in (cascade_search.search, cascade_search.greedy):
+    for search in (cascade_selection.search, cascade_selection.greedy):
         found = search(candidates, labels, [29.9, 30, 150], measure=measure)
         assert found[0] is not None
         assert found[0].accuracy < 1
@@ -214,8 +214,8 @@ def test_neighbours_find_what_all_orders_hold(turned: bool) -> None:
     if turned:
         candidates = candidates.only(range(24, -1, -1))
     budgets = [20.0, 40.0]
-    every = cascade_search.search(candidates, labels, budgets, levels=8)
-    few = cascade_search.search(candidates, labels, budgets, levels=8, orders=400)
+    every = cascade_selection.search(candidates, labels, budgets, levels=8)
+    few = cascade_selection.search(candidates, labels, budgets, levels=8, orders=400)
     for best, found in zip(every, few, strict=True):
         assert best is not None
         assert found is not None
@@ -225,7 +225,7 @@ def test_neighbours_find_what_all_orders_hold(turned: bool) -> None:
 def test_a_million_cascades_are_possible_and_the_best_of_them_is_true() -> None:
     """Every cost lies between the first member's and all members'; the best keep their budgets."""
     candidates, labels = drawn(7, 14, images=200)
-    ranks = cascade_search.by_cost(candidates, labels)
+    ranks = cascade_selection.by_cost(candidates, labels)
     orders = [o for size in (1, 2, 3) for o in itertools.combinations(ranks, size)]
     scored, best = 0, Counter()
     for grid in cascades.evaluate_many(candidates, labels, orders, levels=56):
@@ -236,7 +236,7 @@ def test_a_million_cascades_are_possible_and_the_best_of_them_is_true() -> None:
         scored += grid.hits.size
         best.see(grid, 15.0)
     assert scored > 1_000_000
-    found = cascade_search.search(candidates, labels, [15.0], levels=56)[0]
+    found = cascade_selection.search(candidates, labels, [15.0], levels=56)[0]
     assert found is not None
     assert found.macs <= 15
     assert found.accuracy == pytest.approx(best.hits / len(labels))
@@ -260,8 +260,8 @@ def test_orders_that_are_no_orders_are_refused(order: list[int]) -> None:
 def test_bad_options_are_refused() -> None:
     world = drawn(0, 3)
     with pytest.raises(UsageError, match=r"'maximum'.*entropy, margin, max"):
-        cascade_search.search(*world, [10], measure="maximum")
+        cascade_selection.search(*world, [10], measure="maximum")
     with pytest.raises(UsageError, match="at least 1 stage; got 0"):
-        cascade_search.search(*world, [10], max_stages=0)
+        cascade_selection.search(*world, [10], max_stages=0)
     with pytest.raises(UsageError, match="at least 2 levels"):
         cascades.evaluate_many(*world, [[0]], levels=1)

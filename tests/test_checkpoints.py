@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from ensearch import checkpoints
 from ensearch.errors import UsageError
+from ensearch.families import _checkpoints as families_checkpoints
 
 
 def model(classes: int = 3, width: int = 4) -> nn.Module:
@@ -46,9 +46,9 @@ def test_weights_come_as_programs_keep_them(tmp_path: Path, wrap: str) -> None:
             content = {"model": content, "optimizer": {"lr": 0.1}}
         torch.save(content, path)
     own = model()
-    checkpoints.load_into(own, path, 3)
+    families_checkpoints.load_into(own, path, 3)
     assert bool((own.state_dict()["0.weight"] == 7).all())
-    assert checkpoints.digest(path) == hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    assert families_checkpoints.digest(path) == hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_other_weights_are_refused(tmp_path: Path, content: object, says: str) -
     own = model()
     before = {name: tensor.clone() for name, tensor in own.state_dict().items()}
     with pytest.raises(UsageError) as caught:
-        checkpoints.load_into(own, path, 3)
+        families_checkpoints.load_into(own, path, 3)
     assert says in str(caught.value)
     assert str(path) in str(caught.value)
     assert all(torch.equal(tensor, before[n]) for n, tensor in own.state_dict().items())
@@ -81,7 +81,7 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
         path = tmp_path / name
         save({"state_dict": Trap(made)}, path)
         with pytest.raises(UsageError, match="nothing is unpickled"):
-            checkpoints.load_into(model(), path, 3)
+            families_checkpoints.load_into(model(), path, 3)
         assert not made.exists()
 
 
@@ -93,13 +93,13 @@ def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
     for name in ("w.safetensors", "w.pth"):
         path = tmp_path / name
         with pytest.raises(UsageError, match="cannot be read"):
-            checkpoints.load_into(model(), path, 3)
+            families_checkpoints.load_into(model(), path, 3)
         with pytest.raises(UsageError, match="Check the path"):
-            checkpoints.digest(path)
+            families_checkpoints.digest(path)
         for content in (b"", b"weights", bytes(1000)):
             path.write_bytes(content)
             with pytest.raises(UsageError, match=name):
-                checkpoints.load_into(model(), path, 3)
+                families_checkpoints.load_into(model(), path, 3)
 
 
 @pytest.mark.parametrize("new_form", [True, False])
@@ -111,7 +111,7 @@ def test_a_file_that_was_cut_short_is_called_damaged(tmp_path: Path, new_form: b
     for size in (2000, len(whole) // 2, len(whole) - 5):
         path.write_bytes(whole[:size])
         with pytest.raises(UsageError, match=f"w.pth: is damaged or cut short.*{size:,} bytes"):
-            checkpoints.load_into(model(), path, 3)
+            families_checkpoints.load_into(model(), path, 3)
 
 
 def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
@@ -120,5 +120,5 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     torch.save(content, tmp_path / "w.pth")
     own = model()
     with pytest.raises(UsageError, match=r"NaN or infinite \(1 such \(2.bias\)\)"):
-        checkpoints.load_into(own, tmp_path / "w.pth", 3)
+        families_checkpoints.load_into(own, tmp_path / "w.pth", 3)
     assert bool(own.state_dict()["2.bias"].isfinite().all())

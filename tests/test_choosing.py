@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from planted import World, pool, votes
 
-from ensearch import cascade_search, mixed
-from ensearch.candidates import Candidates, Choice
-from ensearch.cascades import NEVER, Cascade
-from ensearch.choosing import CUTS, Search, apply, checked, halves, key
+from ensearch.ensembles import cascade_selection, selection
+from ensearch.ensembles.candidates import Candidates, Choice
+from ensearch.ensembles.cascades import NEVER, Cascade
+from ensearch.ensembles.cross_fitting import CUTS, Search, apply, checked, halves, key
 
 
 @given(st.lists(st.integers(0, 4), min_size=2, max_size=60), st.integers(0, 99))
@@ -27,7 +27,7 @@ def test_a_choice_is_scored_on_another_split() -> None:
     world = World(0, networks=3)
     val, test = world.draw(200, 1), world.draw(300, 2)
     budgets = [1e6, 4e6]
-    searches: list[Search] = [mixed.greedy, cascade_search.search]
+    searches: list[Search] = [selection.greedy, cascade_selection.search]
     for search in searches:
         found = search(val[0], val[1], budgets)[1]
         assert found is not None
@@ -50,7 +50,7 @@ def test_luck_does_not_pass_for_skill() -> None:
         probs=candidates.probs,
     )
     labels = rng.integers(0, 2, 200)
-    found = checked(partial(mixed.best_of_many, tries=5000), candidates, labels, [5])
+    found = checked(partial(selection.best_of_many, tries=5000), candidates, labels, [5])
     choice = found.choices[0]
     assert choice is not None
     assert choice.accuracy > 0.65
@@ -60,7 +60,7 @@ def test_luck_does_not_pass_for_skill() -> None:
 
 def test_where_nothing_fits_there_is_no_figure() -> None:
     candidates, labels = World(0, networks=2).draw(50, 1)
-    found = checked(mixed.greedy, candidates, labels, [1e5, 1e6])
+    found = checked(selection.greedy, candidates, labels, [1e5, 1e6])
     assert found.choices[0] is None
     assert np.isnan([found.accuracy[0], found.macs[0]]).all()
     assert found.macs[1] == 1e6
@@ -68,7 +68,7 @@ def test_where_nothing_fits_there_is_no_figure() -> None:
 
 def test_several_cuts_are_the_mean_of_each() -> None:
     candidates, labels = World(0, networks=3).draw(101, 1)
-    search = partial(cascade_search.search, max_stages=2, levels=4)
+    search = partial(cascade_selection.search, max_stages=2, levels=4)
     budgets = [1e6, 3e6]
     whole = checked(search, candidates, labels, budgets, cuts=3)
     for k, _ in enumerate(budgets):
@@ -86,7 +86,7 @@ def test_several_cuts_are_the_mean_of_each() -> None:
 
 def test_every_half_and_its_other_are_kept() -> None:
     candidates, labels = World(0, networks=2).draw(60, 1)
-    found = checked(mixed.greedy, candidates, labels, [3e6])
+    found = checked(selection.greedy, candidates, labels, [3e6])
     assert found.sides.shape == (2 * CUTS, 60)
     assert (found.sides[:CUTS] == ~found.sides[CUTS:]).all()
     assert len({side.tobytes() for side in found.sides}) == 2 * CUTS
@@ -98,11 +98,11 @@ def test_every_half_and_its_other_are_kept() -> None:
 def test_halves_that_chose_the_same_are_counted() -> None:
     """Of one that is always right and one that never is, all choose the same: 8 of 8."""
     probs, labels = votes(["1" * 60, "0" * 60])
-    found = checked(mixed.singles, pool(probs, [1, 1]), labels, [0.5, 1])
+    found = checked(selection.singles, pool(probs, [1, 1]), labels, [0.5, 1])
     assert [found.agreeing(k) for k in (0, 1)] == [0, 2 * CUTS]
     # Right on disjoint images: which seems better is the luck of the half.
     probs, labels = votes(["10" * 60, "01" * 60])
-    found = checked(mixed.singles, pool(probs, [1, 1]), labels, [1])
+    found = checked(selection.singles, pool(probs, [1, 1]), labels, [1])
     chosen = found.choices[0]
     assert chosen is not None
     members = [half[0].members for half in found.by_halves if half[0] is not None]

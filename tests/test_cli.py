@@ -16,8 +16,11 @@ import pytest
 from folders import write_tree
 from typer.testing import CliRunner, Result
 
-from ensearch import cli, datasets, search, space
+from ensearch import datasets
+from ensearch.cli import app
+from ensearch.search_space import space
 from ensearch.store import Store
+from ensearch.study import search
 
 TINY = """
 family = "wide_resnet"
@@ -37,7 +40,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def ensearch(line: str) -> Result:
-    return CliRunner().invoke(cli.app, line.split())
+    return CliRunner().invoke(app.app, line.split())
 
 
 def quick(more: str = "") -> Result:
@@ -65,7 +68,7 @@ def test_the_verbs_are_these() -> None:
     listed = ensearch("--help").stdout
     assert " pool " in listed
     assert [verb for verb in VERBS if f" {verb} " in listed] == list(VERBS)
-    assert len(cli.app.registered_commands) == len(VERBS)
+    assert len(app.app.registered_commands) == len(VERBS)
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from planted import World, pool, votes
 
-from ensearch import cascade_search, mixed, tally
-from ensearch.candidates import Candidates, Choice
-from ensearch.choosing import Search, apply, checked
-from ensearch.comparing import Judged, Lead, crossed, given, leads
 from ensearch.core import Labels
+from ensearch.ensembles import cascade_selection, partial_sums, selection
+from ensearch.ensembles.candidates import Candidates, Choice
+from ensearch.ensembles.cross_fitting import Search, apply, checked
+from ensearch.ensembles.paired_differences import Judged, Lead, crossed, given, leads
 from ensearch.errors import UsageError
 
 
@@ -37,14 +37,14 @@ def fixed(members: tuple[int, ...]) -> "partial[Sequence[Choice]]":
     def search(
         members: tuple[int, ...], candidates: Candidates, labels: Labels, budgets: Sequence[float]
     ) -> Sequence[Choice]:
-        return [tally.choice(candidates, labels, members) for _ in budgets]
+        return [partial_sums.choice(candidates, labels, members) for _ in budgets]
 
     return partial(search, members)
 
 
 def test_two_searches_that_find_the_same_do_not_differ() -> None:
     candidates, labels = World(0, networks=2).draw(60, 1)
-    found = compared(mixed.greedy, mixed.greedy, candidates, labels, 3e6, replicates=40)
+    found = compared(selection.greedy, selection.greedy, candidates, labels, 3e6, replicates=40)
     assert found == Lead(difference=0.0, low=0.0, high=0.0)
     assert found.side == 0
 
@@ -54,7 +54,7 @@ def test_the_lead_is_the_difference_of_the_accuracies() -> None:
     budgets = [1e6, 2e6, 4e6]
     one, other = (
         crossed(checked(search, candidates, labels, budgets), replicates=40)
-        for search in (mixed.singles, partial(cascade_search.search, orders=20))
+        for search in (selection.singles, partial(cascade_selection.search, orders=20))
     )
     found = leads([((one, k), (other, k)) for k in range(3)])
     for k, lead in enumerate(found):
@@ -65,7 +65,7 @@ def test_the_lead_is_the_difference_of_the_accuracies() -> None:
 
 def test_where_nothing_fits_nothing_is_told() -> None:
     candidates, labels = World(0, networks=2).draw(50, 1)
-    assert compared(mixed.copies, mixed.greedy, candidates, labels, 1e5) is None
+    assert compared(selection.copies, selection.greedy, candidates, labels, 1e5) is None
     assert leads([]) == []
 
 
@@ -77,7 +77,7 @@ def test_without_choices_the_interval_is_that_of_pairs() -> None:
     candidates = pool(probs, [1, 1])
     error = math.sqrt(b + c - (b - c) ** 2 / n) / n
     ones = [crossed(checked(fixed((m,)), candidates, labels, [1]), replicates=1000) for m in (0, 1)]
-    choices = [tally.choice(candidates, labels, (m,)) for m in (0, 1)]
+    choices = [partial_sums.choice(candidates, labels, (m,)) for m in (0, 1)]
     others = [given([choice], [1], candidates, labels, replicates=1000) for choice in choices]
     for one, other in (ones, others):
         (found,) = leads([((one, 0), (other, 0))])
@@ -97,7 +97,7 @@ def test_a_choice_that_hangs_by_a_thread_widens_the_interval() -> None:
         probs=probs,
     )
     labels = rng.integers(0, 2, 300)
-    found = checked(mixed.singles, candidates, labels, [1])
+    found = checked(selection.singles, candidates, labels, [1])
     spread = crossed(found).drawn[:, 0].std()
     assert spread > 1.2 * found.hits[0].std() / math.sqrt(300)
 
@@ -107,8 +107,8 @@ def test_where_networks_err_on_different_images_mixing_helps_and_where_not_not()
     for kinds, own in ((2.0, 0.1), (0.0, 1.4)):
         world = World(1, networks=4, members=3, kinds=kinds, own=own, luck=0.0)
         candidates, labels = world.draw(400, 2)
-        mixing = partial(mixed.best_of_many, tries=300)
-        results.append(compared(mixed.copies, mixing, candidates, labels, 6e6))
+        mixing = partial(selection.best_of_many, tries=300)
+        results.append(compared(selection.copies, mixing, candidates, labels, 6e6))
     assert [found and found.side for found in results] == [1, 0]
 
 
@@ -152,7 +152,7 @@ def test_two_predictors_that_agree_on_all_images_are_not_one() -> None:
     probs, labels = votes(["1" * 170 + "0" * 10] * 2)
     candidates = pool(probs, [1, 1])
     one, other = (crossed(checked(fixed((m,)), candidates, labels, [1])) for m in (0, 1))
-    choices = [tally.choice(candidates, labels, (m,)) for m in (0, 1)]
+    choices = [partial_sums.choice(candidates, labels, (m,)) for m in (0, 1)]
     again = [given([choice], [1], candidates, labels) for choice in choices]
     for pair in ((one, other), again):
         (lead,) = leads([((pair[0], 0), (pair[1], 0))])
@@ -168,7 +168,7 @@ def test_on_another_split_choices_are_what_they_are() -> None:
     world = World(0, networks=3)
     val, test = world.draw(200, 1), world.draw(300, 2)
     budgets = [1e5, 1e6, 4e6]
-    choices = cascade_search.search(val[0], val[1], budgets)
+    choices = cascade_selection.search(val[0], val[1], budgets)
     found = given(choices, budgets, *test, replicates=200)
     assert np.isnan(found.accuracy[0])
     assert np.isnan(found.macs[0])
@@ -184,4 +184,4 @@ def test_on_another_split_choices_are_what_they_are() -> None:
 def test_too_few_replicates_are_refused() -> None:
     candidates, labels = World(0, networks=2).draw(20, 1)
     with pytest.raises(UsageError, match="at least 40 replicates; got 10"):
-        compared(mixed.greedy, mixed.greedy, candidates, labels, 3e6, replicates=10)
+        compared(selection.greedy, selection.greedy, candidates, labels, 3e6, replicates=10)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ensearch import config
 from ensearch.errors import UsageError
+from ensearch.study import config
 
 ASKED = {"budget": "2e6", "dataset": "digits"}
 

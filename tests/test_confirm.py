@@ -13,18 +13,20 @@ import closed_form
 import pytest
 from trainers import One, each
 
-from ensearch import config, confirm, confirmations, finalists, search, study
-from ensearch.confirmations import Confirmation, Request
-from ensearch.driver import Limits
+from ensearch.confirmation import finalists, run
+from ensearch.confirmation import plan as confirmation_plan
+from ensearch.confirmation.plan import Confirmation, Request
 from ensearch.errors import StorageError, TrialsFailedError, UsageError
-from ensearch.events import MemberReady
 from ensearch.launch import Failed, MemberJob, Trained, Update
-from ensearch.plan import Speed
-from ensearch.report import confirmed_files, verdict
-from ensearch.report.confirmation import collect_confirmation
-from ensearch.search import Where
+from ensearch.report.confirmation import files, text
+from ensearch.report.confirmation.results import collect_confirmation
 from ensearch.seeds import derive
 from ensearch.store import Store
+from ensearch.study import config, search, study
+from ensearch.study.driver import Limits
+from ensearch.study.events import MemberReady
+from ensearch.study.plan import Speed
+from ensearch.study.search import Where
 
 SPACE = {
     "name": "small",
@@ -117,11 +119,11 @@ class Counting:
 def confirm_in(
     store: Store, found: study.Study, request: Request | None = None, **how: object
 ) -> tuple[str, Confirmation]:
-    plan = confirmations.decide(store, found.config, request or Request())
-    ahead = confirm.work(found, store, plan, SPEED, workers=1)
+    plan = confirmation_plan.decide(store, found.config, request or Request())
+    ahead = run.work(found, store, plan, SPEED, workers=1)
     how = {"train": closed_form.train} | how
-    ended = confirm.run(found, store, plan, INLINE, ahead=ahead, **how)  # type: ignore[arg-type]
-    return ended, confirmations.plans(store, "one")[plan.number - 1]
+    ended = run.run(found, store, plan, INLINE, ahead=ahead, **how)  # type: ignore[arg-type]
+    return ended, confirmation_plan.plans(store, "one")[plan.number - 1]
 
 
 def test_members_are_fresh_shared_and_predict_test(store: Store, searched: study.Study) -> None:
@@ -190,11 +192,11 @@ def test_an_interrupted_confirmation_ends_as_an_uninterrupted_one(
                     _, again = confirm_in(parts, again_opened, train=killed)
                     break
                 except Killed:
-                    assert len(confirmations.openings(parts, "one")) == 1
+                    assert len(confirmation_plan.openings(parts, "one")) == 1
             assert starts > 3
             assert dataclasses.replace(again, created="") == dataclasses.replace(plan, created="")
             assert parts.evaluations("one", plan.stage) == whole.evaluations("one", plan.stage)
-            assert len(confirmations.openings(parts, "one")) == 1
+            assert len(confirmation_plan.openings(parts, "one")) == 1
 
 
 def test_a_plan_under_way_goes_on_although_the_search_has_gone_on(empty: Store, spec: str) -> None:
@@ -208,23 +210,23 @@ def test_a_plan_under_way_goes_on_although_the_search_has_gone_on(empty: Store, 
     # Now it is answered; the search knows better, so the same words make another plan.
     _, second = confirm_in(empty, found)
     assert second.number == 2
-    assert [o.plan for o in confirmations.openings(empty, "one")] == [1, 2]
+    assert [o.plan for o in confirmation_plan.openings(empty, "one")] == [1, 2]
 
 
 def test_openings_of_test_are_counted_by_plan(store: Store, searched: study.Study) -> None:
-    assert confirmations.openings(store, "one") == []
+    assert confirmation_plan.openings(store, "one") == []
     _, first = confirm_in(store, searched)
     trainer = Counting()
     # Asking the same in other words is the same plan: nothing is trained, nothing opened.
-    same = confirmations.decide(store, searched.config, Request(epochs=4))
+    same = confirmation_plan.decide(store, searched.config, Request(epochs=4))
     assert (same.number, same.finished) == (1, True)
     confirm_in(store, searched, Request(epochs=4), train=trainer)
     assert trainer.jobs == []
-    assert [o.plan for o in confirmations.openings(store, "one")] == [1]
+    assert [o.plan for o in confirmation_plan.openings(store, "one")] == [1]
     _, second = confirm_in(store, searched, Request(epochs=2))
     assert second.number == 2
-    assert [o.plan for o in confirmations.openings(store, "one")] == [1, 2]
-    assert first == confirmations.plans(store, "one")[0]
+    assert [o.plan for o in confirmation_plan.openings(store, "one")] == [1, 2]
+    assert first == confirmation_plan.plans(store, "one")[0]
 
 
 def test_without_retraining_the_searchs_members_predict_from_their_weights(
@@ -251,12 +253,12 @@ def test_members_without_weights_cannot_be_scored_again(empty: Store, spec: str)
     found = search_in(empty, spec, 6, dataclasses.replace(INLINE, keep_weights=False))
     with pytest.raises(StorageError, match=r"--no-weights.*ensearch confirm one"):
         confirm_in(empty, found, Request(retrain=False))
-    assert confirmations.openings(empty, "one") == [], "a refused plan has seen nothing"
+    assert confirmation_plan.openings(empty, "one") == [], "a refused plan has seen nothing"
     assert confirm_in(empty, found)[0] == "done"
 
 
 def test_a_finalist_whose_member_diverges_is_left_out(store: Store, searched: study.Study) -> None:
-    plan = confirmations.decide(store, searched.config, Request())
+    plan = confirmation_plan.decide(store, searched.config, Request())
     bad = max(plan.finalists, key=lambda f: (f.size, f.macs))
     second = derive(searched.config.seed, "confirm", 1)
 
@@ -281,7 +283,7 @@ def test_killed_members_are_tried_again_by_the_same_command(
     _, second = confirm_in(store, searched, train=again)
     assert (second.number, second.finished, second.failures) == (1, True, ())
     assert len(again.jobs) == 1
-    assert len(confirmations.openings(store, "one")) == 1
+    assert len(confirmation_plan.openings(store, "one")) == 1
 
 
 def test_if_all_fail_it_says_so(store: Store, searched: study.Study) -> None:
@@ -291,14 +293,14 @@ def test_if_all_fail_it_says_so(store: Store, searched: study.Study) -> None:
 
 def test_the_plan_counts_what_is_ahead(store: Store, searched: study.Study) -> None:
     """Training macs on paper: 3 x macs x 36,000 images x 4 epochs for each member."""
-    plan = confirmations.decide(store, searched.config, Request())
-    ahead = confirm.work(searched, store, plan, SPEED, workers=2)
+    plan = confirmation_plan.decide(store, searched.config, Request())
+    ahead = run.work(searched, store, plan, SPEED, workers=2)
     macs = sum(f.members * f.macs / f.size for f in plan.networks.values())
     assert ahead.train_macs == pytest.approx(3 * macs * 36_000 * 4)
     assert ahead.seconds == pytest.approx(1e-9 * macs * 36_000 * 4 / 2)
     assert (ahead.members, ahead.ready) == (sum(f.members for f in plan.networks.values()), 0)
     confirm_in(store, searched)
-    after = confirm.work(searched, store, plan, SPEED, workers=2)
+    after = run.work(searched, store, plan, SPEED, workers=2)
     assert (after.ready, after.train_macs) == (after.members, 0)
 
 
@@ -319,7 +321,7 @@ def test_a_lost_file_is_trained_again_only_on_request(store: Store, searched: st
     more = Request(members=3)  # another plan that needs the same member
     with pytest.raises(StorageError, match="confirm one --retrain-missing"):
         confirm_in(store, searched, more)
-    assert len(confirmations.openings(store, "one")) == 1
+    assert len(confirmation_plan.openings(store, "one")) == 1
     trainer = Counting()
     confirm_in(store, searched, more, train=trainer, retrain_missing=True)
     assert lost in {job.member.key for job in trainer.jobs}
@@ -327,8 +329,8 @@ def test_a_lost_file_is_trained_again_only_on_request(store: Store, searched: st
 
 def test_budgets_outside_the_study_are_refused(store: Store, searched: study.Study) -> None:
     with pytest.raises(UsageError, match="up to its budget of 2M; got 3M"):
-        confirmations.decide(store, searched.config, Request(budgets=(3e6,)))
-    plan = confirmations.decide(store, searched.config, Request(budgets=(5e5, 1e6)))
+        confirmation_plan.decide(store, searched.config, Request(budgets=(3e6,)))
+    plan = confirmation_plan.decide(store, searched.config, Request(budgets=(5e5, 1e6)))
     assert plan.budgets == (5e5, 1e6)
     assert max(f.macs for f in plan.finalists) <= 1e6
 
@@ -337,7 +339,7 @@ def test_a_study_under_way_is_not_confirmed(store: Store, searched: study.Study)
     store.acquire_lease("one")
     with pytest.raises(StorageError, match="--take-over"):
         confirm_in(store, searched)
-    assert confirmations.plans(store, "one") == []
+    assert confirmation_plan.plans(store, "one") == []
     assert confirm_in(store, searched, take_over=True)[0] == "done"
 
 
@@ -348,9 +350,9 @@ def test_a_study_without_evaluations_has_nothing_to_confirm(empty: Store, spec: 
 
 
 def test_a_plan_survives_the_store(store: Store, searched: study.Study) -> None:
-    plan = confirmations.decide(store, searched.config, Request(budgets=(5e5, 1e6), top=2))
-    confirmations.keep(store, "one", plan)
-    assert confirmations.plans(store, "one") == [plan]
+    plan = confirmation_plan.decide(store, searched.config, Request(budgets=(5e5, 1e6), top=2))
+    confirmation_plan.keep(store, "one", plan)
+    assert confirmation_plan.plans(store, "one") == [plan]
 
 
 # What comes out
@@ -380,12 +382,12 @@ def test_the_known_crossover_is_confirmed_on_test(store: Store, searched: study.
     everything = found.ranks["all"]
     assert everything is not None
     assert everything.kendall.low > 0.4
-    said = verdict.sentence(found)
+    said = text.sentence(found)
     assert "On the 4,000 test images" in said
     assert "fresh seeds and 4 epochs (4 x the search's 1)" in said
     assert "the crossover lies at" in said
     assert f"(n = {len(found.plan.finalists)})" in said
-    assert verdict.warnings(found) == []
+    assert text.warnings(found) == []
 
 
 def test_val_chooses_and_test_scores(store: Store, searched: study.Study) -> None:
@@ -421,15 +423,15 @@ def test_a_crossover_of_the_short_schedule_only_is_called_so(
     assert found.shift.verdict == "short schedule only"
     assert found.shift.doublings == pytest.approx(1.38, abs=0.5)
     assert 1e6 in [round(budget) for budget in found.shift.reversed_at]
-    assert "short schedule only" in verdict.shifted(found)
-    assert "true of the short schedule only" in verdict.carried(found)
+    assert "short schedule only" in text.shifted(found)
+    assert "true of the short schedule only" in text.carried(found)
 
 
 def test_what_is_read_again_is_the_same(store: Store, searched: study.Study) -> None:
     confirm_in(store, searched)
     first = collect_confirmation(store, "one")
     again = collect_confirmation(store, "one", number=1)
-    assert confirmed_files.summary(first) == confirmed_files.summary(again)
+    assert files.summary(first) == files.summary(again)
 
 
 def test_a_second_opening_and_old_members_are_called_optimistic(
@@ -440,11 +442,11 @@ def test_a_second_opening_and_old_members_are_called_optimistic(
     found = collect_confirmation(store, "one")
     assert (found.plan.number, found.opening) == (2, 2)
     assert (found.ranks, found.shift, found.pairs) == (None, None, None)
-    said = " ".join(verdict.paragraphs(found))
+    said = " ".join(text.paragraphs(found))
     assert "has been opened 2 times: numbers after the first are optimistic" in said
-    assert "the search's own members" in verdict.sentence(found)
-    confirmed_files.write(found, tmp_path / "out")
-    confirmed_files.write(collect_confirmation(store, "one", number=1), tmp_path / "out")
+    assert "the search's own members" in text.sentence(found)
+    files.write(found, tmp_path / "out")
+    files.write(collect_confirmation(store, "one", number=1), tmp_path / "out")
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
         f"{name}.{kind}" for name in ("confirm-2", "confirm") for kind in ("csv", "json", "png")
     ]
@@ -456,7 +458,7 @@ def test_a_second_opening_and_old_members_are_called_optimistic(
     assert len(table) == 1 + len(found.results.evaluations)
     assert "accuracy_test_fraction" in table[0]
     first = collect_confirmation(store, "one", number=1)
-    assert "These are of opening 1" in " ".join(verdict.warnings(first))
+    assert "These are of opening 1" in " ".join(text.warnings(first))
 
 
 def test_other_budgets_are_those_of_the_search_too(store: Store, searched: study.Study) -> None:
@@ -468,7 +470,7 @@ def test_other_budgets_are_those_of_the_search_too(store: Store, searched: study
 
 
 def test_what_was_left_out_is_said(store: Store, searched: study.Study) -> None:
-    plan = confirmations.decide(store, searched.config, Request())
+    plan = confirmation_plan.decide(store, searched.config, Request())
     bad = next(f for f in plan.finalists if f.size > 1)
     trainer = Counting(
         lambda job: "diverged" if job.member.architecture == bad.architecture else None
@@ -476,7 +478,7 @@ def test_what_was_left_out_is_said(store: Store, searched: study.Study) -> None:
     confirm_in(store, searched, train=trainer)
     found = collect_confirmation(store, "one")
     assert found.left_out[bad.label] == "diverged"
-    assert f"{bad.label} (diverged)" in " ".join(verdict.paragraphs(found))
+    assert f"{bad.label} (diverged)" in " ".join(text.paragraphs(found))
     assert bad.key not in {e.key for e in found.results.evaluations}
 
 

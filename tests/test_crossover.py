@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ensearch.core import Floats
-from ensearch.crossover import band, crossings, interval, judge, span
+from ensearch.fronts.crossover import band, crossings, interval, judge, span
 
 BUDGETS = np.array([1e9, 2e9, 4e9, 8e9])
 

@@ -14,10 +14,10 @@ import pytest
 from worlds import surrogate
 
 from ensearch.errors import StorageError, UnavailableError
-from ensearch.report import dashboard
-from ensearch.report.collect import Results
-from ensearch.report.guard import guard
-from ensearch.report.tradeoff import compute
+from ensearch.report.dashboard import dashboard
+from ensearch.report.dashboard.guard import guard
+from ensearch.report.study.figure_data import compute
+from ensearch.report.study.results import Results
 
 Ask = Callable[..., tuple[int, bytes]]
 

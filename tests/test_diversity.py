@@ -7,9 +7,10 @@ import pytest
 from test_cli import folder
 from test_front_verb import pool, world
 
-from ensearch import combining, diversity, entries
-from ensearch.diversity import Diversity
 from ensearch.errors import StorageError
+from ensearch.pool import diversity, search
+from ensearch.pool import entry as pool_entry
+from ensearch.pool.diversity import Diversity
 from ensearch.store import Store
 
 __all__ = ["folder", "pool"]  # fixtures
@@ -20,7 +21,7 @@ DATABASE = "sqlite:///studies/ensearch.db"
 def whole(pool: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Takes all that is in the pool for the members of any study."""
     store = Store.open(DATABASE, create=False)
-    every = tuple(entry.key for entry in entries.entries(store))
+    every = tuple(entry.key for entry in pool_entry.entries(store))
     monkeypatch.setattr(store, "evaluation_members", lambda *_: {"any": every})
     return store
 
@@ -52,7 +53,7 @@ def test_what_was_compared_is_kept_until_members_or_budget_change(
     whole: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = found(whole, 2e7)
-    monkeypatch.setattr(combining, "candidates", lambda *_: pytest.fail("searched again"))
+    monkeypatch.setattr(search, "candidates", lambda *_: pytest.fail("searched again"))
     assert found(whole, 2e7) == first
     with pytest.raises(pytest.fail.Exception):
         found(whole, 3e7)
@@ -84,10 +85,10 @@ def test_one_network_or_missing_predictions_give_no_comparison(
     def missing(*_: object) -> None:
         raise StorageError("no predictions")
 
-    monkeypatch.setattr(entries, "agreed", missing)
+    monkeypatch.setattr(pool_entry, "agreed", missing)
     assert diversity.of_search(whole, "s", 2e7, always=True) is None
     assert diversity.of_confirmation(whole, "s", "confirm-1", 2e7) is None
-    (alone, *_) = entries.entries(whole)
+    (alone, *_) = pool_entry.entries(whole)
     monkeypatch.setattr(whole, "evaluation_members", lambda *_: {"any": (alone.key,)})
     assert diversity.of_search(whole, "s", 2e7, always=True) is None
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensearch import front, resampling
 from ensearch.core import Architecture, Cost, Evaluation, Outcomes, Schedule, Scores
 from ensearch.errors import StorageError, UsageError
+from ensearch.fronts import analysis, bootstrap
 
 G = 10**9
 IMAGES = 2000
@@ -70,9 +70,9 @@ def hits_of(table: Table) -> dict[str, Outcomes]:
 
 def analyse(
     table: Table, budgets: list[float], replicates: int = 2000, seed: int = 0
-) -> front.Fronts:
+) -> analysis.Fronts:
     scaled, hits = [b * G for b in budgets], hits_of(table)
-    return front.analyse(rows_of(table), scaled, hits, replicates=replicates, seed=seed)
+    return analysis.analyse(rows_of(table), scaled, hits, replicates=replicates, seed=seed)
 
 
 def ladder(advantages: list[float], single: float = 0.8) -> tuple[Table, list[float]]:
@@ -191,15 +191,15 @@ def test_an_ensemble_above_matched_cost_takes_no_part_in_the_replicates() -> Non
     places = np.arange(IMAGES)
     hits = [places < 1600, places < 1600, places >= 401]
     table = {e.key: outcomes_of(e.size, h) for e, h in zip(rows, hits, strict=True)}
-    row = front.analyse(rows, [3.6 * G], table).rows[0]
+    row = analysis.analyse(rows, [3.6 * G], table).rows[0]
     assert (row.advantage, row.low, row.high) == (0, 0, 0)
 
 
 def test_of_equals_the_cheaper_is_chosen() -> None:
     rows = rows_of([(2.0, 1, 0.8), (1.0, 1, 0.8), (1.0, 3, 0.9), (1.0, 2, 0.9)])
-    assert front.best_within(rows, 9 * G, singles=True) == rows[1]
-    assert front.best_within(rows, 9 * G, singles=False) == rows[3]
-    assert front.best_within(rows, 0.5 * G, singles=True) is None
+    assert analysis.best_within(rows, 9 * G, singles=True) == rows[1]
+    assert analysis.best_within(rows, 9 * G, singles=False) == rows[3]
+    assert analysis.best_within(rows, 0.5 * G, singles=True) is None
 
 
 tables = st.lists(
@@ -214,7 +214,7 @@ def test_best_within_stays_within_and_never_falls_with_the_budget(
     table: Table, one: float, other: float, singles: bool
 ) -> None:
     rows = rows_of(table)
-    less, more = (front.best_within(rows, b * G, singles) for b in sorted((one, other)))
+    less, more = (analysis.best_within(rows, b * G, singles) for b in sorted((one, other)))
     fitting = [e for e in rows if e.cost.macs <= max(one, other) * G]
     assert (more is None) == (not [e for e in fitting if (e.size == 1) == singles])
     if more is not None:
@@ -241,7 +241,7 @@ def pair(only_single: int, only_ensemble: int) -> tuple[list[Evaluation], dict[s
 def test_band_agrees_with_the_paired_closed_form(b: int, c: int) -> None:
     """sqrt((b + c) - (b - c)^2 / n) / n is the standard error of a paired difference."""
     rows, hits = pair(b, c)
-    row = front.analyse(rows, [G], hits, replicates=4000).rows[0]
+    row = analysis.analyse(rows, [G], hits, replicates=4000).rows[0]
     error = math.sqrt((b + c) - (b - c) ** 2 / IMAGES) / IMAGES
     assert row.advantage == pytest.approx((c - b) / IMAGES)
     assert row.low is not None
@@ -260,7 +260,7 @@ def test_equal_predictions_have_an_exact_advantage_of_zero() -> None:
         accuracy = float(same.mean())
         rows.append(evaluation(width, size, accuracy if size == 1 else np.nextafter(accuracy, 2)))
         hits[rows[-1].key] = Outcomes(subsets=((0,),) * len(tiled), hits=tiled)
-    found = front.analyse(rows, [G, 2 * G], hits)
+    found = analysis.analyse(rows, [G, 2 * G], hits)
     assert rows[1].scores.accuracy > rows[0].scores.accuracy
     assert [(r.advantage, r.low, r.high) for r in found.rows] == [(0, 0, 0)] * 2
     assert found.crossover.status == "not identifiable"
@@ -268,7 +268,7 @@ def test_equal_predictions_have_an_exact_advantage_of_zero() -> None:
 
 def test_chunks_of_replicates_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = analyse(*ladder([-0.01, 0.01]), replicates=100)
-    monkeypatch.setattr(resampling, "CHUNK", 7 * IMAGES)
+    monkeypatch.setattr(bootstrap, "CHUNK", 7 * IMAGES)
     assert analyse(*ladder([-0.01, 0.01]), replicates=100) == whole
 
 
@@ -292,7 +292,7 @@ def test_the_seed_decides_the_interval_and_not_the_point() -> None:
 def test_too_little_to_compare_says_what_is_missing(table: Table, words: str) -> None:
     found = analyse(table, [1, 1.7]) if len(table) < 2 else analyse(table, [1.0, 1.4])
     if words == "found 1 among 2":
-        found = front.analyse(rows_of([*table, (0.6, 2, 0.95)]), [G, 1.4 * G], None)
+        found = analysis.analyse(rows_of([*table, (0.6, 2, 0.95)]), [G, 1.4 * G], None)
     assert (found.crossover.status, found.crossover.low) == ("not identifiable", None)
     assert words in found.crossover.sentence
     assert len(found.rows) == 2
@@ -300,7 +300,7 @@ def test_too_little_to_compare_says_what_is_missing(table: Table, words: str) ->
 
 def test_without_hits_there_are_points_but_no_claim() -> None:
     table, budgets = ladder([-0.1, 0.1])
-    found = front.analyse(rows_of(table), [b * G for b in budgets], None)
+    found = analysis.analyse(rows_of(table), [b * G for b in budgets], None)
     assert [row.advantage for row in found.rows] == pytest.approx([-0.1, 0.1])
     assert all(row.low is None and row.high is None for row in found.rows)
     assert found.crossover.status == "not identifiable"
@@ -310,24 +310,24 @@ def test_without_hits_there_are_points_but_no_claim() -> None:
 @pytest.mark.parametrize("budgets", [[2.0, 1.0], [1.0, 1.0], [0.0, 1.0], [1.0, math.inf]])
 def test_budgets_that_do_not_ascend_are_refused(budgets: list[float]) -> None:
     with pytest.raises(UsageError, match="ascending"):
-        front.analyse([], budgets, None)
+        analysis.analyse([], budgets, None)
 
 
 def test_mixed_splits_are_refused() -> None:
     rows = [evaluation(1, 1, 0.8), evaluation(0.5, 2, 0.8, split="test")]
     with pytest.raises(UsageError, match="test, val"):
-        front.analyse(rows, [G], None)
+        analysis.analyse(rows, [G], None)
 
 
 def test_too_few_replicates_are_refused() -> None:
     with pytest.raises(UsageError, match="at least 40"):
-        front.analyse([], [G], None, replicates=39)
+        analysis.analyse([], [G], None, replicates=39)
 
 
 def test_hits_that_are_missing_or_of_other_images_are_refused() -> None:
     rows, hits = pair(40, 60)
     with pytest.raises(StorageError, match=r"0.770000.*None"):
-        front.analyse(rows, [G], {})
+        analysis.analyse(rows, [G], {})
     hits[rows[1].key] = outcomes_of(2, np.zeros(IMAGES, np.bool_))
     with pytest.raises(StorageError, match=r"2 x toy-10-0.5@8 .*0.780000.*give 0.0"):
-        front.analyse(rows, [G], hits)
+        analysis.analyse(rows, [G], hits)

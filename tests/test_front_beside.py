@@ -17,8 +17,8 @@ from test_front import (
     rows_of,
 )
 
-from ensearch import front
 from ensearch.core import Evaluation, Outcomes
+from ensearch.fronts import analysis
 
 
 def chosen(
@@ -45,7 +45,7 @@ TEST = [0.5, 0.6, 0.52, 0.54, 0.56, 0.66]
 
 def test_what_is_best_on_val_is_scored_on_test() -> None:
     rows, hits, others, other_hits = chosen(VAL, TEST)
-    found = front.analyse(rows, [G, 2 * G], hits, chosen_on=(others, other_hits))
+    found = analysis.analyse(rows, [G, 2 * G], hits, chosen_on=(others, other_hits))
     first, second = found.rows
     assert (first.ensemble, second.ensemble) == (rows[2], rows[4])
     assert [row.advantage for row in found.rows] == pytest.approx([0.02, 0.02])
@@ -53,13 +53,13 @@ def test_what_is_best_on_val_is_scored_on_test() -> None:
     assert first.low is not None
     assert first.low < 0.02
     # Without the choice of val the luckier ones on test would be credited with it.
-    alone = front.analyse(rows, [G, 2 * G], hits)
+    alone = analysis.analyse(rows, [G, 2 * G], hits)
     assert [row.ensemble for row in alone.rows] == [rows[1], rows[5]]
 
 
 def test_what_only_one_split_has_takes_no_part() -> None:
     rows, hits, others, other_hits = chosen(VAL, TEST)
-    found = front.analyse(
+    found = analysis.analyse(
         rows[:5], [G, 2 * G], hits, chosen_on=(others[1:] + others[:1], other_hits)
     )
     assert found.rows[1].tried_ensembles == 3
@@ -68,7 +68,7 @@ def test_what_only_one_split_has_takes_no_part() -> None:
 
 def test_without_outcomes_of_the_choosing_split_there_is_no_band() -> None:
     rows, hits, others, _ = chosen(VAL, TEST)
-    found = front.analyse(rows, [G, 2 * G], hits, chosen_on=(others, None))
+    found = analysis.analyse(rows, [G, 2 * G], hits, chosen_on=(others, None))
     assert [row.advantage for row in found.rows] == pytest.approx([0.02, 0.02])
     assert "without stored predictions" in found.crossover.sentence
 
@@ -77,8 +77,8 @@ def test_predicted_evaluations_are_left_out() -> None:
     table, budgets = ladder([0.01, 0.01])
     rows, scaled = rows_of(table), [b * G for b in budgets]
     promised = replace(evaluation(0.25, 4, 0.99), trained=2, subsets=0)
-    found = front.analyse([*rows, promised], scaled, hits_of(table))
-    assert found == front.analyse(rows, scaled, hits_of(table))
+    found = analysis.analyse([*rows, promised], scaled, hits_of(table))
+    assert found == analysis.analyse(rows, scaled, hits_of(table))
 
 
 def test_tried_counts_what_is_comparable() -> None:
@@ -119,7 +119,7 @@ def test_near_equal_rivals_are_corrected_and_the_sentence_says_so() -> None:
         found = rng.random(IMAGES) < 0.7
         rows.append(evaluation(width, size, float(found.mean())))
         hits[rows[-1].key] = outcomes_of(size, found)
-    result = front.analyse(rows, [G, 2 * G], hits, replicates=400)
+    result = analysis.analyse(rows, [G, 2 * G], hits, replicates=400)
     assert result.correction > 0.01
     for row in result.rows:
         assert row.single is not None

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from test_cli import ensearch, folder
 
-from ensearch import combined
-from ensearch.combined import BASELINES, CASCADE, KINDS, MIXED, SAME, SINGLE
-from ensearch.entries import Entry
-from ensearch.report import pooled
+from ensearch.pool import results
+from ensearch.pool.entry import Entry
+from ensearch.pool.results import BASELINES, CASCADE, KINDS, MIXED, SAME, SINGLE
+from ensearch.report.pool import text as pool_text
 from ensearch.units import format_count
 
 __all__ = ["folder"]  # a fixture
@@ -366,7 +366,7 @@ def test_names_are_as_long_as_they_must_be() -> None:
 
     def names(*found: Entry) -> list[str]:
         fronts = SimpleNamespace(entries=found)
-        return list(pooled.labels(fronts).values())  # type: ignore[arg-type]
+        return list(pool_text.labels(fronts).values())  # type: ignore[arg-type]
 
     one, other = (
         entry("wide_resnet-10-1@32/ab x", "10-1"),
@@ -384,10 +384,10 @@ def test_names_are_as_long_as_they_must_be() -> None:
 
 def test_wilson_is_the_published_interval() -> None:
     # Newcombe 1998 (Statistics in Medicine 17), table I: 81 of 263, score method.
-    low, high = combined.wilson(81 / 263, 263)
+    low, high = results.wilson(81 / 263, 263)
     assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
-    assert combined.wilson(0.0, 20)[0] == 0.0
-    assert combined.wilson(1.0, 20)[1] == pytest.approx(1.0)
+    assert results.wilson(0.0, 20)[0] == 0.0
+    assert results.wilson(1.0, 20)[1] == pytest.approx(1.0)
 
 
 def test_a_budget_that_nothing_fits_is_named(pool: Path) -> None:

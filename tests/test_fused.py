@@ -14,7 +14,7 @@ from torch import nn
 
 from ensearch import families
 from ensearch.core import Architecture, Member, Schedule
-from ensearch.training import fused, light, loop, optimizer
+from ensearch.training import fused, hardware, loop, optimizer
 from ensearch.training.checkpoint import State, tensors
 from ensearch.training.data import Images
 from ensearch.training.device import reproducible
@@ -29,7 +29,7 @@ RICH = Schedule(epochs=4, batch_size=8, peak_lr=0.1, flip=True, crop=2, cutout=4
 @pytest.fixture(autouse=True)
 def _exact(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One thread, and no products in bfloat16, which would hide what fusing changes."""
-    monkeypatch.setattr(light, "cpu_has_bfloat16", lambda: False)
+    monkeypatch.setattr(hardware, "cpu_has_bfloat16", lambda: False)
     with reproducible("cpu"):
         yield
 

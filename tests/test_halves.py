@@ -10,11 +10,14 @@ import pytest
 from test_cli import ensearch, folder
 from test_pool_verbs import DB, listed
 
-from ensearch import datasets, halves, handout, openings, study
+from ensearch import datasets
 from ensearch.datasets import Dataset, Source, Stored
+from ensearch.datasets import _export as export
+from ensearch.datasets import _held_out as held_out
 from ensearch.errors import UnavailableError, UsageError
 from ensearch.seeds import derive
-from ensearch.store import Store
+from ensearch.store import Store, openings
+from ensearch.study import study
 
 __all__ = ["folder"]  # a fixture
 DIGITS = Source(spec="digits", data_dir=Path("data"), split_seed=derive(0, "split"))
@@ -38,11 +41,11 @@ def check_halves(dataset: Dataset, found: Dataset) -> None:
 
 def test_held_out_images_are_halved_by_the_seed() -> None:
     dataset = datasets.load(DIGITS)
-    found = halves.halved(dataset, 0)
+    found = held_out.halved(dataset, 0)
     check_halves(dataset, found)
     assert found.x_train is dataset.x_train
-    assert np.array_equal(found.y_val, halves.halved(dataset, 0).y_val)
-    other = halves.halved(dataset, 1)
+    assert np.array_equal(found.y_val, held_out.halved(dataset, 0).y_val)
+    other = held_out.halved(dataset, 1)
     assert len({dataset.fingerprint, found.fingerprint, other.fingerprint}) == 3
     of = [study.labels_of(one)[s] for one in (dataset, found, other) for s in ("val", "test")]
     assert len({labels.fingerprint for labels in of}) == 6
@@ -50,7 +53,7 @@ def test_held_out_images_are_halved_by_the_seed() -> None:
 
 def test_images_in_a_file_stay_there(tmp_path: Path) -> None:
     dataset = datasets.load(folders.source(folders.write_tree(tmp_path / "tree", held_out=5)))
-    found = halves.halved(dataset, 0)
+    found = held_out.halved(dataset, 0)
     assert isinstance(found.x_val, Stored)
     assert isinstance(dataset.x_test, Stored)
     assert found.x_val.pixels is dataset.x_test.pixels
@@ -60,17 +63,17 @@ def test_images_in_a_file_stay_there(tmp_path: Path) -> None:
 def test_a_class_with_one_held_out_image_cannot_be_halved(tmp_path: Path) -> None:
     dataset = datasets.load(folders.source(folders.write_tree(tmp_path / "tree", held_out=1)))
     with pytest.raises(UnavailableError, match=r"found one of class .cat. \(2 such"):
-        halves.halved(dataset, 0)
+        held_out.halved(dataset, 0)
     with pytest.raises(UsageError, match="must be held-out or study; got 'test'"):
-        halves.check("test")
+        held_out.check("test")
 
 
 def test_the_file_holds_the_images_in_order(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(handout, "_CHUNK", 1000)  # many parts
+    monkeypatch.setattr(export, "_CHUNK", 1000)  # many parts
     dataset = datasets.load(folders.source(folders.write_tree(tmp_path / "tree")))
     for found in (dataset, datasets.load(DIGITS)):
         path = tmp_path / f"{len(found.y_test)}.npz"
-        handout.write(path, found)
+        export.write(path, found)
         with np.load(path, allow_pickle=False) as content:
             assert sorted(content.files) == ["classes", "x_test", "x_val", "y_test", "y_val"]
             for name in ("x_val", "y_val", "x_test", "y_test"):
@@ -79,9 +82,9 @@ def test_the_file_holds_the_images_in_order(tmp_path: Path, monkeypatch: Any) ->
                 assert np.array_equal(content[name], expected)
             assert content["classes"].tolist() == list(found.classes)
         with pytest.raises(UsageError, match="is there already, and is not overwritten"):
-            handout.write(path, found)
+            export.write(path, found)
     with pytest.raises(UsageError, match="there is no folder"):
-        handout.check(tmp_path / "none" / "a.npz")
+        export.check(tmp_path / "none" / "a.npz")
     assert not list(tmp_path.glob(".*"))
 
 
@@ -125,7 +128,7 @@ def test_handed_out_images_are_predicted_elsewhere_and_imported(folder: Path) ->
     assert "already: digits, held-out images halved with seed 0" in result.stderr
     assert "has seen val" not in result.stderr
     dataset = datasets.load(DIGITS)
-    labels = study.labels_of(halves.halved(dataset, 0))
+    labels = study.labels_of(held_out.halved(dataset, 0))
     (row,) = listed()
     assert not row["may_have_seen_val"]
     assert row["data"] == "digits, held-out images halved with seed 0"

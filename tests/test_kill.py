@@ -12,11 +12,11 @@ from closed_form import train_one, write_dataset
 from test_search import SPACE
 from trainers import each
 
-from ensearch import config, search, study
-from ensearch.driver import Limits
 from ensearch.launch import Failed, MemberJob, Trained, Update
-from ensearch.search import Where
 from ensearch.store import Store
+from ensearch.study import config, search, study
+from ensearch.study.driver import Limits
+from ensearch.study.search import Where
 
 TRIALS = 20
 

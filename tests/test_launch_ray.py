@@ -101,10 +101,10 @@ def test_a_search_finds_what_it_finds_inline(ray_cluster: Any, tmp_path: Path) -
     """Real training on digits, one epoch: the same evaluations and the same bits of predictions."""
     from test_cli import TINY
 
-    from ensearch import config, search, study
-    from ensearch.driver import Limits
-    from ensearch.search import Where
     from ensearch.store import Store
+    from ensearch.study import config, search, study
+    from ensearch.study.driver import Limits
+    from ensearch.study.search import Where
 
     found = {}
     for launcher in ("inline", "ray"):

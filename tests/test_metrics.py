@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ensearch import metrics
 from ensearch.core import Floats, Labels, Scores
+from ensearch.ensembles import metrics
 
 # Three images, two classes. Predicted classes 0, 1, 0; labels 0, 0, 0.
 PROBS = np.array([[0.8, 0.2], [0.4, 0.6], [1.0, 0.0]])

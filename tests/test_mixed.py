@@ -11,21 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from planted import World, pool, votes
 
-from ensearch import mixed
-from ensearch.candidates import Candidates, Choice
 from ensearch.core import Labels
+from ensearch.ensembles import selection
+from ensearch.ensembles.candidates import Candidates, Choice
+from ensearch.ensembles.partial_sums import CRITERIA, merit_of
 from ensearch.errors import UsageError
-from ensearch.tally import CRITERIA, merit_of
 
 SEARCHES: dict[str, Callable[..., Sequence[Choice | None]]] = {
-    "singles": mixed.singles,
-    "copies": mixed.copies,
-    "greedy": mixed.greedy,
-    "bags": partial(mixed.greedy, bags=3),
-    "replacement": partial(mixed.greedy, replacement=True),
-    "exact": mixed.exact,
-    "best of many": partial(mixed.best_of_many, tries=300),
-    "best of few": partial(mixed.best_of_many, tries=20),
+    "singles": selection.singles,
+    "copies": selection.copies,
+    "greedy": selection.greedy,
+    "bags": partial(selection.greedy, bags=3),
+    "replacement": partial(selection.greedy, replacement=True),
+    "exact": selection.exact,
+    "best of many": partial(selection.best_of_many, tries=300),
+    "best of few": partial(selection.best_of_many, tries=20),
 }
 every_search = pytest.mark.parametrize("name", SEARCHES)
 
@@ -69,7 +69,7 @@ def test_exact_is_the_best_of_all(
     world: tuple[Candidates, Labels], budgets: list[float], criterion: Any
 ) -> None:
     candidates, labels = world
-    found = mixed.exact(candidates, labels, budgets, criterion=criterion)
+    found = selection.exact(candidates, labels, budgets, criterion=criterion)
     for choice, budget in zip(found, budgets, strict=True):
         best = enumerated(candidates, labels, budget, criterion)
         if best is None:
@@ -130,7 +130,7 @@ def test_members_that_know_different_images_are_added_by_what_they_know() -> Non
     unsure = np.where(probs[..., :1] == 0.9, probs, [0.33, 0.34, 0.33])
     candidates = pool(unsure, [1, 1, 1])
     expected = [(0,), (0, 1), (0, 1, 2)]
-    for search in (mixed.greedy, mixed.exact, mixed.best_of_many):
+    for search in (selection.greedy, selection.exact, selection.best_of_many):
         found = search(candidates, labels, [1, 2, 3])
         assert [choice.members for choice in found if choice] == expected
         assert [choice.accuracy for choice in found if choice] == [3 / 6, 5 / 6, 1]
@@ -145,7 +145,7 @@ def test_greedy_selection_spends_the_budget_on_the_best_member_where_two_others_
     candidates = pool(probs, [2, 1, 1])
     greedy, exact, many = (
         search(candidates, labels, [2])[0]
-        for search in (mixed.greedy, mixed.exact, mixed.best_of_many)
+        for search in (selection.greedy, selection.exact, selection.best_of_many)
     )
     assert greedy == Choice(members=(0,), macs=2, accuracy=6 / 9)
     assert exact == many == Choice(members=(1, 2), macs=2, accuracy=1.0)
@@ -156,11 +156,11 @@ def test_a_member_that_is_there_twice_counts_twice_and_costs_once() -> None:
     first = [[0.7, 0.3]] * 3 + [[0.4, 0.6]] * 2
     second = [[0.2, 0.8]] * 3 + [[0.8, 0.2]] * 2
     candidates, labels = pool(np.array([first, second]), [5, 3]), np.zeros(5, np.int64)
-    found = mixed.greedy(candidates, labels, [8], replacement=True)[0]
+    found = selection.greedy(candidates, labels, [8], replacement=True)[0]
     assert found is not None
     assert (found.accuracy, found.macs, set(found.members)) == (1.0, 8, {0, 1})
     assert found.members.count(0) >= 2 * found.members.count(1)
-    without = mixed.exact(candidates, labels, [8])[0]
+    without = selection.exact(candidates, labels, [8])[0]
     assert without is not None
     assert without.accuracy == 3 / 5
 
@@ -169,7 +169,7 @@ def test_between_equal_networks_nll_decides_for_copies_as_for_singles() -> None:
     probs, labels = votes(["110", "110"])
     probs[0, 0] = [0.5, 0.3, 0.2]  # right, and less sure
     candidates = pool(probs, [1, 1], ["x", "y"])
-    for search in (mixed.singles, mixed.copies):
+    for search in (selection.singles, selection.copies):
         (choice,) = search(candidates, labels, [1])
         assert choice is not None
         assert choice.members == (1,)
@@ -178,7 +178,7 @@ def test_between_equal_networks_nll_decides_for_copies_as_for_singles() -> None:
 def test_copies_are_all_of_one_network() -> None:
     candidates, labels = World(0, networks=3, members=4).draw(200, 1)
     budgets = [2e6, 4e6, 8e6]
-    found = mixed.copies(candidates, labels, budgets)
+    found = selection.copies(candidates, labels, budgets)
     for choice, budget in zip(found, budgets, strict=True):
         assert choice is not None
         assert len({candidates.networks[m] for m in choice.members}) == 1
@@ -196,18 +196,18 @@ def test_copies_are_all_of_one_network() -> None:
 
 def test_one_member_alone_is_chosen_by_accuracy() -> None:
     probs, labels = votes(["1100", "1110", "1111"])
-    found = mixed.singles(pool(probs, [1, 2, 3]), labels, [0.5, 1, 2, 2.5, 9])
+    found = selection.singles(pool(probs, [1, 2, 3]), labels, [0.5, 1, 2, 2.5, 9])
     assert [c and c.members for c in found] == [None, (0,), (1,), (1,), (2,)]
 
 
 def test_an_exact_search_of_too_many_is_refused_with_their_number() -> None:
     candidates, labels = drawn(0, 22)
     with pytest.raises(UsageError, match=r"2,000,000.*22 members.*4\.19e\+06 in all.*best_of_many"):
-        mixed.exact(candidates, labels, [1e6])
-    assert mixed.exact(candidates, labels, [10])  # few fit into a small budget
+        selection.exact(candidates, labels, [1e6])
+    assert selection.exact(candidates, labels, [10])  # few fit into a small budget
 
 
-@pytest.mark.parametrize("search", [mixed.greedy, mixed.exact, mixed.best_of_many])
+@pytest.mark.parametrize("search", [selection.greedy, selection.exact, selection.best_of_many])
 def test_an_unknown_criterion_is_refused_with_the_known_ones(search: Any) -> None:
     with pytest.raises(UsageError, match=r"'briar'.*brier.*accuracy, brier, nll"):
         search(*drawn(0, 3), [10], criterion="briar")
@@ -216,7 +216,7 @@ def test_an_unknown_criterion_is_refused_with_the_known_ones(search: Any) -> Non
 def test_a_seed_gives_the_same_choices_again() -> None:
     candidates, labels = World(3).draw(100, 3)
     runs = [
-        mixed.best_of_many(candidates, labels, [3e6, 9e6], tries=2000, seed=seed)
+        selection.best_of_many(candidates, labels, [3e6, 9e6], tries=2000, seed=seed)
         for seed in (0, 0, 1)
     ]
     assert runs[0] == runs[1]
@@ -230,15 +230,15 @@ def test_a_million_ensembles_find_what_enumeration_finds() -> None:
     macs[:3] = 1000
     candidates = pool_of(candidates, macs)
     budgets = [9.0, 15.0, 32.0, 90.0]
-    found = mixed.best_of_many(candidates, labels, budgets, tries=1_000_000)
-    greedy = mixed.greedy(candidates, labels, budgets)
+    found = selection.best_of_many(candidates, labels, budgets, tries=1_000_000)
+    greedy = selection.greedy(candidates, labels, budgets)
     assert found[0] is None
     for choice, other, budget in zip(found[1:], greedy[1:], budgets[1:], strict=True):
         assert choice is not None
         assert other is not None
         assert choice.macs <= budget
         assert choice.accuracy >= other.accuracy
-    exact = mixed.exact(candidates, labels, budgets[:3])
+    exact = selection.exact(candidates, labels, budgets[:3])
     assert [c and c.accuracy for c in found[:3]] == [c and c.accuracy for c in exact]
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensearch.multiplier import costs_of, multipliers
+from ensearch.fronts.multiplier import costs_of, multipliers
 
 MACS = [1e9, 2e9, 4e9, 8e9]
 FRONT = np.array([[0.5, 0.6, 0.6, 0.8]])

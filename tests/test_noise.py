@@ -8,7 +8,7 @@ import pytest
 from test_front import evaluation
 
 from ensearch.core import Evaluation, Outcomes
-from ensearch.noise import seed_deviations, seed_error, seed_spread
+from ensearch.fronts.seed_variance import seed_deviations, seed_error, seed_spread
 
 
 def made(

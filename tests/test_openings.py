@@ -9,10 +9,12 @@ import pytest
 import servers
 from test_cli import ensearch, folder, quick
 
-from ensearch import datasets, halves, openings, study
+from ensearch import datasets
 from ensearch.datasets import Source
+from ensearch.datasets import _held_out as held_out
 from ensearch.seeds import derive
-from ensearch.store import Store
+from ensearch.store import Store, openings
+from ensearch.study import study
 
 __all__ = ["folder"]  # a fixture
 DB = "studies/ensearch.db"
@@ -123,7 +125,7 @@ def test_the_halves_are_linked_for_good(folder: Path) -> None:
     ensearch("pool remove mine")
     source = Source(spec="digits", data_dir=Path("data"), split_seed=derive(0, "split"))
     dataset = datasets.load(source)
-    parts = study.labels_of(halves.halved(dataset, 0))
+    parts = study.labels_of(held_out.halved(dataset, 0))
     with Store.open(DB, create=False) as store:
         whole = study.labels_of(dataset)["test"].fingerprint
         verbs = [look.verb for look in openings.looks(store, whole)]

@@ -5,12 +5,13 @@ import dataclasses
 import pytest
 from worlds import evaluation
 
-from ensearch import config, ladder, plan
+from ensearch.cli.progress import line
 from ensearch.core import Architecture, Budget, Cost, Schedule
-from ensearch.events import MemberDone, TrialDone, TrialFailed
-from ensearch.ladder import Cell, Ladder
-from ensearch.plan import Plan, Speed
-from ensearch.progress import line
+from ensearch.search_space import ladder
+from ensearch.search_space.ladder import Cell, Ladder
+from ensearch.study import config, plan
+from ensearch.study.events import MemberDone, TrialDone, TrialFailed
+from ensearch.study.plan import Plan, Speed
 
 SCHEDULE = Schedule(epochs=2)
 SPEED = Speed(fixed=1e-3, per_mac=1e-9)
@@ -195,7 +196,8 @@ def test_the_plan_counts_in_the_unit_asked_for(two_cells: Ladder) -> None:
 
 def test_a_cpu_plan_for_the_papers_budget_is_honest() -> None:
     """80 trials of up to 5.25 G on 45,000 images at 5 GMAC/s and core take weeks, not hours."""
-    from ensearch import cost, space
+    from ensearch import cost
+    from ensearch.search_space import space
 
     steps = ladder.build(
         space.load("wide_resnet"), Budget(macs=5.25e9), SCHEDULE, 32, lambda a: cost.count(a, 3, 10)

@@ -6,14 +6,14 @@ import pytest
 from closed_form import train_one, write_dataset
 from test_search import SPACE
 
-from ensearch import config, study
+from ensearch.cli.progress import line
 from ensearch.core import Architecture, Member, Schedule
 from ensearch.errors import UnavailableError
-from ensearch.events import WayChosen
 from ensearch.launch import Failed, Measured, MemberJob, Trained, Update, network_of
-from ensearch.pool import SIDE_BY_SIDE, Pool
-from ensearch.progress import line
 from ensearch.store import Store
+from ensearch.study import config, study
+from ensearch.study.events import WayChosen
+from ensearch.study.members import SIDE_BY_SIDE, Pool
 
 WIDE = Architecture(family="wide_resnet", width=1.0, depth=10, resolution=8)
 DEEP = Architecture(family="wide_resnet", width=1.0, depth=16, resolution=8)

@@ -15,9 +15,19 @@ from test_cli import ensearch, folder, quick
 from test_store import predictions_of, record_of
 from typer.testing import Result
 
-from ensearch import bring, entries, openings, predicted, queries, verifying
 from ensearch.errors import EnsearchError, StorageError, UsageError
-from ensearch.store import Store
+from ensearch.pool import (
+    entry as pool_entry,
+)
+from ensearch.pool import (
+    prediction_file,
+    register,
+    verification,
+)
+from ensearch.pool import (
+    query as pool_query,
+)
+from ensearch.store import Store, openings
 from ensearch.store.labels import SplitLabels, digest, places
 
 __all__ = ["folder"]  # a fixture
@@ -148,8 +158,8 @@ def test_labels_in_another_order_are_refused_not_averaged(folder: Path) -> None:
     bring_in("B3", classes=np.array(list("abdc")))
     assert "Say which by --dataset" in bring_in("B5").stderr
     with Store.open(DB, create=False) as store:
-        found = {e.name: e for e in entries.entries(store)}
-        assert entries.agreed(store, [found["B0"], found["B4"]], "val").count == 4
+        found = {e.name: e for e in pool_entry.entries(store)}
+        assert pool_entry.agreed(store, [found["B0"], found["B4"]], "val").count == 4
         for name, why in (
             ("B1", "another order, or another selection of the images"),
             ("B2", "not the same images"),
@@ -157,7 +167,7 @@ def test_labels_in_another_order_are_refused_not_averaged(folder: Path) -> None:
         ):
             pair = [found["B0"], found[name]]
             with pytest.raises(StorageError, match=f"B0 and {name} cannot be combined") as caught:
-                entries.agreed(store, pair, "val")
+                pool_entry.agreed(store, pair, "val")
             assert why in str(caught.value)
             assert f"dataset:{pair[1].labels['val']}" in str(caught.value)
 
@@ -169,9 +179,9 @@ def test_a_model_without_a_split_is_named(folder: Path) -> None:
     assert "`ensearch front` cannot choose this model" in result.stderr
     assert "?" in ensearch("pool list").stdout
     with Store.open(DB, create=False) as store:
-        found = entries.entries(store)
+        found = pool_entry.entries(store)
         with pytest.raises(StorageError, match="T has no predictions of val, only of test"):
-            entries.agreed(store, found, "val")
+            pool_entry.agreed(store, found, "val")
 
 
 def test_entries_that_cannot_be_chosen_are_left_out_and_said(folder: Path) -> None:
@@ -180,12 +190,12 @@ def test_entries_that_cannot_be_chosen_are_left_out_and_said(folder: Path) -> No
     assert ensearch("pool import t.npz --name T --macs 1M").exit_code == 0
     said: list[str] = []
     with Store.open(DB, create=False) as store:  # alone, it is named as the reason by `agreed`
-        assert [e.name for e in queries.select(store, "all", said.append)] == ["T"]
+        assert [e.name for e in pool_query.select(store, "all", said.append)] == ["T"]
     bring_in("B0")
     with Store.open(DB, create=False) as store:
         assert said == []
-        assert [e.name for e in queries.select(store, "all", said.append)] == ["B0"]
-        assert [e.name for e in queries.select(store, "T,B0", said.append)] == ["T", "B0"]
+        assert [e.name for e in pool_query.select(store, "all", said.append)] == ["B0"]
+        assert [e.name for e in pool_query.select(store, "T,B0", said.append)] == ["T", "B0"]
     assert len(said) == 1
     assert "1 of 2 entries are left out" in said[0]
     assert "T has no predictions of val, only of test" in said[0]
@@ -197,8 +207,8 @@ def test_groups_that_do_not_agree_are_listed(folder: Path) -> None:
     for name in ("B1", "B2"):
         bring_in(name, y_val=np.roll(content["y_val"], 1))
     with Store.open(DB, create=False) as store:
-        found = entries.entries(store)
-        says = message(lambda: entries.agreed(store, found, "val"))
+        found = pool_entry.entries(store)
+        says = message(lambda: pool_entry.agreed(store, found, "val"))
     groups = says.splitlines()[1:]
     assert len(groups) == 2
     assert f"--pool dataset:{found[1].labels['val']}  2 entries such as B1" in groups[0]
@@ -251,7 +261,7 @@ def test_labels_go_with_the_last_model_that_has_them(folder: Path) -> None:
 @servers.BOTH_DATABASES
 def test_labels_of_datasets_stay_while_a_study_or_a_file_has_them(store: Store) -> None:
     y = models.labels(40)
-    found, _ = predicted.checked({"probs_val": models.probs(y, 1, 0), "y_val": y})
+    found, _ = prediction_file.checked({"probs_val": models.probs(y, 1, 0), "y_val": y})
     labels = {s: SplitLabels(values=y, count=4, images=s) for s in ("study", "file", "none")}
     for name, of_split in labels.items():
         store.pool.add_labels(name, name, {"val": of_split}, lasts=name == "file")
@@ -259,8 +269,8 @@ def test_labels_of_datasets_stay_while_a_study_or_a_file_has_them(store: Store) 
     member = replace(record.member, dataset="study")
     store.add_trained(replace(record, member=member), predictions_of(member, "val"), None)
     for name, of_split in labels.items():
-        macs = bring.Model(name=name, macs=1, params=None, network="", origin="")
-        bring.keep(store, macs, found, {"val": of_split})
+        macs = register.Model(name=name, macs=1, params=None, network="", origin="")
+        register.keep(store, macs, found, {"val": of_split})
         store.pool.remove(name)
     assert set(store.pool.datasets()) == {"study", "file"}
     assert {one.images for one in store.pool.known_labels()} == {"study", "file"}
@@ -270,10 +280,10 @@ def test_queries_pick_entries(folder: Path) -> None:
     for name in ("eff0", "eff1", "vit"):
         bring_in(name)
     with Store.open(DB, create=False) as store:
-        fingerprint = entries.entries(store)[0].labels["val"]
+        fingerprint = pool_entry.entries(store)[0].labels["val"]
 
         def names(query: str) -> list[str]:
-            return [entry.name for entry in queries.select(store, query)]
+            return [entry.name for entry in pool_query.select(store, query)]
 
         assert names("all") == names(f"dataset:{fingerprint[:6]}") == ["eff0", "eff1", "vit"]
         assert names("eff*") == names("eff1, eff0") == ["eff0", "eff1"]
@@ -294,7 +304,7 @@ def test_verify_finds_what_is_wrong(folder: Path) -> None:
     for name in ("gone", "torn", "other", "fine", "nan"):
         bring_in(name)
     with Store.open(DB, create=False) as store:
-        found = {entry.name: entry for entry in entries.entries(store)}
+        found = {entry.name: entry for entry in pool_entry.entries(store)}
         root = store.files
 
         def file(name: str) -> Path:
@@ -306,7 +316,7 @@ def test_verify_finds_what_is_wrong(folder: Path) -> None:
         np.savez(file("other"), logits=np.zeros((39, 4), np.float16))
         np.savez(file("nan"), logits=np.full((40, 4), np.nan, np.float16))
         says = dict.fromkeys(found, "")
-        for problem in verifying.problems(store):
+        for problem in verification.problems(store):
             says[problem.name] += problem.says
     assert says.pop("fine") == ""
     for name, word in (
@@ -368,7 +378,7 @@ def test_labels_of_images_are_written_again_as_verify_advises(folder: Path) -> N
 def test_damaged_predictions_of_a_trained_member_are_trained_again(folder: Path) -> None:
     assert quick().exit_code == 0
     with Store.open(DB, create=False) as store:
-        entry = entries.entries(store)[0]
+        entry = pool_entry.entries(store)[0]
         path = store.files / entry.key[:2] / f"{entry.key}.val.npz"
     path.write_bytes(b"torn")
     says = ensearch("pool verify").stdout
@@ -494,8 +504,8 @@ def test_trained_members_and_models_of_others_meet(folder: Path) -> None:
     assert "has seen val" in result.stderr
     assert [row["may_have_seen_val"] for row in listed()] == [False] * len(members) + [True]
     with Store.open(DB, create=False) as store:
-        assert entries.agreed(store, entries.entries(store), "val").images == y.images
-        assert len(queries.select(store, "study:digits-tiny-400k")) == len(members)
+        assert pool_entry.agreed(store, pool_entry.entries(store), "val").images == y.images
+        assert len(pool_query.select(store, "study:digits-tiny-400k")) == len(members)
     front = ensearch("front --pool all --budget 1M --json")
     assert front.exit_code == 0, front.stderr
     assert len(json.loads(front.stdout)["entries"]) == len(members) + 1
@@ -537,13 +547,13 @@ def test_trained_members_and_models_of_others_meet(folder: Path) -> None:
 def test_members_whose_labels_were_never_kept_are_named(store: Store) -> None:
     record = record_of(1)
     store.add_trained(record, predictions_of(record.member, "val"), None)
-    (entry,) = entries.entries(store)
+    (entry,) = pool_entry.entries(store)
     with pytest.raises(StorageError, match="are not kept in this storage: open a study"):
-        entries.agreed(store, [entry], "val")
-    (problem,) = verifying.problems(store)
+        pool_entry.agreed(store, [entry], "val")
+    (problem,) = verification.problems(store)
     assert "resume a study of them" in problem.says
     store.pool.remove_member(entry.key)
-    assert entries.entries(store) == []
+    assert pool_entry.entries(store) == []
     assert not list(store.files.rglob("*.val.npz"))
 
 
@@ -552,11 +562,11 @@ def test_equal_labels_of_several_images_ask_which(store: Store) -> None:
     for images in ("a", "b"):
         of_split = SplitLabels(values=y, count=4, images=images)
         store.pool.add_labels(f"data-{images}", "npz:x", {"val": of_split})
-    found, _ = predicted.checked({"probs_val": models.probs(y, 1, 0), "y_val": y})
+    found, _ = prediction_file.checked({"probs_val": models.probs(y, 1, 0), "y_val": y})
     with pytest.raises(UsageError, match=r"\(npz:x\), \w+ \(npz:x\). Say which by --dataset"):
-        bring.matched(store, found, (), "")
-    labels, _ = bring.matched(store, found, (), "data-b")["val"]
+        register.matched(store, found, (), "")
+    labels, _ = register.matched(store, found, (), "data-b")["val"]
     assert labels.images == "b"
-    other, _ = predicted.checked({"probs_val": models.probs(y, 1, 0), "y_val": 3 - y})
+    other, _ = prediction_file.checked({"probs_val": models.probs(y, 1, 0), "y_val": 3 - y})
     with pytest.raises(UsageError, match="labels differ"):
-        bring.matched(store, other, (), "data-b")
+        register.matched(store, other, (), "data-b")

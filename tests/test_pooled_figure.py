@@ -14,11 +14,12 @@ from matplotlib.image import imread
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from ensearch.combined import BASELINES, CASCADE, KINDS, MIXED, SINGLE, Chosen, Fronts, Score
-from ensearch.comparing import Lead
-from ensearch.entries import MAY_HAVE_SEEN, Entry
-from ensearch.report import pooled, pooled_figure
-from ensearch.report.figure import DPI, LEFT, PIXELS, wrapped
+from ensearch.ensembles.paired_differences import Lead
+from ensearch.pool.entry import MAY_HAVE_SEEN, Entry
+from ensearch.pool.results import BASELINES, CASCADE, KINDS, MIXED, SINGLE, Chosen, Fronts, Score
+from ensearch.report.pool import figure as pool_figure
+from ensearch.report.pool import text as pool_text
+from ensearch.report.study.figure import DPI, LEFT, PIXELS, wrapped
 
 
 def entry(name: str) -> Entry:
@@ -86,29 +87,31 @@ def lead(low: float, high: float) -> Lead:
 def test_models_that_may_have_seen_val_are_counted() -> None:
     found = fronts(1, {})
     doubted = replace(found.entries[0], origin=f"timm x; {MAY_HAVE_SEEN}")
-    lines = pooled.conditions(replace(found, entries=(doubted, found.entries[1])), 1)
+    lines = pool_text.conditions(replace(found, entries=(doubted, found.entries[1])), 1)
     assert any(line.startswith("1 entry may have been trained on images of val") for line in lines)
-    assert not any("may have been trained" in line for line in pooled.conditions(found, 1))
+    assert not any("may have been trained" in line for line in pool_text.conditions(found, 1))
 
 
 def test_titles_claim_what_is_told_and_no_more() -> None:
     three = dict.fromkeys(KINDS[1:], lead(-0.01, 0.03))
-    assert pooled.headline(fronts(1, three), 1) == (
+    assert pool_text.headline(fronts(1, three), 1) == (
         "Within 1M FLOPs no ensemble or cascade clearly beats the best single network "
         "(50.00 %): mixed +1.00 points [-1.00, +3.00]"
     )  # of one architecture is that network alone here, and no rival of itself
     # A larger difference that is not told does not hide a smaller one that is.
-    told = pooled.headline(fronts(2, three | {MIXED: lead(0.001, 0.009)}), 1)
+    told = pool_text.headline(fronts(2, three | {MIXED: lead(0.001, 0.009)}), 1)
     assert told == (
         "Within 2M FLOPs a mixed ensemble beats the best single network: "
         "+0.50 points [+0.10, +0.90]"
     )
-    lost = pooled.headline(fronts(1, dict.fromkeys(KINDS[1:], lead(-0.03, -0.01))), 2)
+    lost = pool_text.headline(fronts(1, dict.fromkeys(KINDS[1:], lead(-0.03, -0.01))), 2)
     assert lost.startswith("Within 2M FLOPs the best single network beats ensembles and cascades")
     same = fronts(1, three)
     alone = replace(same, chosen=tuple(replace(one, members=(0,)) for one in same.chosen))
-    assert pooled.headline(alone, 1) == "Within 1M FLOPs all fronts are one network: net-0, 50.00 %"
-    assert pooled.headline(replace(same, chosen=()), 1).startswith("Within 1M FLOPs nothing")
+    assert (
+        pool_text.headline(alone, 1) == "Within 1M FLOPs all fronts are one network: net-0, 50.00 %"
+    )
+    assert pool_text.headline(replace(same, chosen=()), 1).startswith("Within 1M FLOPs nothing")
 
 
 @given(st.text(st.characters(categories=("L", "N", "P", "Zs"), max_codepoint=0x24F), max_size=500))
@@ -135,8 +138,8 @@ def drawn(found: Fronts, monkeypatch: pytest.MonkeyPatch) -> Figure:
         save(figure, *args, **how)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Figure, "savefig", keep)
-    monkeypatch.setattr(pooled_figure, "replace", lambda path, content: path)
-    pooled_figure.draw_png(found, 1, Path("front.png"))
+    monkeypatch.setattr(pool_figure, "replace", lambda path, content: path)
+    pool_figure.draw_png(found, 1, Path("front.png"))
     return figures[0]
 
 
@@ -205,7 +208,7 @@ def test_the_edges_stay_white(tmp_path: Path, steps: int, name: str) -> None:
     found = fronts(steps, {MIXED: lead(0.01, 0.03), CASCADE: lead(-0.01, 0.03)}, name)
     alone = replace(found, chosen=tuple(c for c in found.chosen if c.kind == SINGLE))
     for k, one in enumerate((found, alone)):
-        picture = imread(pooled_figure.draw_png(one, 2, tmp_path / f"{k}.png"))
+        picture = imread(pool_figure.draw_png(one, 2, tmp_path / f"{k}.png"))
         assert picture.shape[:2] == (PIXELS[1], PIXELS[0])
         # The lower label is the longest where something is told and 2 FLOPs are counted.
         for edge in (picture[:, -3:], picture[:, :3], picture[-3:]):

@@ -7,13 +7,14 @@ import pytest
 from rich.console import Console
 from test_pooled_figure import fronts, lead, row
 
-from ensearch.combined import CASCADE, KINDS, MIXED, SINGLE, Chosen, Fronts, Kept, Score
-from ensearch.report import pooled, pooled_table
+from ensearch.pool.results import CASCADE, KINDS, MIXED, SINGLE, Chosen, Fronts, Kept, Score
+from ensearch.report.pool import table as pool_table
+from ensearch.report.pool import text as pool_text
 
 
 def printed(found: Fronts, width: int = 80) -> str:
     console = Console(file=io.StringIO(), width=width)
-    pooled_table.print_fronts(found, 1, console)
+    pool_table.print_fronts(found, 1, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -60,7 +61,7 @@ def test_a_cascade_that_overspends_on_test_is_marked_and_not_called_better() -> 
     assert "; within 1M a cascade beats the single network." in " ".join(text.split())
     # The largest budget counts too: nothing is called better than it is within it.
     top = on_test(cascades(3, {4e6: (0.01, 0.05)}), {(CASCADE, 4e6): 4.1e6})
-    assert pooled.headline(top, 1) == (
+    assert pool_text.headline(top, 1) == (
         "Within 4M FLOPs no ensemble or cascade clearly beats the best single network (50.00 %): "
         "cascade of 4.1M on test +3.00 points [+1.00, +5.00]"
     )
@@ -85,7 +86,7 @@ def test_the_network_itself_is_no_better_than_itself(top: float) -> None:
     found = fronts(3, {})
     found = replace(found, leads={("same architecture", top): lead(0.01, 0.05)})
     assert "*same" not in printed(found)
-    assert "beats" not in pooled.headline(found, 1).replace("clearly beats", "")
+    assert "beats" not in pool_text.headline(found, 1).replace("clearly beats", "")
 
 
 def test_halves_stand_beside_what_they_score() -> None:
@@ -132,10 +133,10 @@ def test_a_cascade_as_dear_as_the_ensemble_keeps_nothing_worth_saying() -> None:
         return Kept(share=share, ensemble=whole, cascade=one, lead=lead(-0.02, 0.018))
 
     cheap, dear, equal = kept(0.5, 0.48), kept(0.75, 0.5), kept(1.0, 0.52)
-    assert pooled.best_kept(replace(found, kept=(cheap, dear, equal))) == dear
-    assert pooled.best_kept(replace(found, kept=(equal,))) == equal
+    assert pool_text.best_kept(replace(found, kept=(cheap, dear, equal))) == dear
+    assert pool_text.best_kept(replace(found, kept=(equal,))) == equal
     good = kept(0.5, 0.519)
-    assert pooled.best_kept(replace(found, kept=(good, dear, equal))) == good
+    assert pool_text.best_kept(replace(found, kept=(good, dear, equal))) == good
 
 
 @pytest.mark.parametrize("length", [3, 12, 28, 60])

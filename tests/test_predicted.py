@@ -12,8 +12,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ensearch import ensembles, predicted
+from ensearch.ensembles import averaging
 from ensearch.errors import UsageError
+from ensearch.pool import prediction_file
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -23,7 +24,7 @@ def refusal(path: Path, change: Change) -> str:
     change(content)
     models.write(path, content)
     with pytest.raises(UsageError) as caught:
-        predicted.read(path)
+        prediction_file.read(path)
     assert str(path) in str(caught.value)
     return str(caught.value)
 
@@ -40,23 +41,23 @@ def test_probabilities_come_back_to_the_rounding_of_float16(values: Any) -> None
     probs = powers / powers.sum(axis=1, keepdims=True)
     y = np.zeros(len(probs), np.int64)
     for name, given_as in (("probs_val", probs), ("logits_val", values)):
-        found, classes = predicted.checked({name: given_as, "y_val": y})
+        found, classes = prediction_file.checked({name: given_as, "y_val": y})
         assert classes == ()
         assert found["val"].logits.dtype == np.float16
         # float16 keeps 11 bits: of a log of 60 that is 0.03.
-        back = ensembles.probs_of(found["val"].logits)
+        back = averaging.probs_of(found["val"].logits)
         assert np.allclose(back, probs, rtol=0.04, atol=1e-6)
 
 
 def test_impossible_and_certain_classes_stay_finite() -> None:
-    found, _ = predicted.checked(
+    found, _ = prediction_file.checked(
         {"probs_val": np.array([[0.0, 1.0], [1.0, 0.0]]), "y_val": np.array([1, 0])}
     )
     assert found["val"].logits.tolist() == [[-87.3125, 0.0], [0.0, -87.3125]]
 
 
 def test_large_logits_are_shifted_and_not_overflown() -> None:
-    found, _ = predicted.checked(
+    found, _ = prediction_file.checked(
         {"logits_val": np.array([[1e6, 1e6 + 3, -1e9]]), "y_val": np.array([1])}
     )
     assert found["val"].logits.tolist() == [[-3.0, 0.0, -65504.0]]
@@ -64,7 +65,7 @@ def test_large_logits_are_shifted_and_not_overflown() -> None:
 
 def test_names_of_classes_come_along(tmp_path: Path) -> None:
     content = models.arrays() | {"classes": np.array(["a", "b", "c", "d"])}
-    found, classes = predicted.read(models.write(tmp_path / "p.npz", content))
+    found, classes = prediction_file.read(models.write(tmp_path / "p.npz", content))
     assert classes == ("a", "b", "c", "d")
     assert sorted(found) == ["test", "val"]
 
@@ -128,7 +129,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 
     def says() -> str:
         with pytest.raises(UsageError) as caught:
-            predicted.read(path)
+            prediction_file.read(path)
         return str(caught.value)
 
     assert "no such file" in says()
@@ -143,4 +144,4 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     for place in range(0, len(whole), 211):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
         with contextlib.suppress(UsageError):  # and nothing else
-            predicted.read(path)
+            prediction_file.read(path)

@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 from worlds import evaluation
 
-from ensearch.events import MemberDone, MemberFailed, MemberProgress, TrialDone
-from ensearch.progress import _Bars
+from ensearch.cli.progress import _Bars
+from ensearch.study.events import MemberDone, MemberFailed, MemberProgress, TrialDone
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ensearch.core import Architecture, Budget, Cost, Schedule
-from ensearch.ladder import Cell, Ladder
+from ensearch.search_space.ladder import Cell, Ladder
 
 REPLAY = Path(__file__).parents[1] / "scripts" / "replay"
 sys.path.insert(0, str(REPLAY))

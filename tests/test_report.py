@@ -20,17 +20,17 @@ from hypothesis import strategies as st
 from rich.console import Console
 from worlds import SCHEDULE, evaluation, results, surrogate
 
-from ensearch import ensembles
-from ensearch.comparing import Lead
 from ensearch.core import Architecture, Cost, Evaluation, Member, Predictions
 from ensearch.core import network as network_of
-from ensearch.crossover import Status
-from ensearch.diversity import Diversity
+from ensearch.ensembles import averaging
+from ensearch.ensembles.paired_differences import Lead
 from ensearch.errors import StorageError
-from ensearch.front import Crossover, Fronts, Row, best_within
-from ensearch.report import figure, files, text, tradeoff
-from ensearch.report.collect import Results, collect
-from ensearch.report.table import print_table
+from ensearch.fronts.analysis import Crossover, Fronts, Row, best_within
+from ensearch.fronts.crossover import Status
+from ensearch.pool.diversity import Diversity
+from ensearch.report.study import figure, figure_data, files, text
+from ensearch.report.study.results import Results, collect
+from ensearch.report.study.table import print_table
 from ensearch.seeds import derive
 from ensearch.store import MemberRecord, Store, StudyRecord, TrialRecord
 
@@ -100,7 +100,7 @@ def test_counting_two_per_multiply_add_doubles_what_is_shown() -> None:
     assert text.lines(found)[0].budget == "10G"
     assert text.lines(found)[0].single_cost == "9.8G"
     assert "FLOPs (2 per multiply-add)" in printed(found)
-    drawn = tradeoff.compute(found)
+    drawn = figure_data.compute(found)
     assert drawn.singles[0].cost == 2.4e9
     assert drawn.gaps[0].budget == 2.5e9
 
@@ -252,7 +252,7 @@ def test_every_open_interval_is_strict_json(
 
 def test_a_path_with_dollar_signs_is_no_formula(tmp_path: Path) -> None:
     found = handmade(dataset="npz:/data/$x_{$y.npz", study="a$b_{")
-    figure.draw_png(tradeoff.compute(found), tmp_path / "t.png")
+    figure.draw_png(figure_data.compute(found), tmp_path / "t.png")
     assert (tmp_path / "t.png").is_file()
 
 
@@ -284,7 +284,7 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_tradeoff_holds_what_the_figure_shows() -> None:
-    drawn = tradeoff.compute(handmade())
+    drawn = figure_data.compute(handmade())
     assert drawn.title == text.headline(handmade())
     assert "5,000 val images" in drawn.subtitle
     assert "seed 0" in drawn.subtitle
@@ -313,7 +313,7 @@ def test_tradeoff_holds_what_the_figure_shows() -> None:
 def test_of_many_corners_four_are_named_and_the_cheapest_is_not() -> None:
     crossover = Crossover(status="not identifiable", budget=None, low=None, high=None, sentence="")
     found = [evaluation(1, 10, 1.0 + i, 10**7 * (i + 1), 0.5 + i / 100) for i in range(9)]
-    named = tradeoff.compute(results(Fronts(rows=(), crossover=crossover), found)).named
+    named = figure_data.compute(results(Fronts(rows=(), crossover=crossover), found)).named
     assert [n.dot.cost for n in named] == [9e7, 7e7, 5e7, 3e7]
 
 
@@ -321,7 +321,7 @@ def test_of_many_corners_four_are_named_and_the_cheapest_is_not() -> None:
 def test_labels_cover_no_marker_no_front_and_no_label(
     name: str, worlds_to_draw: dict[str, Results]
 ) -> None:
-    shown = tradeoff.compute(worlds_to_draw[name])
+    shown = figure_data.compute(worlds_to_draw[name])
     drawn = figure.draw(shown)
     upper, names = drawn.axes[0], {n.dot.label for n in shown.named}
     boxes = [t.get_window_extent() for t in upper.texts if t.get_text() in names]
@@ -343,26 +343,26 @@ def test_predicted_points_are_on_the_axis_or_counted() -> None:
     found = handmade()
     best = max(e.scores.accuracy for e in found.evaluations)
     promised = replace(evaluation(8, 10, 2.0, 5_000_000_000, best + 0.03), trained=4, subsets=0)
-    drawn = tradeoff.compute(replace(found, predicted=(promised,)))
+    drawn = figure_data.compute(replace(found, predicted=(promised,)))
     assert drawn.y_range[1] > 100 * promised.scores.accuracy
     assert drawn.hidden == 0
     weak = replace(promised, scores=replace(promised.scores, accuracy=0.1))
-    assert tradeoff.compute(replace(found, predicted=(weak,))).hidden == 1
+    assert figure_data.compute(replace(found, predicted=(weak,))).hidden == 1
 
 
 def test_an_interval_beyond_the_budgets_ends_at_the_axis() -> None:
-    drawn = tradeoff.compute(handmade())
+    drawn = figure_data.compute(handmade())
     assert drawn.crossing == (2.5e9, 1.5e9, drawn.x_range[1])
-    assert tradeoff.compute(handmade(high=3e9)).crossing == (2.5e9, 1.5e9, 3e9)
+    assert figure_data.compute(handmade(high=3e9)).crossing == (2.5e9, 1.5e9, 3e9)
 
 
 def test_weak_configurations_are_counted_instead_of_stretching_the_axis() -> None:
     found = handmade()
     weak = evaluation(1, 10, 0.25, 1_300_000_000, 0.10)
-    drawn = tradeoff.compute(replace(found, evaluations=(*found.evaluations, weak)))
+    drawn = figure_data.compute(replace(found, evaluations=(*found.evaluations, weak)))
     assert drawn.hidden == 1
     assert 80 < drawn.y_range[0] < 90
-    assert tradeoff.compute(found).hidden == 0
+    assert figure_data.compute(found).hidden == 0
 
 
 @given(
@@ -378,7 +378,7 @@ def test_a_drawn_front_is_the_best_within_every_cost(drawn: list[tuple[int, int,
         for i, (size, macs, hits) in enumerate(drawn)
     ]
     crossover = Crossover(status="not identifiable", budget=None, low=None, high=None, sentence="")
-    shown = tradeoff.compute(results(Fronts(rows=(), crossover=crossover), found))
+    shown = figure_data.compute(results(Fronts(rows=(), crossover=crossover), found))
     for steps, singles in ((shown.single_front, True), (shown.ensemble_front, False)):
         for cost, accuracy in zip(steps.costs[:-1], steps.accuracies[:-1], strict=True):
             best = best_within(found, cost, singles)
@@ -402,7 +402,7 @@ def worlds_to_draw() -> dict[str, Results]:
 
 @pytest.mark.parametrize("name", ["crossed", "unclear", "few", "many", "one"])
 def test_png_is_1200_by_800(name: str, worlds_to_draw: dict[str, Results], tmp_path: Path) -> None:
-    drawn = tradeoff.compute(worlds_to_draw[name])
+    drawn = figure_data.compute(worlds_to_draw[name])
     content = figure.draw_png(drawn, tmp_path / "f.png").read_bytes()
     assert content[:8] == b"\x89PNG\r\n\x1a\n"
     assert struct.unpack(">II", content[16:24]) == (1200, 800)
@@ -454,7 +454,7 @@ def store(tmp_path: Path) -> Store:
         members, outputs = [member(width, seed) for seed in seeds], []
         for one in members:
             logits = rng.normal(size=(6, 3)).astype(np.float16)
-            outputs.append(ensembles.probs_of(logits))
+            outputs.append(averaging.probs_of(logits))
             record = MemberRecord(
                 member=one,
                 cost=Cost(macs=macs, params=10),
@@ -475,7 +475,7 @@ def store(tmp_path: Path) -> Store:
         for size in range(1, len(members) + 1):
             shape = members[0].architecture
             network = network_of(shape, members[0].schedule)
-            scores, outcomes = ensembles.evaluate(
+            scores, outcomes = averaging.evaluate(
                 np.stack(outputs), LABELS, size, seed=derive(3, "subsets", network, size)
             )
             found.append(outcomes)
@@ -624,13 +624,13 @@ def test_a_report_says_whether_mixing_gains(
 def test_a_correction_is_said_beside_the_advantage_and_in_the_figure() -> None:
     plain = handmade()
     assert "corrected by" not in " ".join(text.conditions(plain))
-    assert not tradeoff.compute(plain).corrected
+    assert not figure_data.compute(plain).corrected
     corrected = replace(plain, fronts=replace(plain.fronts, correction=-0.0405))
     assert (
         "95 % band, corrected by +4.05 points by which choosing flatters single networks more, so "
         "that it differs from that of the columns."
     ) in " ".join(text.conditions(corrected))
-    assert tradeoff.compute(corrected).corrected
+    assert figure_data.compute(corrected).corrected
 
 
 def test_a_single_matched_budget_is_no_range() -> None:

@@ -5,7 +5,7 @@ import pytest
 from test_front import evaluation, outcomes_of
 
 from ensearch.core import Evaluation, Outcomes
-from ensearch.resampling import by_cost, overstatement, resample
+from ensearch.fronts.bootstrap import by_cost, overstatement, resample
 
 IMAGES = 1000
 

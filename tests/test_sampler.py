@@ -8,12 +8,12 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution
 
-from ensearch import ladder, space
-from ensearch.config import SAMPLERS
 from ensearch.core import Architecture, Budget, Cost, Schedule
-from ensearch.front import MATCH
-from ensearch.ladder import Cell, Ladder
-from ensearch.sampler import Sampler
+from ensearch.fronts.analysis import MATCH
+from ensearch.search_space import ladder, space
+from ensearch.search_space.ladder import Cell, Ladder
+from ensearch.study.config import SAMPLERS
+from ensearch.study.sampler import Sampler
 
 BASE = Schedule(epochs=2)
 TABLE = {

@@ -13,15 +13,15 @@ from closed_form import accuracy, crossover, train, train_one, write_dataset
 from optuna.storages import RDBStorage
 from trainers import each
 
-from ensearch import config, search, study
 from ensearch.core import Evaluation
-from ensearch.driver import Limits
 from ensearch.errors import StorageError, UnavailableError
-from ensearch.events import MemberFailed, TrialDone, TrialFailed
 from ensearch.launch import Failed, MemberJob, Trained, Update
-from ensearch.report.collect import collect
-from ensearch.search import Where
+from ensearch.report.study.results import collect
 from ensearch.store import Store
+from ensearch.study import config, search, study
+from ensearch.study.driver import Limits
+from ensearch.study.events import MemberFailed, TrialDone, TrialFailed
+from ensearch.study.search import Where
 
 SPACE = {
     "name": "small",

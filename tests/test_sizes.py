@@ -12,8 +12,8 @@ import worlds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ensearch import ensembles, sizes
 from ensearch.core import Evaluation, Floats, Labels, Scores
+from ensearch.ensembles import averaging, extrapolation
 from ensearch.errors import UsageError
 
 # 202 Wide ResNets trained on 300 handwritten digits, 8 each of the eight that are used here.
@@ -31,7 +31,7 @@ def measured(
     """Sizes 1 and `upto` over all subsets of the members, as if no more had been trained."""
     rows = []
     for size in (1, upto):
-        scores, outcomes = ensembles.evaluate(probs, labels, size, rule, limit=ALL)
+        scores, outcomes = averaging.evaluate(probs, labels, size, rule, limit=ALL)
         row = worlds.evaluation(size, 10, 0.5, 1000 * size, 0.5)
         rows.append(replace(row, trained=upto, subsets=len(outcomes.subsets), scores=scores))
     return rows
@@ -48,7 +48,7 @@ def digits() -> tuple[tuple[Floats, ...], Labels]:
     with np.load(DIGITS) as found:
         ends = np.cumsum(found["members"])
         networks = [
-            np.stack([ensembles.probs_of(one) for one in found["logits"][end - count : end]])
+            np.stack([averaging.probs_of(one) for one in found["logits"][end - count : end]])
             for end, count in zip(ends, found["members"], strict=True)
             if count == FULL
         ]
@@ -64,7 +64,7 @@ def four(scores: Scores) -> Floats:
 def truth(rule: str, size: int) -> Floats:
     """Networks x 4: what ensembles of all 8 members score."""
     networks, labels = digits()
-    rows = (ensembles.evaluate(probs, labels, size, rule, limit=ALL) for probs in networks)
+    rows = (averaging.evaluate(probs, labels, size, rule, limit=ALL) for probs in networks)
     return np.stack([four(scores) for scores, _ in rows])
 
 
@@ -73,7 +73,9 @@ def errors(trained: int, size: int) -> Floats:
     networks, labels = digits()
     found = [
         [
-            four(sizes.predict(measured(probs[list(few)], labels, trained), [size])[0].scores)
+            four(
+                extrapolation.predict(measured(probs[list(few)], labels, trained), [size])[0].scores
+            )
             for few in itertools.combinations(range(FULL), trained)
         ]
         for probs in networks
@@ -86,10 +88,10 @@ def errors(trained: int, size: int) -> Floats:
 def test_the_brier_score_is_exact_where_all_subsets_are_known(seed: int, members: int) -> None:
     """Pairs of R members give the score of 3 to R of the same members to the last digits."""
     probs, labels = drawn(seed, members)
-    found = sizes.predict(measured(probs, labels, 2), range(3, members + 1))
+    found = extrapolation.predict(measured(probs, labels, 2), range(3, members + 1))
     assert [row.size for row in found] == list(range(3, members + 1))
     for row in found:
-        expected = ensembles.evaluate(probs, labels, row.size, limit=ALL)[0].brier
+        expected = averaging.evaluate(probs, labels, row.size, limit=ALL)[0].brier
         assert row.scores.brier == pytest.approx(expected, abs=1e-12)
 
 
@@ -99,10 +101,10 @@ def test_the_brier_score_is_unbiased(seed: int, trained: int) -> None:
     """Averaged over which of 4 members were trained, it is the score of all 4."""
     probs, labels = drawn(seed, 4)
     found = [
-        sizes.predict(measured(probs[list(few)], labels, trained), [4])[0].scores.brier
+        extrapolation.predict(measured(probs[list(few)], labels, trained), [4])[0].scores.brier
         for few in itertools.combinations(range(4), trained)
     ]
-    expected = ensembles.evaluate(probs, labels, 4)[0].brier
+    expected = averaging.evaluate(probs, labels, 4)[0].brier
     assert np.mean(found) == pytest.approx(expected, abs=1e-12)
 
 
@@ -112,7 +114,7 @@ def test_two_members_on_paper() -> None:
     rows = measured(probs, np.array([0]), 2)
     assert rows[0].scores.brier == pytest.approx(0.2)
     assert rows[1].scores.brier == pytest.approx((0.2 + 0.16) / 2)
-    found = {row.size: row.scores.brier for row in sizes.predict(rows, [3, 4, 10**6])}
+    found = {row.size: row.scores.brier for row in extrapolation.predict(rows, [3, 4, 10**6])}
     assert found[3] == pytest.approx((0.2 + 2 * 0.16) / 3)
     assert found[4] == pytest.approx((0.2 + 3 * 0.16) / 4)
     assert found[10**6] == pytest.approx(0.16, abs=1e-6)
@@ -156,7 +158,9 @@ def test_bias_of_either_rule(rule: str, trained: int, size: int, bias: tuple[flo
     A line: predicted from the mean pair is the mean prediction, so all members may be used.
     """
     networks, labels = digits()
-    rows = [sizes.predict(measured(probs, labels, trained, rule), [size]) for probs in networks]
+    rows = [
+        extrapolation.predict(measured(probs, labels, trained, rule), [size]) for probs in networks
+    ]
     found = np.stack([four(row[0].scores) for row in rows]) - truth(rule, size)
     assert np.all(np.abs(found.mean(axis=0) - bias) < ROUNDING)
     # The error left is small beside that of taking the pair, or the four, for the larger size.
@@ -167,7 +171,7 @@ def test_bias_of_either_rule(rule: str, trained: int, size: int, bias: tuple[flo
 def test_a_prediction_says_what_it_is() -> None:
     probs, labels = drawn(0, 3)
     rows = measured(probs, labels, 3)
-    (found,) = sizes.predict(rows, [5])
+    (found,) = extrapolation.predict(rows, [5])
     assert found.is_predicted
     assert (found.size, found.trained, found.subsets, found.split) == (5, 3, 0, "val")
     assert found.network == rows[0].network
@@ -184,11 +188,11 @@ def test_only_sizes_and_networks_that_need_it_are_predicted() -> None:
     rows = measured(probs, labels, 3)
     other = [replace(row, split="test") for row in measured(probs, labels, 2)]
     lonely = replace(rows[0], trained=1, schedule=replace(rows[0].schedule, epochs=11))
-    found = sizes.predict([*rows, *other, lonely], [4, 1, 3, 4])
+    found = extrapolation.predict([*rows, *other, lonely], [4, 1, 3, 4])
     assert [(row.split, row.size) for row in found] == [("val", 4), ("test", 3), ("test", 4)]
-    again = sizes.predict([*rows, *other, lonely, *found], [4, 1, 3, 4])
+    again = extrapolation.predict([*rows, *other, lonely, *found], [4, 1, 3, 4])
     assert list(map(repr, again)) == list(map(repr, found))
-    assert sizes.predict([], [4]) == sizes.predict(rows, []) == []
+    assert extrapolation.predict([], [4]) == extrapolation.predict(rows, []) == []
 
 
 def test_predictions_stay_where_scores_can_be() -> None:
@@ -199,11 +203,11 @@ def test_predictions_stay_where_scores_can_be() -> None:
         replace(row, scores=replace(row.scores, **values))
         for row, values in zip(rows, (flat, steep), strict=True)
     ]
-    (found,) = sizes.predict(rows, [8])
+    (found,) = extrapolation.predict(rows, [8])
     assert found.scores.accuracy == 1
     assert found.scores.nll == found.scores.nll_scaled == found.scores.brier == 0
 
 
 def test_sizes_below_one_are_refused() -> None:
     with pytest.raises(UsageError, match="at least 1 member; got size 0"):
-        sizes.predict([], [2, 0])
+        extrapolation.predict([], [2, 0])

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ensearch import cost, families, ladder, space
+from ensearch import cost, families
 from ensearch.core import Architecture, Budget, Cost, Grid, Schedule
 from ensearch.errors import BudgetError, UsageError
+from ensearch.search_space import ladder, space
 
 SCHEDULE = Schedule(epochs=2)
 TABLE = {

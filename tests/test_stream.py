@@ -15,9 +15,9 @@ from ensearch import datasets, training
 from ensearch.core import Architecture, Member, Schedule
 from ensearch.datasets import Dataset, Source, Stored
 from ensearch.launch import Failed, Measured, MemberJob, Trained, Update
-from ensearch.training import data, loop, stream
+from ensearch.training import data, loop, prefetch
 from ensearch.training.lockstep import Lockstep, Way
-from ensearch.training.stream import OnHost
+from ensearch.training.prefetch import OnHost
 
 SMALL = Architecture(family="wide_resnet", width=0.25, depth=10, resolution=16)
 SHORT = Schedule(epochs=2, batch_size=8, peak_lr=0.1, crop=2, flip=True, cutout=3, crop_scale=0.5)
@@ -171,14 +171,14 @@ def numbered(count: int) -> OnHost:
 @pytest.mark.parametrize("size", [1, 3, 4, 50, 100])
 def test_batches_come_in_order_and_complete(size: int) -> None:
     images = numbered(50)
-    found = list(stream.batches(images, size, CPU))
+    found = list(prefetch.batches(images, size, CPU))
     assert [len(batch) for batch in found[:-1]] == [size] * (len(found) - 1)
     torch.testing.assert_close(torch.cat(found), images.pixels[images.rows])
 
 
 def test_a_reader_that_stops_leaves_no_thread_behind() -> None:
     before = threading.active_count()
-    reader = stream.batches(numbered(50), 2, CPU)
+    reader = prefetch.batches(numbered(50), 2, CPU)
     next(reader)
     assert threading.active_count() == before + 1
     del reader
@@ -187,24 +187,24 @@ def test_a_reader_that_stops_leaves_no_thread_behind() -> None:
 
 def test_only_a_few_batches_are_read_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     fetched: list[npt.NDArray[np.int64]] = []
-    real = stream._fetch
+    real = prefetch._fetch
 
     def count(*args: object) -> torch.Tensor:
         fetched.append(args[3].numpy())  # type: ignore[attr-defined]
         return real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(stream, "_fetch", count)
-    reader = stream.batches(numbered(50), 2, CPU)
+    monkeypatch.setattr(prefetch, "_fetch", count)
+    reader = prefetch.batches(numbered(50), 2, CPU)
     for taken in range(1, 5):
         next(reader)
-        assert len(fetched) <= taken + stream.AHEAD
+        assert len(fetched) <= taken + prefetch.AHEAD
     reader.close()  # type: ignore[attr-defined]
 
 
 def test_an_image_that_cannot_be_read_ends_training_with_its_error() -> None:
     images = OnHost(pixels=numbered(4).pixels, rows=torch.tensor([0, 1, 99]))
     with pytest.raises(IndexError):
-        list(stream.batches(images, 1, CPU))
+        list(prefetch.batches(images, 1, CPU))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")

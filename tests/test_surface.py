@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from test_front import evaluation
 
 from ensearch.core import Evaluation, Floats
-from ensearch.surface import Fitted, fit
+from ensearch.fronts.surface import Fitted, fit
 
 COSTS = [2**k for k in range(-3, 5)]  # giga multiply-adds of a member
 BUDGETS = np.array([1e9, 2e9, 4e9, 8e9, 16e9])

@@ -15,7 +15,7 @@ from ensearch import datasets, families, training
 from ensearch.core import Architecture, Member, Schedule
 from ensearch.datasets import Source
 from ensearch.launch import Failed, Measured, MemberJob, Progress, Trained, Update, network_of
-from ensearch.training import light, lockstep, loop, ways
+from ensearch.training import hardware, lockstep, loop, strategies
 from ensearch.training.checkpoint import State
 from ensearch.training.data import Images
 from ensearch.training.lockstep import Lockstep, Way
@@ -28,7 +28,7 @@ SHORT = Schedule(epochs=3, batch_size=64, peak_lr=0.02, crop=1)
 @pytest.fixture(autouse=True)
 def _exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """No products in bfloat16, which would hide what training together changes."""
-    monkeypatch.setattr(light, "cpu_has_bfloat16", lambda: False)
+    monkeypatch.setattr(hardware, "cpu_has_bfloat16", lambda: False)
 
 
 def outcomes(updates: Sequence[Update]) -> list[Trained | Failed]:
@@ -69,7 +69,7 @@ def known(job: MemberJob, count: int, way: str) -> Measured:
     images = loop.images_of(job)
     return Measured(
         network=network_of(job.member),
-        place=ways.place("cpu", images),
+        place=strategies.place("cpu", images),
         members=count,
         way=way,
         rates={},
@@ -164,9 +164,9 @@ def test_a_measurement_from_elsewhere_does_not_count(
 
     def measured(states: list[State], members: list[Member], images: Images) -> Measured:
         asked.append(len(members))
-        return ways.chosen(members, images, {}, {})
+        return strategies.chosen(members, images, {}, {})
 
-    monkeypatch.setattr(ways, "measure", measured)
+    monkeypatch.setattr(strategies, "measure", measured)
     good = known(jobs(1)[0], 2, "2 fused")
     for other in (
         replace(good, place="another GPU"),
@@ -184,7 +184,7 @@ def test_a_measurement_from_elsewhere_does_not_count(
 def test_a_choice_is_measured_reported_and_never_slower(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ways, "_SHARE", math.inf)
+    monkeypatch.setattr(strategies, "_SHARE", math.inf)
     updates = run(jobs(2))
     (measured,) = (update for update in updates if isinstance(update, Measured))
     assert set(measured.rates) == {"one after another", "2 fused"}
@@ -196,7 +196,7 @@ def test_a_choice_is_measured_reported_and_never_slower(
 def test_without_time_to_measure_members_train_alone_and_nothing_is_remembered(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ways, "_SHARE", 0.0)
+    monkeypatch.setattr(strategies, "_SHARE", 0.0)
     updates = run(jobs(2))
     assert not any(isinstance(update, Measured) for update in updates)
     assert bits([o for o in outcomes(updates) if isinstance(o, Trained)]) == bits(alone(jobs(2)))
@@ -214,13 +214,13 @@ def test_without_time_to_measure_members_train_alone_and_nothing_is_remembered(
 )
 def test_a_tie_is_one_after_another(jobs: Jobs, rates: dict[str, float], way: str) -> None:
     images = loop.images_of(jobs(1)[0])
-    assert ways.chosen([jobs(1)[0].member], images, rates, {}).way == way
+    assert strategies.chosen([jobs(1)[0].member], images, rates, {}).way == way
 
 
 def measured_with(job: MemberJob) -> Measured:
     images, members = loop.images_of(job), [replace(job.member, seed=seed) for seed in (0, 1)]
     states = [loop.fresh(member, images, "cpu") for member in members]
-    return ways.measure(states, members, images, seconds=math.inf)
+    return strategies.measure(states, members, images, seconds=math.inf)
 
 
 def test_a_way_that_raises_is_dropped_with_its_message(
@@ -254,7 +254,7 @@ def test_a_way_that_computes_something_else_is_dropped(
 def test_networks_that_draw_random_numbers_or_mix_members_are_not_tried(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ways, "_SHARE", math.inf)
+    monkeypatch.setattr(strategies, "_SHARE", math.inf)
     model = nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(64, 10))
     monkeypatch.setattr(families, "build", lambda *_: nn.Sequential(*map(_again, model)))
     assert measured_with(jobs(1)[0]).dropped.keys() == {"fused", "branches"}
@@ -276,13 +276,13 @@ def _again(module: nn.Module) -> nn.Module:
 def test_ways_have_names_that_lead_back_to_them() -> None:
     for device in ("cpu", "cuda"):
         for members in (1, 2, 3, 5, 8):
-            found = ways.candidates(device, members)
+            found = strategies.candidates(device, members)
             assert len({way.name for way in found}) == len(found)
-            assert all(ways.named(way.name, device, members) == way for way in found)
+            assert all(strategies.named(way.name, device, members) == way for way in found)
             assert all(1 <= way.chunk <= members for way in found)
-    assert [way.name for way in ways.candidates("cuda", 1)] == ["one after another, graph"]
-    assert ways.candidates("cpu", 1) == []
-    assert ways.named("8 branches, graph", "cpu", 8) is None
+    assert [way.name for way in strategies.candidates("cuda", 1)] == ["one after another, graph"]
+    assert strategies.candidates("cpu", 1) == []
+    assert strategies.named("8 branches, graph", "cpu", 8) is None
 
 
 # What goes wrong.
@@ -374,10 +374,10 @@ def test_a_gpu_that_stops_answering_ends_the_task_and_rules_the_way_out(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lost(members: list[Member], images: Images, dropped: dict[str, str]) -> None:
-        measured = ways.chosen(members, images, {}, dropped)
-        raise ways.DeviceLostError(measured, "the GPU stopped answering")
+        measured = strategies.chosen(members, images, {}, dropped)
+        raise strategies.DeviceLostError(measured, "the GPU stopped answering")
 
-    monkeypatch.setattr(ways, "check_device", lost)
+    monkeypatch.setattr(strategies, "check_device", lost)
     full(0, monkeypatch)
     first, *failed = run(jobs(3, "3 fused"))
     assert isinstance(first, Measured)

@@ -22,7 +22,7 @@ from ensearch.core import Architecture, Member, Schedule
 from ensearch.datasets import Dataset, Source
 from ensearch.errors import UnavailableError, UsageError
 from ensearch.launch import Failed, MemberJob, Progress, Trained, Update
-from ensearch.training import augment, checkpoint, data, device, light, loop, optimizer, speed
+from ensearch.training import augment, checkpoint, data, device, hardware, loop, optimizer, speed
 from ensearch.training.data import Images, normalise
 from ensearch.training.device import is_out_of_memory, mixed_precision, reproducible
 from ensearch.training.schedule import learning_rate
@@ -714,9 +714,9 @@ def test_auto_asks_pytorch_unless_the_system_knows_of_no_gpu(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch, "ones", lambda *_, **__: torch.zeros(1))
-    monkeypatch.setattr(light, "_may_have_gpu", lambda: True)
+    monkeypatch.setattr(hardware, "_may_have_gpu", lambda: True)
     assert training.resolve_device("auto") == "cuda"
-    monkeypatch.setattr(light, "_may_have_gpu", lambda: False)
+    monkeypatch.setattr(hardware, "_may_have_gpu", lambda: False)
     assert training.resolve_device("auto") == "cpu"
     assert training.resolve_device("cuda") == "cuda"  # whoever asks for it has PyTorch asked
 
@@ -738,7 +738,7 @@ def test_a_gpu_that_does_not_answer_is_not_usable(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch, "ones", dead)
-    monkeypatch.setattr(light, "_may_have_gpu", lambda: True)
+    monkeypatch.setattr(hardware, "_may_have_gpu", lambda: True)
     with pytest.raises(UnavailableError, match="no kernel image is available"):
         training.resolve_device("cuda")
     assert training.resolve_device("auto") == "cpu"
@@ -756,7 +756,7 @@ def test_products_are_bfloat16_on_cuda_and_on_cpus_that_have_it(
     monkeypatch.setattr(
         torch, "autocast", lambda device, dtype, enabled: asked.append((device, dtype, enabled))
     )
-    monkeypatch.setattr(light, "cpu_has_bfloat16", lambda: capable)
+    monkeypatch.setattr(hardware, "cpu_has_bfloat16", lambda: capable)
     mixed_precision("cuda")
     mixed_precision("cpu")
     assert asked == [("cuda", torch.bfloat16, True), ("cpu", torch.bfloat16, capable)]
@@ -767,7 +767,7 @@ def test_products_are_bfloat16_on_cuda_and_on_cpus_that_have_it(
 def test_a_member_trains_on_any_cpu_and_predicts_in_float32(
     job: MemberJob, digits: Dataset, monkeypatch: pytest.MonkeyPatch, capable: bool
 ) -> None:
-    monkeypatch.setattr(light, "cpu_has_bfloat16", lambda: capable)
+    monkeypatch.setattr(hardware, "cpu_has_bfloat16", lambda: capable)
     seen: set[tuple[bool, torch.dtype]] = set()
     built = families.build
 

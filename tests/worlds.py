@@ -5,9 +5,9 @@ from statistics import NormalDist
 
 import numpy as np
 
-from ensearch import front
 from ensearch.core import Architecture, Cost, Evaluation, Outcomes, Schedule, Scores
-from ensearch.report.collect import Conditions, Results
+from ensearch.fronts import analysis
+from ensearch.report.study.results import Conditions, Results
 
 SCHEDULE = Schedule(epochs=10, flip=True, crop=4)
 
@@ -60,7 +60,7 @@ def conditions(**changes: object) -> Conditions:
     return Conditions(**(values | changes))  # type: ignore[arg-type]
 
 
-def results(fronts: front.Fronts, evaluations: list[Evaluation], **changes: object) -> Results:
+def results(fronts: analysis.Fronts, evaluations: list[Evaluation], **changes: object) -> Results:
     return Results(
         conditions=conditions(**changes),
         config={"name": "cifar10-wide_resnet-5G"},
@@ -107,6 +107,6 @@ def surrogate(
                     members = (tuple(range(size)),)
                     hits[found.key] = Outcomes(subsets=members, hits=hit[None])
                     evaluations.append(found)
-    fronts = front.analyse(evaluations, steps, hits)
+    fronts = analysis.analyse(evaluations, steps, hits)
     shares = {"train": 45_000, "val": images, "test": 10_000}
     return results(fronts, evaluations, budgets=steps, images=shares)

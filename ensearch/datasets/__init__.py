@@ -14,101 +14,39 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from ensearch import plugins
 from ensearch.core import Floats, Labels, Schedule
+from ensearch.datasets._dataset import Dataset, DatasetModule, Pictures, Raw, Source
 from ensearch.datasets._split import others, stratified, val_count
-from ensearch.datasets._stored import Images as Images
-from ensearch.datasets._stored import Stored as Stored
+from ensearch.datasets._stored import Images, Stored
 from ensearch.errors import UsageError
 from ensearch.seeds import derive
 
-# In memory, or in a file where they may not fit: numpy.asarray(x) reads all, x[:100] some of them.
-Pictures = Images | Stored
+__all__ = [
+    "Dataset",
+    "DatasetModule",
+    "Images",
+    "Pictures",
+    "Raw",
+    "Source",
+    "Stored",
+    "check",
+    "get",
+    "load",
+    "names",
+    "schedule",
+    "short_name",
+]
 
 # In grey levels of 0..255; below it a channel is constant for all practical purposes, and
 # dividing by its standard deviation would blow up noise.
 STD_FLOOR = 0.01
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Raw:
-    """What a dataset module brings: images N x H x W x C with H == W and C 1 or 3.
-
-    Labels are whole numbers 0..len(classes)-1; every class has at least two training images, so
-    that one can go to val. A published `mean` and `std`, as those of a `Dataset`, replace the
-    measured ones. `notes` say what a user may not expect of these files.
-    """
-
-    x_train: Pictures
-    y_train: npt.NDArray[np.integer]
-    x_test: Pictures
-    y_test: npt.NDArray[np.integer]
-    classes: tuple[str, ...]
-    mean: Floats | None = None
-    std: Floats | None = None
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Dataset:
-    """Images N x R x R x C and labels of train, val and test.
-
-    `mean` and `std` are per channel, of the training images or published, in grey levels of 0..255.
-    `fingerprint` is 16 hexadecimal digits: equal images, labels and splits give equal ones on
-    every machine, wherever the files lie.
-    """
-
-    spec: str
-    classes: tuple[str, ...]
-    x_train: Pictures
-    y_train: Labels
-    x_val: Pictures
-    y_val: Labels
-    x_test: Pictures
-    y_test: Labels
-    mean: Floats
-    std: Floats
-    fingerprint: str
-    notes: tuple[str, ...] = ()  # for people: what they may not expect of these files
-
-    @property
-    def channels(self) -> int:
-        return int(self.x_train.shape[3])
-
-    @property
-    def resolution(self) -> int:
-        """Pixels on each side of an image."""
-        return int(self.x_train.shape[1])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """What a worker needs to load the same data: NAME or NAME:ARGUMENT, and where files lie.
-
-    `limit_train` trains on that many images, classes in proportion; val stays the same.
-    """
-
-    spec: str
-    data_dir: Path
-    limit_train: int | None = None
-    split_seed: int = 0
-
-
-class DatasetModule(Protocol):
-    """What a dataset module offers; see the module docstring."""
-
-    SUMMARY: str
-    ARGUMENT: str
-    SCHEDULE: Schedule
-
-    def load(self, argument: str, data_dir: Path) -> Raw: ...
 
 
 def names() -> list[str]:

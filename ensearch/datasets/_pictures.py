@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ensearch.datasets import Raw, _cache, _decode, _listing
+from ensearch.datasets import _cache, _decode, _listing
+from ensearch.datasets._dataset import Raw
 from ensearch.datasets._listing import Listing
 from ensearch.errors import UnavailableError, UsageError
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ensearch.datasets import Images, Raw
+from ensearch.datasets._dataset import Raw
+from ensearch.datasets._stored import Images
 from ensearch.errors import UnavailableError
 
 # Seconds without a byte after which a download is given up; torchvision itself waits for ever.

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from ensearch.core import Schedule
-from ensearch.datasets import Raw, _torchvision
+from ensearch.datasets import _torchvision
+from ensearch.datasets._dataset import Raw
 
 SUMMARY = "CIFAR-10: 50,000 + 10,000 photographs, 32 x 32, colour; a download of 170 MB"
 ARGUMENT = ""

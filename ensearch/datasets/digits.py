@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from ensearch.core import Schedule
-from ensearch.datasets import Raw
+from ensearch.datasets._dataset import Raw
 from ensearch.datasets._split import stratified
 from ensearch.seeds import derive
 

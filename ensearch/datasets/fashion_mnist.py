@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from ensearch.core import Schedule
-from ensearch.datasets import Raw, _torchvision
+from ensearch.datasets import _torchvision
+from ensearch.datasets._dataset import Raw
 
 SUMMARY = "Fashion-MNIST: 60,000 + 10,000 clothes, 28 x 28, grey; a download of 30 MB"
 ARGUMENT = ""

@@ -15,7 +15,7 @@ and named. The images are kept in the data folder, and made again when a picture
 from pathlib import Path
 
 from ensearch.core import Schedule
-from ensearch.datasets import Raw
+from ensearch.datasets._dataset import Raw
 
 SUMMARY = "your own pictures: train/CLASS/* and val/CLASS/*; PATH@64 for 64 x 64 pixels"
 ARGUMENT = "PATH"

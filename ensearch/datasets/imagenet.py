@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ensearch.core import Schedule
-from ensearch.datasets import Raw
+from ensearch.datasets._dataset import Raw
 
 SUMMARY = "ImageNet (ILSVRC 2012) in train/CLASS/* and val/CLASS/*, 224 x 224; not downloaded"
 ARGUMENT = "PATH"

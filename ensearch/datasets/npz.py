@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ensearch.core import Schedule
-from ensearch.datasets import Images, Raw
+from ensearch.datasets._dataset import Raw
+from ensearch.datasets._stored import Images
 from ensearch.errors import UnavailableError
 
 SUMMARY = "your own images: a file of numpy.savez with x_train, y_train, x_test, y_test"

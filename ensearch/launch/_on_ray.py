@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ensearch import __version__
-from ensearch.launch import Failed, MemberJob, Train, Update
+from ensearch.launch._jobs import Failed, MemberJob, Train, Update
 
 
 def versions() -> dict[str, str]:

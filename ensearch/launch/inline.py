@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from ensearch.launch import MemberJob, Train, Update
+from ensearch.launch._jobs import MemberJob, Train, Update
 
 SUMMARY = "in this process, one task at a time"
 

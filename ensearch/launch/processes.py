@@ -20,7 +20,7 @@ from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 
 from ensearch.errors import UsageError
-from ensearch.launch import Failed, MemberJob, Train, Trained, Update
+from ensearch.launch._jobs import Failed, MemberJob, Train, Trained, Update
 
 SUMMARY = "in worker processes of this machine, as many as there are slots"
 

@@ -23,7 +23,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ensearch.errors import UnavailableError, UsageError
-from ensearch.launch import Failed, MemberJob, Train, Trained, Update, _on_ray
+from ensearch.launch import _on_ray
+from ensearch.launch._jobs import Failed, MemberJob, Train, Trained, Update
 
 SUMMARY = "on a Ray cluster, that of --ray-address or one of its own on this machine"
 

@@ -13,7 +13,7 @@ another way or in other company is the same up to rounding: the same seeds, orde
 sums in another order.
 """
 
-from ensearch.training.light import (
+from ensearch.training.hardware import (
     describe_device,
     discard_checkpoint,
     measure_speed,

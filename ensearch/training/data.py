@@ -13,8 +13,8 @@ from ensearch import datasets
 from ensearch.datasets import Dataset, Pictures, Source, Stored
 from ensearch.errors import UnavailableError
 from ensearch.launch import Split
-from ensearch.training import stream
-from ensearch.training.stream import OnHost
+from ensearch.training import prefetch
+from ensearch.training.prefetch import OnHost
 
 # Of the device's free memory, what images may take; the rest is for networks and what they compute.
 _SHARE = 1 / 3
@@ -158,7 +158,7 @@ def chosen(
         yield from ((images.x_train, batch) for batch in torch.split(order.to(device), size))
         return
     everything = torch.arange(size, device=device)
-    for batch in stream.batches(OnHost(pixels=images.x_train, rows=order), size, device):
+    for batch in prefetch.batches(OnHost(pixels=images.x_train, rows=order), size, device):
         yield batch, everything
 
 
@@ -167,7 +167,7 @@ def in_batches(
 ) -> Iterator[torch.Tensor]:
     """All of the images in order, on the device."""
     if isinstance(images, OnHost):
-        return stream.batches(images, size, device)
+        return prefetch.batches(images, size, device)
     return iter(torch.split(images, size))
 
 

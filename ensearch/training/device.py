@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from ensearch.training import light
+from ensearch.training import hardware
 
 
 @contextmanager
@@ -35,18 +36,44 @@ def mixed_precision(device: str) -> torch.autocast:
     # One core of an EPYC with AVX-512 BF16: 1.2 (WRN-10-1 on 8 x 8) to 1.9 times (16-1, 32 x 32)
     # the images per second of float32, and more at every width from 1/16 to 2. Without the
     # instructions oneDNN imitates them: 1.9 times slower on AVX-512 (16-1), 9 times on AVX2.
-    enabled = device == "cuda" or light.cpu_has_bfloat16()
+    enabled = device == "cuda" or hardware.cpu_has_bfloat16()
     return torch.autocast(device, dtype=torch.bfloat16, enabled=enabled)
 
 
 def place(model: nn.Module, device: str) -> nn.Module:
-    """The model on the device, as members train there: channels_last, see `Depthwise`."""
+    """The model on the device, as members train there: channels_last, see the classes below."""
     model = model.to(device).to(memory_format=torch.channels_last)
     if device == "cpu":
         for module in model.modules():
             if type(module) is nn.Conv2d and module.groups == module.in_channels > 1:
                 module.__class__ = Depthwise  # all else of it stays: weights, names, copies
+            elif type(module) is nn.Conv2d and _overruns(module):
+                module.__class__ = NarrowShortcut
     return model
+
+
+def _overruns(convolution: nn.Conv2d) -> bool:
+    """Whether oneDNN writes past its buffers in the backward pass; see `NarrowShortcut`."""
+    return (
+        convolution.kernel_size == (1, 1)
+        and convolution.stride != (1, 1)
+        and convolution.groups == 1
+        and convolution.in_channels < 8
+        and torch.backends.cpu.get_cpu_capability() != "AVX512"
+    )
+
+
+class NarrowShortcut(nn.Conv2d):
+    """A strided 1 x 1 convolution of fewer than 8 channels: the same sums, of the pixels it keeps.
+
+    On CPUs with AVX2 and without AVX-512 the backward pass that oneDNN takes for those (torch
+    2.14.1, 1 to 7 channels in 7 of 7 tries) corrupts the heap, and the process dies. With 8 and
+    more channels, with groups and without a stride it does not.
+    """
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        down, right = self.stride
+        return F.conv2d(input[:, :, ::down, ::right], self.weight, self.bias)
 
 
 class Depthwise(nn.Conv2d):

@@ -23,8 +23,8 @@ from ensearch.training import augment, checkpoint, data, optimizer
 from ensearch.training.checkpoint import State
 from ensearch.training.data import Images
 from ensearch.training.device import is_out_of_memory, mixed_precision, place, reproducible
+from ensearch.training.prefetch import OnHost
 from ensearch.training.schedule import learning_rate
-from ensearch.training.stream import OnHost
 
 # Writing the state of a 36 M parameter network takes 0.7 to 1.5 s: at most 2.5 % of the time.
 CHECKPOINT_SECONDS = 60.0

@@ -13,7 +13,7 @@ from ensearch.training import augment, data, optimizer
 from ensearch.training.checkpoint import State
 from ensearch.training.data import Images
 from ensearch.training.device import is_out_of_memory, place, reproducible
-from ensearch.training.light import describe_device
+from ensearch.training.hardware import describe_device
 from ensearch.training.loop import train_step
 
 

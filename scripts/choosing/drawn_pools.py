@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ensearch.candidates import Candidates
 from ensearch.core import Labels
+from ensearch.ensembles.candidates import Candidates
 
 
 class World:

@@ -17,17 +17,18 @@ from typing import Any
 import numpy as np
 from drawn_pools import World
 
-from ensearch import cascade_search, choosing, combined, comparing, mixed
-from ensearch.candidates import Candidates
-from ensearch.choosing import Found, Search, apply, halves
 from ensearch.core import Floats, Labels
+from ensearch.ensembles import cascade_selection, cross_fitting, paired_differences, selection
+from ensearch.ensembles.candidates import Candidates
+from ensearch.ensembles.cross_fitting import Found, Search, apply, halves
+from ensearch.pool import results
 
 BUDGET = 6e6  # six of the cheapest members, or one of the dearest
 MANY = 20_000  # images that tell the truth, to 0.35 points; the same for all that is compared
 SEARCHES: dict[str, Search] = {
-    "greedy": mixed.greedy,
-    "best of many": partial(mixed.best_of_many, tries=3_000),
-    "cascades, 2 stages": partial(cascade_search.search, max_stages=2),
+    "greedy": selection.greedy,
+    "best of many": partial(selection.best_of_many, tries=3_000),
+    "cascades, 2 stages": partial(cascade_selection.search, max_stages=2),
 }
 
 
@@ -59,10 +60,10 @@ def _first(search: Search, candidates: Candidates, labels: Labels, part: Any) ->
 
 
 KINDS: dict[str, Search] = {
-    "single": mixed.singles,
-    "same architecture": partial(mixed.copies, tries=500),
-    "mixed": partial(mixed.best_of_many, tries=500),
-    "cascade": partial(cascade_search.search, orders=100, max_stages=2, levels=16),
+    "single": selection.singles,
+    "same architecture": partial(selection.copies, tries=500),
+    "mixed": partial(selection.best_of_many, tries=500),
+    "cascade": partial(cascade_selection.search, orders=100, max_stages=2, levels=16),
 }
 PAIRS = (("same architecture", "mixed"), ("single", "mixed"), ("single", "cascade"))
 NUMBERS = (1, 2, 4, 8)  # of cuts
@@ -79,18 +80,18 @@ def over_cuts(images: int, seed: int, cuts: int, **noise: float) -> dict[str, li
     truth = world.draw(MANY, 2 * seed + 1)
     found, true, judged = {}, {}, {}
     for kind, search in KINDS.items():
-        one = choosing.checked(search, candidates, labels, BUDGETS, cuts=cuts, seed=seed)
+        one = cross_fitting.checked(search, candidates, labels, BUDGETS, cuts=cuts, seed=seed)
         choice = one.choices[-1]
         assert choice is not None
         found[kind], true[kind] = one.hits[-1], apply(choice, *truth).accuracy
-        judged[kind] = comparing.crossed(one)
+        judged[kind] = paired_differences.crossed(one)
     rows = {}
     for kind, hits in found.items():
-        low, high = combined.wilson(float(hits.mean()), images)
+        low, high = results.wilson(float(hits.mean()), images)
         half = 1.96 * float(judged[kind].drawn[:, -1].std(ddof=1))
         rows[kind] = [float(hits.mean()), true[kind], half, (high - low) / 2]
     for a, b in PAIRS:
-        (lead,) = comparing.leads([((judged[a], 1), (judged[b], 1))])
+        (lead,) = paired_differences.leads([((judged[a], 1), (judged[b], 1))])
         assert lead is not None
         alone = 1.96 * float((found[b] - found[a]).std()) / np.sqrt(images)
         half = (lead.high - lead.low) / 2
@@ -105,13 +106,16 @@ def held_at_once(images: int, seed: int, **noise: float) -> list[bool]:
     truth = world.draw(MANY, 2 * seed + 1)
     judged, true = {}, {}
     for kind, search in KINDS.items():
-        one = choosing.checked(search, candidates, labels, BUDGETS, seed=seed)
-        judged[kind] = comparing.crossed(one)
+        one = cross_fitting.checked(search, candidates, labels, BUDGETS, seed=seed)
+        judged[kind] = paired_differences.crossed(one)
         true[kind] = [apply(choice, *truth).accuracy for choice in one.choices if choice]
     places = [(kind, k) for kind in list(KINDS)[1:] for k in range(len(BUDGETS))]
     pairs = [((judged["single"], k), (judged[kind], k)) for kind, k in places]
     found = []
-    for band in (comparing.leads(pairs), [comparing.leads([pair])[0] for pair in pairs]):
+    for band in (
+        paired_differences.leads(pairs),
+        [paired_differences.leads([pair])[0] for pair in pairs],
+    ):
         inside = [
             lead.low <= true[kind][k] - true["single"][k] <= lead.high
             for (kind, k), lead in zip(places, band, strict=True)
@@ -190,7 +194,9 @@ def try_table(repetitions: int, sizes: Sequence[int]) -> None:
             candidates, labels = world.draw(images, 2 * seed)
             truth = world.draw(MANY, 2 * seed + 1)
             found = [
-                mixed.best_of_many(candidates, labels, [BUDGET / 4, BUDGET / 2, BUDGET], tries=n)
+                selection.best_of_many(
+                    candidates, labels, [BUDGET / 4, BUDGET / 2, BUDGET], tries=n
+                )
                 for n in tries
             ]
             rows.append([apply(choices[-1], *truth).accuracy for choices in found if choices[-1]])

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import known_worlds
 import numpy as np
 
-from ensearch import front
+from ensearch.fronts import analysis
 from ensearch.seeds import derive
 
 IMAGES = (500, 2_500, 10_000)
@@ -44,7 +44,7 @@ def repeat(
     name = f"{world.name} {dict(images)}"
     study = known_worlds.study(world, images, np.random.default_rng(derive(name, seed)))
     (evaluations, outcomes), others = study["test" if "test" in study else "val"], study["val"]
-    found = front.analyse(
+    found = analysis.analyse(
         evaluations,
         [budget * (1 + 1e-6) for budget in known_worlds.BUDGETS],
         outcomes,

@@ -25,7 +25,7 @@ from statistics import NormalDist
 import numpy as np
 
 from ensearch.core import Architecture, Cost, Evaluation, Outcomes, Schedule, Scores
-from ensearch.ensembles import subsets
+from ensearch.ensembles.averaging import subsets
 
 SHARED, OTHER, OWN = 0.75, 0.3, 0.6
 SIZES = (1, 2, 4, 8)

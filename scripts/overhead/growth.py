@@ -14,10 +14,10 @@ import optuna
 import world
 from stopwatch import Stopwatch
 
-from ensearch import config, search, study
-from ensearch.driver import Limits
-from ensearch.events import Event, MemberDone, TrialDone
 from ensearch.store import Store
+from ensearch.study import config, search, study
+from ensearch.study.driver import Limits
+from ensearch.study.events import Event, MemberDone, TrialDone
 
 # 1,152 configurations or so, most of the networks with one schedule of several.
 WIDE: Mapping[str, object] = {

@@ -16,14 +16,14 @@ def _stop(sampler: object) -> None:
 
 
 def main() -> None:
-    from ensearch import cli
+    from ensearch.cli import app
 
     if sys.argv[1] == "resume":
-        from ensearch.sampler import Sampler
+        from ensearch.study.sampler import Sampler
 
         Sampler.ask = _stop  # type: ignore[assignment, method-assign]
     try:
-        cli.main()
+        app.main()
     finally:
         if sys.argv[1] != "resume":
             tell()

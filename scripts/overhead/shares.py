@@ -8,10 +8,11 @@ from typing import Any
 
 from stopwatch import Stopwatch
 
-from ensearch import config, search, study, training
-from ensearch.commands import results
-from ensearch.driver import Limits
+from ensearch import training
+from ensearch.cli import report
 from ensearch.store import Store
+from ensearch.study import config, search, study
+from ensearch.study.driver import Limits
 
 
 def of_study(settings: config.StudyConfig, trials: int, workers: int) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def of_study(settings: config.StudyConfig, trials: int, workers: int) -> dict[st
             start = time.perf_counter()
             outcome = search.run(opened, store, Limits(trials=trials), where)
             searched = time.perf_counter() - start
-        results.write(results.collect(store, settings.name), Path(name) / "report")
+        report.write(report.collect(store, settings.name), Path(name) / "report")
         whole = time.perf_counter() - start
         members = store.all_members()
         kept = sum(trial.overhead_seconds for trial in store.trials(settings.name))

@@ -8,9 +8,9 @@ from typing import Any
 
 from ensearch.launch.inline import Inline
 from ensearch.launch.processes import Processes
-from ensearch.sampler import Sampler
-from ensearch.scoring import Scorer
 from ensearch.store import Store
+from ensearch.study.sampler import Sampler
+from ensearch.study.scoring import Scorer
 
 # What belongs to which kind of work around training.
 PARTS: dict[str, list[tuple[type, str]]] = {

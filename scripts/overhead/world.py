@@ -11,14 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ensearch import config, cost, datasets, search, study
+from ensearch import cost, datasets
 from ensearch.core import Floats, Predictions
 from ensearch.datasets import Dataset, Source
-from ensearch.driver import Limits
-from ensearch.events import Event
 from ensearch.launch import MemberJob, Progress, Trained, Update
 from ensearch.seeds import derive
 from ensearch.store import Store
+from ensearch.study import config, search, study
+from ensearch.study.driver import Limits
+from ensearch.study.events import Event
 
 CLASSES = 10
 INLINE = search.Where(device="cpu", workers=1, launcher="inline", keep_weights=False)

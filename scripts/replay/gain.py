@@ -19,9 +19,9 @@ from scipy.linalg import solve_triangular
 from scipy.special import ndtr
 
 from ensearch.core import Floats
-from ensearch.front import MATCH
-from ensearch.ladder import Cell, Ladder
-from ensearch.sampler import _LadderSampler, _place
+from ensearch.fronts.analysis import MATCH
+from ensearch.search_space.ladder import Cell, Ladder
+from ensearch.study.sampler import _LadderSampler, _place
 
 _LENGTHS = (1.0, 2.0, 4.0)  # of correlation over a member's cost, in doublings
 _ROUGH = (0.03, 0.1, 0.3)  # standard deviation of log error around the linear surface

@@ -12,8 +12,8 @@ import numpy as np
 from world import Pick, World
 
 from ensearch.core import Floats
-from ensearch.front import MATCH
-from ensearch.hypervolume import hypervolume
+from ensearch.fronts.analysis import MATCH
+from ensearch.fronts.hypervolume import hypervolume
 
 Belief = Mapping[Pick, float]
 

@@ -18,9 +18,9 @@ from optuna.trial import Trial, TrialState
 from score import Belief
 from world import Pick, World
 
-from ensearch.ladder import Cell, Ladder
-from ensearch.sampler import _LadderSampler
+from ensearch.search_space.ladder import Cell, Ladder
 from ensearch.seeds import derive
+from ensearch.study.sampler import _LadderSampler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ensearch import config as configs
 from ensearch import cost, datasets, launch
 from ensearch.core import Architecture, Member
 from ensearch.launch import Failed, MemberJob, Trained
 from ensearch.seeds import derive
-from ensearch.study import source
+from ensearch.study import config as configs
+from ensearch.study.study import source
 from ensearch.training import train_members
 
 # Logits in steps of 1/8: probabilities change by at most 6 %, and the file is a third as large.

@@ -24,10 +24,10 @@ from strategies import (
 from world import Pick, World
 
 from ensearch.core import Cost
-from ensearch.front import MATCH
-from ensearch.ladder import Cell, Ladder
-from ensearch.sampler import _LadderSampler
+from ensearch.fronts.analysis import MATCH
+from ensearch.search_space.ladder import Cell, Ladder
 from ensearch.seeds import derive
+from ensearch.study.sampler import _LadderSampler
 
 
 def hand_tpe(world: World, seed: int, horizon: float) -> Iterator[Step]:

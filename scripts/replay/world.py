@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ensearch import config as configs
-from ensearch import ladder
 from ensearch.core import Architecture, Cost, Floats, Labels
-from ensearch.ensembles import probs_of
-from ensearch.ladder import Ladder
+from ensearch.ensembles.averaging import probs_of
+from ensearch.search_space import ladder
+from ensearch.search_space.ladder import Ladder
+from ensearch.study import config as configs
 
 # What is evaluated: an architecture (its index in the table) and how many members of it.
 Pick = tuple[int, int]

@@ -16,7 +16,7 @@ from sides import Seen
 
 from ensearch import cost
 from ensearch.core import Architecture
-from ensearch.hypervolume import hypervolume
+from ensearch.fronts.hypervolume import hypervolume
 from ensearch.units import format_count
 
 COLOURS = {"hand": "#d55e00", "hand, parts": "#e69f00", "ensearch": "#0072b2"}

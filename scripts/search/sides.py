@@ -18,14 +18,15 @@ import numpy as np
 import optuna
 import torch
 
-from ensearch import config as configs
-from ensearch import cost, datasets, ensembles
+from ensearch import cost, datasets
 from ensearch.core import Architecture, Floats, evaluation_key
 from ensearch.datasets import Dataset, Source
+from ensearch.ensembles import averaging
 from ensearch.families.wide_resnet import WideResNet
 from ensearch.launch import MemberJob, Trained, Update
 from ensearch.store import Store
-from ensearch.study import source
+from ensearch.study import config as configs
+from ensearch.study.study import source
 from ensearch.training import data as tensors
 from ensearch.training import loop, train_members
 
@@ -201,12 +202,12 @@ def _ended(store: Store) -> dict[int, float]:
 
 
 def _probs(logits_of: Callable[[str], Any], members: Sequence[str]) -> Floats:
-    return np.stack([ensembles.probs_of(logits_of(member)) for member in members])
+    return np.stack([averaging.probs_of(logits_of(member)) for member in members])
 
 
 def _accuracy(probs: Floats, labels: Any, size: int, seed: int, network: str) -> float:
     """Over all ensembles of `size` among the members, or those that ensearch draws of them."""
-    chosen = ensembles.subsets(len(probs), size, seed=ensembles.subset_seed(seed, network, size))
+    chosen = averaging.subsets(len(probs), size, seed=averaging.subset_seed(seed, network, size))
     hits = [(probs[list(one)].mean(axis=0).argmax(axis=1) == labels).mean() for one in chosen]
     return float(np.mean(hits))
 
@@ -262,6 +263,6 @@ def test_by_hand(task: Task, chosen: Sequence[Seen]) -> list[float]:
             model = WideResNet(int(depth), float(width), data.channels, len(data.classes))
             model.load_state_dict(state)
             logits.append(loop.predict(model, images.to_predict["test"], images, 500))
-        probs = np.stack([ensembles.probs_of(one) for one in logits])
+        probs = np.stack([averaging.probs_of(one) for one in logits])
         found.append(float((probs.mean(axis=0).argmax(axis=1) == data.y_test).mean()))
     return found

@@ -1,0 +1,151 @@
+"""How the command line meets the terminal: errors as one message and an exit code, and signals."""
+
+import contextlib
+import functools
+import inspect
+import os
+import re
+import shlex
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import ParamSpec
+
+import typer
+
+from ensearch.cli import options
+from ensearch.errors import EnsearchError
+
+P = ParamSpec("P")
+INTERRUPTED = 130  # Ctrl-C
+TERMINATED = 75  # SIGTERM: stopped early, resumable
+# A command in an error's advice that names no storage yet.
+_COMMAND = re.compile(
+    r"\bensearch (?:run|resume|status|report|confirm|dashboard|front|pool [a-z]+)\b"
+    r"(?![^`\n]*--storage)"
+)
+
+
+@dataclass(slots=True)
+class Debug:
+    """Whether tracebacks are wanted: `ensearch --debug`."""
+
+    wanted: bool = False
+
+
+debug = Debug()
+
+
+def guarded(verb: Callable[P, None]) -> Callable[P, None]:
+    """Turn every exception into one message on stderr and its exit code; --debug shows more."""
+
+    @functools.wraps(verb)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            with advising(kwargs.get("storage")):
+                verb(*args, **kwargs)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except typer.Exit:
+            raise
+        except BrokenPipeError:
+            # Somebody piped us into `head`: nobody reads on, which is not an error.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except KeyboardInterrupt as stop:
+            say("interrupted; what was finished before is kept")
+            raise typer.Exit(stop.args[0] if stop.args else INTERRUPTED) from None
+        except Exception as error:
+            if debug.wanted:
+                traceback.print_exc()
+            message, code = _explain(error)
+            say(message)
+            raise typer.Exit(code) from None
+
+    # A help page keeps line breaks, and those of the source are no good on narrower terminals.
+    wrapper.__doc__ = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(verb.__doc__ or ""))
+    return wrapper
+
+
+@contextmanager
+def advising(storage: object) -> Iterator[None]:
+    """Complete the commands in errors: what raises them does not know how a person names it."""
+    try:
+        yield
+    except EnsearchError as error:
+        where = place(storage)
+        error.args = (_COMMAND.sub(lambda found: found[0] + where, str(error)),)
+        raise
+
+
+def place(storage: object) -> str:
+    """What a person must type behind a command to mean this storage, without its password."""
+    if storage in (None, options.DEFAULT_STORAGE, os.environ.get("ENSEARCH_STORAGE")):
+        return ""
+    from ensearch.store.server import redacted  # SQLAlchemy takes 0.3 s to import
+
+    return f" --storage {shlex.quote(redacted(str(storage)))}"
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    """What a person is told of an error, and the exit code."""
+    if isinstance(error, EnsearchError):
+        return f"error: {error}", error.exit_code
+    if isinstance(error, OSError):
+        return f"error: the system refused to read or write: {error}", 1
+    return (
+        f"internal error: {type(error).__name__}: {error}\nThis is a defect of ensearch. "
+        "Please report it with the output of the same command after `ensearch --debug`."
+    ), 1
+
+
+def say(text: str) -> None:
+    """One message for people, on stderr. Nobody listening there is no reason to stop a search."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(text, file=sys.stderr, flush=True)
+
+
+class Interrupts:
+    """Remembers a first Ctrl-C or SIGTERM, for the driver to stop cleanly; a second one raises.
+
+    Within `at_once` the first one raises too.
+    """
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        self._waits = True
+
+    def __call__(self) -> bool:
+        return self.signal is not None
+
+    @property
+    def exit_code(self) -> int:
+        return TERMINATED if self.signal == signal.SIGTERM else INTERRUPTED
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        again, self.signal = self.signal is not None, number
+        if again or not self._waits:
+            raise KeyboardInterrupt(self.exit_code)
+        say("stopping: finished members are kept. Once more to stop at once.")
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """For what nobody asks in between whether to stop, as reading a million pictures."""
+        self._waits = False
+        try:
+            yield
+        finally:
+            self._waits = True
+
+    @contextmanager
+    def installed(self) -> Iterator["Interrupts"]:
+        old = {n: signal.signal(n, self._handle) for n in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield self
+        finally:
+            for number, handler in old.items():
+                signal.signal(number, handler)

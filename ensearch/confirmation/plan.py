@@ -1,0 +1,280 @@
+"""What a study has decided and done about its test split: plans of confirmation and openings.
+
+Both are kept with the study, and nothing is ever taken away from the list of openings: numbers
+after the first opening are optimistic, because the first ones may have led to the second plan.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from ensearch.confirmation import finalists
+from ensearch.confirmation.finalists import Choice, Reason
+from ensearch.core import (
+    Architecture,
+    Evaluation,
+    Labels,
+    Schedule,
+    apart,
+    evaluation_key,
+    named,
+    network,
+)
+from ensearch.errors import StorageError, UsageError
+from ensearch.search_space.space import has_resolutions
+from ensearch.store import Store
+from ensearch.study.config import StudyConfig
+from ensearch.units import format_count
+
+# A full schedule is so many times as long as the search's if nothing is said.
+TIMES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What was asked for. Budgets in multiply-adds, ascending; None: those of the search.
+
+    `epochs` None: 4 times the search's. `members`: at least so many of every network. Without
+    `retrain` the search's own members are scored, and neither counts.
+    """
+
+    budgets: tuple[float, ...] | None = None
+    top: int = 1
+    fewest: int = finalists.FEWEST
+    epochs: int | None = None
+    members: int = 2
+    retrain: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finalist:
+    """A configuration that is confirmed: found with schedule `short`, trained anew with `full`.
+
+    `accuracy` is the search's, on val. `members` of its network are trained, of which ensembles
+    of all sizes up to that are scored.
+    """
+
+    architecture: Architecture
+    short: Schedule
+    full: Schedule
+    size: int
+    members: int
+    macs: int  # of the whole ensemble
+    accuracy: float
+    reasons: tuple[Reason, ...]
+    changes: tuple[str, ...]  # what tells it from others of its label, as `apart` says it
+
+    @property
+    def found(self) -> str:
+        """The network that the search trained."""
+        return network(self.architecture, self.short)
+
+    @property
+    def network(self) -> str:
+        """The network that is confirmed."""
+        return network(self.architecture, self.full)
+
+    @property
+    def key(self) -> str:
+        """Of the evaluation that confirms it."""
+        return evaluation_key(self.size, self.network)
+
+    @property
+    def label(self) -> str:
+        shape = self.architecture.label
+        members = shape if self.size == 1 else f"{self.size} × {shape}"
+        return named(members, self.changes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmation:
+    """A plan. `number` counts a study's plans from 1; budgets in multiply-adds, ascending.
+
+    `finished` once everything is scored; `failures` says of a network why it is left out.
+    """
+
+    number: int
+    request: Request
+    budgets: tuple[float, ...]
+    finalists: tuple[Finalist, ...]
+    created: str  # ISO 8601
+    finished: bool = False
+    failures: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def stage(self) -> str:
+        """Under which its evaluations are stored."""
+        return f"confirm-{self.number}"
+
+    @property
+    def retrain(self) -> bool:
+        return self.request.retrain
+
+    @property
+    def networks(self) -> dict[str, Finalist]:
+        """By name one finalist of each network: members are shared by those of one network."""
+        return {finalist.network: finalist for finalist in self.finalists}
+
+    def asks_the_same(self, other: "Confirmation") -> bool:
+        """The same budgets and the same members: its answer is already known."""
+
+        def content(plan: Confirmation) -> object:
+            return plan.retrain, plan.budgets, {(f.key, f.members) for f in plan.finalists}
+
+        return content(self) == content(other)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """When predictions of test were first asked for by a plan."""
+
+    plan: int
+    opened: str  # ISO 8601
+
+
+def plans(store: Store, study: str) -> list[Confirmation]:
+    """Those that were begun, by number. StorageError if another version wrote them."""
+    try:
+        return [_plan(table) for table in _list(store, study, "confirmations")]
+    except (KeyError, TypeError, ValueError) as error:
+        raise StorageError(
+            f"the confirmations of study {study!r} cannot be read ({error!r}): another version of "
+            "ensearch wrote them. Use that version."
+        ) from error
+
+
+def openings(store: Store, study: str) -> list[Opening]:
+    """Oldest first; more than one means that the later numbers are optimistic."""
+    return [Opening(**table) for table in _list(store, study, "openings")]
+
+
+def keep(store: Store, study: str, plan: Confirmation) -> None:
+    """Store a plan, in place of an older state of it."""
+    others = [asdict(p) for p in plans(store, study) if p.number != plan.number]
+    tables = sorted([*others, asdict(plan)], key=lambda table: table["number"])
+    store.set_note(study, "confirmations", tables)
+
+
+def open_test(store: Store, study: str, plan: Confirmation, labels: Labels) -> None:
+    """Record that `plan` looks at test, unless it did before; keep the labels for reports."""
+    before = openings(store, study)
+    if plan.number in {opening.plan for opening in before}:
+        return
+    now = Opening(plan=plan.number, opened=_now())
+    store.set_note(study, "test_labels", labels.tolist())
+    store.set_note(study, "openings", [asdict(opening) for opening in (*before, now)])
+
+
+def decide(store: Store, config: StudyConfig, request: Request) -> Confirmation:
+    """The plan for this request: one that was begun and not finished, one that asks the same
+    and is finished, or else a new one, which is not stored yet.
+
+    A plan under way is kept even if the search has gone on since: it has opened test already.
+    StorageError if nothing has been evaluated, UsageError for budgets that hold nothing.
+    """
+    begun = plans(store, config.name)
+    for plan in reversed(begun):
+        if plan.request == request and not plan.finished:
+            return plan
+    evaluations = [e for e in store.evaluations(config.name) if e.split == "val"]
+    if not evaluations:
+        raise StorageError(
+            f"study {config.name!r} has no finished evaluation, so there is nothing to confirm. "
+            f"Go on with `ensearch resume {config.name}`."
+        )
+    budgets = _budgets(store, config, request, evaluations)
+    choices = finalists.choose(evaluations, budgets, request.top, request.fewest)
+    made = Confirmation(
+        number=len(begun) + 1,
+        request=request,
+        budgets=budgets,
+        finalists=_finalists(choices, request, config),
+        created=_now(),
+    )
+    return next((plan for plan in reversed(begun) if plan.asks_the_same(made)), made)
+
+
+def _budgets(
+    store: Store, config: StudyConfig, request: Request, evaluations: list[Evaluation]
+) -> tuple[float, ...]:
+    if request.budgets is None:
+        return tuple(sorted(cast(list[float], store.study(config.name).config["budgets"])))
+    unit = config.flops_per_mac
+    cheapest = min(e.cost.macs for e in evaluations)
+    for budget in request.budgets:
+        if not cheapest <= budget <= config.budget.macs:
+            raise UsageError(
+                f"--budgets: study {config.name} has evaluated configurations from "
+                f"{format_count(cheapest * unit)} up to its budget of "
+                f"{format_count(config.budget.macs * unit)}; got {format_count(budget * unit)}."
+            )
+    return request.budgets
+
+
+def _finalists(
+    choices: list[Choice], request: Request, config: StudyConfig
+) -> tuple[Finalist, ...]:
+    several = has_resolutions(config.space.as_dict())
+    full = {choice.evaluation.key: _full(choice.evaluation.schedule, request) for choice in choices}
+    largest: dict[str, int] = {}
+    for choice in choices:
+        e = choice.evaluation
+        name = network(e.architecture, full[e.key])
+        wanted = max(e.size, request.members) if request.retrain else e.trained
+        largest[name] = max(wanted, largest.get(name, 0))
+    return tuple(
+        Finalist(
+            architecture=e.architecture,
+            short=e.schedule,
+            full=full[e.key],
+            size=e.size,
+            members=largest[network(e.architecture, full[e.key])],
+            macs=e.cost.macs,
+            accuracy=e.scores.accuracy,
+            reasons=choice.reasons,
+            changes=apart(e.architecture, e.schedule, config.schedule, several),
+        )
+        for choice in choices
+        for e in (choice.evaluation,)
+    )
+
+
+def _full(short: Schedule, request: Request) -> Schedule:
+    if not request.retrain:
+        return short
+    return replace(short, epochs=request.epochs or TIMES * short.epochs)
+
+
+def _plan(table: dict[str, Any]) -> Confirmation:
+    request = dict(table["request"])
+    request["budgets"] = request["budgets"] and tuple(request["budgets"])
+    return Confirmation(
+        **table
+        | {
+            "request": Request(**request),
+            "budgets": tuple(table["budgets"]),
+            "finalists": tuple(_finalist(entry) for entry in table["finalists"]),
+            "failures": tuple((name, why) for name, why in table["failures"]),
+        }
+    )
+
+
+def _finalist(table: dict[str, Any]) -> Finalist:
+    return Finalist(
+        **table
+        | {
+            "architecture": Architecture(**table["architecture"]),
+            "short": Schedule(**table["short"]),
+            "full": Schedule(**table["full"]),
+            "reasons": tuple(Reason(**reason) for reason in table["reasons"]),
+            "changes": tuple(table["changes"]),
+        }
+    )
+
+
+def _list(store: Store, study: str, note: str) -> list[dict[str, Any]]:
+    return cast(list[dict[str, Any]], store.note(study, note) or [])
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

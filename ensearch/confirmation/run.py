@@ -1,0 +1,281 @@
+"""Confirm a search: retrain its finalists with fresh seeds and a full schedule, score on test."""
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from ensearch import launch
+from ensearch.confirmation import plan as confirmation_plan
+from ensearch.confirmation.plan import Confirmation, Finalist
+from ensearch.core import Member
+from ensearch.cost import training_macs
+from ensearch.errors import StorageError, TrialsFailedError
+from ensearch.launch import Train
+from ensearch.seeds import derive
+from ensearch.store import Lease, Store
+from ensearch.study import scoring
+from ensearch.study.events import Event, MemberDone, MemberFailed, MemberReady
+from ensearch.study.members import Pool
+from ensearch.study.plan import Speed
+from ensearch.study.scoring import Scorer
+from ensearch.study.search import Where
+from ensearch.study.study import Study
+from ensearch.training import train_members
+
+# Seconds between looks at the limits, and between renewals of the lease.
+_TICK = 0.5
+_RENEW = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a plan still has to do: members in all, those that are ready, and the rest's cost."""
+
+    members: int
+    ready: int
+    train_macs: float
+    seconds: float
+
+
+def members(study: Study, store: Store, plan: Confirmation) -> dict[str, tuple[Member, ...]]:
+    """By network, the dearest first. Fresh ones, or with `retrain` off those of the search."""
+    ordered = sorted(plan.networks.items(), key=lambda item: (-_macs(item[1]), item[0]))
+    if plan.retrain:
+        return {name: _fresh(study, finalist) for name, finalist in ordered}
+    used = store.evaluation_members(study.config.name)
+    records = store.members({key for name, _ in ordered for key in used[name]})
+    return {
+        name: tuple(records[key].member for key in used[name][: finalist.members])
+        for name, finalist in ordered
+    }
+
+
+def _macs(finalist: Finalist) -> int:
+    """Of one member."""
+    return finalist.macs // finalist.size
+
+
+def _fresh(study: Study, finalist: Finalist) -> tuple[Member, ...]:
+    """Seeds that no search uses; member i of a network is the same in every confirmation."""
+    return tuple(
+        Member(
+            architecture=finalist.architecture,
+            schedule=finalist.full,
+            dataset=study.dataset.fingerprint,
+            seed=derive(study.config.seed, "confirm", index),
+        )
+        for index in range(finalist.members)
+    )
+
+
+def work(study: Study, store: Store, plan: Confirmation, speed: Speed, workers: int) -> Work:
+    """What is ahead. Predicting costs next to nothing and is not counted."""
+    wanted = [m for group in members(study, store, plan).values() for m in group]
+    missing = _missing(store, wanted)
+    images = study.images["train"]
+    seconds = [
+        speed.seconds(study.count(m.architecture).macs) * images * m.schedule.epochs
+        for m in missing
+    ]
+    return Work(
+        members=len(wanted),
+        ready=len(wanted) - len(missing),
+        train_macs=sum(_train_macs(study, member) for member in missing),
+        seconds=sum(seconds) / workers,
+    )
+
+
+def _missing(store: Store, wanted: Sequence[Member]) -> list[Member]:
+    """Members that must train: never trained, or trained and their files are gone."""
+    stored = store.members([member.key for member in wanted])
+    lost = {path.name.partition(".")[0] for path in store.missing_files(stored)}
+    trained = {key for key, record in stored.items() if record.state == "trained"} - lost
+    return [member for member in wanted if member.key not in trained]
+
+
+def _train_macs(study: Study, member: Member) -> float:
+    return training_macs(study.count(member.architecture), study.images["train"], member.schedule)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Progress:
+    """Counts members that are ready, and guesses the time left as the search does."""
+
+    ahead: Work
+    on_event: Callable[[Event], None]
+    macs: dict[str, float]  # of training, by key of those that are not ready
+    started: float = field(default_factory=time.monotonic)
+    done: int = 0
+    over: float = 0.0
+
+    def __call__(self, event: Event) -> None:
+        if not isinstance(event, MemberDone | MemberFailed):
+            self.on_event(event)
+            return
+        self.done += 1
+        self.over += self.macs.get(event.key, 0.0)
+        self.on_event(
+            MemberReady(
+                member=event,
+                trained=event.key in self.macs,
+                done=self.done,
+                members=self.ahead.members,
+                seconds_left=self.seconds_left(),
+            )
+        )
+
+    def seconds_left(self) -> float:
+        """From the plan at first, from what has been seen later."""
+        total = sum(self.macs.values())
+        share = min(1.0, self.over / total) if total else self.done / self.ahead.members
+        elapsed = time.monotonic() - self.started
+        return (1 - share) * ((1 - share) * self.ahead.seconds + elapsed)
+
+
+def run(
+    study: Study,
+    store: Store,
+    plan: Confirmation,
+    where: Where,
+    *,
+    ahead: Work,
+    seconds: float | None = None,
+    train: Train = train_members,
+    take_over: bool = False,
+    retrain_missing: bool = False,
+    on_event: Callable[[Event], None] = lambda event: None,
+    is_interrupted: Callable[[], bool] = lambda: False,
+) -> str:
+    """Train and score the plan's members: "done", or "time" or "interrupted" before that.
+
+    Opens the test split, and records it. StorageError if another driver works on the study or
+    files are missing, TrialsFailedError if no finalist is left.
+    """
+    name = study.config.name
+    lease = store.acquire_lease(name, take_over=take_over)
+    try:
+        groups = members(study, store, plan)
+        wanted = [member for group in groups.values() for member in group]
+        _check_files(study, store, plan, wanted, retrain_missing)
+        confirmation_plan.keep(store, name, plan)
+        confirmation_plan.open_test(store, name, plan, study.dataset.y_test)
+        missing = {m.key: _train_macs(study, m) for m in _missing(store, wanted)}
+        counting = _Progress(ahead=ahead, on_event=on_event, macs=missing)
+        launcher = launch.get(where.launcher).open(train, where.workers)
+        pool = Pool(
+            study=study,
+            store=store,
+            launcher=launcher,
+            device=where.device,
+            keep_weights=where.keep_weights,
+            retrain_missing=retrain_missing,
+            on_event=counting,
+            stage=plan.stage,
+        )
+        try:
+            ended = _collect(pool, lease, wanted, counting, seconds, is_interrupted)
+        finally:
+            launcher.close()
+        if ended == "done":
+            _conclude(study, store, plan, groups, pool)
+        return ended
+    finally:
+        with contextlib.suppress(Exception):
+            lease.release()
+
+
+def _check_files(
+    study: Study,
+    store: Store,
+    plan: Confirmation,
+    wanted: Sequence[Member],
+    retrain_missing: bool,
+) -> None:
+    """Say which command helps; the pool only knows how a search goes on."""
+    records = store.members([member.key for member in wanted])
+    blind = [r for r in records.values() if r.state == "trained" and not r.has_weights]
+    blind = [record for record in blind if "test" not in record.splits]
+    lost = store.missing_files(records)
+    name = study.config.name
+    if not plan.retrain and blind:
+        raise StorageError(
+            f"{len(blind)} members of the search cannot predict test: their weights were not kept "
+            f"(--no-weights). Train fresh ones: ensearch confirm {name}"
+        )
+    if plan.retrain and lost and not retrain_missing:
+        raise StorageError(
+            f"{len(lost)} files of members that this confirmation needs are missing, such as "
+            f"{lost[0]}. Restore them, or train those members again: ensearch confirm {name} "
+            "--retrain-missing"
+        )
+
+
+def _collect(
+    pool: Pool,
+    lease: Lease,
+    wanted: Sequence[Member],
+    counting: _Progress,
+    seconds: float | None,
+    is_interrupted: Callable[[], bool],
+) -> str:
+    started = renewed = time.monotonic()
+    pool.require(wanted, splits=("val", "test"))
+    counting.done = sum(pool.outcomes([member]) is not None for member in wanted)
+    while pool.outcomes(wanted) is None:
+        now = time.monotonic()
+        if is_interrupted():
+            return "interrupted"
+        if seconds is not None and now - started >= seconds:
+            return "time"
+        pool.collect(_TICK)
+        if now - renewed > _RENEW:
+            lease.renew()
+            renewed = now
+    return "done"
+
+
+def _conclude(
+    study: Study,
+    store: Store,
+    plan: Confirmation,
+    groups: dict[str, tuple[Member, ...]],
+    pool: Pool,
+) -> None:
+    """Score every network whose members are all there; the others are left out, and named."""
+    config, dataset = study.config, study.dataset
+    scorer = Scorer(
+        store=store,
+        labels={"val": dataset.y_val, "test": dataset.y_test},
+        rule=config.rule,
+        seed=config.seed,
+    )
+    failures = {}
+    for name, group in groups.items():
+        reasons = sorted({outcome for outcome in pool.outcomes(group) or () if outcome})
+        if reasons:
+            failures[name] = ", ".join(reasons)
+            continue
+        keys = [member.key for member in group]
+        for split in ("val", "test"):
+            scored = scorer.score(name, keys, split)
+            rows = scoring.evaluations(
+                scored,
+                group[0].architecture,
+                group[0].schedule,
+                split,
+                study.count(group[0].architecture),
+                pool.train_macs(group[0]),
+            )
+            outcomes = [found for _, found in scored]
+            store.save_evaluations(config.name, rows, keys, outcomes, stage=plan.stage)
+    # Only divergence is a fact about a member; the others are tried again by the same command.
+    finished = set(failures.values()) <= {"diverged"}
+    done = replace(plan, failures=tuple(sorted(failures.items())), finished=finished)
+    confirmation_plan.keep(store, config.name, done)
+    if len(failures) == len(groups):
+        raise TrialsFailedError(
+            f"the members of all {len(groups)} networks failed: "
+            f"{', '.join(sorted(set(failures.values())))}. `ensearch status {config.name}` shows "
+            "their messages."
+        )

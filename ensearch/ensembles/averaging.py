@@ -1,0 +1,149 @@
+"""Members' probabilities -> ensembles' probabilities and their scores.
+
+From R trained members every size 1..R is evaluated as an average over subsets. The subsets
+overlap: averaging over them removes noise, but they are not replicates (a U-statistic).
+"""
+
+import itertools
+import math
+import random
+
+import numpy as np
+import numpy.typing as npt
+
+from ensearch.core import Floats, Labels, Outcomes, Scores
+from ensearch.ensembles import metrics
+from ensearch.errors import StorageError, UsageError, unknown
+from ensearch.seeds import derive
+
+RULES = ("arithmetic", "geometric")
+
+
+def probs_of(logits: npt.NDArray[np.float16]) -> Floats:
+    """Softmax of N x C logits in float64. StorageError if a logit is not finite."""
+    exact = logits.astype(np.float64)
+    if not np.isfinite(exact).all():
+        raise StorageError(
+            "a member's predictions must be finite numbers; found NaN or infinity. "
+            "Delete this member's predictions and run the study again to train it anew."
+        )
+    powers = np.exp(exact - exact.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def average(probs: Floats, rule: str = "arithmetic") -> Floats:
+    """An ensemble's N x C probabilities from its members' M x N x C.
+
+    `arithmetic` is the mean of the probabilities; `geometric` the normalised mean of their logs,
+    which is the softmax of the mean logits. UsageError for another rule.
+    """
+    return _combine(np.full(len(probs), 1 / len(probs)), _terms(probs, rule), rule)
+
+
+def _terms(probs: Floats, rule: str) -> Floats:
+    """M x C x N: what the rule takes the mean of, so that its logs are taken once for all subsets.
+
+    Images come last: sums over 10 classes are then sums of long rows. For 3000 images a fit of the
+    temperature took 0.5 ms so, and 1.6 ms with the 10 classes last.
+    """
+    if rule not in RULES:
+        raise unknown("averaging rule", rule, RULES)
+    terms = np.ascontiguousarray(probs.transpose(0, 2, 1))
+    if rule == "arithmetic":
+        return terms
+    return np.asarray(np.log(np.maximum(terms, np.finfo(np.float64).tiny)))
+
+
+def _combine(weights: Floats, terms: Floats, rule: str) -> Floats:
+    """N x C from the M x C x N of `_terms`."""
+    mean = np.asarray(np.tensordot(weights, terms, axes=1)).T
+    if rule == "arithmetic":
+        return mean
+    powers = np.exp(mean - mean.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def subset_seed(study_seed: int, network: str, size: int) -> int:
+    """Seed of the subsets that a study scores: a report draws the same ones again."""
+    return derive(study_seed, "subsets", network, size)
+
+
+def subsets(trained: int, size: int, limit: int = 20, seed: int = 0) -> list[tuple[int, ...]]:
+    """Ensembles of `size` out of members 0..trained-1, as ascending tuples in ascending order.
+
+    All of them where there are at most `limit`, else `limit` different ones drawn from the seed.
+    UsageError unless 1 <= size <= trained and limit >= 1.
+    """
+    if not 1 <= size <= trained or limit < 1:
+        raise UsageError(
+            f"an ensemble needs a size between 1 and the {trained} trained members, and at least "
+            f"1 subset; got size {size} and a limit of {limit}. Train more members or ask for less."
+        )
+    if math.comb(trained, size) <= limit:
+        return list(itertools.combinations(range(trained), size))
+    # Drawing again on a repeat needs no list of all subsets (there are 6e8 of 16 out of 32) and
+    # ends soon: even with 21 subsets in all and a limit of 20 it takes 55 draws on average.
+    draw, chosen = random.Random(seed), set[tuple[int, ...]]()
+    while len(chosen) < limit:
+        chosen.add(tuple(sorted(draw.sample(range(trained), size))))
+    return sorted(chosen)
+
+
+def evaluate(
+    probs: Floats,
+    labels: Labels,
+    size: int,
+    rule: str = "arithmetic",
+    limit: int = 20,
+    seed: int = 0,
+    calibrate: tuple[Floats, Labels] | None = None,
+) -> tuple[Scores, Outcomes]:
+    """Expected quality of an ensemble of `size` out of the R members of `probs` (R x N x C).
+
+    Returns the scores averaged over the subsets, and what every subset got right. The temperature
+    of `nll_scaled` is fitted, for each subset, on the same members' probabilities and labels of
+    val, `calibrate`; on `probs` and `labels` themselves if None, as for val. UsageError as in
+    `subsets` and `average`, and where probabilities do not go with the labels or with each other.
+    """
+    fit_probs, fit_labels = (probs, labels) if calibrate is None else calibrate
+    _check(probs, labels)
+    _check(fit_probs, fit_labels)
+    if len(fit_probs) != len(probs):
+        raise UsageError(
+            "the temperature must be fitted on the members that are scored; got "
+            f"{len(probs)} members to score, {len(fit_probs)} to fit. Give both in one order."
+        )
+    chosen = subsets(len(probs), size, limit, seed)
+    terms = _terms(probs, rule)
+    fit_terms = terms if calibrate is None else _terms(fit_probs, rule)
+    hits, rows = np.empty((len(chosen), len(labels)), dtype=np.bool_), []
+    for row, subset in enumerate(chosen):
+        weights = np.zeros(len(probs))
+        weights[list(subset)] = 1 / size
+        mean = _combine(weights, terms, rule)
+        fit = mean if calibrate is None else _combine(weights, fit_terms, rule)
+        scaled = metrics.scaled(mean, metrics.temperature(fit, fit_labels))
+        hits[row] = np.argmax(mean, axis=1) == labels
+        quality = (metrics.nll, metrics.brier, metrics.ece)
+        rows.append([metrics.nll(scaled, labels), *(score(mean, labels) for score in quality)])
+    nll_scaled, nll, brier, ece = np.mean(rows, axis=0).tolist()
+    members = np.array(chosen)
+    apart = metrics.pair_disagreement(probs)[members[:, :, None], members[:, None, :]]
+    scores = Scores(
+        accuracy=float(hits.mean()),
+        nll=nll,
+        nll_scaled=nll_scaled,
+        brier=brier,
+        ece=ece,
+        disagreement=float(apart.sum() / (len(chosen) * max(size * (size - 1), 1))),
+        member_accuracy=float((np.argmax(probs, axis=2) == labels)[members].mean()),
+    )
+    return scores, Outcomes(subsets=tuple(chosen), hits=hits)
+
+
+def _check(probs: Floats, labels: Labels) -> None:
+    if probs.ndim != 3 or labels.shape != probs.shape[1:2] or not len(labels):
+        raise UsageError(
+            "scoring needs probabilities members x images x classes and one label for each image; "
+            f"got shapes {probs.shape} and {labels.shape}. Use predictions and labels of one split."
+        )

@@ -1,0 +1,174 @@
+"""How well short schedules foretell full ones: ranks of configurations, and where fronts cross."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ensearch.core import Floats
+from ensearch.fronts.analysis import Fronts
+from ensearch.seeds import derive
+
+REPLICATES = 2000
+LEVEL = 0.95
+# Fewer configurations have no interval worth its name: of 3 there are 10 different resamples.
+FEWEST = 4
+NEAR = 2**0.5  # costs within one step between budgets
+MOVED = 1.0  # doublings: a crossover that moves further is one of the short schedule only
+
+Verdict = Literal["holds", "short schedule only", "unclear"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A correlation in [-1, 1] with its 95 % interval; nan where all values are equal."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranks:
+    """Rank correlations between two accuracies of the same `n` configurations."""
+
+    n: int
+    kendall: Estimate
+    spearman: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairs:
+    """Of `pairs` of configurations with nearly equal cost, `kept` have the same one ahead twice."""
+
+    pairs: int
+    kept: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """From the short schedule's fronts to the full one's, at the budgets matched in both.
+
+    `doublings` is log2(full / short) of the crossovers, None unless both crossed. At `agree` of
+    `budgets` the advantage has the same sign; at `reversed_at` both bands exclude zero on opposite
+    sides. `mean_change` is that of the advantage, a fraction of accuracy, None without budgets.
+    """
+
+    doublings: float | None
+    budgets: int
+    agree: int
+    reversed_at: tuple[float, ...]
+    mean_change: float | None
+    verdict: Verdict
+
+
+def ranks(short: Sequence[float], full: Sequence[float], seed: int) -> Ranks | None:
+    """Kendall's tau-b and Spearman's rho, with intervals from a bootstrap over configurations.
+
+    None with fewer than 4. A resample counts a repeated configuration as a tie with itself, which
+    tau-b leaves out. Of 200 simulated samples each of 6, 7, 14 and 24 normal pairs (correlation
+    0.7 to 0.95), 94 to 98 % of the intervals held the truth; where all agree they have no width.
+    """
+    if len(short) < FEWEST:
+        return None
+    values = np.stack([np.asarray(short, dtype=np.float64), np.asarray(full, dtype=np.float64)])
+    count = values.shape[1]
+    rng = np.random.default_rng(derive("ranks", seed))
+    drawn = rng.integers(count, size=(REPLICATES, count))
+    sample = np.concatenate([values[:, None, :], values[:, drawn]], axis=1)
+    return Ranks(
+        n=count, kendall=_estimate(_kendall(sample)), spearman=_estimate(_spearman(sample))
+    )
+
+
+def _estimate(found: Floats) -> Estimate:
+    """The first is the value, the others its replicates; those that are undefined do not count."""
+    replicates = found[1:][np.isfinite(found[1:])]
+    if not len(replicates):
+        return Estimate(value=math.nan, low=math.nan, high=math.nan)
+    low, high = np.quantile(replicates, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(value=float(found[0]), low=float(low), high=float(high))
+
+
+def _signs(values: Floats) -> npt.NDArray[np.int8]:
+    return np.sign(values[..., :, None] - values[..., None, :]).astype(np.int8)
+
+
+def _kendall(sample: Floats) -> Floats:
+    """tau-b (Kendall 1945) of 2 x R x n values, for each of R."""
+    x, y = (_signs(values).astype(np.float64) for values in sample)
+    both = np.sqrt((x**2).sum(axis=(1, 2)) * (y**2).sum(axis=(1, 2)))
+    return np.asarray((x * y).sum(axis=(1, 2)) / np.where(both > 0, both, np.nan))
+
+
+def _spearman(sample: Floats) -> Floats:
+    """Correlation of mean ranks of 2 x R x n values, for each of R."""
+    # A value's rank is half the number of those below it less those above, but for a constant.
+    x, y = (_signs(values).sum(axis=2, dtype=np.float64) for values in sample)
+    both = np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
+    return np.asarray((x * y).sum(axis=1) / np.where(both > 0, both, np.nan))
+
+
+def near_pairs(macs: Sequence[float], short: Sequence[float], full: Sequence[float]) -> Pairs:
+    """Pairs whose costs differ by at most sqrt(2): over all costs, cost alone makes ranks agree.
+
+    Pairs that are equal on either schedule say nothing and are left out.
+    """
+    cost = np.log(np.asarray(macs, dtype=np.float64))
+    near = np.abs(cost[:, None] - cost[None]) <= math.log(NEAR) * (1 + 1e-9)
+    product = _signs(np.asarray(short, float)) * _signs(np.asarray(full, float))
+    upper = np.triu(near & (product != 0), 1)
+    return Pairs(pairs=int(upper.sum()), kept=int((upper & (product > 0)).sum()))
+
+
+def shift(short: Fronts, full: Fronts) -> Shift:
+    """What becomes of advantage and crossover when the schedule is full.
+
+    `short schedule only` if the crossover moved by more than one doubling, as far as the budgets
+    reach, or the advantage clearly changed its sign somewhere. A change of sign within the noise
+    does not count: a crossover that moves by half a doubling changes the sign in between.
+    """
+    before = {row.budget: row for row in short.rows if row.matched}
+    pairs = [(before[r.budget], r) for r in full.rows if r.matched and r.budget in before]
+    changes = [(y.advantage or 0) - (x.advantage or 0) for x, y in pairs]
+    reversed_at = tuple(y.budget for x, y in pairs if x.side * y.side < 0)
+    doublings = _doublings(short, full)
+    moved = _least_move(short, full)
+    same = short.crossover.status == full.crossover.status != "not identifiable"
+    verdict: Verdict = "unclear"
+    if reversed_at or (moved is not None and moved > MOVED):
+        verdict = "short schedule only"
+    elif doublings is not None or (same and short.crossover.status != "crosses back"):
+        verdict = "holds"
+    return Shift(
+        doublings=doublings,
+        budgets=len(pairs),
+        agree=sum(((x.advantage or 0) > 0) == ((y.advantage or 0) > 0) for x, y in pairs),
+        reversed_at=reversed_at,
+        mean_change=float(np.mean(changes)) if changes else None,
+        verdict=verdict,
+    )
+
+
+def _doublings(short: Fronts, full: Fronts) -> float | None:
+    before, after = short.crossover.budget, full.crossover.budget
+    return None if before is None or after is None else math.log2(after / before)
+
+
+def _least_move(short: Fronts, full: Fronts) -> float | None:
+    """Doublings that the crossover moved at least: if it left the range, to the range's end."""
+    places = [_place(short), _place(full)]
+    ends = [place for place in places if place is not None]
+    return abs(math.log2(ends[1] / ends[0])) if len(ends) == 2 else None
+
+
+def _place(fronts: Fronts) -> float | None:
+    """The crossover, or the end of the matched budgets beyond which it lies; None if not known."""
+    matched = [row.budget for row in fronts.rows if row.matched]
+    found = fronts.crossover
+    if found.budget is not None or not matched:
+        return found.budget
+    return {"ensembles always": matched[0], "singles always": matched[-1]}.get(found.status)

@@ -1,0 +1,131 @@
+"""What goes out to a launcher and what comes back from it, as plain data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from ensearch.core import Member, Predictions
+from ensearch.datasets import Source
+
+# "unavailable": the data or the device has gone; no other job would fare better.
+Reason = Literal["diverged", "out_of_memory", "killed", "unavailable", "error"]
+
+
+# What a member may predict. The search asks for val; only a confirmation asks for test.
+Split = Literal["val", "test"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """How fast `members` networks of one kind train together, way by way, and the fastest way.
+
+    `network` is `network_of` its members; `place` names what else decides: the device, the version
+    of torch, the image's channels and the number of classes.
+    """
+
+    network: str
+    place: str
+    members: int
+    way: str
+    rates: dict[str, float]  # images/s of all members together, by way
+    dropped: dict[str, str]  # ways that do not work here, and why
+
+
+def network_of(member: Member) -> str:
+    """What members must share to train in lockstep at the same speed as others."""
+    return f"{member.architecture.key} in batches of {member.schedule.batch_size}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberJob:
+    """Train one member and predict `splits`.
+
+    `checkpoint` is where a killed job leaves its state to go on from. With `weights`, a file of
+    the member trained before, nothing is trained. `measured` is what earlier tasks have found out
+    about training such networks together, at whatever place. A `plain` job trains in the simplest
+    way there is: what had been tried before it may have killed its worker.
+    """
+
+    member: Member
+    source: Source
+    device: str  # "cpu" or "cuda"
+    keep_weights: bool
+    checkpoint: Path | None
+    splits: tuple[Split, ...] = ("val",)
+    weights: Path | None = None
+    measured: tuple[Measured, ...] = ()
+    plain: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """An epoch of a member ended; `loss` is its mean training loss."""
+
+    key: str
+    epoch: int
+    epochs: int
+    loss: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """A member has been trained. `weights` are safetensors bytes, None where not kept.
+
+    Of a job with weights of its own there are predictions only: no losses and no weights.
+    """
+
+    key: str
+    predictions: tuple[Predictions, ...]
+    losses: tuple[float, ...]  # mean training loss of every epoch
+    seconds: float
+    weights: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """A member could not be trained; `detail` is for people."""
+
+    key: str
+    reason: Reason
+    detail: str
+
+
+Update = Progress | Trained | Failed | Measured
+# Trains the jobs of one task side by side; calls back with updates in between and with exactly one
+# outcome, Trained or Failed, for each job. Raises nothing but interrupts.
+Train = Callable[[tuple[MemberJob, ...], Callable[[Update], None]], None]
+
+
+class Launcher(Protocol):
+    """Runs tasks; not thread-safe; owned by one driver."""
+
+    slots: int  # tasks that run at the same time
+
+    def submit(self, jobs: tuple[MemberJob, ...]) -> None:
+        """Queue one task of at least one job; starts when a slot is free, in order."""
+        ...
+
+    def wait(self, timeout: float) -> list[Update]:
+        """Updates since the last call; blocks at most `timeout` seconds for the first one.
+
+        Of a job whose worker died, Progress may come twice. Returns at once where no task is left
+        that could bring an update.
+        """
+        ...
+
+    def close(self) -> None:
+        """Stop everything at once, running jobs too, and give the resources back."""
+        ...
+
+
+class LauncherModule(Protocol):
+    SUMMARY: str
+
+    def open(self, train: Train, slots: int) -> Launcher: ...
+
+    def usual(self, device: str) -> int: ...
+
+    def warm_up(self) -> None:
+        """Begin in the background, if anything, what the first task would wait for."""
+        ...

@@ -1,0 +1,223 @@
+"""What a careful author would write about a confirmation, whatever it found."""
+
+import math
+
+from ensearch.confirmation.finalists import Reason
+from ensearch.confirmation.plan import Confirmation
+from ensearch.fronts.analysis import Row
+from ensearch.fronts.rank_agreement import Estimate, Ranks
+from ensearch.report.confirmation.results import Confirmed
+from ensearch.report.study import text
+from ensearch.report.study.results import Conditions
+from ensearch.units import counted, format_count
+
+
+def sentence(found: Confirmed) -> str:
+    """Conditions, who wins at how many budgets, the crossover, and whether short ranks foretell."""
+    c = found.results.conditions
+    parts = [_winner(found), _crossover(found)]
+    if found.ranks is not None:
+        parts.append(_trust(found.ranks["all"], len(found.plan.finalists) - len(found.left_out)))
+    start = f"On the {c.images['test']:,} test images of {c.dataset}, {_trained(found.plan)}"
+    return f"{start}, {'; '.join(parts)}."
+
+
+def paragraphs(found: Confirmed) -> list[str]:
+    """What must stand beside the sentence: ranks, shift, what is missing, what is optimistic."""
+    lines = []
+    if found.ranks is not None and found.pairs is not None:
+        groups = [f"{name} {_ranks(r)}" for name, r in found.ranks.items() if r is not None]
+        lines.append(
+            "Ranks, short schedule on val against full schedule on test (Kendall's tau, Spearman's "
+            f"rho, 95 % bootstrap over configurations): {'; '.join(groups) or 'too few to tell'}. "
+            f"Of {found.pairs.pairs} pairs within sqrt(2) in cost, {found.pairs.kept} keep their "
+            "order."
+        )
+    if found.shift is not None:
+        lines.append(shifted(found))
+    if found.left_out:
+        names = ", ".join(f"{label} ({reason})" for label, reason in found.left_out.items())
+        lines.append(f"Left out, because members failed: {names}.")
+    return [*lines, *warnings(found)]
+
+
+def warnings(found: Confirmed) -> list[str]:
+    """Why the numbers may be optimistic; empty for a first opening with fresh members."""
+    lines = []
+    if not found.plan.retrain:
+        lines.append(
+            "Optimistic: the search's own members were scored, and on val the same members chose "
+            "the configurations. Fresh ones: leave out --no-retrain."
+        )
+    times = len(found.openings) + len(found.elsewhere)
+    if times > 1:
+        lines.append(
+            f"The test split of this study has been opened {times} times: numbers after the first "
+            f"are optimistic. These are of opening {found.opening}, of {found.opened[:10]}."
+        )
+    return lines
+
+
+def _trained(plan: Confirmation) -> str:
+    if not plan.retrain:
+        return "scored by the search's own members (optimistic)"
+    return f"with fresh seeds and {schedule(plan)}"
+
+
+def schedule(plan: Confirmation) -> str:
+    """`40 epochs (4 x the search's 10)`."""
+    full = sorted({f.full.epochs for f in plan.finalists})
+    short = sorted({f.short.epochs for f in plan.finalists})
+    times = {f.full.epochs / f.short.epochs for f in plan.finalists}
+    ratio = f"{times.pop():.3g} x " if len(times) == 1 else "against "
+    epochs = " to ".join(map(str, sorted({full[0], full[-1]})))
+    before = " to ".join(map(str, sorted({short[0], short[-1]})))
+    return f"{epochs} epoch{'' if epochs == '1' else 's'} ({ratio}the search's {before})"
+
+
+def _winner(found: Confirmed) -> str:
+    c = found.results.conditions
+    matched = [row for row in found.results.fronts.rows if row.matched]
+    if not matched:
+        return (
+            "no budget has a single network and an ensemble of matched cost, so neither can be "
+            "called better"
+        )
+    ahead = [row for row in matched if (row.advantage or 0) > 0]
+    clear, behind = [r for r in matched if r.side > 0], [r for r in matched if r.side < 0]
+    who = "the ensemble chosen on val"
+    other = "the single network chosen on val"
+    lost = f", and is clearly behind at {_places(behind, matched, c)}" if behind else ""
+    of = counted(len(matched), "matched budget")
+    if not ahead:
+        return f"{who} beats {other} at none of {of}{lost}"
+    where = f", from {text.count(ahead[0].budget, c)} on" if _is_top(ahead, matched) else ""
+    beyond = f"clearly at {_places(clear, matched, c)}" if clear else "nowhere beyond the noise"
+    return f"{who} beats {other} at {len(ahead)} of {of}{where} ({beyond}){lost}"
+
+
+def _is_top(some: list[Row], matched: list[Row]) -> bool:
+    return some == matched[-len(some) :] and len(some) < len(matched)
+
+
+def _places(some: list[Row], matched: list[Row], c: Conditions) -> str:
+    """`all of them`, `1.2G`, `3 of them`."""
+    if len(some) == len(matched) > 1:
+        return "all of them"
+    return text.count(some[0].budget, c) if len(some) == 1 else f"{len(some)} of them"
+
+
+def _crossover(found: Confirmed) -> str:
+    c, crossover = found.results.conditions, found.results.fronts.crossover
+    matched = [row for row in found.results.fronts.rows if row.matched]
+    if crossover.status == "crossed" and crossover.budget is not None:
+        return f"the crossover lies at {text.count(crossover.budget, c)}{_interval(found)}"
+    if crossover.status == "ensembles always":
+        return f"a crossover, if there is one, lies below {text.count(matched[0].budget, c)}"
+    if crossover.status == "singles always":
+        return f"a crossover, if there is one, lies beyond {text.count(matched[-1].budget, c)}"
+    if crossover.status == "crosses back":
+        return "the lead changes hands more than once, so there is no single crossover"
+    return "where the crossover lies cannot be told"
+
+
+def _interval(found: Confirmed) -> str:
+    """` (95 % interval 0.8G to 2.1G)`, ends beyond the budgets in words; empty if not known."""
+    c, crossover = found.results.conditions, found.results.fronts.crossover
+    if crossover.low is None or crossover.high is None:
+        return ""
+    matched = [row.budget for row in found.results.fronts.rows if row.matched]
+    low = (
+        text.count(crossover.low, c) if crossover.low > 0 else f"below {text.count(matched[0], c)}"
+    )
+    high = f"beyond {text.count(matched[-1], c)}"
+    if math.isfinite(crossover.high):
+        high = text.count(crossover.high, c)
+    return f" (95 % interval {low} to {high})"
+
+
+def _trust(ranks: Ranks | None, n: int) -> str:
+    if ranks is None:
+        return f"{n} configurations are too few to say how well short schedules rank them"
+    tau = ranks.kendall
+    if math.isnan(tau.value):
+        return "all configurations are equal on one of the schedules, so there are no ranks"
+    number = f"tau = {_estimate(tau)} (n = {ranks.n})"
+    if tau.low > 0:
+        return f"short-schedule ranks agree with {number}"
+    if tau.high < 0:
+        return f"short-schedule ranks are the reverse of these, {number}"
+    return f"whether short-schedule ranks agree cannot be told, {number}"
+
+
+def _ranks(ranks: Ranks) -> str:
+    return f"(n = {ranks.n}) tau {_estimate(ranks.kendall)}, rho {_estimate(ranks.spearman)}"
+
+
+def _estimate(e: Estimate) -> str:
+    if math.isnan(e.value):
+        return "not defined"
+    return f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]"
+
+
+def shifted(found: Confirmed) -> str:
+    """Whether the search's crossover survives the full schedule; empty if nothing was retrained."""
+    shift, c = found.shift, found.results.conditions
+    if shift is None:
+        return ""
+    before = found.search.fronts.crossover.budget
+    if shift.doublings is not None and before is not None:
+        where = "higher" if shift.doublings > 0 else "lower"
+        moved = (
+            f"The crossover lies {abs(shift.doublings):.2f} doublings {where} than the search's "
+            f"{text.count(before, c)}"
+        )
+    else:
+        moved = f"Status of the crossover: {found.search.fronts.crossover.status} in the search, "
+        moved += f"{found.results.fronts.crossover.status} here"
+    if shift.mean_change is not None:
+        moved += (
+            f"; the advantage has the same sign at {shift.agree} of "
+            f"{counted(shift.budgets, 'budget')} matched both times, and changes by "
+            f"{100 * shift.mean_change:+.2f} points on average"
+        )
+    places = ", ".join(text.count(budget, c) for budget in shift.reversed_at)
+    ends = {
+        "holds": "Within one doubling, the short schedule's answer holds.",
+        "short schedule only": "The search's crossover is true of its short schedule only"
+        + (f": the advantage clearly changes its sign at {places}." if places else "."),
+        "unclear": "Whether longer training moves the crossover by more than one doubling cannot "
+        "be told.",
+    }
+    return f"{moved}. {ends[shift.verdict]}"
+
+
+def carried(found: Confirmed) -> str:
+    """For the report of the search, which goes on behind `trained for ... images; `."""
+    if found.shift is None:
+        return ""
+    words = {
+        "holds": "moves the crossover by no more than one doubling",
+        "short schedule only": "moves the crossover by more than one doubling or turns a clear "
+        "advantage round, so that it is true of the short schedule only",
+        "unclear": "leaves open whether the crossover moves",
+    }
+    return (
+        f"a confirmation with {schedule(found.plan)} {words[found.shift.verdict]} "
+        f"(`ensearch confirm {found.results.conditions.study}`)."
+    )
+
+
+def reasons(found: tuple[Reason, ...], flops_per_mac: int) -> str:
+    """`best within 1.41M, 2M; near the crossover`: why a configuration is a finalist."""
+    told: dict[str, list[str]] = {}
+    for reason in found:
+        budget = format_count(reason.budget * flops_per_mac)
+        if reason.why == "near the crossover":
+            told.setdefault(reason.why, [])
+        elif reason.why == "matched cost":
+            told.setdefault("matched cost at", []).append(budget)
+        else:
+            place = "best" if reason.place == 1 else f"number {reason.place}"
+            told.setdefault(f"{place} within", []).append(budget)
+    return "; ".join(f"{what} {', '.join(places)}".strip() for what, places in told.items())

@@ -1,0 +1,191 @@
+"""Fronts of a pool -> a PNG: accuracy against cost, one step line for each kind."""
+
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.transforms import offset_copy
+
+from ensearch.pool.results import (
+    CASCADE,
+    GREEDY,
+    KINDS,
+    MIXED,
+    RANDOM,
+    SAME,
+    SINGLE,
+    Chosen,
+    Fronts,
+    Score,
+)
+from ensearch.report.pool import text
+from ensearch.report.study.figure import DPI, ENSEMBLE, GREY, INK, LEFT, PALE, PIXELS, wrapped
+from ensearch.report.study.figure import SINGLE as BLUE
+from ensearch.report.study.files import replace
+from ensearch.units import format_count, unit_name
+
+# Of Okabe and Ito like those of a study; shape and line say the same again.
+_LOOKS = {
+    SINGLE: (BLUE, "o", (0, (4, 1.5))),
+    SAME: (ENSEMBLE, "D", "-"),
+    MIXED: ("#009E73", "s", (0, (6, 1, 1, 1))),
+    CASCADE: ("#CC79A7", "^", "-"),
+}
+
+_WIDTHS = (1.2, 2.0, 2.9, 3.8)  # of lines by kind: where they are equal all can be seen
+_SIZES = (3.5, 5.0, 6.5, 8.0)  # of markers
+_Dashes = str | tuple[int, tuple[float, ...]]
+_THIN: dict[str, _Dashes] = {GREEDY: "-", RANDOM: (0, (1, 1.5))}
+
+
+def draw_png(found: Fronts, unit: int, path: Path) -> Path:
+    """Write a figure of 1200 x 800 pixels. Raises StorageError if `path` cannot be written."""
+    figure = Figure(figsize=(PIXELS[0] / DPI, PIXELS[1] / DPI), dpi=DPI, facecolor="white")
+    canvas = FigureCanvasAgg(figure)
+    first, *others = text.verdict(found, unit)
+    title = wrapped(canvas, first.removesuffix("."), size=11.5, weight="bold")
+    figure.text(
+        LEFT,
+        0.97,
+        "\n".join(title),
+        size=11.5,
+        weight="bold",
+        color=INK,
+        va="top",
+        parse_math=False,
+    )
+    lines = "\n".join(wrapped(canvas, " ".join(others), size=7.5))
+    below = 0.97 - 0.052 * len(title)
+    figure.text(LEFT, below, lines, size=7.5, color=GREY, va="top", parse_math=False)
+    top = below - 0.095 - 0.03 * lines.count("\n")
+    axes = figure.add_axes((LEFT, 0.105, 0.98 - LEFT, top - 0.105))
+    split = "test" if found.has_test else "val"
+    for kind in KINDS:
+        _front(axes, found, kind, unit)
+    for kind, style in _THIN.items():
+        _baseline(axes, found, kind, style, unit)
+    _style(axes, found, split, unit)
+    figure.legend(
+        loc="lower left",
+        bbox_to_anchor=(LEFT - 0.009, top + 0.005),
+        ncols=len(KINDS) + len(_THIN),
+        frameon=False,
+        fontsize=7.5,
+        handlelength=2.6,
+        columnspacing=1.2,
+    )
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return replace(path, buffer.getvalue())
+
+
+def _points(found: Fronts, rows: Sequence[Chosen]) -> list[tuple[float, Score]]:
+    """What was chosen for each budget, by its cost; the accuracy may fall.
+
+    One choice at two budgets is one point, unless halves of val that chose otherwise gave it two
+    accuracies: then the line goes from that of the smaller budget to that of the larger.
+    """
+    descending = sorted(rows, key=lambda row: (-row.cost, -row.budget))
+    unique = {(row.cost, row.shown.accuracy): row.shown for row in descending}
+    points = [(cost, score) for (cost, _), score in reversed(unique.items())]
+    # What is best at its own cost stays so up to the edge of the figure.
+    last = max(found.budgets[-1], points[-1][0]) if points else 0.0
+    return [*points, (last, points[-1][1])] if points else []
+
+
+def _baseline(axes: Axes, found: Fronts, kind: str, style: _Dashes, unit: int) -> None:
+    points = _points(found, [row for row in found.baselines if row.kind == kind])
+    axes.step(
+        [cost * unit for cost, _ in points],
+        [100 * score.accuracy for _, score in points],
+        where="post",
+        color=GREY,
+        linestyle=style,
+        linewidth=0.8,
+        label=kind,
+        zorder=8,
+    )
+
+
+def _front(axes: Axes, found: Fronts, kind: str, unit: int) -> None:
+    rows = [row for row in text.shown_rows(found) if row.kind == kind]
+    points = _points(found, rows)
+    if not points:
+        return
+    color, marker, style = _LOOKS[kind]
+    place = KINDS.index(kind)
+    costs = [cost * unit for cost, _ in points]
+    told = {(row.cost, row.shown.accuracy) for row in rows if text.side(found, row) > 0}
+    for cost, score in points[:-1]:
+        is_told = (cost, score.accuracy) in told
+        _bar(axes, cost * unit, score, color, dots=4 * place - 6, is_told=is_told)
+    axes.step(
+        costs,
+        [100 * score.accuracy for _, score in points],
+        where="post",
+        color=color,
+        linestyle=style,
+        linewidth=_WIDTHS[place],
+        marker=marker,
+        markersize=_SIZES[place],
+        markevery=range(len(costs) - 1),
+        markeredgecolor="white",
+        markeredgewidth=0.5,
+        label=kind,
+        zorder=3 + len(KINDS) - place,
+    )
+
+
+def _bar(axes: Axes, cost: float, score: Score, color: str, *, dots: float, is_told: bool) -> None:
+    """The interval, a few dots aside: four bars over each other are one grey one."""
+    low, high = 100 * score.low, 100 * score.high
+    aside = offset_copy(axes.transData, axes.get_figure(root=True), x=dots, units="dots")
+    axes.plot([cost] * 2, [low, high], color=color, linewidth=1, transform=aside)
+    axes.update_datalim([(cost, low), (cost, high)])
+    if is_told:
+        axes.annotate(
+            text.AHEAD,
+            (cost, 100 * score.accuracy),
+            (0, 1),
+            textcoords="offset points",
+            ha="center",
+            size=15,
+            weight="bold",
+            color=color,
+            path_effects=[withStroke(linewidth=2, foreground="white")],
+            zorder=8,
+        )
+
+
+def _style(axes: Axes, found: Fronts, split: str, unit: int) -> None:
+    costs = [row.cost for row in found.chosen] or [1.0]
+    low, high = min(costs) * unit, max(found.budgets[-1], *costs) * unit
+    axes.set_xscale("log")
+    axes.set_xlim(low / 1.1, high * 1.1)
+    decades = math.log10(high / low) if high > low else 0.0
+    marks = (1.0,) if decades > 4 else (1.0, 3.0) if decades > 2.5 else (1.0, 2.0, 5.0)
+    axes.xaxis.set_major_locator(LogLocator(subs=marks, numticks=20))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_count(value)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    is_told = any(text.side(found, row) > 0 for row in found.chosen)
+    told = f"{text.AHEAD} beats the single network within its budget. " * is_told
+    axes.set_xlabel(
+        f"{unit_name(unit)} per example, mean over images\nBars: 95 %. {told}Grey: baselines, "
+        "which the search of cascades should beat.",
+        size=8,
+        color=INK,
+    )
+    how = "chosen on val" if split == "test" else "by halves that did not choose"
+    axes.set_ylabel(f"accuracy on {split} (%), {how}", size=8, color=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GREY)
+    axes.tick_params(labelsize=7.5, color=GREY, labelcolor=INK, which="both")
+    axes.tick_params(which="minor", length=0)
+    axes.grid(color=PALE, linewidth=0.5)
+    axes.set_axisbelow(True)

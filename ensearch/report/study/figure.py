@@ -1,0 +1,251 @@
+"""Tradeoff -> a PNG: accuracy against cost above, the advantage of ensembles below."""
+
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from ensearch.report import _figure_labels as figure_labels
+from ensearch.report.study.figure_data import Tradeoff
+from ensearch.report.study.files import replace
+from ensearch.units import format_count
+
+# Blue and vermilion of Okabe and Ito: told apart in every common form of colour blindness. Shape
+# (dot, diamond) and line (dashed, solid) say the same again, for print without colours.
+SINGLE, ENSEMBLE = "#0072B2", "#D55E00"
+INK, GREY, PALE = "#202124", "#5F6368", "#DADCE0"
+PIXELS, DPI, LEFT = (1200, 800), 150, 0.09
+
+
+def draw_png(tradeoff: Tradeoff, path: Path) -> Path:
+    """Write a figure of 1200 x 800 pixels. Raises StorageError if `path` cannot be written."""
+    buffer = io.BytesIO()
+    draw(tradeoff).savefig(buffer, format="png", metadata={"Software": None})
+    return replace(path, buffer.getvalue())
+
+
+def draw(tradeoff: Tradeoff) -> Figure:
+    """Accuracy against cost above, the advantage of ensembles below."""
+    figure = Figure(figsize=(PIXELS[0] / DPI, PIXELS[1] / DPI), dpi=DPI, facecolor="white")
+    canvas = FigureCanvasAgg(figure)
+    lines = wrapped(canvas, tradeoff.title, size=11.5, weight="bold")
+    # A path may hold $ signs, which are no formulas.
+    plain: dict[str, Any] = {"va": "top", "parse_math": False}
+    figure.text(LEFT, 0.97, "\n".join(lines), size=11.5, weight="bold", color=INK, **plain)
+    below = 0.97 - 0.052 * len(lines)
+    subtitle = "\n".join(wrapped(canvas, tradeoff.subtitle, size=7.5))
+    figure.text(LEFT, below, subtitle, size=7.5, color=GREY, **plain)
+    top = below - 0.095 - 0.03 * subtitle.count("\n")
+    upper = figure.add_axes((LEFT, 0.345, 0.98 - LEFT, top - 0.345))
+    lower = figure.add_axes((LEFT, 0.105, 0.98 - LEFT, 0.185), sharex=upper)
+    _style(upper, lower, tradeoff)
+    _configurations(upper, tradeoff)
+    _advantage(lower, tradeoff)
+    _crossing((upper, lower), tradeoff)
+    handles, names = upper.get_legend_handles_labels()
+    legend = figure.legend(
+        handles,
+        names,
+        loc="lower left",
+        bbox_to_anchor=(LEFT - 0.009, top + 0.005),
+        ncols=len(names),
+        frameon=False,
+        fontsize=7.5,
+        handlelength=2.2,
+        columnspacing=1.6,
+    )
+    # The lines of architectures are faint so that many can be drawn; their sample need not be.
+    for line in legend.get_lines():
+        line.set_alpha(1)
+    figure_labels.name(upper, canvas, tradeoff, (SINGLE, ENSEMBLE))
+    return figure
+
+
+def wrapped(canvas: FigureCanvasAgg, text: str, size: float, weight: str = "normal") -> list[str]:
+    """Lines as long as fit between the left edge of the axes and the right edge of the figure."""
+    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
+    font = FontProperties(size=size, weight=weight)
+
+    def fits(line: str) -> bool:
+        width, _, _ = renderer.get_text_width_height_descent(line, font, ismath=False)
+        return bool(width <= (0.985 - LEFT) * PIXELS[0])
+
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".lstrip()
+        if fits(longer):
+            lines[-1] = longer
+            continue
+        lines += [word] if lines[-1] else []
+        lines[-1] = word
+        # Such as a path: no space in it to break at.
+        while not fits(lines[-1]):
+            most = next(n for n in range(len(lines[-1]), 0, -1) if n == 1 or fits(lines[-1][:n]))
+            lines[-1:] = [lines[-1][:most], lines[-1][most:]]
+    return lines
+
+
+def _style(upper: Axes, lower: Axes, tradeoff: Tradeoff) -> None:
+    upper.set_xscale("log")
+    upper.set_xlim(*tradeoff.x_range)
+    upper.set_ylim(*tradeoff.y_range)
+    decades = math.log10(tradeoff.x_range[1] / tradeoff.x_range[0])
+    marks = (1.0,) if decades > 4 else (1.0, 3.0) if decades > 2.5 else (1.0, 2.0, 5.0)
+    upper.xaxis.set_major_locator(LogLocator(subs=marks, numticks=20))
+    upper.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_count(value)))
+    upper.xaxis.set_minor_formatter(NullFormatter())
+    upper.set_ylabel(tradeoff.y_label, size=8, color=INK)
+    lower.set_ylabel("ensemble minus\nsingle (points)", size=8, color=INK)
+    lower.set_xlabel(tradeoff.x_label, size=8, color=INK)
+    lower.yaxis.set_major_locator(MaxNLocator(4))
+    for axes in (upper, lower):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(GREY)
+        axes.tick_params(labelsize=7.5, color=GREY, labelcolor=INK, which="both")
+        axes.tick_params(which="minor", length=0)
+        axes.grid(color=PALE, linewidth=0.5)
+        axes.set_axisbelow(True)
+        axes.yaxis.set_label_coords(-0.058, 0.5)
+    upper.tick_params(labelbottom=False)
+    if tradeoff.hidden:
+        plural = "" if tradeoff.hidden == 1 else "s"
+        lower.text(
+            1,
+            1.08,
+            f"{tradeoff.hidden} weaker configuration{plural} below the axis above",
+            transform=lower.transAxes,
+            ha="right",
+            size=7,
+            color=GREY,
+        )
+
+
+def _configurations(axes: Axes, tradeoff: Tradeoff) -> None:
+    # 300 configurations of full colour hide the fronts: fade them as they become many.
+    count = sum(len(line) for line in tradeoff.ensembles) + len(tradeoff.singles)
+    faint = min(0.55, max(0.2, 30 / count))
+    for index, line in enumerate(tradeoff.ensembles):
+        axes.plot(
+            [dot.cost for dot in line],
+            [dot.accuracy for dot in line],
+            color=ENSEMBLE,
+            linewidth=0.7,
+            alpha=faint,
+            label="one architecture, 1, 2, … members" if index == 0 else None,
+        )
+    several = [dot for line in tradeoff.ensembles for dot in line if dot.size > 1]
+    for dots, color, marker, size in (
+        (several, ENSEMBLE, "D", 9),
+        (tradeoff.singles, SINGLE, "o", 14),
+    ):
+        axes.scatter(
+            [dot.cost for dot in dots],
+            [dot.accuracy for dot in dots],
+            s=size,
+            color=color,
+            marker=marker,
+            linewidths=0,
+            alpha=min(1.0, faint + 0.2),
+            zorder=3,
+        )
+    axes.scatter(
+        [dot.cost for dot in tradeoff.predicted],
+        [dot.accuracy for dot in tradeoff.predicted],
+        s=12,
+        marker="D",
+        facecolors="none",
+        edgecolors=ENSEMBLE,
+        linewidths=0.6,
+        alpha=0.7,
+        label="predicted, not trained" if tradeoff.predicted else None,
+        zorder=2,
+    )
+    for front, color, marker, style, name in (
+        (tradeoff.single_front, SINGLE, "o", (0, (4, 1.5)), tradeoff.front_names[0]),
+        (tradeoff.ensemble_front, ENSEMBLE, "D", "-", tradeoff.front_names[1]),
+    ):
+        axes.step(
+            front.costs,
+            front.accuracies,
+            where="post",
+            color=color,
+            linestyle=style,
+            linewidth=1.8,
+            marker=marker,
+            markersize=4.5 if marker == "o" else 4,
+            # The last step only leads to the edge: nothing was measured there.
+            markevery=range(max(len(front.costs) - 1, 0)),
+            markeredgecolor="white",
+            markeredgewidth=0.5,
+            label=name,
+            zorder=4,
+        )
+
+
+def _advantage(axes: Axes, tradeoff: Tradeoff) -> None:
+    axes.axhline(0, color=INK, linewidth=0.8)
+    if not tradeoff.gaps:
+        axes.set_yticks([])
+        axes.text(
+            0.5,
+            0.6,
+            "at no budget do a single network and an ensemble have matched costs",
+            transform=axes.transAxes,
+            ha="center",
+            size=7.5,
+            color=GREY,
+        )
+    if any(gap.low is not None for gap in tradeoff.gaps):
+        axes.text(
+            0,
+            1.08,
+            "bars: simultaneous 95 % band; filled: the band excludes zero"
+            + "; less what the luck of choosing adds" * tradeoff.corrected,
+            transform=axes.transAxes,
+            size=7,
+            color=GREY,
+        )
+    for gap in tradeoff.gaps:
+        low, high = gap.low, gap.high
+        if low is not None and high is not None:
+            axes.plot([gap.budget] * 2, [low, high], color=GREY, linewidth=1.2, zorder=2)
+        clear = low is not None and high is not None and (low > 0 or high < 0)
+        color = ENSEMBLE if gap.points > 0 else SINGLE
+        axes.plot(
+            [gap.budget],
+            [gap.points],
+            marker="D" if gap.points > 0 else "o",
+            color=color,
+            markerfacecolor=color if clear else "white",
+            markersize=4.5,
+            zorder=3,
+        )
+
+
+def _crossing(panels: tuple[Axes, Axes], tradeoff: Tradeoff) -> None:
+    if tradeoff.crossing is None:
+        return
+    for axes in panels:
+        axes.axvspan(tradeoff.crossing.low, tradeoff.crossing.high, color="#F1F3F4", zorder=0)
+        axes.axvline(tradeoff.crossing.budget, color=GREY, linewidth=1, zorder=1)
+    span = math.log(tradeoff.x_range[1] / tradeoff.x_range[0])
+    right = math.log(tradeoff.crossing.budget / tradeoff.x_range[0]) > 0.8 * span
+    panels[0].annotate(
+        f"crossover {format_count(tradeoff.crossing.budget)}",
+        (tradeoff.crossing.budget, 0),
+        (-5 if right else 5, 6),
+        ha="right" if right else "left",
+        xycoords=panels[0].get_xaxis_transform(),
+        textcoords="offset points",
+        size=7.5,
+        color=INK,
+        path_effects=[withStroke(linewidth=2.5, foreground="white")],
+        zorder=5,
+    )

@@ -1,0 +1,217 @@
+"""Results -> everything that the trade-off figure shows, as numbers: computed once, drawn twice."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ensearch.core import Evaluation
+from ensearch.fronts.analysis import flattered
+from ensearch.report.study import text
+from ensearch.report.study.results import Conditions, Results
+from ensearch.units import unit_name
+
+
+class Dot(NamedTuple):
+    """A measured configuration: cost in the study's unit, accuracy in percent."""
+
+    cost: float
+    accuracy: float
+    label: str
+    size: int
+
+
+class Steps(NamedTuple):
+    """A front: from `costs[i]` on, `accuracies[i]` is the best measured."""
+
+    costs: tuple[float, ...]
+    accuracies: tuple[float, ...]
+
+
+class Gap(NamedTuple):
+    """Ensemble minus single at one matched budget, in points; the band is None if not known."""
+
+    budget: float
+    points: float
+    low: float | None
+    high: float | None
+
+
+class Crossing(NamedTuple):
+    """Where ensembles take the lead; the interval is cut at the axis."""
+
+    budget: float
+    low: float
+    high: float
+
+
+class Named(NamedTuple):
+    """A corner of a front that deserves a label, away from the other front."""
+
+    dot: Dot
+    above: bool
+
+
+class Tradeoff(NamedTuple):
+    """Everything that a figure of a study shows; the PNG and the dashboard draw the same."""
+
+    title: str
+    subtitle: str
+    x_label: str
+    y_label: str
+    x_range: tuple[float, float]
+    y_range: tuple[float, float]
+    predicted: tuple[Dot, ...]  # ensembles of sizes that were not trained; in no front
+    hidden: int  # configurations below y_range, predicted ones too
+    singles: tuple[Dot, ...]
+    ensembles: tuple[tuple[Dot, ...], ...]  # one line per architecture, by size, size 1 included
+    single_front: Steps
+    ensemble_front: Steps
+    front_names: tuple[str, str]
+    gaps: tuple[Gap, ...]
+    corrected: bool  # whether gaps are less what the luck of choosing adds
+    crossing: Crossing | None
+    named: tuple[Named, ...]  # of each front the best first
+
+
+# At most so many labels per front: with more, eight labels of 70 pixels meet on 900 pixels.
+NAMED = 4
+
+
+def compute(results: Results) -> Tradeoff:
+    c = results.conditions
+    evaluations, unit = results.evaluations, c.flops_per_mac
+    singles = [e for e in evaluations if e.size == 1]
+    low = min(e.cost.macs for e in evaluations) * unit / 1.2
+    high = max(*(e.cost.macs for e in evaluations), c.budget) * unit * 1.2
+    fronts = [_front(results, is_single, high) for is_single in (True, False)]
+    y_range = _y_range(results)
+    kind = "full" if c.stage == "retrained" else "short"
+    return Tradeoff(
+        title=text.headline(results),
+        subtitle=f"{c.dataset}, {c.family}, {text.epochs(c)} ({kind} schedule), seed {c.seed}. "
+        f"{text.scored(c)}",
+        y_label=f"accuracy on {c.split} (%)",
+        x_label=f"{unit_name(unit)} per example, all members",
+        x_range=(low, high),
+        y_range=y_range,
+        predicted=tuple(_dot(e, c) for e in results.predicted),
+        hidden=sum(
+            100 * e.scores.accuracy < y_range[0] for e in (*evaluations, *results.predicted)
+        ),
+        singles=tuple(_dot(e, c) for e in singles),
+        ensembles=_by_architecture(evaluations, c),
+        single_front=fronts[0],
+        ensemble_front=fronts[1],
+        front_names=("best single network", "best ensemble")
+        if c.stage == "search"
+        else ("single network chosen on val", "ensemble chosen on val"),
+        gaps=_gaps(results),
+        corrected=bool(flattered(results.fronts.correction)),
+        crossing=_crossing(results, low, high),
+        named=(*_named(results, True, fronts[1]), *_named(results, False, fronts[0])),
+    )
+
+
+def _dot(e: Evaluation, c: Conditions) -> Dot:
+    label = text.label(e, c)
+    return Dot(e.cost.macs * c.flops_per_mac, 100 * e.scores.accuracy, label, e.size)
+
+
+def _by_architecture(
+    evaluations: Sequence[Evaluation], c: Conditions
+) -> tuple[tuple[Dot, ...], ...]:
+    groups: dict[str, list[Evaluation]] = {}
+    for e in sorted(evaluations, key=lambda e: e.size):
+        groups.setdefault(e.network, []).append(e)
+    return tuple(
+        tuple(_dot(e, c) for e in group) for group in groups.values() if group[-1].size > 1
+    )
+
+
+def _front(results: Results, is_single: bool, end: float) -> Steps:
+    best = _best(results, is_single)
+    if not best:
+        return Steps((), ())
+    # What is best at its own cost stays best up to the edge of the figure.
+    return Steps((*(d.cost for d in best), end), (*(d.accuracy for d in best), best[-1].accuracy))
+
+
+def _best(results: Results, is_single: bool) -> list[Dot]:
+    """The corners of a kind's front, by cost."""
+    if results.conditions.stage != "search":
+        return _chosen(results, is_single)
+    kind = [e for e in results.evaluations if (e.size == 1) == is_single]
+    return _corners(kind, results.conditions)
+
+
+def _chosen(results: Results, is_single: bool) -> list[Dot]:
+    """What val chose for each budget: on test it may fall, and no maximum over test hides that."""
+    c, dots = results.conditions, []
+    for row in results.fronts.rows:
+        e = row.single if is_single else row.ensemble
+        # A step for each choice, at its own cost: never above the budget that chose it first.
+        if e is not None and _dot(e, c) not in dots:
+            dots.append(_dot(e, c))
+    return dots
+
+
+def _corners(evaluations: Sequence[Evaluation], c: Conditions) -> list[Dot]:
+    """Those better than everything cheaper, by cost."""
+    best: list[Dot] = []
+    for e in sorted(evaluations, key=lambda e: (e.cost.macs, -e.scores.accuracy)):
+        if not best or 100 * e.scores.accuracy > best[-1].accuracy:
+            best.append(_dot(e, c))
+    return best
+
+
+def _named(results: Results, is_single: bool, other: Steps) -> list[Named]:
+    corners = list(dict.fromkeys(_best(results, is_single)))
+    last = len(corners) - 1
+    # Of many corners, the cheapest is the least interesting one.
+    picks = {round(last * k / NAMED) for k in range(1, NAMED + 1)}
+    if len(corners) <= NAMED:
+        picks = set(range(len(corners)))
+    return [Named(corners[i], _ahead(other, corners[i])) for i in sorted(picks, reverse=True)]
+
+
+def _ahead(other: Steps, dot: Dot) -> bool:
+    """Whether the dot lies on or above the other front."""
+    below = [y for x, y in zip(other.costs, other.accuracies, strict=True) if x <= dot.cost]
+    return not below or dot.accuracy >= below[-1]
+
+
+def _y_range(results: Results) -> tuple[float, float]:
+    """From the weakest best of a budget to the best of all, and a third as much again below it.
+
+    The best of all may be a predicted one. Without the limit below, the weakest configurations
+    press both fronts into a strip at the top.
+    """
+    every = [100 * e.scores.accuracy for e in results.evaluations]
+    rows = results.fronts.rows
+    bests = [100 * e.scores.accuracy for r in rows for e in (r.single, r.ensemble) if e]
+    promised = [100 * e.scores.accuracy for e in results.predicted]
+    top, bottom = max(every + promised), min(bests or every)
+    span = max(top - bottom, 1.0)
+    return max(min(every), bottom - span / 3) - 0.12 * span, top + 0.12 * span
+
+
+def _gaps(results: Results) -> tuple[Gap, ...]:
+    unit = results.conditions.flops_per_mac
+    return tuple(
+        Gap(
+            row.budget * unit,
+            100 * row.advantage,
+            None if row.low is None else 100 * row.low,
+            None if row.high is None else 100 * row.high,
+        )
+        for row in results.fronts.rows
+        if row.advantage is not None
+    )
+
+
+def _crossing(results: Results, low: float, high: float) -> Crossing | None:
+    found, unit = results.fronts.crossover, results.conditions.flops_per_mac
+    if found.status != "crossed" or found.budget is None:
+        return None
+    left = low if found.low is None else min(max(found.low * unit, low), high)
+    right = high if found.high is None else max(min(found.high * unit, high), low)
+    return Crossing(found.budget * unit, left, right)

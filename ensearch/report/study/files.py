@@ -1,0 +1,191 @@
+"""Results -> evaluations.csv and summary.json, for other programs."""
+
+import csv
+import io
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ensearch.core import Evaluation
+from ensearch.ensembles.paired_differences import Lead
+from ensearch.errors import StorageError
+from ensearch.fronts.analysis import Multiplier
+from ensearch.pool.diversity import Diversity
+from ensearch.report.study import text
+from ensearch.report.study.results import Results
+
+# Raise it when a field changes its meaning or goes; a new field leaves it as it is.
+SCHEMA = 1
+UNIT = "multiply-adds of one forward pass of all members, per example"
+
+
+def write(results: Results, folder: Path) -> tuple[Path, Path]:
+    """Write both files into `folder`, each whole or not at all; returns their paths.
+
+    Costs are multiply-adds whatever unit the study's tables use. Raises StorageError if the
+    folder cannot be written.
+    """
+    plain = json.dumps(summary(results), indent=2, ensure_ascii=False, allow_nan=False)
+    every = (*results.evaluations, *results.predicted)
+    contents = {"evaluations.csv": csv_of(every, results.seed_errors), "summary.json": plain + "\n"}
+    first, second = (replace(folder / name, body.encode()) for name, body in contents.items())
+    return first, second
+
+
+def replace(path: Path, content: bytes) -> Path:
+    """Write to a temporary name beside `path`, then rename: a reader never sees half a file."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            # mkstemp makes files that only their owner may read; a report is for sharing.
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {path}: {error.strerror}. Choose a folder that exists or can be "
+            "created, with space left."
+        ) from error
+    return path
+
+
+def csv_of(evaluations: tuple[Evaluation, ...], seed_errors: Mapping[str, float | None]) -> str:
+    """One line for each evaluation; what is not known is an empty cell."""
+    rows = [
+        _flat(e) | {f"accuracy_{e.split}_seed_standard_error": _blank(seed_errors.get(e.key))}
+        for e in evaluations
+    ]
+    body = io.StringIO()
+    writer = csv.DictWriter(body, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return body.getvalue()
+
+
+def _blank(value: float | None) -> float | str:
+    """What is not known is an empty cell."""
+    return "" if value is None or math.isnan(value) else value
+
+
+def _flat(e: Evaluation) -> dict[str, str | int | float]:
+    # The split stands in the names of the scores: a column of one file must not be mistaken for
+    # the same column of another split.
+    return {
+        "architecture": e.architecture.key,
+        **{f"schedule_{name}": value for name, value in asdict(e.schedule).items()},
+        "family": e.architecture.family,
+        "depth": e.architecture.depth,
+        "width": e.architecture.width,
+        "resolution_pixels": e.architecture.resolution,
+        "size": e.size,
+        "cost_multiply_adds_per_example": e.cost.macs,
+        "params": e.cost.params,
+        "trained": e.trained,
+        "subsets": e.subsets,
+        "measured": "no, predicted" if e.is_predicted else "yes",
+        "train_macs_estimate": e.train_macs,
+        "split": e.split,
+        f"accuracy_{e.split}_fraction": e.scores.accuracy,
+        f"nll_{e.split}_nats": e.scores.nll,
+        f"nll_scaled_{e.split}_nats": e.scores.nll_scaled,
+        f"brier_{e.split}_0_to_2": e.scores.brier,
+        f"ece_{e.split}_fraction": _blank(e.scores.ece),
+        f"disagreement_{e.split}_fraction": e.scores.disagreement,
+        f"member_accuracy_{e.split}_fraction": e.scores.member_accuracy,
+        f"improvement_rate_{e.split}_fraction": e.scores.improvement_rate,
+        f"disagreement_error_ratio_{e.split}": e.scores.disagreement_error_ratio,
+    }
+
+
+def summary(results: Results) -> dict[str, Any]:
+    """What summary.json holds: plain data without NaN or infinity, costs in multiply-adds."""
+    crossover = results.fronts.crossover
+    return {
+        "schema": SCHEMA,
+        "unit": UNIT,
+        "study": results.conditions.study,
+        "headline": text.headline(results),
+        "crossover": {
+            "status": crossover.status,
+            "budget_multiply_adds": crossover.budget,
+            **_interval(crossover.low, crossover.high),
+            "sentence": crossover.sentence,
+        },
+        "rows": [
+            {
+                "budget_multiply_adds": row.budget,
+                "single": row.single and _flat(row.single),
+                "ensemble": row.ensemble and _flat(row.ensemble),
+                "matched": row.matched,
+                "advantage_fraction": row.advantage,
+                "advantage_low": row.low,
+                "advantage_high": row.high,
+                "flop_multiplier": row.multiplier and _ratio(row.multiplier),
+                "comparable_singles": row.tried_singles,
+                "comparable_ensembles": row.tried_ensembles,
+            }
+            for row in results.fronts.rows
+        ],
+        "mixed_minus_same_architecture": results.diversity and _gain(results.diversity),
+        "conditions": asdict(results.conditions),
+        "caveats": text.conditions(results),
+        "trials": {"done": results.trials_done, "failed": dict(results.failures)},
+        "members": results.members,
+        "train_macs_estimate": results.train_macs,
+        "train_seconds": results.train_seconds,
+        "config": dict(results.config),
+        "environment": dict(results.environment),
+    }
+
+
+def _gain(found: Diversity) -> dict[str, Any]:
+    return {
+        "split": found.split,
+        "members": found.members,
+        "networks": found.networks,
+        "most_members_of_a_network": found.copies,
+        "budget_multiply_adds": found.budget,
+        **plain(found.lead),
+    }
+
+
+def plain(lead: Lead | None, before: str = "") -> dict[str, Any]:
+    """Fractions; None where there is no lead."""
+    return {
+        f"{before}difference_fraction": lead and lead.difference,
+        f"{before}low": lead and lead.low,
+        f"{before}high": lead and lead.high,
+    }
+
+
+def _ratio(found: Multiplier) -> dict[str, float | bool | None]:
+    """JSON knows no infinity: an upper end that no single network reaches is null."""
+    open_end = found.high is not None and math.isinf(found.high)
+    return asdict(found) | {"high": None if open_end else found.high, "high_is_open": open_end}
+
+
+def _interval(low: float | None, high: float | None) -> dict[str, float | str | None]:
+    """JSON knows no infinity: an end beyond the matched budgets is null, and said to be."""
+    return {
+        "low_multiply_adds": None if _beyond(low) else low,
+        "low_beyond_budgets": _beyond(low),
+        "high_multiply_adds": None if _beyond(high) else high,
+        "high_beyond_budgets": _beyond(high),
+    }
+
+
+def _beyond(bound: float | None) -> str | None:
+    """On which side of all matched budgets an end lies, if it does."""
+    if bound == 0:
+        return "below"
+    return "above" if bound is not None and math.isinf(bound) else None

@@ -1,0 +1,61 @@
+"""Results -> a table and its conditions on a rich console; plain text when piped."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ensearch.report.study import text
+from ensearch.report.study.results import Results
+
+
+def print_table(results: Results, console: Console) -> None:
+    """Two tables of budgets, then the findings, then what the numbers are true of."""
+    console.print(_table(results))
+    console.print()
+    console.print(_effort(results))
+    console.print()
+    console.print(Text(results.fronts.crossover.sentence, style="bold"))
+    for sentence in text.further(results):
+        console.print(Text(sentence))
+    console.print()
+    for sentence in text.conditions(results):
+        console.print(Text(sentence, style="dim"))
+
+
+def _table(results: Results) -> Table:
+    # One space between columns, two before a name: 80 columns then hold the widest legal labels.
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    for index, name in enumerate(text.columns(results.conditions)):
+        if index in text.NUMBERS:
+            table.add_column(name, justify="right", no_wrap=True)
+        else:
+            table.add_column(f" {name}", overflow="fold")
+    for row, line in zip(reversed(results.fronts.rows), text.lines(results), strict=True):
+        cells = [
+            Text(cell if index in text.NUMBERS else f" {cell}") for index, cell in enumerate(line)
+        ]
+        if row.side > 0:
+            cells[-1].stylize("bold green")
+        elif row.side < 0:
+            cells[-1].stylize("bold blue")
+        elif row.advantage is None:
+            cells[-1].stylize("dim")
+        table.add_row(*cells)
+    return table
+
+
+def _effort(results: Results) -> Table:
+    """What was tried for each budget, and what training cost."""
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    for name in text.EFFORT[:-1]:
+        table.add_column(name, justify="right", overflow="fold")
+    # The last column is empty as a rule: it has no heading then.
+    lines = text.efforts(results)
+    if any(line.predicted for line in lines):
+        table.add_column(f" {text.EFFORT[-1]}", overflow="fold")
+        for line in lines:
+            table.add_row(*(Text(cell) for cell in (*line[:-1], f" {line.predicted}")))
+        return table
+    for line in lines:
+        table.add_row(*(Text(cell) for cell in line[:-1]))
+    return table

@@ -1,0 +1,303 @@
+"""The words and numbers that the table, the figures and the dashboard's note share."""
+
+import math
+from typing import NamedTuple
+
+from ensearch.core import Evaluation, apart, named
+from ensearch.fronts.analysis import Multiplier, Row, flattered
+from ensearch.report.study.results import Conditions, Results
+from ensearch.units import counted, format_count, format_duration, unit_name
+
+NUMBERS = {0, 2, 3, 5, 6}  # columns of `Line` that are aligned to the right and never cut
+
+
+class Line(NamedTuple):
+    """One budget as text, in the order of `columns`."""
+
+    budget: str
+    single: str
+    single_accuracy: str
+    single_cost: str
+    ensemble: str
+    ensemble_accuracy: str
+    ensemble_cost: str
+    advantage: str
+
+
+def columns(conditions: Conditions) -> tuple[str, ...]:
+    """Headings of the fields of `Line`."""
+    accuracy = f"{conditions.split} %"
+    return ("Budget", "Single", accuracy, "FLOPs", "Ensemble", accuracy, "FLOPs", "Advantage")
+
+
+def label(evaluation: Evaluation, conditions: Conditions | None = None) -> str:
+    """`28-10` for a single network, `4 × 10-1.25` for an ensemble, `~8 × ...` if predicted.
+
+    With the conditions, also what it has or trained with instead: `28-10@64, peak_lr 0.1`.
+    """
+    architecture, c = evaluation.architecture, conditions
+    more = () if c is None else apart(architecture, evaluation.schedule, c.schedule, c.resolutions)
+    shape = named(architecture.label, more)
+    whole = shape if evaluation.size == 1 else f"{evaluation.size} × {shape}"
+    return f"~{whole}" if evaluation.is_predicted else whole
+
+
+def count(macs: float, conditions: Conditions) -> str:
+    """A cost in the unit that the study counts in, short: 5.24G."""
+    return format_count(macs * conditions.flops_per_mac)
+
+
+def lines(results: Results) -> list[Line]:
+    """One line per budget, the highest budget first."""
+    return [_line(row, results.conditions) for row in reversed(results.fronts.rows)]
+
+
+def _line(row: Row, conditions: Conditions) -> Line:
+    return Line(
+        count(row.budget, conditions),
+        *_best(row.single, conditions),
+        *_best(row.ensemble, conditions),
+        _advantage(row),
+    )
+
+
+def _best(e: Evaluation | None, conditions: Conditions) -> tuple[str, str, str]:
+    if e is None:
+        return "none", "", ""
+    accuracy = f"{100 * e.scores.accuracy:.2f}"
+    return label(e, conditions), accuracy, count(e.cost.macs, conditions)
+
+
+def _advantage(row: Row) -> str:
+    if row.ensemble is None:
+        return "no ensemble"
+    if row.advantage is None:
+        return "not matched"
+    points = f"{100 * row.advantage:+.2f}"
+    if row.low is None or row.high is None:
+        return points
+    return f"{points} [{100 * row.low:+.2f}, {100 * row.high:+.2f}]"
+
+
+class Effort(NamedTuple):
+    """What stands behind one budget as text, in the order of EFFORT."""
+
+    budget: str
+    tried: str
+    single_training: str
+    ensemble_training: str
+    multiplier: str
+    predicted: str
+
+
+EFFORT = ("Budget", "Tried", "Train single", "Train ens.", "Single needs ×", "Predicted")
+
+
+def efforts(results: Results) -> list[Effort]:
+    """One line per budget, the highest budget first: what was tried and what training costs."""
+    return [_effort(row, results) for row in reversed(results.fronts.rows)]
+
+
+def _effort(row: Row, results: Results) -> Effort:
+    c = results.conditions
+    within = [e for e in results.evaluations if e.cost.macs <= row.budget]
+    return Effort(
+        count(row.budget, c),
+        " + ".join(str(sum(singles == (e.size == 1) for e in within)) for singles in (True, False)),
+        count(row.single.train_macs, c) if row.single else "",
+        count(row.ensemble.train_macs, c) if row.ensemble else "",
+        _multiplier(row.multiplier),
+        _promise(row, results),
+    )
+
+
+def _multiplier(found: Multiplier | None) -> str:
+    """`1.41 [1.10, 1.92]`; `≥1.41 [1.10, ∞)` where no single network was as accurate."""
+    if found is None:
+        return ""
+    value = f"{'≥' if found.censored else ''}{found.value:.2f}"
+    if found.low is None or found.high is None:
+        return value
+    high = "∞)" if math.isinf(found.high) else f"{found.high:.2f}]"
+    return f"{value} [{found.low:.2f}, {high}"
+
+
+def _promise(row: Row, results: Results) -> str:
+    """The best ensemble within the budget whose size was not trained, if it promises more."""
+    within = [e for e in results.predicted if e.cost.macs <= row.budget]
+    best = max(within, key=lambda e: e.scores.accuracy, default=None)
+    measured = row.ensemble.scores.accuracy if row.ensemble else 0.0
+    if best is None or best.scores.accuracy <= measured:
+        return ""
+    return f"{label(best, results.conditions)} {100 * best.scores.accuracy:.2f}"
+
+
+def headline(results: Results) -> str:
+    """The finding in one sentence, short enough for a title."""
+    crossover, c = results.fronts.crossover, results.conditions
+    matched = [row for row in results.fronts.rows if row.matched]
+    if not matched:
+        return "No budget at which a single network and an ensemble have matched costs"
+    where = f"from {count(matched[0].budget, c)} to {count(matched[-1].budget, c)} FLOPs"
+    if len(matched) == 1:
+        where = f"at {count(matched[0].budget, c)} FLOPs"
+    if crossover.status == "ensembles always":
+        return f"Ensembles lead at every matched budget {where}{_clearly(matched)}"
+    if crossover.status == "singles always":
+        return f"Single networks lead at every matched budget {where}{_clearly(matched)}"
+    if crossover.status == "crosses back":
+        return f"The lead changes hands more than once {where}"
+    if crossover.status == "crossed" and crossover.budget is not None:
+        return f"Ensembles win above {count(crossover.budget, c)} FLOPs{_interval(results)}"
+    ahead = [row.budget for row in matched if row.side > 0]
+    behind = [row.budget for row in matched if row.side < 0]
+    if ahead and not behind:
+        return f"Ensembles are clearly ahead at {count(ahead[0], c)} FLOPs; no crossover is found"
+    if behind and not ahead:
+        return (
+            f"Single networks are clearly ahead at {count(behind[-1], c)} FLOPs; "
+            "no crossover is found"
+        )
+    return f"No clear winner {where}"
+
+
+def _clearly(matched: list[Row]) -> str:
+    """`, clearly at 3 of 5`: the band excludes zero there."""
+    clear = sum(row.side != 0 for row in matched)
+    return f", clearly at {clear} of {len(matched)}"
+
+
+def _interval(results: Results) -> str:
+    """` (95 % interval 0.8G to 2.1G)`, an end beyond the budgets in words; empty if not known."""
+    low, high = results.fronts.crossover.low, results.fronts.crossover.high
+    if low is None or high is None:
+        return ""
+    c = results.conditions
+    matched = [row.budget for row in results.fronts.rows if row.matched]
+    bottom = count(low, c) if low > 0 else f"below {count(matched[0], c)}"
+    top = count(high, c) if math.isfinite(high) else f"above {count(matched[-1], c)}"
+    return f" (95 % interval {bottom} to {top})"
+
+
+def further(results: Results) -> list[str]:
+    """What the fitted surface says of the crossover, and whether mixing networks gains anything."""
+    fronts = results.fronts
+    return [*([fronts.agreement] if fronts.agreement else []), *_diversity(results)]
+
+
+def _diversity(results: Results) -> list[str]:
+    found, c = results.diversity, results.conditions
+    if found is None:
+        return []
+    who = (
+        f"{counted(found.members, 'member')} of {counted(found.networks, 'network')} "
+        f"(at most {found.copies} of one)"
+    )
+    if found.lead is None:
+        return [f"Mixed ensembles of these {who} were not compared: `ensearch front` does it."]
+    if found.lead.low == found.lead.high:
+        return [f"Of these {who} the best ensemble is of one network: mixing gains nothing."]
+    says = {1: "beat", 0: "cannot be told from", -1: "lose to"}[found.lead.side]
+    gap, low, high = (100 * f for f in (found.lead.difference, found.lead.low, found.lead.high))
+    how = "halves of val choose, the others score"
+    if found.split == "test":
+        how = "val chooses, test scores"
+    return [
+        f"Of these {who}, mixed ensembles within {count(found.budget, c)} {says} ensembles of one "
+        f"network: {gap:+.2f} points [{low:+.2f}, {high:+.2f}] ({how})."
+    ]
+
+
+def epochs(c: Conditions) -> str:
+    """`12 epochs`."""
+    counts = sorted({c.schedule.epochs, *c.epochs})
+    several = f"{counts[0]} to " if len(counts) > 1 else ""
+    return f"{several}{counted(counts[-1], 'epoch')}"
+
+
+def scored(c: Conditions) -> str:
+    """On what, and whether the scores are honest."""
+    images = f"{c.images[c.split]:,} {c.split} images"
+    if c.stage == "search":
+        return (
+            f"Scored on {images}, which also chose the configurations: the accuracies are "
+            "optimistic."
+        )
+    if c.stage == "retrained":
+        return (
+            f"Scored on {images}; {c.images['val']:,} val images chose the configurations, of "
+            "members that the search had not seen."
+        )
+    return (
+        f"Scored on {images}; the search's own members, of which {c.images['val']:,} val images "
+        "chose the best: the accuracies are optimistic."
+    )
+
+
+def _longer(results: Results) -> str:
+    if results.conditions.stage == "retrained":
+        return "."
+    if results.confirmed:
+        return f". {results.confirmed[0].upper()}{results.confirmed[1:]}"
+    return (
+        ". Short schedule only: longer training may move fronts and crossover; `ensearch confirm` "
+        "tells."
+    )
+
+
+def _corrected(results: Results) -> str:
+    """Why an advantage may differ from the difference of its columns, and by how much."""
+    correction = results.fronts.correction
+    kind = flattered(correction)
+    if not kind:
+        return ""
+    return (
+        f", corrected by {-100 * correction:+.2f} points by which choosing flatters {kind} more, "
+        "so that it differs from that of the columns"
+    )
+
+
+def conditions(results: Results) -> list[str]:
+    """Sentences that must stand beside the numbers: what they are true of, and what not."""
+    c = results.conditions
+    n = {split: f"{count:,}" for split, count in c.images.items()}
+    limit = f" (limited to {c.limit_train:,})" if c.limit_train is not None else ""
+    failed = ", ".join(f"{reason} {n}" for reason, n in results.failures.items())
+    unmatched = [
+        "Not matched: at that budget nothing of the other kind was tried at a comparable cost, so "
+        "a difference would partly be one of cost. More trials, or a finer space, may fill it.",
+    ]
+    if all(row.matched or not (row.single and row.ensemble) for row in results.fronts.rows):
+        unmatched = []
+    return [
+        f"Unit: {unit_name(c.flops_per_mac)} of one forward pass of all members, per example.",
+        f"Data: {c.dataset}, {c.classes} classes. {scored(c)}",
+        f"Trained for {epochs(c)} of {n['train']} images{limit}{_longer(results)}",
+        f"Members: {c.family}, batch {c.schedule.batch_size}, seed {c.seed}; {c.rule} mean of "
+        "probabilities. Advantage: ensemble minus single in points of accuracy, with a "
+        f"simultaneous 95 % band{_corrected(results)}.",
+        f"{counted(results.trials_done, 'trial')} done by {c.sampler}, "
+        f"{results.trials_failed} failed{f' ({failed})' if failed else ''}; "
+        f"{counted(results.members, 'member')} trained in "
+        f"{format_duration(results.train_seconds)} of worker time, an estimated "
+        f"{count(results.train_macs, c)} FLOPs.",
+        "Tried: distinct single networks + ensembles measured within the budget. Train: "
+        "estimated FLOPs of training what is best there, 3 x forward x images x epochs. Single "
+        "needs: FLOPs of a single network as accurate as the ensemble, over the budget.",
+        *(
+            [
+                "~ marks sizes that were not trained, at most twice the largest that was: "
+                "predicted from smaller ensembles, in no front. On digits the accuracy of 4 "
+                "members, predicted from 2, was off by 1.7 points (standard deviation); the best "
+                "of many predictions is flattered besides."
+            ]
+            if results.predicted
+            else []
+        ),
+        "4 × 10-0.5 is four members of depth 10 and width 0.5"
+        f"{', 10-0.5@64 one that reads 64 pixels a side' if c.resolutions else ''}. "
+        "An accuracy is the mean over all ensembles of that size among the members trained by now, "
+        "so it may differ from what a trial said when it ended.",
+        *unmatched,
+        *results.notes,
+    ]

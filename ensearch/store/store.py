@@ -1,0 +1,336 @@
+"""What outlives a run: studies, the pool of members, trials and evaluations.
+
+One database holds these tables beside Optuna's; the members' files lie beside it, or in a folder
+that the drivers of a server share. Only the driver of a study writes, one short transaction a call.
+Every problem of the database or the files is a StorageError, and none destroys what is there.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, func, select
+
+from ensearch.core import Evaluation, Outcomes, Predictions
+from ensearch.errors import StorageError, unknown
+from ensearch.store import engine as engines
+from ensearch.store import evaluations as scored
+from ensearch.store import files, records, summary, tables
+from ensearch.store import lease as leases
+from ensearch.store.engine import Address
+from ensearch.store.lease import Lease, LeaseHolder
+from ensearch.store.models import StoredPool
+from ensearch.store.records import (
+    SEARCH,
+    MemberRecord,
+    StudyRecord,
+    StudySummary,
+    TrialRecord,
+)
+
+DEFAULT_URL = "sqlite:///studies/ensearch.db"
+
+
+class Store:
+    """An open storage. Its methods raise StorageError, and may be called from several threads."""
+
+    def __init__(self, address: Address, engine: Engine, busy_timeout: float) -> None:
+        self._address = address
+        self._engine = engine
+        self._reader = engine.execution_options(**{engines.READS: True})
+        self._busy_timeout = busy_timeout
+        # A server says where they are; not every verb needs them.
+        self._files = address.files if address.path else None
+
+    @classmethod
+    def open(cls, url: str, *, create: bool, busy_timeout: float = 30.0) -> "Store":
+        """Open the storage at a database URL, or in the SQLite file at a bare path.
+
+        With `create`, folders, file and tables are made where there are none; without, nothing is
+        made and their absence is an error. `busy_timeout`: seconds to wait for another writer.
+        Raises StorageError if the storage is missing, damaged, locked, not readable and writable,
+        or of another version.
+        """
+        address = engines.locate(url)
+        engine = engines.open_engine(address, create=create, busy_timeout=busy_timeout)
+        return cls(address, engine, busy_timeout)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def prepare(self, engine: Engine) -> None:
+        """Make another engine on the same database, such as Optuna's, as safe as ours."""
+        engines.prepare(engine, self._busy_timeout)
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Errors of database and files in the block, also Optuna's, become StorageError."""
+        with engines.translated(self._address):
+            yield
+
+    @property
+    def place(self) -> str:
+        """The database for messages: a file, or a URL without its password."""
+        return str(self._address)
+
+    @property
+    def url(self) -> str:
+        """URL for SQLAlchemy with an absolute path, and with the password if there is one."""
+        return self._address.url.render_as_string(hide_password=False)
+
+    @property
+    def optuna_url(self) -> str:
+        """The URL for Optuna's RDBStorage, which formats it: braces are doubled."""
+        return self.url.replace("{", "{{").replace("}", "}}")
+
+    @property
+    def files(self) -> Path:
+        """Folder of the members' files; absolute, and made when the first is written.
+
+        Raises StorageError if the database is on a server and this machine lacks the folder that
+        its drivers share.
+        """
+        self._files = self._files or engines.shared_files(self._address, self._engine)
+        return self._files
+
+    @contextmanager
+    def creation_lock(self) -> Iterator[None]:
+        """Held while tables are created, ours or Optuna's: two first runs must not collide."""
+        lock = engines.creation_lock(self._address, self._engine, self._busy_timeout)
+        with ExitStack() as held:
+            with engines.translated(self._address):
+                held.enter_context(lock)
+            yield  # outside the translation: errors of the caller's block are the caller's
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with engines.translated(self._address), self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        with engines.translated(self._address), self._engine.begin() as connection:
+            yield connection
+
+    # Studies
+
+    def add_study(self, record: StudyRecord) -> None:
+        """Raises StorageError if there is a study of that name."""
+        with self._write() as connection:
+            taken = select(tables.studies.c.name).where(tables.studies.c.name == record.name)
+            if connection.execute(taken).first():
+                raise StorageError(
+                    f"study {record.name!r} exists already in {self._address}: go on with "
+                    f"`ensearch resume {record.name}`, or choose another name."
+                )
+            connection.execute(tables.studies.insert(), [records.study_row(record)])
+
+    def study(self, name: str) -> StudyRecord:
+        """Raises StorageError with the nearest spelling if there is no such study."""
+        query = select(tables.studies).where(tables.studies.c.name == name)
+        with self._read() as connection:
+            row = connection.execute(query).one_or_none()
+            if row is not None:
+                return records.study_record(row)
+            names = connection.scalars(select(tables.studies.c.name)).all()
+        raise StorageError(f"{unknown('study', name, names)} (in {self._address})")
+
+    def has_study(self, name: str) -> bool:
+        query = select(tables.studies.c.name).where(tables.studies.c.name == name)
+        with self._read() as connection:
+            return connection.execute(query).first() is not None
+
+    def studies(self) -> list[StudyRecord]:
+        """Oldest first."""
+        query = select(tables.studies).order_by(tables.studies.c.created, tables.studies.c.name)
+        with self._read() as connection:
+            return [records.study_record(row) for row in connection.execute(query)]
+
+    def set_note(self, name: str, key: str, value: object) -> None:
+        """Keep a small JSON `value` under `key` with study `name`, in place of an older one."""
+        with self._write() as connection:
+            note = {"study": name, "name": key, "value": value}
+            tables.replace(connection, tables.notes, [note])
+
+    def note(self, name: str, key: str) -> object:
+        """The value kept under `key` with study `name`; None if there is none."""
+        notes = tables.notes.c
+        query = select(notes.value).where(notes.study == name, notes.name == key)
+        with self._read() as connection:
+            return connection.execute(query).scalar()
+
+    def summaries(self) -> list[StudySummary]:
+        """All studies in numbers, oldest first."""
+        with self._read() as connection:
+            return summary.summaries(connection)
+
+    # Members: one pool for all studies, with models that were trained elsewhere
+
+    @property
+    def pool(self) -> StoredPool:
+        return StoredPool(
+            reading=self._read,
+            writing=self._write,
+            translated=self.translated,
+            folder=lambda: self.files,
+        )
+
+    def members(self, keys: Iterable[str]) -> dict[str, MemberRecord]:
+        """Records by key of those members that there are."""
+        with self._read() as connection:
+            rows = tables.member_rows(connection, keys)
+        return {row.key: records.member_record(row) for row in rows}
+
+    def all_members(self) -> list[MemberRecord]:
+        """Oldest first, without those of an older recipe: their keys are not asked for any more."""
+        members = tables.members.c
+        query = select(tables.members).order_by(members.created, members.key)
+        with self._read() as connection:
+            found = [(row.key, records.member_record(row)) for row in connection.execute(query)]
+        return [record for key, record in found if record.member.key == key]
+
+    def add_trained(
+        self,
+        record: MemberRecord,
+        predictions: tuple[Predictions, ...],
+        weights: bytes | None,
+    ) -> None:
+        """Keep a trained member, in place of an older record of it.
+
+        Files come first and the row last, so a kill in between leaves a member that is trained
+        again, never one whose files are missing. The record's own splits do not count.
+        """
+        self._write_predictions(record.member.key, predictions)
+        if weights is not None:
+            with engines.translated(self._address):
+                files.write(files.weights_path(self.files, record.member.key), weights)
+        splits = tuple(prediction.split for prediction in predictions)
+        self._put(dataclasses.replace(record, splits=splits, has_weights=weights is not None))
+
+    def add_predictions(self, key: str, predictions: tuple[Predictions, ...]) -> None:
+        """Keep predictions of more splits of a trained member. StorageError if there is none."""
+        record = self.members([key]).get(key)
+        if record is None:
+            raise StorageError(
+                f"predictions came for member {key}, which the storage does not hold."
+            )
+        self._write_predictions(key, predictions)
+        splits = {*record.splits, *(prediction.split for prediction in predictions)}
+        self._put(dataclasses.replace(record, splits=tuple(sorted(splits))))
+
+    def _write_predictions(self, key: str, predictions: tuple[Predictions, ...]) -> None:
+        with engines.translated(self._address):
+            for prediction in predictions:
+                if prediction.member != key:
+                    raise ValueError(f"predictions of {prediction.member} given for member {key}.")
+                files.write_predictions(self.files, prediction)
+
+    def _put(self, record: MemberRecord) -> None:
+        with self._write() as connection:
+            tables.replace(connection, tables.members, [records.member_row(record)])
+
+    def add_failed(self, record: MemberRecord) -> None:
+        """Keep that a member could not be trained, in place of an older record of it."""
+        self._put(dataclasses.replace(record, splits=(), has_weights=False))
+
+    def trained_macs(self, study: str) -> float:
+        """Multiply-adds spent on members that a study has trained; failed ones do not count."""
+        members = tables.members.c
+        query = select(func.sum(members.train_macs)).where(
+            members.trained_by == study, members.state == "trained"
+        )
+        with self._read() as connection:
+            return connection.execute(query).scalar() or 0.0
+
+    def predictions(self, key: str, split: str) -> Predictions:
+        """Logits (N x C, float16) of a member. StorageError if the file is missing or damaged."""
+        return files.read_predictions(self.files, key, split)
+
+    def weights_path(self, key: str) -> Path:
+        """The safetensors file of a member. StorageError if there is none."""
+        path = files.weights_path(self.files, key)
+        if not path.is_file():
+            raise files.unusable(path, "is missing: its weights were not kept, or restore a copy")
+        return path
+
+    def checkpoint_path(self, key: str) -> Path:
+        """Where a member in training may leave its state; the folder exists."""
+        path = self.files / "checkpoints" / f"{key}.safetensors"
+        with engines.translated(self._address):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def missing_files(self, keys: Iterable[str]) -> list[Path]:
+        """Files that the trained members among `keys` should have and do not."""
+        with self._read() as connection:
+            rows = tables.member_rows(connection, keys)
+        return files.missing(self.files, [(row.key, row.splits, row.has_weights) for row in rows])
+
+    # Trials and evaluations of a study
+
+    def save_evaluations(
+        self,
+        study: str,
+        evaluations: Sequence[Evaluation],
+        members: Sequence[str],
+        outcomes: Sequence[Outcomes] = (),
+        stage: str = SEARCH,
+    ) -> None:
+        """Keep evaluations of one network, in place of older ones of equal size and split.
+
+        `members`: keys of the trained members of that network in this stage of the study, in
+        order; an evaluation is of the first `trained` of them. `outcomes` has one for each
+        evaluation, or none: a report then averages predictions. Raises ValueError for a NaN.
+        """
+        with self._write() as connection:
+            scored.save(connection, study, stage, evaluations, members, outcomes)
+
+    def evaluations(self, study: str, stage: str = SEARCH) -> list[Evaluation]:
+        """Ordered by multiply-adds, then network, size and split."""
+        with self._read() as connection:
+            return scored.load(connection, study, stage)
+
+    def evaluation_members(self, study: str, stage: str = SEARCH) -> dict[str, tuple[str, ...]]:
+        """Keys of the members that were evaluated, by network."""
+        with self._read() as connection:
+            return scored.members(connection, study, stage)
+
+    def outcomes(self, study: str, split: str, stage: str = SEARCH) -> dict[str, Outcomes]:
+        """By evaluation key; none of what was evaluated before outcomes were kept."""
+        with self._read() as connection:
+            return scored.outcomes(connection, study, stage, split)
+
+    def save_trial(self, study: str, record: TrialRecord) -> None:
+        """Keep what became of a trial, in place of an older record of it."""
+        with self._write() as connection:
+            tables.replace(connection, tables.trials, [records.trial_row(study, record)])
+
+    def trials(self, study: str) -> list[TrialRecord]:
+        """Ordered by number."""
+        trials = tables.trials
+        query = select(trials).where(trials.c.study == study).order_by(trials.c.number)
+        with self._read() as connection:
+            return [records.trial_record(row) for row in connection.execute(query)]
+
+    # The lease of a study
+
+    def acquire_lease(self, study: str, take_over: bool = False) -> Lease:
+        """The right to run a study. StorageError naming the live driver that has it.
+
+        A dead driver's lease is taken silently, a live one's with `take_over` only.
+        """
+        with self._write() as connection:
+            token = leases.acquire(connection, study, take_over=take_over)
+        return Lease(study=study, token=token, write=self._write)
+
+    def lease_holder(self, study: str) -> LeaseHolder | None:
+        """Who holds the lease of a study, alive or not; None if nobody does."""
+        with self._read() as connection:
+            return leases.holder(connection, study)

@@ -1,0 +1,243 @@
+"""The loop: ask -> launch -> score -> record -> tell.
+
+Trials are told in the order in which they were asked, and trial n is asked once trial n - window
+has been told. What the sampler has seen at each ask therefore does not depend on timing: a study
+that was interrupted and resumed ends with the same evaluations as one that was not.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ensearch.core import Ensemble, Evaluation, evaluation_key
+from ensearch.fronts.analysis import best_within
+from ensearch.search_space.ladder import Cell
+from ensearch.store import Lease, Store, TrialRecord
+from ensearch.study import scoring
+from ensearch.study.events import Event, TrialDone, TrialFailed
+from ensearch.study.members import Pool
+from ensearch.study.plan import Plan
+from ensearch.study.sampler import Sampler
+from ensearch.study.scoring import Scorer
+from ensearch.study.study import Study
+
+# Seconds between looks at the limits, and between renewals of the lease, while members train.
+_TICK = 0.5
+_RENEW = 5.0
+
+REASONS = {
+    "trials": "all trials that were asked for are done",
+    "exhausted": "every configuration of the search space within the budget has been evaluated",
+    "time": "the time limit is reached",
+    "train budget": "the training budget is spent",
+    "interrupted": "interrupted",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """When to stop; whichever comes first. `trials` and `train_macs` count the whole study."""
+
+    trials: int
+    seconds: float | None = None  # of this run
+    train_macs: float | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Pending:
+    """A trial that has been asked and not been told."""
+
+    number: int
+    cell: Cell
+    ensemble: Ensemble
+
+
+@dataclass(slots=True, kw_only=True)
+class Driver:
+    """One run of a study, from the first ask to the last tell."""
+
+    study: Study
+    store: Store
+    lease: Lease
+    sampler: Sampler
+    pool: Pool
+    limits: Limits
+    on_event: Callable[[Event], None]
+    is_interrupted: Callable[[], bool]
+    expected: Plan | None
+    window: deque[_Pending] = field(default_factory=deque)
+    members: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by network
+    evaluations: dict[str, Evaluation] = field(default_factory=dict)  # by key
+    charged: float = 0.0  # seconds of the driver's own work that trials were charged with
+    told: int = 0
+    told_before: int = 0
+    spent_before: float = 0.0
+    started: float = field(default_factory=time.monotonic)
+    renewed: float = field(default_factory=time.monotonic)
+
+    def restore(self) -> None:
+        """Take over what earlier runs of the study have left; train again what has lost files."""
+        name = self.study.config.name
+        self.sampler.recover()
+        stored = self.store.evaluations(name)
+        self.evaluations = {e.key: e for e in stored}
+        self.members = dict(self.store.evaluation_members(name))
+        counts = self.sampler.counts()
+        self.told = self.told_before = counts.done + counts.failed
+        self.spent_before = self.pool.spent
+        used = self.store.members({key for keys in self.members.values() for key in keys})
+        members = [record.member for record in used.values()]
+        self.pool.require(members)
+        while self.pool.outcomes(members) is None and not self.is_interrupted():
+            self.pool.collect(_TICK)
+            self.renew()
+
+    def run(self) -> str:
+        """Work until a limit is reached or somebody interrupts; why it ended."""
+        while True:
+            if self.is_interrupted():
+                return "interrupted"
+            seconds = self.limits.seconds
+            if seconds is not None and time.monotonic() - self.started >= seconds:
+                return "time"
+            ended = self.fill()
+            if not self.window:
+                return ended
+            if not self.tell_first():
+                self.pool.collect(_TICK)
+                self.renew()
+
+    def fill(self) -> str:
+        """Ask until the window is full; else the reason why no more can be asked."""
+        # Twice the slots: a trial of one member does not leave the other workers idle while the
+        # first in line is told. 8 asks in flight cost nothing measurable in hypervolume.
+        slots = self.pool.launcher.slots
+        room = 1 if slots == 1 else 2 * slots
+        while len(self.window) < room:
+            asked = self.told + len(self.window)
+            if asked >= self.limits.trials:
+                # No trial repeats another: more could not be asked for.
+                return "exhausted" if asked >= len(self.study.ladder.cells) else "trials"
+            limit = self.limits.train_macs
+            if limit is not None and self.pool.spent + self.pool.committed >= limit:
+                return "train budget"
+            found = self.sampler.ask()
+            if found is None:
+                return "exhausted"
+            number, cell = found
+            ensemble = self.study.ensemble(cell)
+            self.pool.require(ensemble.members)
+            self.window.append(_Pending(number=number, cell=cell, ensemble=ensemble))
+        return "full"
+
+    def tell_first(self) -> bool:
+        """Score, record and tell the first trial in line, if all its members have ended.
+
+        Recorded before it is told: a kill in between leaves it to be told again, not lost.
+        """
+        trial = self.window[0]
+        outcomes = self.pool.outcomes(trial.ensemble.members)
+        if outcomes is None:
+            return False
+        self.window.popleft()
+        members = zip(trial.ensemble.members, outcomes, strict=True)
+        keys = [member.key for member, outcome in members if outcome == ""]
+        self.evaluate(trial, keys)
+        reason = ", ".join(sorted({outcome for outcome in outcomes if outcome})) or None
+        self.store.save_trial(
+            self.study.config.name,
+            TrialRecord(
+                number=trial.number,
+                state="failed" if reason else "done",
+                network=trial.cell.network,
+                size=trial.cell.size,
+                reason=reason,
+                overhead_seconds=self.overhead(),
+                members=tuple(keys),
+            ),
+        )
+        self.told += 1
+        if reason:
+            self.sampler.fail(trial.number, reason)
+            self.on_event(
+                TrialFailed(
+                    label=trial.cell.label,
+                    reason=reason,
+                    told=self.told,
+                    trials=self.limits.trials,
+                )
+            )
+        else:
+            evaluation = self.evaluations[evaluation_key(trial.cell.size, trial.cell.network)]
+            self.sampler.tell(trial.number, evaluation.scores.accuracy, evaluation.cost.macs)
+            self.on_event(self.trial_done(trial, evaluation))
+        return True
+
+    def overhead(self) -> float:
+        """Seconds of the driver's own work since it last recorded a trial.
+
+        All that it does besides waiting for members, for this trial or others: the trials of a run
+        add up to what everything around training took. The first pays for the start.
+        """
+        worked = time.monotonic() - self.started - self.pool.waited
+        since, self.charged = worked - self.charged, worked
+        return since
+
+    def evaluate(self, trial: _Pending, keys: list[str]) -> None:
+        """Evaluate every size that the network's members now allow."""
+        architecture, config = trial.cell.architecture, self.study.config
+        network = trial.cell.network
+        if len(keys) <= len(self.members.get(network, ())):
+            return
+        labels = {"val": self.study.dataset.y_val}
+        scorer = Scorer(store=self.store, labels=labels, rule=config.rule, seed=config.seed)
+        scored = scorer.score(network, keys, "val")
+        rows = scoring.evaluations(
+            scored,
+            architecture,
+            trial.cell.schedule,
+            "val",
+            self.study.count(architecture),
+            self.pool.train_macs(trial.ensemble.members[0]),
+        )
+        self.store.save_evaluations(config.name, rows, keys, [found for _, found in scored])
+        self.members[network] = tuple(keys)
+        self.evaluations |= {row.key: row for row in rows}
+
+    def trial_done(self, trial: _Pending, evaluation: Evaluation) -> TrialDone:
+        rows = list(self.evaluations.values())
+        budget = self.study.config.budget.macs
+        return TrialDone(
+            number=trial.number,
+            label=trial.cell.label,
+            evaluation=evaluation,
+            told=self.told,
+            trials=self.limits.trials,
+            seconds_left=self.seconds_left(),
+            best_single=best_within(rows, budget, singles=True),
+            best_ensemble=best_within(rows, budget, singles=False),
+        )
+
+    def seconds_left(self) -> float:
+        """From the plan at first, from what has been seen later.
+
+        What is over is the mean of two shares, of the trials and of the expected training: trials
+        alone mislead at first, when large ensembles are new, and training alone at the end, when
+        trials find their members in the pool.
+        """
+        if self.told >= self.limits.trials:
+            return 0.0
+        elapsed = time.monotonic() - self.started
+        ahead = max(1, self.limits.trials - self.told_before)
+        over = (self.told - self.told_before) / ahead
+        if self.expected is None or not self.expected.train_macs:
+            return elapsed * (1 - over) / over
+        trained = self.pool.spent - self.spent_before
+        over = (over + min(1.0, trained / self.expected.train_macs)) / 2
+        return (1 - over) * ((1 - over) * self.expected.seconds + elapsed)
+
+    def renew(self) -> None:
+        if time.monotonic() - self.renewed > _RENEW:
+            self.lease.renew()
+            self.renewed = time.monotonic()

@@ -1,0 +1,254 @@
+"""The pool as a running study uses it: a member that exists is taken, a missing one is trained."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ensearch.core import Member, network
+from ensearch.cost import training_macs
+from ensearch.errors import StorageError, UnavailableError
+from ensearch.launch import (
+    Failed,
+    Launcher,
+    Measured,
+    MemberJob,
+    Progress,
+    Split,
+    Trained,
+    network_of,
+)
+from ensearch.store import SEARCH, MemberRecord, Store, trained_by
+from ensearch.study.events import Event, MemberDone, MemberFailed, MemberProgress, WayChosen
+from ensearch.study.study import Study
+from ensearch.training import discard_checkpoint
+
+# Members that train side by side on a GPU: more give it little more to do, and a task that is
+# killed loses more.
+SIDE_BY_SIDE = 8
+# Notes that belong to no study: how fast members of a network train together is true for all.
+_EVERY_STUDY = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Pool:
+    """Members of one run: asks the launcher for what is missing and stores what comes back."""
+
+    study: Study
+    store: Store
+    launcher: Launcher
+    device: str
+    keep_weights: bool
+    retrain_missing: bool  # else a member that lost a file is an error
+    on_event: Callable[[Event], None]
+    stage: str = SEARCH  # for which members train; those of a confirmation are not the search's
+    # Multiply-adds of members this study has trained, and of those under way.
+    spent: float = 0.0
+    committed: float = 0.0
+    waited: float = 0.0  # seconds in the launcher's `wait`: the driver itself did nothing
+    # Of every member required in this run: None while it trains, then "" or why it failed.
+    _outcomes: dict[str, str | None] = field(default_factory=dict)
+    _training: dict[str, Member] = field(default_factory=dict)
+    _predicting: set[str] = field(default_factory=set)  # those under way that are trained already
+
+    def require(self, members: Sequence[Member], splits: tuple[Split, ...] = ("val",)) -> None:
+        """Submit those members that are neither stored nor under way.
+
+        One that is stored without predictions of all `splits` predicts the others from its
+        weights. Raises StorageError if one is stored and its files are missing, unless it is to
+        be trained again (its row stays until then, so that an interruption forgets nothing), and
+        if one without weights must predict more.
+        """
+        new = [member for member in members if member.key not in self._outcomes]
+        stored = self.store.members([member.key for member in new])
+        for key in self._lost(stored):
+            del stored[key]
+        together: dict[str, list[MemberJob]] = {}
+        for member in new:
+            record = stored.get(member.key)
+            # Divergence is a fact about the member; being killed or out of memory is not.
+            trained = record is not None and record.state == "trained"
+            missing = tuple(s for s in splits if record is None or s not in record.splits)
+            if record is not None and record.reason == "diverged":
+                self._outcomes[member.key] = record.reason
+                detail = f"{record.detail} (an earlier run's; it would diverge again)"
+                self.on_event(_failure(member, record.reason, detail))
+            elif record is not None and trained and not missing:
+                self._outcomes[member.key] = ""
+            elif trained:
+                self.launcher.submit((self._job(member, missing, self._weights(member)),))
+            else:
+                name = network(member.architecture, member.schedule)
+                together.setdefault(name, []).append(self._job(member, splits, None))
+        for jobs in together.values():
+            if self.device == "cuda":
+                self._submit_together(jobs)
+            else:  # every slot is a core, which a single member keeps busy
+                for job in jobs:
+                    self.launcher.submit((job,))
+
+    def _submit_together(self, jobs: Sequence[MemberJob]) -> None:
+        """Tasks of jobs of one network, with what is known about the speed of such tasks."""
+        known = self._measured(network_of(jobs[0].member))
+        jobs = [replace(job, measured=known) for job in jobs]
+        for start in range(0, len(jobs), SIDE_BY_SIDE):
+            self.launcher.submit(tuple(jobs[start : start + SIDE_BY_SIDE]))
+
+    def _measured(self, network: str) -> tuple[Measured, ...]:
+        rows = self.store.note(_EVERY_STUDY, _note_of(network))
+        return tuple(Measured(**row) for row in rows) if isinstance(rows, list) else ()
+
+    def _remember(self, new: Measured) -> None:
+        """Keep a measurement for all studies of the storage, in place of an older one."""
+        same = (new.place, new.members)
+        others = [m for m in self._measured(new.network) if (m.place, m.members) != same]
+        rows = [asdict(measured) for measured in (*others, new)]
+        self.store.set_note(_EVERY_STUDY, _note_of(new.network), rows)
+        self.on_event(
+            WayChosen(
+                network=new.network,
+                members=new.members,
+                way=new.way,
+                rates=new.rates,
+                dropped=new.dropped,
+            )
+        )
+
+    def _job(self, member: Member, splits: tuple[Split, ...], weights: Path | None) -> MemberJob:
+        """The job of a member, which from now on is under way."""
+        self._outcomes[member.key] = None
+        self._training[member.key] = member
+        if weights is None:
+            self.committed += self.train_macs(member)
+        else:
+            self._predicting.add(member.key)
+        return MemberJob(
+            member=member,
+            source=self.study.source,
+            device=self.device,
+            keep_weights=self.keep_weights,
+            checkpoint=self.store.checkpoint_path(member.key) if weights is None else None,
+            splits=splits,
+            weights=weights,
+        )
+
+    def _weights(self, member: Member) -> Path:
+        """Its file of weights; StorageError if they were not kept."""
+        if not self.store.members([member.key])[member.key].has_weights:
+            raise StorageError(
+                f"member {member.key} ({member.architecture.label}) must predict more than it did, "
+                "and its weights were not kept (--no-weights). Only training anew helps."
+            )
+        return self.store.weights_path(member.key)
+
+    def _lost(self, keys: Iterable[str]) -> set[str]:
+        missing = self.store.missing_files(keys)
+        if missing and not self.retrain_missing:
+            raise StorageError(
+                f"{len(missing)} files of members that this study needs are missing, such as "
+                f"{missing[0]}. Restore them, or train those members again: ensearch resume "
+                f"{self.study.config.name} --retrain-missing"
+            )
+        return {path.name.partition(".")[0] for path in missing}
+
+    def outcomes(self, members: Sequence[Member]) -> list[str] | None:
+        """For each member "" or the reason of its failure; None while one still trains."""
+        found = [self._outcomes[member.key] for member in members]
+        done = [outcome for outcome in found if outcome is not None]
+        return done if len(done) == len(found) else None
+
+    def collect(self, timeout: float) -> None:
+        """Wait for the launcher at most `timeout` seconds and store what has ended."""
+        unavailable = None
+        start = time.monotonic()
+        updates = self.launcher.wait(timeout)
+        self.waited += time.monotonic() - start
+        for update in updates:
+            if isinstance(update, Measured):
+                self._remember(update)
+                continue
+            member = self._training[update.key]
+            if isinstance(update, Progress):
+                self.on_event(
+                    MemberProgress(
+                        key=update.key,
+                        label=member.architecture.label,
+                        epoch=update.epoch,
+                        epochs=update.epochs,
+                    )
+                )
+                continue
+            only_predicted = update.key in self._predicting
+            self._predicting.discard(update.key)
+            if not only_predicted:
+                self.committed -= self.train_macs(member)
+            if isinstance(update, Failed) and update.reason == "unavailable":
+                unavailable = UnavailableError(update.detail)
+                continue
+            if isinstance(update, Trained) and only_predicted:
+                self.store.add_predictions(update.key, update.predictions)
+                self._done(member, update)
+            elif isinstance(update, Failed) and only_predicted:
+                self._fail(member, update)  # its training stays what it was
+            elif isinstance(update, Trained):
+                self._keep(member, update)
+            else:
+                self._keep_failure(member, update)
+            # Only now: a driver that dies before the outcome is stored must not lose the training.
+            # A killed member goes on from its checkpoint at the next run.
+            if self._outcomes[update.key] != "killed":
+                discard_checkpoint(self.store.checkpoint_path(update.key))
+            del self._training[update.key]
+        if unavailable is not None:  # raised only now: what came beside it is kept
+            raise unavailable
+
+    def train_macs(self, member: Member) -> float:
+        """Estimated multiply-adds of training this member on the study's images."""
+        images = self.study.images["train"]
+        return training_macs(self.study.count(member.architecture), images, member.schedule)
+
+    def _keep(self, member: Member, update: Trained) -> None:
+        record = self._record(member, update)
+        self.store.add_trained(record, update.predictions, update.weights)
+        self.spent += record.train_macs
+        self._done(member, update)
+
+    def _done(self, member: Member, update: Trained) -> None:
+        self._outcomes[member.key] = ""
+        label = member.architecture.label
+        self.on_event(MemberDone(key=member.key, label=label, seconds=update.seconds))
+
+    def _keep_failure(self, member: Member, update: Failed) -> None:
+        self.store.add_failed(self._record(member, update))
+        self._fail(member, update)
+
+    def _fail(self, member: Member, update: Failed) -> None:
+        self._outcomes[member.key] = update.reason
+        self.on_event(_failure(member, update.reason, update.detail))
+
+    def _record(self, member: Member, update: Trained | Failed) -> MemberRecord:
+        failed = update if isinstance(update, Failed) else None
+        trained = update if isinstance(update, Trained) else None
+        return MemberRecord(
+            member=member,
+            cost=self.study.count(member.architecture),
+            train_macs=self.train_macs(member),
+            state="failed" if failed else "trained",
+            reason=failed.reason if failed else None,
+            detail=failed.detail if failed else None,
+            seconds=trained.seconds if trained else 0.0,
+            losses=trained.losses if trained else (),
+            device=self.device,
+            trained_by=trained_by(self.study.config.name, self.stage),
+            created=datetime.now(UTC),
+        )
+
+
+def _failure(member: Member, reason: str, detail: str) -> MemberFailed:
+    label = member.architecture.label
+    return MemberFailed(key=member.key, label=label, reason=reason, detail=detail)
+
+
+def _note_of(network: str) -> str:
+    return f"measured {network}"

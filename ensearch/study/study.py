@@ -1,0 +1,176 @@
+"""A study opened for work: its configuration, its images and its ladder, checked against the store.
+
+Opening creates what is missing and changes nothing that is there: a study whose stored
+configuration, images or labels differ from what is asked is refused with the differences.
+"""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+from ensearch import cost, datasets
+from ensearch.core import Architecture, Cost, Ensemble, Member
+from ensearch.datasets import Dataset, Source
+from ensearch.errors import StorageError
+from ensearch.search_space import ladder
+from ensearch.search_space.ladder import Cell, Ladder
+from ensearch.seeds import derive
+from ensearch.store import Store, StudyRecord
+from ensearch.store.labels import SplitLabels, digest, places
+from ensearch.study import config as configs
+from ensearch.study.config import StudyConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """Everything that a driver needs to know; the data are in memory."""
+
+    config: StudyConfig
+    source: Source
+    dataset: Dataset
+    ladder: Ladder
+    costs: Mapping[Architecture, Cost]  # of one member; those of the ladder are known
+
+    @property
+    def images(self) -> dict[str, int]:
+        """Number of images of each split."""
+        return _images(self.dataset)
+
+    def count(self, architecture: Architecture) -> Cost:
+        """Cost of one member on this study's images."""
+        # Counting takes 40 to 100 ms, and the first time 2 s of imports.
+        return self.costs.get(architecture) or cost.count(
+            architecture, self.dataset.channels, len(self.dataset.classes)
+        )
+
+    def ensemble(self, cell: Cell) -> Ensemble:
+        """The cell's members. Member i of an architecture is the same in every ensemble."""
+        return Ensemble(
+            members=tuple(
+                Member(
+                    architecture=cell.architecture,
+                    schedule=cell.schedule,
+                    dataset=self.dataset.fingerprint,
+                    seed=derive(self.config.seed, "member", index),
+                )
+                for index in range(cell.size)
+            )
+        )
+
+
+def source(config: StudyConfig, data_dir: Path) -> Source:
+    return Source(
+        spec=config.dataset,
+        data_dir=data_dir,
+        limit_train=config.limit_train,
+        split_seed=derive(config.seed, "split"),
+    )
+
+
+def open_study(config: StudyConfig, store: Store, data_dir: Path, device: str) -> Study:
+    """Load the images, then create the study or compare it with what is stored.
+
+    Raises StorageError with a diff if the stored study is another one, BudgetError if nothing
+    fits the budget, UnavailableError if the images cannot be had.
+    """
+    origin = source(config, data_dir)
+    dataset = datasets.load(origin)
+    asked = _conditions(config, dataset)
+    exists = store.has_study(config.name)
+    if exists:
+        _refuse_differences(config.name, store.study(config.name), asked)
+    saved = store.note(config.name, "ladder") if exists else None
+    steps = (
+        ladder.from_dict(cast(dict[str, Any], saved))
+        if saved is not None
+        else ladder.build(
+            config.space,
+            config.budget,
+            config.schedule,
+            dataset.resolution,
+            lambda a: cost.count(a, dataset.channels, len(dataset.classes)),
+        )
+    )
+    if not exists:
+        store.add_study(
+            StudyRecord(
+                name=config.name,
+                config=asked | {"budgets": list(steps.budgets)},
+                environment=_environment(device),
+                created=datetime.now(UTC),
+            )
+        )
+    if saved is None:
+        # The ladder last: it says that the labels are there too.
+        store.set_note(config.name, "data", list(dataset.notes))
+        store.set_note(config.name, "val_labels", dataset.y_val.tolist())
+        store.set_note(config.name, "ladder", steps.as_dict())
+    # Also of a study that goes on: a file of labels that is lost or damaged is written again.
+    store.pool.add_labels(dataset.fingerprint, dataset.spec, labels_of(dataset))
+    return Study(
+        config=config, source=origin, dataset=dataset, ladder=steps, costs=steps.member_costs
+    )
+
+
+def labels_of(dataset: Dataset) -> dict[str, SplitLabels]:
+    """What the rows of predictions on val and on test belong to."""
+    splits = {
+        "val": (dataset.x_val, dataset.y_val),
+        "test": (dataset.x_test, dataset.y_test),
+    }
+    return {
+        split: SplitLabels(
+            values=labels,
+            count=len(dataset.classes),
+            classes=dataset.classes,
+            images=digest(images[place : place + 1] for place in places(len(labels))),
+        )
+        for split, (images, labels) in splits.items()
+    }
+
+
+def _conditions(config: StudyConfig, dataset: Dataset) -> dict[str, Any]:
+    """The configuration and what it means on these images."""
+    return config.as_dict() | {
+        "fingerprint": dataset.fingerprint,
+        "classes": len(dataset.classes),
+        "images": _images(dataset),
+    }
+
+
+def _images(dataset: Dataset) -> dict[str, int]:
+    labels = {"train": dataset.y_train, "val": dataset.y_val, "test": dataset.y_test}
+    return {split: len(of_split) for split, of_split in labels.items()}
+
+
+def _refuse_differences(name: str, stored: StudyRecord, asked: dict[str, Any]) -> None:
+    # They follow from budget and space; they are stored for those who only read results.
+    before = {key: value for key, value in stored.config.items() if key != "budgets"}
+    lines = configs.differences(before, asked)
+    if lines and all(line.startswith(("fingerprint:", "images.", "classes:")) for line in lines):
+        raise StorageError(
+            f"the images of {asked['dataset']} are others than those study {name} began with: "
+            "accuracies would not compare. Put the old ones back, or begin a new study of the new "
+            "ones with --study NAME."
+        )
+    if lines:
+        listing = "\n".join(f"  {line}" for line in lines)
+        raise StorageError(
+            f"study {name} exists in this storage with another configuration:\n{listing}\n"
+            f"Go on with it by `ensearch resume {name}`, or give the new one its own --study NAME."
+        )
+
+
+def _environment(device: str) -> dict[str, object]:
+    """What the results may depend on besides the configuration."""
+    packages = ("ensearch", "torch", "torchvision", "optuna", "numpy", "sqlalchemy")
+    return {
+        "versions": {name: version(name) for name in packages},
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "device": device,
+    }

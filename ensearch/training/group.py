@@ -1,0 +1,173 @@
+"""Train the members of a task: side by side where that is faster, else one after another."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from ensearch.launch import Failed, MemberJob, Update, network_of
+from ensearch.training import loop, strategies
+from ensearch.training.checkpoint import State
+from ensearch.training.data import Images
+from ensearch.training.device import is_out_of_memory, reproducible
+from ensearch.training.lockstep import Lockstep, Way
+from ensearch.training.loop import begin, end_epoch, images_of, keep, train_alone
+from ensearch.training.strategies import ALONE, DeviceLostError
+
+
+def train_members(jobs: tuple[MemberJob, ...], report: Callable[[Update], None]) -> None:
+    """Train the members and predict their jobs' splits, or say why not: see `launch.Train`."""
+    states: dict[str, State] = {}
+    if _may_be_together(jobs):
+        try:
+            with reproducible(jobs[0].device):
+                _advance(jobs, report, states)
+        except DeviceLostError as lost:
+            report(lost.measured)
+            for job in jobs:
+                report(Failed(key=job.member.key, reason="unavailable", detail=str(lost)))
+            return
+        except Exception:
+            # Whatever it was: a member's own problems come up again alone, where they are told.
+            pass
+    for job in jobs:
+        report(train_alone(job, report, states.pop(job.member.key, None)))
+
+
+def _may_be_together(jobs: Sequence[MemberJob]) -> bool:
+    """Whether there is more than one way to train the jobs."""
+    first = jobs[0]
+    same = {(job.member.architecture, job.member.schedule, job.member.dataset) for job in jobs}
+    return (
+        len(same) == 1
+        and not any(job.plain or job.weights is not None for job in jobs)
+        and bool(strategies.candidates(first.device, len(jobs)))
+    )
+
+
+def _advance(
+    jobs: Sequence[MemberJob], report: Callable[[Update], None], states: dict[str, State]
+) -> None:
+    """Train the members together as far as that goes; `states` says how far each has come.
+
+    What is left, from nothing at all to everything, is for each to do alone.
+    """
+    images = images_of(jobs[0])
+    begun = {job.member.key: begin(job) for job in jobs}
+    epochs = {len(state.losses) for state in begun.values()}
+    if len(epochs) > 1 or epochs == {jobs[0].member.schedule.epochs}:
+        states |= begun
+        return
+    # In lockstep each member would have its own images sent; and networks for images that do not
+    # fit on a device keep it busy alone.
+    way = ALONE if images.streamed else _way(jobs, list(begun.values()), images, report)
+    if way == ALONE:
+        # Nothing has been trained: each begins anew when it is its turn, alone in the memory.
+        return
+    group = _Group(jobs, begun, images, way, report)
+    try:
+        group.train()
+    finally:
+        (start,) = epochs
+        states |= {key: state for key, state in begun.items() if len(state.losses) > start}
+
+
+def _way(
+    jobs: Sequence[MemberJob],
+    states: Sequence[State],
+    images: Images,
+    report: Callable[[Update], None],
+) -> Way:
+    """The way that was the fastest when it was measured; measured now if it never was."""
+    device, members = jobs[0].device, [job.member for job in jobs]
+    asked = (network_of(members[0]), strategies.place(device, images), len(jobs))
+    for known in jobs[0].measured:
+        way = strategies.named(known.way, device, len(jobs))
+        if (known.network, known.place, known.members) == asked and way is not None:
+            return way
+    found = strategies.measure(states, members, images)
+    if len(found.rates) + len(found.dropped) > 1:  # else there was no time to try a way
+        report(found)
+    return strategies.named(found.way, device, len(jobs)) or ALONE
+
+
+class _Group:
+    """Members that train in lockstep until their last epoch, or until they have to part."""
+
+    def __init__(
+        self,
+        jobs: Sequence[MemberJob],
+        states: dict[str, State],
+        images: Images,
+        way: Way,
+        report: Callable[[Update], None],
+    ) -> None:
+        self._jobs, self._states, self._images = list(jobs), states, images
+        self._way, self._report = way, report
+        self._most = way.chunk
+        self._locksteps: dict[int, Lockstep] = {}  # by number of members
+
+    def train(self) -> None:
+        """Raises DeviceLostError; whatever else happens, the states end after a whole epoch."""
+        saved = time.perf_counter()
+        start = len(self._states[self._jobs[0].member.key].losses)
+        for epoch in range(start, self._jobs[0].member.schedule.epochs):
+            self._epoch(list(self._jobs), epoch)
+            if not self._jobs:
+                return
+            if time.perf_counter() - saved >= loop.CHECKPOINT_SECONDS:
+                for job in self._jobs:
+                    keep(job, self._states[job.member.key])
+                saved = time.perf_counter()
+
+    def _epoch(self, jobs: list[MemberJob], epoch: int) -> None:
+        """Train an epoch of these; those that cannot go on together leave the group."""
+        while jobs and self._jobs:
+            group = jobs[: self._most]
+            began = time.perf_counter()
+            losses = self._try(group, epoch)
+            if losses is None:
+                continue  # in smaller groups, or not at all
+            diverged = [job for job in group if not math.isfinite(losses[job.member.key])]
+            if diverged:
+                # The states are still those before the epoch. The others train it again without
+                # them: what is not finite must not have touched them. The diverged do so alone.
+                self._jobs = [job for job in self._jobs if job not in diverged]
+                jobs = [job for job in jobs if job not in diverged]
+                continue
+            share = (time.perf_counter() - began) / len(group)
+            for job in group:
+                state, loss = self._states[job.member.key], losses[job.member.key]
+                end_epoch(job, self._report, state, loss, state.seconds + share)
+            jobs = jobs[len(group) :]
+
+    def _try(self, group: list[MemberJob], epoch: int) -> dict[str, float] | None:
+        """Losses by key after the epoch; None if the group was too large, or parted for good."""
+        members = [job.member for job in group]
+        states = [self._states[member.key] for member in members]
+        try:
+            lockstep = self._locksteps.get(len(group))
+            if lockstep is None:
+                way = replace(self._way, chunk=len(group))
+                lockstep = self._locksteps[len(group)] = Lockstep(
+                    way, states, members, self._images
+                )
+            losses = lockstep.run(states, members, epoch)
+            if all(map(math.isfinite, losses)):
+                lockstep.store(states)
+            return {m.key: loss for m, loss in zip(members, losses, strict=True)}
+        except Exception as error:
+            # What ends a recording in which memory ran out has an error of its own.
+            causes = [error, error.__context__ or error]
+            too_large, why = any(map(is_out_of_memory, causes)), strategies.first_line(error)
+            del causes  # and with them what the failed step held
+        lockstep = None
+        self._locksteps.clear()
+        dropped = {self._way.name: why}
+        strategies.check_device(members, self._images, dropped)
+        if too_large and len(group) > 1:
+            self._most = len(group) // 2
+        else:
+            self._jobs = []
+            self._report(strategies.chosen(members, self._images, {}, dropped))
+        return None

@@ -1,0 +1,116 @@
+"""What a driver uses of training. Importing it does not import torch.
+
+Importing torch takes 2 s, more than all else of a resume whose workers train in other processes.
+"""
+
+import functools
+import platform
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from ensearch.core import Architecture
+from ensearch.errors import UnavailableError, unknown
+from ensearch.launch import MemberJob, Update
+
+# Without one of these there is no GPU that PyTorch could use on Linux: NVIDIA's, also of a Jetson
+# or under Windows, and AMD's.
+_GPUS = ("nvidia*", "nvhost*", "dxg", "kfd")
+
+
+def train_members(jobs: tuple[MemberJob, ...], report: Callable[[Update], None]) -> None:
+    """A `launch.Train`: see `training.together.train_members`."""
+    from ensearch.training.group import train_members
+
+    train_members(jobs, report)
+
+
+def measure_speed(
+    architecture: Architecture,
+    shape: tuple[int, int, int],
+    batch_size: int,
+    device: str,
+    seconds: float = 1.0,
+) -> float:
+    """Seconds of training per image: see `training.speed.measure_speed`."""
+    from ensearch.training.speed import measure_speed
+
+    return measure_speed(architecture, shape, batch_size, device, seconds)
+
+
+def resolve_device(asked: str) -> str:
+    """ "cpu" or "cuda" for "auto", "cpu" or "cuda"; UnavailableError if CUDA is not usable."""
+    if asked not in ("auto", "cpu", "cuda"):
+        raise unknown("device", asked, ("auto", "cpu", "cuda"))
+    if asked == "cpu" or (asked == "auto" and not _may_have_gpu()):
+        return "cpu"
+    problem = _cuda_problem()
+    if problem is None:
+        return "cuda"
+    if asked == "auto":
+        return "cpu"
+    import torch
+
+    raise UnavailableError(
+        f"--device cuda needs a CUDA GPU that PyTorch {torch.__version__} can use; {problem}. "
+        "Check the driver with nvidia-smi, install a build of PyTorch for its CUDA version, or "
+        "use --device cpu."
+    )
+
+
+def _may_have_gpu() -> bool:
+    """Asked of the system, because torch, which knows, takes 2 s to import."""
+    return sys.platform != "linux" or any(any(Path("/dev").glob(name)) for name in _GPUS)
+
+
+def _cuda_problem() -> str | None:
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a driver that is too old is warned of, then False
+        if not torch.cuda.is_available():
+            return "it found none"
+        try:
+            # A GPU that is too old for this build or held by another process fails at first use.
+            torch.ones(1, device="cuda").item()
+        except RuntimeError as error:
+            return f"the GPU answered: {str(error).splitlines()[0]}"
+    return None
+
+
+def describe_device(device: str) -> str:
+    """The GPU or CPU, for people: NVIDIA A100-SXM4-80GB, AMD EPYC 9354 (bfloat16).
+
+    A study records it. Of a CPU it says whether members train in bfloat16 there; on GPUs all do.
+    """
+    if device == "cuda":
+        import torch
+
+        return torch.cuda.get_device_name()
+    name = _cpu("model name") or platform.processor() or platform.machine() or "unknown CPU"
+    return f"{name} ({'bfloat16' if cpu_has_bfloat16() else 'float32'})"
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether the CPU multiplies bfloat16 by itself (AVX-512 BF16, which AMX machines have too)."""
+    return "avx512_bf16" in _cpu("flags").split()
+
+
+@functools.cache
+def _cpu(field: str) -> str:
+    """What the system says of its first core; nothing where it is not Linux."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    found = (
+        line.partition(":")[2].strip() for line in lines if line.split(":")[0].strip() == field
+    )
+    return next(found, "")
+
+
+def discard_checkpoint(path: Path) -> None:
+    """Delete a checkpoint and what a writer killed half-way left beside it; none is no error."""
+    for file in (path, *path.parent.glob(f"{path.name}.*.tmp")):
+        file.unlink(missing_ok=True)

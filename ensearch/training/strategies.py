@@ -1,0 +1,232 @@
+"""How members of one network train together fastest here: measured, not guessed."""
+
+import copy
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+
+from ensearch.core import Member, Schedule
+from ensearch.launch import Measured, network_of
+from ensearch.training import fused, optimizer
+from ensearch.training.checkpoint import State, tensors
+from ensearch.training.data import Images
+from ensearch.training.hardware import describe_device
+from ensearch.training.lockstep import Lockstep, Way
+from ensearch.training.loop import batches, train_epoch
+
+ALONE = Way(kind="branches", chunk=1, graph=False)
+
+# Steps that are timed at a time, and for how long at least.
+_STEPS, _SECONDS = 10, 0.1
+# Of the time that the members would take one after another, for measuring.
+_SHARE = 0.1
+# Below this gain members train one after another, which needs less memory and is easier to follow.
+_GAIN = 1.05
+# A way whose first steps change a member otherwise than alone, by this share of the change,
+# computes something else. Ten steps of two fused members on digits (WRN-10-0.25, 16-1, 28-1; CPU):
+# rounding makes up to 0.014 of it in single precision and 0.29 in bfloat16, the same batch every
+# time at least 0.78, other labels 1.05.
+_CHANGE = 0.6
+# Of the learning rate. The full one magnifies rounding: 0.07 in single precision at WRN-16-1.
+_GENTLE = 0.01
+
+
+class DeviceLostError(Exception):
+    """The GPU does not answer any more; `measured` rules out what it was doing."""
+
+    def __init__(self, measured: Measured, message: str) -> None:
+        super().__init__(message)
+        self.measured = measured
+
+
+def place(device: str, images: Images) -> str:
+    """What decides how fast a way is, besides the network and the batch."""
+    return (
+        f"{describe_device(device)}, torch {torch.__version__}, "
+        f"{images.channels} channels, {images.classes} classes"
+    )
+
+
+def candidates(device: str, members: int) -> list[Way]:
+    """Ways of training `members` together, the most promising first.
+
+    Graphs exist on CUDA only. Without a graph, networks of their own gain nothing together.
+    """
+    sizes = [chunk for chunk in (8, 4, 2) if chunk < members]
+    sizes = [members, *sizes] if members > 1 else []
+    eager = [Way(kind="fused", chunk=chunk, graph=False) for chunk in sizes]
+    if device != "cuda":
+        return eager
+    kinds = ("fused", "branches")
+    graphs = [Way(kind=kind, chunk=chunk, graph=True) for chunk in sizes for kind in kinds]  # type: ignore[arg-type]
+    return [*graphs[:2], replace(ALONE, graph=True), *graphs[2:], *eager]
+
+
+def named(name: str, device: str, members: int) -> Way | None:
+    """The way of that name; None if this release or device does not have it."""
+    return next((w for w in (ALONE, *candidates(device, members)) if w.name == name), None)
+
+
+def measure(
+    states: Sequence[State], members: Sequence[Member], images: Images, seconds: float | None = None
+) -> Measured:
+    """Images/s of all members together, way by way; the states stay as they are.
+
+    Takes `seconds`, or a tenth of what the members would take one after another, and a little more;
+    ways for which no time is left are not tried. A way that raises is dropped with its message.
+    Raises DeviceLostError if the GPU does not answer after that.
+    """
+    device = images.x_train.device.type
+    few = _first(images, members[0].schedule.batch_size)
+    members = [replace(member, schedule=_gentle(member.schedule)) for member in members]
+    began, (alone, change) = time.perf_counter(), _alone(states[0], members[0], few)
+    ahead = sum(member.schedule.epochs for member in members) * images.count
+    limit = _SHARE * ahead / alone if seconds is None else seconds
+    rates, dropped = {ALONE.name: alone}, unfit(states[0], images)
+    for way in candidates(device, len(members)):
+        if time.perf_counter() - began > limit:
+            break
+        if way.kind in dropped:
+            continue
+        try:
+            rates[way.name] = _together(way, states, members, few, change)
+        except Exception as error:
+            dropped[way.name] = first_line(error)
+            check_device(members, images, dropped)
+    return chosen(members, images, rates, dropped)
+
+
+def chosen(
+    members: Sequence[Member], images: Images, rates: dict[str, float], dropped: dict[str, str]
+) -> Measured:
+    """The fastest way, or one after another if nothing gains much over it."""
+    best = max(rates, key=lambda name: rates[name], default=ALONE.name)
+    if rates.get(best, 0.0) < _GAIN * rates.get(ALONE.name, 0.0):
+        best = ALONE.name
+    return Measured(
+        network=network_of(members[0]),
+        place=place(images.x_train.device.type, images),
+        members=len(members),
+        way=best,
+        rates=rates,
+        dropped=dropped,
+    )
+
+
+def check_device(members: Sequence[Member], images: Images, dropped: dict[str, str]) -> None:
+    """Free what a way that has failed held. DeviceLostError if the GPU is beyond that.
+
+    An illegal access, for one, makes everything fail that the process asks of the GPU later.
+    """
+    if not images.x_train.is_cuda:
+        return
+    try:
+        torch.cuda.synchronize()
+        torch.cuda.empty_cache()
+        torch.ones(1, device="cuda").item()
+    except RuntimeError as error:
+        measured = chosen(members, images, {}, dropped)
+        name, why = list(dropped.items())[-1]
+        raise DeviceLostError(
+            measured,
+            f"the GPU stopped answering ({first_line(error)}) when members trained together "
+            f"({name}: {why}). Run the same command again: it will train them one after another.",
+        ) from error
+
+
+def unfit(state: State, images: Images) -> dict[str, str]:
+    """Why ways of a kind cannot give the members that training alone gives, by kind."""
+    shape = (images.channels, images.resolution)
+    if fused.draws_random(state.model, *shape):
+        # A member alone draws them from its own seed; a recorded step would not.
+        reason = "its forward pass draws random numbers, which every member has of its own"
+        return {"fused": reason, "branches": reason}
+    problem = fused.problem(state.model, *shape)
+    return {} if problem is None else {"fused": problem}
+
+
+def _gentle(schedule: Schedule) -> Schedule:
+    """As fast as the schedule, and hardly changing the weights."""
+    return replace(schedule, peak_lr=max(1e-12, _GENTLE * schedule.peak_lr))
+
+
+def _first(images: Images, batch_size: int) -> Images:
+    """Images for a few steps."""
+    count = _STEPS * min(batch_size, images.count)
+    if images.rows is not None:
+        return replace(images, rows=images.rows[:count])
+    return replace(images, x_train=images.x_train[:count], y_train=images.y_train[:count])
+
+
+def _alone(state: State, member: Member, few: Images) -> tuple[float, torch.Tensor]:
+    """Images/s of a member alone, and how its first steps change its weights."""
+    own, device = copied(state, member), few.x_train.device.type
+    train_epoch(own, few, member, 0, device)
+    change = _change(state, own)
+    seconds = _seconds(lambda: train_epoch(own, few, member, 0, device), device)
+    return _images_of_an_epoch(member, few) / seconds, change
+
+
+def _together(
+    way: Way,
+    states: Sequence[State],
+    members: Sequence[Member],
+    few: Images,
+    change: torch.Tensor,
+) -> float:
+    """Images/s of all members in this way. RuntimeError if it computes something else."""
+    group = members[: way.chunk]
+    lockstep = Lockstep(way, states[: way.chunk], group, few)
+    lockstep.run(states[: way.chunk], group, 0)
+    copies = [copied(state, members[0]) for state in states[: way.chunk]]
+    lockstep.store(copies)
+    off = float((_change(states[0], copies[0]) - change).norm() / change.norm())
+    if not off <= _CHANGE:
+        raise RuntimeError(f"a member changed otherwise than alone, by {off:.2g} of its change")
+    seconds = _seconds(lockstep.advance, few.x_train.device.type)
+    return way.chunk * _images_of_an_epoch(group[0], few) / seconds
+
+
+def copied(state: State, member: Member) -> State:
+    """The state once more, to be trained without changing the first."""
+    model = copy.deepcopy(state.model)
+    own = State(model=model, optimizer=optimizer.make(model, member.schedule))
+    fused.load(tensors(own), [tensors(state)])
+    return own
+
+
+@torch.no_grad()
+def _change(before: State, after: State) -> torch.Tensor:
+    """Of all weights, in one row."""
+    pairs = zip(before.model.parameters(), after.model.parameters(), strict=True)
+    return torch.cat([(new - old).flatten() for old, new in pairs])
+
+
+def _images_of_an_epoch(member: Member, images: Images) -> int:
+    steps, size = batches(member.schedule, images)
+    return steps * size
+
+
+def _seconds(run: Callable[[], object], device: str) -> float:
+    """Median time of a call; once before it does not count."""
+    times: list[float] = []
+    run()
+    while len(times) < 3 or sum(times) < _SECONDS:
+        _wait_for(device)
+        start = time.perf_counter()
+        run()
+        _wait_for(device)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def _wait_for(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()  # the GPU works on after Python has moved on
+
+
+def first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]:.200}"
