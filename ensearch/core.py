@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,8 @@ from ensearch.errors import UsageError
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
+# What a member may predict. The search asks for val; only a confirmation asks for test.
+Split = Literal["val", "test"]
 
 # Part of every member's key. Raise it when training gives other members for the same schedule
 # and seed, so that members of the old recipe are not mixed with new ones.

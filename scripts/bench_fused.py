@@ -32,10 +32,10 @@ from ensearch import cost, datasets
 from ensearch.core import Architecture, Member, Schedule
 from ensearch.datasets import Source
 from ensearch.training import data, describe_device, lockstep, loop, strategies
-from ensearch.training.checkpoint import State
 from ensearch.training.data import Images
 from ensearch.training.device import reproducible
 from ensearch.training.lockstep import Lockstep, Way
+from ensearch.training.state import State
 from ensearch.training.strategies import ALONE
 
 ON_GPU = [(32, name) for name in ("16-1", "16-4", "10-1", "16-2", "28-4")]

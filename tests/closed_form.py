@@ -16,12 +16,12 @@ from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
-from trainers import each
 
 from ensearch import cost, datasets
-from ensearch.core import Member, Predictions
-from ensearch.launch import Failed, MemberJob, Progress, Split, Trained, Update
+from ensearch.core import Member, Predictions, Split
+from ensearch.launch import Failed, MemberJob, Progress, Trained, Update
 from ensearch.seeds import derive
+from tests.trainers import each
 
 SHARED, OWN, TINY = 0.6, 0.8, 0.01
 WEIGHTS = b"the weights of a member of this world"

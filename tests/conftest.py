@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import servers
 from sqlalchemy import URL
 
 from ensearch.store import Store
+from tests import servers
 
 # A shell starts what runs in the background with Ctrl-C ignored, and its children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

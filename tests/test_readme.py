@@ -5,9 +5,9 @@ import shlex
 from pathlib import Path
 
 import pytest
-from test_cli import VERBS, ensearch
 
 from ensearch.cli import pool_app
+from tests.cli.test_app import VERBS, ensearch
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -156,7 +156,7 @@ def _say_plan(opened: "Study", store: Store, plan: Confirmation, where: "Where")
 
 def _others(store: Store, study: str, plan: Confirmation) -> list[openings.Look]:
     """Looks at test before this plan's."""
-    own = {o.plan: o.opened for o in confirmation_plan.openings(store, study)}
+    own = {o.plan: o.opened for o in openings.openings(store, study)}
     found = [
         openings.Look(what=f"confirm {study}", opened=opened, of="", study=study)
         for number, opened in own.items()

@@ -1,0 +1,1 @@
+"""Confirming a study: the best configurations again, with fresh seeds, on the test split."""

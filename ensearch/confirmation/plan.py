@@ -1,8 +1,4 @@
-"""What a study has decided and done about its test split: plans of confirmation and openings.
-
-Both are kept with the study, and nothing is ever taken away from the list of openings: numbers
-after the first opening are optimistic, because the first ones may have led to the second plan.
-"""
+"""What a study has decided to confirm: its plans, which are kept with it."""
 
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -13,7 +9,6 @@ from ensearch.confirmation.finalists import Choice, Reason
 from ensearch.core import (
     Architecture,
     Evaluation,
-    Labels,
     Schedule,
     apart,
     evaluation_key,
@@ -124,14 +119,6 @@ class Confirmation:
         return content(self) == content(other)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
-    """When predictions of test were first asked for by a plan."""
-
-    plan: int
-    opened: str  # ISO 8601
-
-
 def plans(store: Store, study: str) -> list[Confirmation]:
     """Those that were begun, by number. StorageError if another version wrote them."""
     try:
@@ -143,26 +130,11 @@ def plans(store: Store, study: str) -> list[Confirmation]:
         ) from error
 
 
-def openings(store: Store, study: str) -> list[Opening]:
-    """Oldest first; more than one means that the later numbers are optimistic."""
-    return [Opening(**table) for table in _list(store, study, "openings")]
-
-
 def keep(store: Store, study: str, plan: Confirmation) -> None:
     """Store a plan, in place of an older state of it."""
     others = [asdict(p) for p in plans(store, study) if p.number != plan.number]
     tables = sorted([*others, asdict(plan)], key=lambda table: table["number"])
     store.set_note(study, "confirmations", tables)
-
-
-def open_test(store: Store, study: str, plan: Confirmation, labels: Labels) -> None:
-    """Record that `plan` looks at test, unless it did before; keep the labels for reports."""
-    before = openings(store, study)
-    if plan.number in {opening.plan for opening in before}:
-        return
-    now = Opening(plan=plan.number, opened=_now())
-    store.set_note(study, "test_labels", labels.tolist())
-    store.set_note(study, "openings", [asdict(opening) for opening in (*before, now)])
 
 
 def decide(store: Store, config: StudyConfig, request: Request) -> Confirmation:

@@ -13,7 +13,7 @@ from ensearch.cost import training_macs
 from ensearch.errors import StorageError, TrialsFailedError
 from ensearch.launch import Train
 from ensearch.seeds import derive
-from ensearch.store import Lease, Store
+from ensearch.store import Lease, Store, openings
 from ensearch.study import scoring
 from ensearch.study.events import Event, MemberDone, MemberFailed, MemberReady
 from ensearch.study.members import Pool
@@ -159,7 +159,7 @@ def run(
         wanted = [member for group in groups.values() for member in group]
         _check_files(study, store, plan, wanted, retrain_missing)
         confirmation_plan.keep(store, name, plan)
-        confirmation_plan.open_test(store, name, plan, study.dataset.y_test)
+        openings.open_test(store, name, plan.number, study.dataset.y_test)
         missing = {m.key: _train_macs(study, m) for m in _missing(store, wanted)}
         counting = _Progress(ahead=ahead, on_event=on_event, macs=missing)
         launcher = launch.get(where.launcher).open(train, where.workers)

@@ -1,0 +1,1 @@
+"""Ensembles of stored predictions, in numpy: averaging, scores, selection and cascades."""

@@ -1,0 +1,1 @@
+"""What measured points mean, in numpy: fronts, the crossover between them and their noise."""

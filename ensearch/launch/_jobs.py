@@ -5,15 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-from ensearch.core import Member, Predictions
+from ensearch.core import Member, Predictions, Split
 from ensearch.datasets import Source
 
 # "unavailable": the data or the device has gone; no other job would fare better.
 Reason = Literal["diverged", "out_of_memory", "killed", "unavailable", "error"]
-
-
-# What a member may predict. The search asks for val; only a confirmation asks for test.
-Split = Literal["val", "test"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

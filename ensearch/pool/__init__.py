@@ -1,0 +1,1 @@
+"""Models that exist, trained here or elsewhere, and what can be made of them untrained."""

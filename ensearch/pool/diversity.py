@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, cast
 
+from ensearch.core import Split
 from ensearch.ensembles import cross_fitting, paired_differences, selection
 from ensearch.ensembles.cross_fitting import Search
 from ensearch.ensembles.paired_differences import Lead
 from ensearch.errors import StorageError
-from ensearch.launch import Split
 from ensearch.pool import entry as pool_entry
 from ensearch.pool import search as pool_search
 from ensearch.pool.entry import Entry

@@ -1,0 +1,1 @@
+"""What a study may try: families, widths, depths and sizes, and the ladder of costs."""

@@ -92,6 +92,12 @@ def remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
+def discard_checkpoint(path: Path) -> None:
+    """Delete a checkpoint and what a writer killed half-way left beside it; none is no error."""
+    for file in (path, *path.parent.glob(f"{path.name}.*.tmp")):
+        file.unlink(missing_ok=True)
+
+
 def _damaged(says: str) -> str:
     return f"cannot be read ({says}): if it is damaged, restore a copy or delete it"
 

@@ -6,12 +6,12 @@ its halves, because who has seen the half has seen a part of the whole, and the 
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from ensearch.confirmation import plan
-from ensearch.store import Store
+from ensearch.core import Labels
+from ensearch.store.store import Store
 
 # What was recorded of halves before it was known of which half: it looked at the one that chooses.
 _CHOOSING = "pool --choose-on held-out"
@@ -34,6 +34,34 @@ class Look:
         return self.what.partition(" --")[0]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """When predictions of test were first asked for by a plan of confirmation."""
+
+    plan: int
+    opened: str  # ISO 8601
+
+
+def openings(store: Store, study: str) -> list[Opening]:
+    """Those of a study's confirmations, oldest first.
+
+    Nothing is ever taken away: numbers after the first opening are optimistic, because the first
+    ones may have led to the second plan.
+    """
+    kept = cast(list[dict[str, Any]], store.note(study, "openings") or [])
+    return [Opening(**table) for table in kept]
+
+
+def open_test(store: Store, study: str, plan: int, labels: Labels) -> None:
+    """Record that a plan looks at test, unless it did before; keep the labels for reports."""
+    before = openings(store, study)
+    if plan in {opening.plan for opening in before}:
+        return
+    now = Opening(plan=plan, opened=_now())
+    store.set_note(study, "test_labels", labels.tolist())
+    store.set_note(study, "openings", [asdict(opening) for opening in (*before, now)])
+
+
 def link(store: Store, whole: str, one: str, other: str) -> None:
     """Say that the labels `one` and `other` are of the halves of the test labels `whole`."""
     for half, rest in ((one, other), (other, one)):
@@ -50,8 +78,7 @@ def record(store: Store, fingerprint: str, what: str) -> tuple[Look, ...]:
     """
     before = looks(store, fingerprint)
     whole, _ = _whole(store, fingerprint)
-    now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    look = {"what": what, "opened": now, "of": fingerprint}
+    look = {"what": what, "opened": _now(), "of": fingerprint}
     store.set_note("", _note(whole), [*_list(store, whole), look])
     return before
 
@@ -114,7 +141,7 @@ def _confirmations(store: Store, fingerprint: str) -> list[Look]:
         )
         for study in store.studies()
         if _labels(store, study.name) == fingerprint
-        for opening in plan.openings(store, study.name)
+        for opening in openings(store, study.name)
     ]
 
 
@@ -141,3 +168,7 @@ def _half(fingerprint: str) -> str:
 
 def _note(fingerprint: str) -> str:
     return f"openings {fingerprint}"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

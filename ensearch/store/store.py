@@ -267,6 +267,12 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
+    def discard_checkpoint(self, key: str) -> None:
+        """Delete what a member in training left; none is no error."""
+        path = self.checkpoint_path(key)
+        with engines.translated(self._address):
+            files.discard_checkpoint(path)
+
     def missing_files(self, keys: Iterable[str]) -> list[Path]:
         """Files that the trained members among `keys` should have and do not."""
         with self._read() as connection:

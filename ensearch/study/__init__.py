@@ -1,0 +1,1 @@
+"""A search: its configuration, its plan, the sampler, the driver and the members that it trains."""

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ensearch.core import Member, network
+from ensearch.core import Member, Split, network
 from ensearch.cost import training_macs
 from ensearch.errors import StorageError, UnavailableError
 from ensearch.launch import (
@@ -15,14 +15,12 @@ from ensearch.launch import (
     Measured,
     MemberJob,
     Progress,
-    Split,
     Trained,
     network_of,
 )
 from ensearch.store import SEARCH, MemberRecord, Store, trained_by
 from ensearch.study.events import Event, MemberDone, MemberFailed, MemberProgress, WayChosen
 from ensearch.study.study import Study
-from ensearch.training import discard_checkpoint
 
 # Members that train side by side on a GPU: more give it little more to do, and a task that is
 # killed loses more.
@@ -198,7 +196,7 @@ class Pool:
             # Only now: a driver that dies before the outcome is stored must not lose the training.
             # A killed member goes on from its checkpoint at the next run.
             if self._outcomes[update.key] != "killed":
-                discard_checkpoint(self.store.checkpoint_path(update.key))
+                self.store.discard_checkpoint(update.key)
             del self._training[update.key]
         if unavailable is not None:  # raised only now: what came beside it is kept
             raise unavailable

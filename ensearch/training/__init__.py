@@ -6,25 +6,40 @@ comes from a seed derived from the member's and the epoch's, cuDNN is held to it
 kernels, and on a CPU a member trains on one thread, because sums split over threads round
 differently. Several members at once on a CPU are several processes.
 
-On a GPU the members of one network that a task holds may train side by side (`together.py`): in
-the way that a short measurement found to be fastest there (`ways.py`), which the storage remembers.
+On a GPU the members of one network that a task holds may train side by side (`group.py`): in
+the way that a short measurement found to be fastest there (`strategies.py`), which the storage
+remembers.
 The same members in one task, trained in the same way, are the same bits again. A member trained in
 another way or in other company is the same up to rounding: the same seeds, order and augmentation,
 sums in another order.
 """
 
-from ensearch.training.hardware import (
-    describe_device,
-    discard_checkpoint,
-    measure_speed,
-    resolve_device,
-    train_members,
-)
+from collections.abc import Callable
 
-__all__ = [
-    "describe_device",
-    "discard_checkpoint",
-    "measure_speed",
-    "resolve_device",
-    "train_members",
-]
+from ensearch.core import Architecture
+from ensearch.launch import MemberJob, Update
+from ensearch.training.hardware import describe_device, resolve_device
+
+__all__ = ["describe_device", "measure_speed", "resolve_device", "train_members"]
+
+# The two doors below import torch, which takes 2 s, only when somebody goes through them.
+
+
+def train_members(jobs: tuple[MemberJob, ...], report: Callable[[Update], None]) -> None:
+    """Train the members of one task: a `launch.Train`, see `training.group.train_members`."""
+    from ensearch.training.group import train_members
+
+    train_members(jobs, report)
+
+
+def measure_speed(
+    architecture: Architecture,
+    shape: tuple[int, int, int],
+    batch_size: int,
+    device: str,
+    seconds: float = 1.0,
+) -> float:
+    """Seconds of training per image: see `training.speed.measure_speed`."""
+    from ensearch.training.speed import measure_speed
+
+    return measure_speed(architecture, shape, batch_size, device, seconds)

@@ -1,31 +1,21 @@
 """What a killed member needs to go on: network, momentum, losses so far; one safetensors file.
 
-Who deletes it: the driver, by `discard_checkpoint`, once the outcome of the member is recorded.
+The driver deletes it, by `Store.discard_checkpoint`, once the outcome of the member is recorded.
 Training leaves the file alone, since between its end and the recording the driver may die, and
 then hours of training would be gone.
 """
 
 import json
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
-from torch import nn
+
+from ensearch.training.state import State, plain, tensors
 
 _HEADER = "ensearch"
-
-
-@dataclass(slots=True, kw_only=True)
-class State:
-    """A network in training, after len(losses) epochs. Not frozen: training is what changes it."""
-
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    losses: list[float] = field(default_factory=list)  # mean training loss of every epoch
-    seconds: float = 0.0  # spent on those epochs, in this process and in killed ones
 
 
 def save(path: Path, key: str, state: State) -> None:
@@ -70,24 +60,6 @@ def resume(path: Path, key: str, state: State) -> None:
     for name, target in targets.items():
         target.copy_(saved[name])
     state.losses, state.seconds = losses, seconds
-
-
-def plain(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Copies on the CPU in the standard memory layout, the only one that safetensors writes."""
-    return {
-        name: tensor.detach().to("cpu", memory_format=torch.contiguous_format, copy=True)
-        for name, tensor in tensors.items()
-    }
-
-
-def tensors(state: State) -> dict[str, torch.Tensor]:
-    """The state's own tensors, not copies."""
-    momentum = state.optimizer.state
-    return {f"model.{name}": tensor for name, tensor in state.model.state_dict().items()} | {
-        f"momentum.{name}": momentum[parameter]["momentum_buffer"]
-        for name, parameter in state.model.named_parameters()
-        if parameter in momentum
-    }
 
 
 def _shapes(tensors: dict[str, torch.Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 
 from ensearch import datasets
+from ensearch.core import Split
 from ensearch.datasets import Dataset, Pictures, Source, Stored
 from ensearch.errors import UnavailableError
-from ensearch.launch import Split
 from ensearch.training import prefetch
 from ensearch.training.prefetch import OnHost
 

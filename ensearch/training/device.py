@@ -1,4 +1,4 @@
-"""Where members train: setting up the device. It is chosen and named in light.py."""
+"""Where members train: setting up the device. It is chosen and named in hardware.py."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

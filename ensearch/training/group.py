@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from ensearch.launch import Failed, MemberJob, Update, network_of
 from ensearch.training import loop, strategies
-from ensearch.training.checkpoint import State
 from ensearch.training.data import Images
 from ensearch.training.device import is_out_of_memory, reproducible
 from ensearch.training.lockstep import Lockstep, Way
 from ensearch.training.loop import begin, end_epoch, images_of, keep, train_alone
+from ensearch.training.state import State
 from ensearch.training.strategies import ALONE, DeviceLostError
 
 

@@ -1,4 +1,4 @@
-"""What a driver uses of training. Importing it does not import torch.
+"""Facts about the device on which members train. Importing it does not import torch.
 
 Importing torch takes 2 s, more than all else of a resume whose workers train in other processes.
 """
@@ -7,36 +7,13 @@ import functools
 import platform
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
-from ensearch.core import Architecture
 from ensearch.errors import UnavailableError, unknown
-from ensearch.launch import MemberJob, Update
 
 # Without one of these there is no GPU that PyTorch could use on Linux: NVIDIA's, also of a Jetson
 # or under Windows, and AMD's.
 _GPUS = ("nvidia*", "nvhost*", "dxg", "kfd")
-
-
-def train_members(jobs: tuple[MemberJob, ...], report: Callable[[Update], None]) -> None:
-    """A `launch.Train`: see `training.together.train_members`."""
-    from ensearch.training.group import train_members
-
-    train_members(jobs, report)
-
-
-def measure_speed(
-    architecture: Architecture,
-    shape: tuple[int, int, int],
-    batch_size: int,
-    device: str,
-    seconds: float = 1.0,
-) -> float:
-    """Seconds of training per image: see `training.speed.measure_speed`."""
-    from ensearch.training.speed import measure_speed
-
-    return measure_speed(architecture, shape, batch_size, device, seconds)
 
 
 def resolve_device(asked: str) -> str:
@@ -108,9 +85,3 @@ def _cpu(field: str) -> str:
         line.partition(":")[2].strip() for line in lines if line.split(":")[0].strip() == field
     )
     return next(found, "")
-
-
-def discard_checkpoint(path: Path) -> None:
-    """Delete a checkpoint and what a writer killed half-way left beside it; none is no error."""
-    for file in (path, *path.parent.glob(f"{path.name}.*.tmp")):
-        file.unlink(missing_ok=True)

@@ -17,11 +17,11 @@ import torch.nn.functional as F
 from ensearch.core import Member
 from ensearch.training import augment, data, fused, optimizer
 from ensearch.training.augment import Augmentation
-from ensearch.training.checkpoint import State, tensors
 from ensearch.training.data import Images
 from ensearch.training.device import mixed_precision
 from ensearch.training.loop import batches, draw_epoch, train_step
 from ensearch.training.schedule import learning_rate
+from ensearch.training.state import State, tensors
 
 # Steps before a graph is recorded: libraries choose algorithms and take memory in the first ones.
 _WARMUP = 3

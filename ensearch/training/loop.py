@@ -20,11 +20,11 @@ from ensearch.errors import UnavailableError, UsageError
 from ensearch.launch import Failed, MemberJob, Progress, Reason, Trained, Update
 from ensearch.seeds import derive
 from ensearch.training import augment, checkpoint, data, optimizer
-from ensearch.training.checkpoint import State
 from ensearch.training.data import Images
 from ensearch.training.device import is_out_of_memory, mixed_precision, place, reproducible
 from ensearch.training.prefetch import OnHost
 from ensearch.training.schedule import learning_rate
+from ensearch.training.state import State, plain
 
 # Writing the state of a 36 M parameter network takes 0.7 to 1.5 s: at most 2.5 % of the time.
 CHECKPOINT_SECONDS = 60.0
@@ -90,7 +90,7 @@ def _train(job: MemberJob, report: Callable[[Update], None], state: State) -> Tr
         predictions=_predictions(state.model, images, member),
         losses=tuple(state.losses),
         seconds=earlier + time.perf_counter() - began,
-        weights=to_bytes(checkpoint.plain(state.model.state_dict())) if job.keep_weights else None,
+        weights=to_bytes(plain(state.model.state_dict())) if job.keep_weights else None,
     )
 
 

@@ -10,11 +10,11 @@ from ensearch import families
 from ensearch.core import Architecture, Schedule
 from ensearch.errors import UnavailableError
 from ensearch.training import augment, data, optimizer
-from ensearch.training.checkpoint import State
 from ensearch.training.data import Images
 from ensearch.training.device import is_out_of_memory, place, reproducible
 from ensearch.training.hardware import describe_device
 from ensearch.training.loop import train_step
+from ensearch.training.state import State
 
 
 def measure_speed(

@@ -11,11 +11,11 @@ import torch
 from ensearch.core import Member, Schedule
 from ensearch.launch import Measured, network_of
 from ensearch.training import fused, optimizer
-from ensearch.training.checkpoint import State, tensors
 from ensearch.training.data import Images
 from ensearch.training.hardware import describe_device
 from ensearch.training.lockstep import Lockstep, Way
 from ensearch.training.loop import batches, train_epoch
+from ensearch.training.state import State, tensors
 
 ALONE = Way(kind="branches", chunk=1, graph=False)
 

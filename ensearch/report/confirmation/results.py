@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ensearch.confirmation import plan as confirmation_plan
-from ensearch.confirmation.plan import Confirmation, Finalist, Opening
+from ensearch.confirmation.plan import Confirmation, Finalist
 from ensearch.core import Evaluation, Labels, Outcomes
 from ensearch.errors import StorageError
 from ensearch.fronts import analysis, rank_agreement, seed_variance
@@ -14,7 +14,7 @@ from ensearch.fronts.rank_agreement import Pairs, Ranks, Shift
 from ensearch.pool import diversity
 from ensearch.report.study.results import Conditions, Results, collect
 from ensearch.store import SEARCH, Store, openings
-from ensearch.store.openings import Look
+from ensearch.store.openings import Look, Opening
 from ensearch.study.scoring import Scorer
 
 Scored = tuple[tuple[Evaluation, ...], dict[str, Outcomes]]
@@ -76,7 +76,7 @@ def collect_confirmation(store: Store, study: str, number: int | None = None) ->
     short = [f.accuracy for f in there]
     return Confirmed(
         plan=plan,
-        openings=tuple(confirmation_plan.openings(store, study)),
+        openings=tuple(openings.openings(store, study)),
         elsewhere=openings.elsewhere(store, study),
         results=_results(store, whole, plan, test, fronts),
         val=val[0],

@@ -1,0 +1,1 @@
+"""The Optuna dashboard of a storage, served read-only."""

@@ -1,0 +1,1 @@
+"""The fronts of a pool as text, table, figure and files."""

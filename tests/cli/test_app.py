@@ -1,0 +1,603 @@
+"""The command line as a person meets it: what it prints, where, and with which exit code."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from ensearch import datasets
+from ensearch.cli import app
+from ensearch.search_space import space
+from ensearch.store import Store
+from ensearch.study import search
+from tests.folders import write_tree
+
+TINY = """
+family = "wide_resnet"
+members = [1, 2]
+depth = [10]
+width = { low = 0.25, high = 0.5, step = 0.125 }
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory with a tiny search space in it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    (tmp_path / "tiny.toml").write_text(TINY)
+    return tmp_path
+
+
+def ensearch(line: str) -> Result:
+    return CliRunner().invoke(app.app, line.split())
+
+
+def quick(more: str = "") -> Result:
+    return ensearch(
+        "run --budget 4e5 --dataset digits --space tiny.toml --limit-train 60 --epochs 1 "
+        f"--launcher inline --trials 3 {more}"
+    )
+
+
+VERBS = (
+    "run",
+    "resume",
+    "status",
+    "report",
+    "confirm",
+    "front",
+    "dashboard",
+    "cost",
+    "spaces",
+    "datasets",
+)
+
+
+def test_the_verbs_are_these() -> None:
+    listed = ensearch("--help").stdout
+    assert " pool " in listed
+    assert [verb for verb in VERBS if f" {verb} " in listed] == list(VERBS)
+    assert len(app.app.registered_commands) == len(VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(verb: str) -> None:
+    result = ensearch(f"{verb} --help")
+    assert result.exit_code == 0
+    assert "Usage" in result.stdout
+
+
+def test_cost_prints_the_published_numbers() -> None:
+    result = ensearch("cost wide_resnet --width 10 --depth 28")
+    assert "36,479,194" in result.stdout
+    assert "5,243,328,768" in result.stdout
+    assert result.stderr == ""
+
+
+def test_cost_says_which_network_of_the_literature_it_is() -> None:
+    result = ensearch(
+        "cost efficientnet --width 1.6 --depth 2.2 --resolution 456 --classes 1000 --json"
+    )
+    record = json.loads(result.stdout)
+    assert record["known_as"] == "EfficientNet-B5"
+    assert record["parameters"] == 30_389_784
+    assert record["multiply_adds_per_example"] == 10_266_384_752
+
+
+def test_cost_counts_members_and_the_unit_asked_for() -> None:
+    result = ensearch("cost wide_resnet --width 1 --depth 10 --members 4 --flops-per-mac 2 --json")
+    record = json.loads(result.stdout)
+    assert record["multiply_adds_per_example"] == 4 * 12_501_632
+    assert record["flops_per_example"] == 8 * 12_501_632
+    assert record["parameters"] == 4 * 77_850
+
+
+def test_listings_name_everything_there_is() -> None:
+    listed = set(json.loads(ensearch("spaces --json").stdout))
+    assert listed == {*space.names(), "timm:NAME,..."}
+    found = ensearch("datasets").stdout
+    assert all(name in found for name in datasets.names())
+
+
+def test_a_study_is_run_continued_and_reported(folder: Path) -> None:
+    first = quick()
+    assert first.exit_code == 0, first.stderr
+    for word in ("budgets", "cheapest", "dearest", "distinct", "time", "FLOPs (multiply-"):
+        assert word in first.stderr, f"the plan does not say {word}"
+    assert "trial 3/3" in first.stderr
+    assert "ensearch resume digits-tiny-400k" in first.stderr
+    assert "Budget" in first.stdout
+    assert "crossover" in first.stdout
+
+    again = ensearch("resume digits-tiny-400k --trials 5 --launcher inline --json")
+    assert again.exit_code == 0, again.stderr
+    assert "3 trials are done already, " in again.stderr
+    summary = json.loads(again.stdout)
+    assert summary["trials"]["done"] == 5
+    assert "multiply-adds" in summary["unit"]
+
+    assert re.search(r"digits-tiny-400k +complete +5 of 5", ensearch("status").stdout)
+    status = json.loads(ensearch("status digits-tiny-400k --json").stdout)
+    assert status[0]["trials_done"] == 5
+
+    report = ensearch("report digits-tiny-400k --out out")
+    assert report.exit_code == 0
+    assert sorted(p.name for p in (folder / "out").iterdir()) == [
+        "evaluations.csv",
+        "summary.json",
+        "tradeoff.png",
+    ]
+
+
+def test_a_finished_study_says_how_to_go_on(folder: Path) -> None:
+    quick()
+    result = quick()
+    assert result.exit_code == 0
+    assert "all trials that were asked for are done" in result.stderr
+    assert "--trials 23" in result.stderr
+    resumed = ensearch("resume digits-tiny-400k --launcher inline")
+    assert "ensearch resume digits-tiny-400k --trials 23" in resumed.stderr
+    elsewhere = quick("--storage my.db")
+    assert "ensearch resume digits-tiny-400k --storage my.db --trials 23" in elsewhere.stderr
+
+
+def test_a_study_that_tried_everything_is_not_told_to_go_on(folder: Path) -> None:
+    (folder / "two.toml").write_text(TINY.replace("[1, 2]", "[1]").replace("0.5,", "0.375,"))
+    result = ensearch(
+        "run --budget 4e5 --dataset digits --space two.toml --limit-train 60 --epochs 1 "
+        "--launcher inline --trials 2"
+    )
+    assert result.exit_code == 0, result.stderr
+    assert "every configuration of the search space within the budget" in result.stderr
+    assert "go on" not in result.stderr
+
+
+def test_a_narrow_terminal_breaks_no_name_number_or_date(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"a-long-name-{'x' * 50}"
+    assert quick(f"--study {name}").exit_code == 0
+    monkeypatch.setenv("COLUMNS", "40")
+    today = datetime.now(UTC).date().isoformat()
+    assert re.search(rf"{name} +complete +3 of 3 .* {today}", ensearch("status").stdout)
+
+
+def test_a_plan_alone_leaves_nothing_behind(folder: Path) -> None:
+    planned = quick("--plan")
+    assert planned.exit_code == 0, planned.output
+    assert "time      about" in planned.stderr
+    assert "trial 1" not in planned.stderr
+    assert planned.stdout == ""
+    assert [p.name for p in folder.iterdir()] == ["tiny.toml"]
+
+
+def test_a_budget_that_is_too_small_measures_no_speed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(*args: Any) -> float:
+        raise AssertionError("measured")
+
+    monkeypatch.setattr("ensearch.training.measure_speed", measure)
+    assert quick("--budget 1e3").exit_code == 3
+
+
+def test_a_file_takes_where_members_train(folder: Path) -> None:
+    (folder / "mine.toml").write_text(
+        'budget = 4e5\ndataset = "digits"\nspace = "tiny.toml"\nlimit_train = 60\nepochs = 1\n'
+        'trials = 1\nlauncher = "inline"\nweights = false\n'
+    )
+    result = ensearch("run --config mine.toml")
+    assert result.exit_code == 0, result.output
+    assert "1 trial done, 0 failed" in result.stderr
+    assert not list((folder / "studies").rglob("*.safetensors"))
+    flag_wins = ensearch("run --config mine.toml --launcher rocket")
+    assert flag_wins.exit_code == 2
+
+
+def test_a_speed_is_measured_again_when_it_is_old_or_wrong(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ensearch.commands.searching._LEAST_SECONDS", 0)
+    measured: list[float] = []
+
+    def measure(*args: Any) -> float:
+        measured.append(1e-9)
+        return 1e-9
+
+    monkeypatch.setattr("ensearch.training.measure_speed", measure)
+    first = quick()
+    assert "times as long as the plan's speed says: the next run measures it again" in first.stderr
+    assert len(measured) == 2  # the smallest network and the largest
+    monkeypatch.setattr("ensearch.commands.searching._LEAST_SECONDS", 60)
+    for count in (4, 4):
+        quick()
+        assert len(measured) == count
+    with Store.open("sqlite:///studies/ensearch.db", create=False) as store:
+        note = store.note("digits-tiny-400k", "speed")
+        assert isinstance(note, dict)
+        for speed in note.values():
+            speed["measured"] = (datetime.now(UTC) - timedelta(hours=25)).isoformat()
+        store.set_note("digits-tiny-400k", "speed", note)
+    quick()
+    assert len(measured) == 6
+
+
+def test_another_configuration_under_the_same_name_is_refused(folder: Path) -> None:
+    quick()
+    result = quick("--seed 1")
+    assert result.exit_code == 4
+    assert "seed: stored 0, asked 1" in result.stderr
+    assert "by `ensearch resume digits-tiny-400k`," in result.stderr
+
+
+def test_advice_names_the_storage_where_it_is_not_the_usual_one(folder: Path) -> None:
+    quick("--storage my.db")
+    elsewhere = quick("--storage my.db --seed 1")
+    assert "`ensearch resume --storage my.db digits-tiny-400k`" in elsewhere.stderr
+    (folder / "mine.toml").write_text('storage = "my.db"')
+    by_file = quick("--config mine.toml --seed 1")
+    assert "`ensearch resume --storage my.db digits-tiny-400k`" in by_file.stderr
+    for file in (folder / "my.members").rglob("*.npz"):
+        file.unlink()
+    again = ensearch("resume --storage my.db digits-tiny-400k --trials 6 --launcher inline")
+    assert "ensearch resume --storage my.db digits-tiny-400k --retrain-missing" in again.stderr
+    empty = ensearch("status --storage gone.db")
+    assert "`ensearch run --storage gone.db`" in empty.stderr
+
+
+def test_a_member_that_diverges_is_a_recorded_failure(folder: Path) -> None:
+    (folder / "wild.toml").write_text("[schedule]\npeak_lr = 1e6\n")
+    result = quick("--config wild.toml")
+    assert result.exit_code == 6
+    assert "all 3 trials" in result.stderr
+    assert "diverged" in result.stderr
+    assert "diverged" in ensearch("status digits-tiny-400k").stdout
+
+
+def test_a_budget_beyond_the_space_is_said_to_be(folder: Path) -> None:
+    result = quick("--budget 1e12 --study large")
+    assert result.exit_code == 0, result.stderr
+    assert "larger than anything in space tiny" in result.stderr
+
+
+BAD = [
+    ("run --budget 0 --dataset digits", 2, "positive number such as 5e9"),
+    ("run --budget -5 --dataset digits", 2, "positive number such as 5e9"),
+    ("run --budget nan --dataset digits", 2, "positive number such as 5e9"),
+    ("run --budget 5bananas --dataset digits", 2, "got '5bananas'"),
+    ("run --budget 1000 --dataset digits", 3, "the cheapest, 1 × wide_resnet 10-0.25, costs 88"),
+    ("run --dataset digits", 2, "--budget is missing"),
+    ("run --budget 2e6", 2, "--dataset is missing"),
+    ("run --budget 2e6 --dataset digit", 2, "Did you mean 'digits'"),
+    ("run --budget 2e6 --dataset npz", 2, "npz:PATH"),
+    ("run --budget 2e6 --dataset npz:gone.npz", 5, "gone.npz"),
+    ("run --budget 2e6 --dataset npz:labels.npz", 5, "classes"),
+    ("run --budget 2e6 --dataset npz:sizes.npz", 5, "size"),
+    ("run --budget 2e6 --dataset digits --space wide", 2, "Did you mean 'wide_resnet'"),
+    ("run --budget 2e6 --dataset digits --space empty.toml", 2, "low <= high"),
+    ("run --budget 2e6 --dataset digits --space key.toml", 2, "Did you mean 'members'"),
+    ("run --budget 2e6 --dataset digits --space type.toml", 2, "depth must be a list"),
+    ("run --budget 2e6 --dataset digits --study ../evil", 2, "'../evil' is not legal"),
+    ("run --budget 2e6 --dataset digits --space long.toml", 2, "not valid TOML"),
+    ("run --budget 2e6 --dataset digits --space many.toml", 2, "at most 10000 values"),
+    ("run --budget 2e6 --dataset digits --config gone.toml", 2, "no configuration file"),
+    ("run --budget 2e6 --dataset digits --timeout soon", 2, "--timeout must be a time"),
+    ("run --budget 2e6 --dataset digits --train-budget x", 2, "--train-budget must be a positive"),
+    ("run --budget 2e6 --dataset digits --launcher rocket", 2, "Known: inline, processes"),
+    ("run --budget 2e6 --dataset digits --device tpu", 2, "Known: auto, cpu, cuda"),
+    ("run --budget 2e6 --dataset digits --limit-train 3", 2, "--limit-train"),
+    ("run --budget 2e6 --dataset digits --storage tiny.toml/x.db", 4, "tiny.toml"),
+    ("run --budget 2e6 --dataset digits --storage nonsense://x", 4, "nonsense"),
+    ("run --budget 2e6 --dataset digits --storage garbage.db", 4, "garbage.db"),
+    ("run --budget 2e6 --dataset digits --trials 0", 2, "--trials"),
+    ("resume nothing", 4, "studies"),
+    ("report nothing --storage gone.db", 4, "gone.db"),
+    ("status --storage gone.db", 4, "gone.db"),
+    ("dashboard --storage gone.db", 4, "gone.db"),
+    ("cost wide_resnt --width 1 --depth 10", 2, "Did you mean 'wide_resnet'"),
+    ("cost vit --depth 4", 2, "--width is missing: vit takes 16 to 4096 in steps of 8"),
+    ("cost efficientnet_small", 2, "is a search space, of networks of family efficientnet:"),
+    ("run --budget 2e6 --dataset digits --config weights.toml", 2, "weights must be true or false"),
+    ("run --budget 2e6 --dataset digits --config rocket.toml", 2, "Known: inline, processes"),
+    ("cost timm:resnt18", 2, "Nearest: resnet18"),
+    (
+        "cost timm:resnet18 --width 2",
+        2,
+        "width 2 is not legal for timm:resnet18: such a network is as it is",
+    ),
+    ("run --budget 1e8 --dataset digits --space timm:resnt18", 2, "no model 'resnt18'"),
+    ("run --budget 1e8 --dataset digits --space timm:", 2, "is timm:NAME,NAME"),
+    ("cost wide_resnet --width 1.3 --depth 10", 2, "Nearest legal: 1.25 and 1.3125"),
+    ("cost wide_resnet --width 1 --depth 10 --resolution 4", 2, "at least 8 pixels"),
+    ("cost wide_resnet --width nan --depth 10", 2, "width"),
+    ("flops", 2, "No such command"),
+]
+
+
+@pytest.mark.parametrize(("line", "code", "says"), BAD, ids=[line for line, _, _ in BAD])
+def test_bad_input_gets_one_helpful_message(folder: Path, line: str, code: int, says: str) -> None:
+    images = np.zeros((40, 8, 8), dtype=np.uint8)
+    labels = np.arange(40) % 4
+    good: dict[str, Any] = {
+        "x_train": images,
+        "y_train": labels,
+        "x_test": images,
+        "y_test": labels,
+    }
+    np.savez("labels.npz", classes=np.array(["a", "b"]), **good)
+    np.savez("sizes.npz", **(good | {"x_test": np.zeros((40, 9, 9), dtype=np.uint8)}))
+    Path("empty.toml").write_text(TINY.replace("high = 0.5", "high = 0.1"))
+    Path("key.toml").write_text(TINY.replace("members", "membres"))
+    Path("type.toml").write_text(TINY.replace("[10]", '"ten"'))
+    Path("long.toml").write_text("seed = " + "9" * 5000)
+    Path("many.toml").write_text(TINY.replace("0.125", "1e-9"))
+    Path("weights.toml").write_text("weights = 1")
+    Path("rocket.toml").write_text('launcher = "rocket"')
+    Path("garbage.db").write_bytes(b"this is not a database, it is a text" * 100)
+    before = sorted(p.name for p in folder.iterdir())
+    result = ensearch(line)
+    assert result.exit_code == code, result.output
+    assert says in " ".join(result.output.replace("│", " ").split())
+    assert "Traceback" not in result.output
+    assert "internal error" not in result.output
+    assert Path("garbage.db").read_bytes()[:4] == b"this"
+    if not line.startswith("run"):
+        assert sorted(p.name for p in folder.iterdir()) == before, "looking created something"
+
+
+def test_an_unknown_study_is_refused_with_the_nearest(folder: Path) -> None:
+    quick()
+    for verb in ("resume", "report", "status", "dashboard"):
+        result = ensearch(f"{verb} digits-tiny-500k")
+        assert result.exit_code == 4
+        assert "Did you mean 'digits-tiny-400k'" in result.stderr
+
+
+def run_python(code: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "absent"),
+    [
+        ("cost nothing", ["torch", "timm", "sqlalchemy"]),
+        ("--help", ["torch", "optuna", "sqlalchemy", "numpy"]),
+        ("run --help", ["torch", "optuna", "sqlalchemy", "numpy"]),
+        ("status", ["torch", "optuna", "torchvision", "sklearn", "matplotlib"]),
+        ("report digits-tiny-400k", ["torch", "optuna", "torchvision", "sklearn"]),
+        # Whose workers, in other processes, have nothing left to train.
+        ("resume digits-tiny-400k --trials 3", ["torch", "torchvision"]),
+    ],
+)
+def test_light_verbs_import_nothing_heavy(folder: Path, line: str, absent: list[str]) -> None:
+    quick()
+    codes = (2,) if line.startswith("cost") else (None, 0)
+    code = (
+        "import sys\nfrom ensearch import cli\n"
+        f"sys.argv = ['ensearch', *{line.split()!r}]\n"
+        "try:\n    cli.main()\nexcept SystemExit as end:\n"
+        f"    assert end.code in {codes}, end.code\n"
+        f"found = [name for name in {absent!r} if name in sys.modules]\n"
+        "assert not found, found\n"
+    )
+    ended = run_python(code, folder)
+    assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
+def test_signals_save_and_leave(folder: Path, number: signal.Signals, code: int) -> None:
+    command = [sys.executable, "-m", "ensearch.cli"]
+    line = "run --budget 2e6 --dataset digits --epochs 400 --workers 1 --trials 30 --study long"
+    process = subprocess.Popen(
+        command + line.split(), cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+        text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert process.stderr is not None
+    for said in process.stderr:
+        if said.startswith("time "):
+            break
+    time.sleep(3)  # the worker is importing or training by now: both must be stopped
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert "Traceback" not in err + out
+    assert "stopping" in err
+    assert "resume long" in err
+    study = json.loads(ensearch("status long --json").stdout)[0]
+    assert study["state"] == "stopped"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
+def test_signals_stop_the_reading_of_pictures(
+    folder: Path, number: signal.Signals, code: int
+) -> None:
+    write_tree(folder / "pets")
+    (folder / "pets/train/cat/0.jpg").unlink()
+    os.mkfifo(folder / "pets/train/cat/0.jpg")  # takes for ever to read
+    line = "run --budget 2e6 --dataset folder:pets@8"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ensearch.cli", *line.split()], cwd=folder, text=True,
+        stderr=subprocess.PIPE, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert process.stderr is not None
+    while not process.stderr.readline().startswith("reading"):
+        pass
+    time.sleep(0.2)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert err.splitlines() == [
+        "0 of 18 pictures are read and kept: the same command goes on there",
+        "interrupted; what was finished before is kept",
+    ]
+
+
+def test_a_reader_of_stderr_who_leaves_does_not_stop_the_search(folder: Path) -> None:
+    line = (
+        f"{sys.executable} -m ensearch.cli run --budget 4e5 --dataset digits --space tiny.toml "
+        "--limit-train 60 --epochs 1 --launcher inline --trials 3 --json 2>&1 >out.json | head -1"
+    )
+    subprocess.run(["bash", "-c", line], cwd=folder, check=True, capture_output=True)
+    assert json.loads((folder / "out.json").read_text())["trials"]["done"] == 3
+
+
+def test_closed_or_ascii_outputs_are_no_defects(folder: Path) -> None:
+    quick()
+    command = f"{sys.executable} -m ensearch.cli report digits-tiny-400k"
+    for redirect, more in (("2>&-", {}), (">&-", {}), ("", {"PYTHONIOENCODING": "ascii"})):
+        ended = subprocess.run(
+            ["bash", "-c", f"{command} {redirect}"], cwd=folder, env=os.environ | more,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert ended.returncode == 0, (redirect, ended.stderr)
+        assert "defect" not in ended.stderr
+
+
+def test_a_dataset_that_vanishes_stops_the_run_and_keeps_the_trials(folder: Path) -> None:
+    """The driver has read the file; the worker, which starts later, does not find it."""
+    images = np.random.default_rng(0).integers(0, 256, (80, 8, 8), dtype=np.uint8)
+    labels = np.arange(80) % 4
+    np.savez("mine.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    moved = pytest.MonkeyPatch()
+    real = search.run
+
+    def run_without_file(*args: Any, **kwargs: Any) -> Any:
+        Path("mine.npz").rename("away.npz")
+        return real(*args, **kwargs)
+
+    line = (
+        "run --budget 4e5 --dataset npz:mine.npz --space tiny.toml --epochs 1 --trials 3 "
+        "--launcher inline --study mine"
+    )
+    with moved.context() as patch:
+        patch.setattr("ensearch.search.run", run_without_file)
+        result = ensearch(line)
+    assert result.exit_code == 5, result.output
+    Path("away.npz").rename("mine.npz")
+    assert ensearch(line).exit_code == 0
+    assert json.loads(ensearch("status mine --json").stdout)[0]["trials_done"] == 3
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert re.fullmatch(r"ensearch \d+\.\d+\.\d+", ensearch("--version").stdout.strip())
+
+
+def test_a_study_is_confirmed_on_test_once(folder: Path) -> None:
+    quick()
+    line = "confirm digits-tiny-400k --launcher inline --epochs 2"
+    first = ensearch(line)
+    assert first.exit_code == 0, first.output
+    for word in ("finalists", "2 epochs (2 x the search's 1)", "time", "for the first time"):
+        assert word in first.stderr, f"the plan does not say {word}"
+    assert re.search(r"member \d+/\d+: 10-0\.\d+ trained in", first.stderr)
+    assert "test %" in first.stdout
+    assert "On the 359 test images of digits, with fresh seeds and 2 epochs" in words(first)
+    report = folder / "studies" / "ensearch.reports" / "digits-tiny-400k"
+    assert {"confirm.csv", "confirm.json", "confirm.png"} <= {p.name for p in report.iterdir()}
+
+    again = ensearch(f"{line} --json")
+    assert again.exit_code == 0, again.output
+    assert "nothing is trained or opened" in again.stderr
+    record = json.loads(again.stdout)
+    assert len(record["openings"]) == 1
+    assert record["sentence"] in words(first)
+
+    other = ensearch("confirm digits-tiny-400k --launcher inline --no-retrain")
+    assert other.exit_code == 0, other.output
+    assert "has been opened once before" in other.stderr
+    assert "predicted in" in other.stderr
+    assert "opened 2 times: numbers after the first are optimistic" in words(other)
+    combined = re.search(r"ensearch (front --pool confirmed:\S+ --budget \S+ --test)", other.stderr)
+    assert combined, other.stderr
+    look = ensearch(combined[1])
+    assert look.exit_code == 0, look.output
+    assert "opened twice before (confirm digits-tiny-400k twice)" in look.stderr
+    assert "test %" in look.stdout
+    # Fresh members only: every plan looks after the others, and after `front`.
+    third = ensearch(f"{line} --fewest 1")
+    assert "confirm-3.csv, confirm-3.json, confirm-3.png" in third.stderr
+    assert json.loads((report / "confirm.json").read_text())["plan"]["retrained"]
+    assert not json.loads((report / "confirm-2.json").read_text())["plan"]["retrained"]
+    assert "opened 3 times before (confirm digits-tiny-400k twice; front once)" in third.stderr
+    record = json.loads(ensearch(f"{line} --fewest 1 --json").stdout)
+    assert (len(record["openings"]), len(record["openings_elsewhere"])) == (3, 1)
+    assert record["opening"] == 4
+    status = json.loads(ensearch("status digits-tiny-400k --json").stdout)
+    assert status[0]["trials_done"] == 3
+
+
+def words(result: Result) -> str:
+    """What was printed, without its line breaks."""
+    return " ".join(result.stdout.split())
+
+
+BAD_CONFIRMATIONS = [
+    ("nothing", 4, "unknown study"),
+    ("digits-tiny-400k --budgets 1e9", 2, "up to its budget of 400k; got 1G"),
+    ("digits-tiny-400k --budgets 1e5,much", 2, "--budgets must be a positive number"),
+    ("digits-tiny-400k --no-retrain --epochs 3", 2, "--epochs says how to retrain"),
+    ("digits-tiny-400k --timeout soon", 2, "--timeout must be a time"),
+    ("digits-tiny-400k --launcher rocket", 2, "Known: inline, processes"),
+    ("digits-tiny-400k --epochs 0", 2, "--epochs"),
+    ("digits-tiny-400k --storage gone.db", 4, "gone.db"),
+]
+
+
+def test_bad_confirmations_get_one_helpful_message(folder: Path) -> None:
+    quick()
+    for line, code, says in BAD_CONFIRMATIONS:
+        result = ensearch(f"confirm {line}")
+        assert result.exit_code == code, (line, result.output)
+        assert says in " ".join(result.output.replace("│", " ").split())
+        assert "Traceback" not in result.output
+        assert "internal error" not in result.output
+    assert "for the first time" in ensearch("confirm digits-tiny-400k --timeout 0.001s").stderr
+
+
+def test_a_confirmation_without_its_images_is_refused(folder: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (80, 8, 8), dtype=np.uint8)
+    labels = np.arange(80) % 4
+    np.savez("mine.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    line = "run --budget 4e5 --dataset npz:mine.npz --space tiny.toml --epochs 1 --trials 2"
+    assert ensearch(f"{line} --study mine --launcher inline").exit_code == 0
+    Path("mine.npz").unlink()
+    result = ensearch("confirm mine")
+    assert result.exit_code == 5, result.output
+    assert "mine.npz" in result.output
+
+
+def test_a_stopped_confirmation_goes_on(folder: Path) -> None:
+    quick()
+    line = "confirm digits-tiny-400k --epochs 400 --workers 1"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ensearch.cli", *line.split()], cwd=folder, text=True,
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert process.stderr is not None
+    for said in process.stderr:
+        if said.startswith("test "):
+            break
+    time.sleep(3)  # the worker is importing or training by now
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 75, err
+    assert "nothing has been scored yet" in err
+    assert "ensearch confirm digits-tiny-400k --epochs 400\n" in err
+    assert out == ""
+    again = ensearch("confirm digits-tiny-400k --epochs 400 --workers 1 --timeout 0.01s")
+    assert again.exit_code == 0, again.output
+    assert "confirmation 1" in again.stderr
+    assert "the time limit is reached" in again.stderr

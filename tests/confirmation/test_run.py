@@ -1,0 +1,492 @@
+"""Confirming a search: who is a finalist, what is trained and opened, and what comes out."""
+
+import dataclasses
+import itertools
+import json
+import math
+import shutil
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from ensearch.confirmation import finalists, run
+from ensearch.confirmation import plan as confirmation_plan
+from ensearch.confirmation.plan import Confirmation, Request
+from ensearch.errors import StorageError, TrialsFailedError, UsageError
+from ensearch.launch import Failed, MemberJob, Trained, Update
+from ensearch.report.confirmation import files, text
+from ensearch.report.confirmation.results import collect_confirmation
+from ensearch.seeds import derive
+from ensearch.store import Store, openings
+from ensearch.study import config, search, study
+from ensearch.study.driver import Limits
+from ensearch.study.events import MemberReady
+from ensearch.study.plan import Speed
+from ensearch.study.search import Where
+from tests import closed_form
+from tests.trainers import One, each
+
+SPACE = {
+    "name": "small",
+    "family": "wide_resnet",
+    "members": [1, 2, 4],
+    "depth": [10, 16],
+    "width": {"low": 0.25, "high": 2.0, "step": 0.0625},
+    "rungs": 8,
+}
+INLINE = Where(device="cpu", workers=1, launcher="inline")
+SPEED = Speed(fixed=0.0, per_mac=1e-9)
+
+
+def world(base: float) -> Callable[[float], float]:
+    """Margins with the crossover at 9.83 x base."""
+    return lambda macs: 1.5 * (1.0 - float((base / macs) ** 0.6))
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("data") / "two.npz"
+    return closed_form.write_dataset(path, images=40_000, tests=4_000)
+
+
+@pytest.fixture(scope="module")
+def whole_search(tmp_path_factory: pytest.TempPathFactory, spec: str) -> Path:
+    """A storage in which everything in the space has been tried; tests work on copies."""
+    folder = tmp_path_factory.mktemp("search")
+    with Store.open(f"{folder}/ensearch.db", create=True) as store:
+        search_in(store, spec)
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path, whole_search: Path) -> Iterator[Store]:
+    with copied(whole_search, tmp_path / "copy") as store:
+        yield store
+
+
+@pytest.fixture
+def searched(store: Store, spec: str) -> study.Study:
+    return opened(store, spec)
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(f"{tmp_path}/empty.db", create=True) as store:
+        yield store
+
+
+def copied(folder: Path, to: Path) -> Store:
+    shutil.copytree(folder, to)
+    return Store.open(f"{to}/ensearch.db", create=False)
+
+
+def opened(store: Store, spec: str) -> study.Study:
+    settings = {"budget": "2e6", "dataset": spec, "space": SPACE, "study": "one", "epochs": 1}
+    return study.open_study(config.resolve(settings), store, Path("data"), "a CPU")
+
+
+def search_in(store: Store, spec: str, trials: int = 10_000, where: Where = INLINE) -> study.Study:
+    found = opened(store, spec)
+    search.run(found, store, Limits(trials=trials), where, train=closed_form.train)
+    return found
+
+
+class Counting:
+    """The closed-form trainer, remembering what it was asked; fails as it is told."""
+
+    def __init__(
+        self,
+        fail: Callable[[MemberJob], str | None] = lambda job: None,
+        train: One = closed_form.train_one,
+    ) -> None:
+        self.jobs: list[MemberJob] = []
+        self.fail, self.train = fail, train
+
+    def __call__(self, jobs: tuple[MemberJob, ...], report: Callable[[Update], None]) -> None:
+        for job in jobs:
+            report(self.one(job, report))
+
+    def one(self, job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+        self.jobs.append(job)
+        reason = self.fail(job)
+        if reason is not None:
+            return Failed(key=job.member.key, reason=reason, detail="as asked")  # type: ignore[arg-type]
+        return self.train(job, report)
+
+
+def confirm_in(
+    store: Store, found: study.Study, request: Request | None = None, **how: object
+) -> tuple[str, Confirmation]:
+    plan = confirmation_plan.decide(store, found.config, request or Request())
+    ahead = run.work(found, store, plan, SPEED, workers=1)
+    how = {"train": closed_form.train} | how
+    ended = run.run(found, store, plan, INLINE, ahead=ahead, **how)  # type: ignore[arg-type]
+    return ended, confirmation_plan.plans(store, "one")[plan.number - 1]
+
+
+def test_members_are_fresh_shared_and_predict_test(store: Store, searched: study.Study) -> None:
+    before = {record.member.seed for record in store.all_members()}
+    trainer = Counting()
+    ended, plan = confirm_in(store, searched, train=trainer)
+    assert ended == "done"
+    assert plan.finished
+    assert len(plan.finalists) >= finalists.FEWEST
+    assert {f.size == 1 for f in plan.finalists} == {True, False}
+    assert {job.member.schedule.epochs for job in trainer.jobs} == {4}
+    assert {job.splits for job in trainer.jobs} == {("val", "test")}
+    assert not before & {job.member.seed for job in trainer.jobs}
+    assert len({job.member.key for job in trainer.jobs}) == len(trainer.jobs)
+    needed = {f.network: 0 for f in plan.finalists}
+    for f in plan.finalists:
+        needed[f.network] = max(needed[f.network], f.size, 2)
+    assert len(trainer.jobs) == sum(needed.values())
+    rows = store.evaluations("one", plan.stage)
+    assert {e.key for e in rows if e.split == "test"} == {e.key for e in rows if e.split == "val"}
+    assert {f.key for f in plan.finalists} <= {e.key for e in rows}
+    assert sum(e.split == "test" for e in rows) == sum(needed.values())
+
+
+def test_a_finalist_has_the_accuracy_of_the_closed_form_on_test(
+    store: Store, searched: study.Study
+) -> None:
+    """Of fresh members, so without the luck of the chosen: 4 standard errors of 4,000 images."""
+    _, plan = confirm_in(store, searched)
+    for e in store.evaluations("one", plan.stage):
+        expected = closed_form.accuracy(e.cost.macs, e.size)
+        error = math.sqrt(expected * (1 - expected) / 4_000)
+        assert abs(e.scores.accuracy - expected) < 4 * error
+
+
+def test_the_search_is_left_as_it_was(store: Store, searched: study.Study) -> None:
+    before = store.evaluations("one"), store.evaluation_members("one"), store.trials("one")
+    confirm_in(store, searched)
+    assert before == (
+        store.evaluations("one"),
+        store.evaluation_members("one"),
+        store.trials("one"),
+    )
+
+
+@pytest.mark.parametrize("every", [1, 4])
+def test_an_interrupted_confirmation_ends_as_an_uninterrupted_one(
+    tmp_path: Path, whole_search: Path, spec: str, every: int
+) -> None:
+    class Killed(Exception):  # noqa: N818
+        pass
+
+    with copied(whole_search, tmp_path / "whole") as whole:
+        _, plan = confirm_in(whole, opened(whole, spec))
+        with copied(whole_search, tmp_path / "parts") as parts:
+            again_opened, count = opened(parts, spec), itertools.count(1)
+
+            @each
+            def killed(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+                if next(count) % (every + 1) == 0:
+                    raise Killed
+                return closed_form.train_one(job, report)
+
+            for starts in itertools.count(1):  # noqa: B007
+                try:
+                    _, again = confirm_in(parts, again_opened, train=killed)
+                    break
+                except Killed:
+                    assert len(openings.openings(parts, "one")) == 1
+            assert starts > 3
+            assert dataclasses.replace(again, created="") == dataclasses.replace(plan, created="")
+            assert parts.evaluations("one", plan.stage) == whole.evaluations("one", plan.stage)
+            assert len(openings.openings(parts, "one")) == 1
+
+
+def test_a_plan_under_way_goes_on_although_the_search_has_gone_on(empty: Store, spec: str) -> None:
+    found = search_in(empty, spec, 8)
+    ended, first = confirm_in(empty, found, is_interrupted=lambda: True)
+    assert (ended, first.finished) == ("interrupted", False)
+    search_in(empty, spec, 24)
+    ended, again = confirm_in(empty, found)
+    assert (ended, again.number, again.finished) == ("done", 1, True)
+    assert again.finalists == first.finalists
+    # Now it is answered; the search knows better, so the same words make another plan.
+    _, second = confirm_in(empty, found)
+    assert second.number == 2
+    assert [o.plan for o in openings.openings(empty, "one")] == [1, 2]
+
+
+def test_openings_of_test_are_counted_by_plan(store: Store, searched: study.Study) -> None:
+    assert openings.openings(store, "one") == []
+    _, first = confirm_in(store, searched)
+    trainer = Counting()
+    # Asking the same in other words is the same plan: nothing is trained, nothing opened.
+    same = confirmation_plan.decide(store, searched.config, Request(epochs=4))
+    assert (same.number, same.finished) == (1, True)
+    confirm_in(store, searched, Request(epochs=4), train=trainer)
+    assert trainer.jobs == []
+    assert [o.plan for o in openings.openings(store, "one")] == [1]
+    _, second = confirm_in(store, searched, Request(epochs=2))
+    assert second.number == 2
+    assert [o.plan for o in openings.openings(store, "one")] == [1, 2]
+    assert first == confirmation_plan.plans(store, "one")[0]
+
+
+def test_without_retraining_the_searchs_members_predict_from_their_weights(
+    store: Store, searched: study.Study
+) -> None:
+    trained = {record.member.key for record in store.all_members()}
+    trainer, events = Counting(), list[object]()
+    ended, plan = confirm_in(
+        store, searched, Request(retrain=False), train=trainer, on_event=events.append
+    )
+    assert (ended, plan.retrain) == ("done", False)
+    assert {job.member.key for job in trainer.jobs} <= trained
+    assert all(job.weights is not None and job.splits == ("test",) for job in trainer.jobs)
+    assert {e.trained for e in events if isinstance(e, MemberReady)} == {False}
+    assert {record.member.key for record in store.all_members()} == trained
+    # On val they score what the search said, for the same subsets.
+    before = {e.key: e for e in store.evaluations("one")}
+    for e in store.evaluations("one", plan.stage):
+        if e.split == "val":
+            assert e == before[e.key]
+
+
+def test_members_without_weights_cannot_be_scored_again(empty: Store, spec: str) -> None:
+    found = search_in(empty, spec, 6, dataclasses.replace(INLINE, keep_weights=False))
+    with pytest.raises(StorageError, match=r"--no-weights.*ensearch confirm one"):
+        confirm_in(empty, found, Request(retrain=False))
+    assert openings.openings(empty, "one") == [], "a refused plan has seen nothing"
+    assert confirm_in(empty, found)[0] == "done"
+
+
+def test_a_finalist_whose_member_diverges_is_left_out(store: Store, searched: study.Study) -> None:
+    plan = confirmation_plan.decide(store, searched.config, Request())
+    bad = max(plan.finalists, key=lambda f: (f.size, f.macs))
+    second = derive(searched.config.seed, "confirm", 1)
+
+    def fail(job: MemberJob) -> str | None:
+        same = job.member.architecture == bad.architecture
+        return "diverged" if same and job.member.seed == second else None
+
+    _, done = confirm_in(store, searched, train=Counting(fail))
+    assert done.failures == ((bad.network, "diverged"),)
+    assert done.finished
+    left = {e.network for e in store.evaluations("one", done.stage)}
+    assert left == set(plan.networks) - {bad.network}
+
+
+def test_killed_members_are_tried_again_by_the_same_command(
+    store: Store, searched: study.Study
+) -> None:
+    trainer = Counting(lambda job: "killed" if len(trainer.jobs) == 3 else None)
+    _, first = confirm_in(store, searched, train=trainer)
+    assert not first.finished
+    again = Counting()
+    _, second = confirm_in(store, searched, train=again)
+    assert (second.number, second.finished, second.failures) == (1, True, ())
+    assert len(again.jobs) == 1
+    assert len(openings.openings(store, "one")) == 1
+
+
+def test_if_all_fail_it_says_so(store: Store, searched: study.Study) -> None:
+    with pytest.raises(TrialsFailedError, match="diverged"):
+        confirm_in(store, searched, train=Counting(lambda job: "diverged"))
+
+
+def test_the_plan_counts_what_is_ahead(store: Store, searched: study.Study) -> None:
+    """Training macs on paper: 3 x macs x 36,000 images x 4 epochs for each member."""
+    plan = confirmation_plan.decide(store, searched.config, Request())
+    ahead = run.work(searched, store, plan, SPEED, workers=2)
+    macs = sum(f.members * f.macs / f.size for f in plan.networks.values())
+    assert ahead.train_macs == pytest.approx(3 * macs * 36_000 * 4)
+    assert ahead.seconds == pytest.approx(1e-9 * macs * 36_000 * 4 / 2)
+    assert (ahead.members, ahead.ready) == (sum(f.members for f in plan.networks.values()), 0)
+    confirm_in(store, searched)
+    after = run.work(searched, store, plan, SPEED, workers=2)
+    assert (after.ready, after.train_macs) == (after.members, 0)
+
+
+def test_progress_counts_members_and_time(store: Store, searched: study.Study) -> None:
+    events: list[object] = []
+    confirm_in(store, searched, on_event=events.append)
+    ready = [e for e in events if isinstance(e, MemberReady)]
+    assert [e.done for e in ready] == list(range(1, len(ready) + 1))
+    assert ready[-1].done == ready[-1].members
+    assert ready[-1].seconds_left == pytest.approx(0, abs=1e-6)
+    assert ready[0].seconds_left > ready[-2].seconds_left > 0
+
+
+def test_a_lost_file_is_trained_again_only_on_request(store: Store, searched: study.Study) -> None:
+    _, plan = confirm_in(store, searched)
+    lost = store.evaluation_members("one", plan.stage)[plan.finalists[0].network][0]
+    next(store.files.rglob(f"{lost}.test.npz")).unlink()
+    more = Request(members=3)  # another plan that needs the same member
+    with pytest.raises(StorageError, match="confirm one --retrain-missing"):
+        confirm_in(store, searched, more)
+    assert len(openings.openings(store, "one")) == 1
+    trainer = Counting()
+    confirm_in(store, searched, more, train=trainer, retrain_missing=True)
+    assert lost in {job.member.key for job in trainer.jobs}
+
+
+def test_budgets_outside_the_study_are_refused(store: Store, searched: study.Study) -> None:
+    with pytest.raises(UsageError, match="up to its budget of 2M; got 3M"):
+        confirmation_plan.decide(store, searched.config, Request(budgets=(3e6,)))
+    plan = confirmation_plan.decide(store, searched.config, Request(budgets=(5e5, 1e6)))
+    assert plan.budgets == (5e5, 1e6)
+    assert max(f.macs for f in plan.finalists) <= 1e6
+
+
+def test_a_study_under_way_is_not_confirmed(store: Store, searched: study.Study) -> None:
+    store.acquire_lease("one")
+    with pytest.raises(StorageError, match="--take-over"):
+        confirm_in(store, searched)
+    assert confirmation_plan.plans(store, "one") == []
+    assert confirm_in(store, searched, take_over=True)[0] == "done"
+
+
+def test_a_study_without_evaluations_has_nothing_to_confirm(empty: Store, spec: str) -> None:
+    found = search_in(empty, spec, trials=0)
+    with pytest.raises(StorageError, match="ensearch resume one"):
+        confirm_in(empty, found)
+
+
+def test_a_plan_survives_the_store(store: Store, searched: study.Study) -> None:
+    plan = confirmation_plan.decide(store, searched.config, Request(budgets=(5e5, 1e6), top=2))
+    confirmation_plan.keep(store, "one", plan)
+    assert confirmation_plan.plans(store, "one") == [plan]
+
+
+# What comes out
+
+
+def truth(budget: float, base: float = 5e4) -> float:
+    """Advantage of the best ensemble of the space at a budget, as a fraction."""
+    margin = world(base)
+    return max(closed_form.accuracy(budget, m, margin) for m in (2, 4)) - closed_form.accuracy(
+        budget, 1, margin
+    )
+
+
+def test_the_known_crossover_is_confirmed_on_test(store: Store, searched: study.Study) -> None:
+    """Longer training changes nothing in this world: the same crossover, within the interval."""
+    confirm_in(store, searched)
+    found = collect_confirmation(store, "one")
+    crossover, where = found.results.fronts.crossover, closed_form.crossover((2, 3, 4))
+    assert crossover.status == "crossed"
+    assert crossover.budget is not None
+    assert where / 2**0.5 < crossover.budget < where * 2**0.5
+    assert (crossover.low or 0) <= where <= (crossover.high or 0)
+    assert {e.split for e in found.results.evaluations} == {"test"}
+    assert found.shift is not None
+    assert found.shift.verdict == "holds"
+    assert found.ranks is not None
+    everything = found.ranks["all"]
+    assert everything is not None
+    assert everything.kendall.low > 0.4
+    said = text.sentence(found)
+    assert "On the 4,000 test images" in said
+    assert "fresh seeds and 4 epochs (4 x the search's 1)" in said
+    assert "the crossover lies at" in said
+    assert f"(n = {len(found.plan.finalists)})" in said
+    assert text.warnings(found) == []
+
+
+def test_val_chooses_and_test_scores(store: Store, searched: study.Study) -> None:
+    confirm_in(store, searched)
+    found = collect_confirmation(store, "one")
+    best = {True: 0, False: 0}
+    for row in found.results.fronts.rows:
+        for choice, single in ((row.single, True), (row.ensemble, False)):
+            fitting = [
+                e for e in found.val if (e.size == 1) == single and e.cost.macs <= row.budget
+            ]
+            if choice is not None:
+                assert choice.split == "test"
+                assert choice.key == max(fitting, key=lambda e: e.scores.accuracy).key
+                of_test = [e for e in found.results.evaluations if (e.size == 1) == single]
+                best[single] += choice.scores.accuracy < max(
+                    e.scores.accuracy for e in of_test if e.cost.macs <= row.budget
+                )
+    assert sum(best.values()) > 0, "a running maximum over test would pass here as well"
+
+
+def test_a_crossover_of_the_short_schedule_only_is_called_so(
+    store: Store, searched: study.Study
+) -> None:
+    """With longer training large networks gain: the crossover moves up by 1.38 doublings."""
+    base = 1.3e5
+    assert math.log2(base / 5e4) == pytest.approx(1.38, abs=0.01)
+    assert truth(1e6) > 0 > truth(1e6, base)
+    longer = Counting(train=partial(closed_form.train_one, margin=world(base)))
+    confirm_in(store, searched, train=longer)
+    found = collect_confirmation(store, "one")
+    assert found.shift is not None
+    assert found.shift.verdict == "short schedule only"
+    assert found.shift.doublings == pytest.approx(1.38, abs=0.5)
+    assert 1e6 in [round(budget) for budget in found.shift.reversed_at]
+    assert "short schedule only" in text.shifted(found)
+    assert "true of the short schedule only" in text.carried(found)
+
+
+def test_what_is_read_again_is_the_same(store: Store, searched: study.Study) -> None:
+    confirm_in(store, searched)
+    first = collect_confirmation(store, "one")
+    again = collect_confirmation(store, "one", number=1)
+    assert files.summary(first) == files.summary(again)
+
+
+def test_a_second_opening_and_old_members_are_called_optimistic(
+    store: Store, searched: study.Study, tmp_path: Path
+) -> None:
+    confirm_in(store, searched)
+    confirm_in(store, searched, Request(retrain=False))
+    found = collect_confirmation(store, "one")
+    assert (found.plan.number, found.opening) == (2, 2)
+    assert (found.ranks, found.shift, found.pairs) == (None, None, None)
+    said = " ".join(text.paragraphs(found))
+    assert "has been opened 2 times: numbers after the first are optimistic" in said
+    assert "the search's own members" in text.sentence(found)
+    files.write(found, tmp_path / "out")
+    files.write(collect_confirmation(store, "one", number=1), tmp_path / "out")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        f"{name}.{kind}" for name in ("confirm-2", "confirm") for kind in ("csv", "json", "png")
+    ]
+    written = json.loads((tmp_path / "out" / "confirm-2.json").read_text())
+    assert [o["plan"] for o in written["openings"]] == [1, 2]
+    assert len(written["warnings"]) == 2
+    assert "multiply-adds" in written["unit"]
+    table = (tmp_path / "out" / "confirm-2.csv").read_text().splitlines()
+    assert len(table) == 1 + len(found.results.evaluations)
+    assert "accuracy_test_fraction" in table[0]
+    first = collect_confirmation(store, "one", number=1)
+    assert "These are of opening 1" in " ".join(text.warnings(first))
+
+
+def test_other_budgets_are_those_of_the_search_too(store: Store, searched: study.Study) -> None:
+    confirm_in(store, searched, Request(budgets=(5e5, 2e6)))
+    found = collect_confirmation(store, "one")
+    for fronts in (found.results.fronts, found.search.fronts):
+        assert [row.budget for row in fronts.rows] == [5e5, 2e6]
+        assert all(row.low is not None for row in fronts.rows if row.matched)
+
+
+def test_what_was_left_out_is_said(store: Store, searched: study.Study) -> None:
+    plan = confirmation_plan.decide(store, searched.config, Request())
+    bad = next(f for f in plan.finalists if f.size > 1)
+    trainer = Counting(
+        lambda job: "diverged" if job.member.architecture == bad.architecture else None
+    )
+    confirm_in(store, searched, train=trainer)
+    found = collect_confirmation(store, "one")
+    assert found.left_out[bad.label] == "diverged"
+    assert f"{bad.label} (diverged)" in " ".join(text.paragraphs(found))
+    assert bad.key not in {e.key for e in found.results.evaluations}
+
+
+def test_there_is_nothing_to_read_before_it_is_scored(store: Store, searched: study.Study) -> None:
+    with pytest.raises(StorageError, match=r"there are: none\. Make one: ensearch confirm one"):
+        collect_confirmation(store, "one")
+    confirm_in(store, searched, is_interrupted=lambda: True)
+    with pytest.raises(StorageError, match="not scored yet"):
+        collect_confirmation(store, "one")
+    with pytest.raises(StorageError, match="Did you mean 'one'"):
+        collect_confirmation(store, "ones")

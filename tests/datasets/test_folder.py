@@ -1,0 +1,521 @@
+"""Folders of pictures: layouts, classes, broken files, the cache, and what is refused."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ensearch import datasets
+from ensearch.datasets import Dataset, Stored, _cache, _listing, _pictures, _work
+from ensearch.errors import UnavailableError, UsageError
+from tests.folders import difference, photo, source, write, write_class, write_tree
+
+
+def load(root: Path, **how: object) -> Dataset:
+    return datasets.load(source(root, **how))  # type: ignore[arg-type]
+
+
+def refused(root: Path) -> str:
+    with pytest.raises(UnavailableError) as caught:
+        load(root)
+    assert caught.value.exit_code == 5
+    assert str(root) in str(caught.value)
+    return str(caught.value)
+
+
+def same_images(one: Dataset, other: Dataset) -> bool:
+    pairs = ((one.x_train, other.x_train), (one.x_val, other.x_val), (one.x_test, other.x_test))
+    return all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in pairs)
+
+
+# Layouts
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_pictures_have_the_labels_of_their_folders(split: str, tmp_path: Path) -> None:
+    data = load(write_tree(tmp_path / "pets", split=split))
+    assert data.classes == ("cat", "dog")
+    # 12 training pictures, of which val takes a third.
+    assert (len(data.x_train), len(data.x_val), len(data.x_test)) == (8, 4, 6)
+    assert data.resolution == 30
+    assert data.y_test.tolist() == [0, 0, 0, 1, 1, 1]
+    assert data.notes == ()
+    for number in range(6):
+        seed = 100 * (number // 3) + 50 + number % 3
+        middle = photo(seed).crop((5, 0, 35, 30))
+        assert difference(np.asarray(data.x_test)[number], middle) < 12  # JPEG
+    seeds = [seed + number for seed in (0, 100) for number in range(6)]
+    labels = dict(zip(seeds, [0] * 6 + [1] * 6, strict=True))
+    for x, y in ((data.x_train, data.y_train), (data.x_val, data.y_val)):
+        for image, label in zip(np.asarray(x), y, strict=True):
+            nearest = min(seeds, key=lambda s: difference(image, photo(s).crop((5, 0, 35, 30))))
+            assert labels[nearest] == label
+
+
+def test_resolution_is_what_is_asked_for_or_that_of_the_pictures(tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "pets")
+    assert load(root, suffix="@16").resolution == 16
+    large = write_tree(tmp_path / "large")
+    for path in large.rglob("*.jpg"):
+        write(path, photo(0, 300, 400))
+    assert load(large).resolution == 224
+    tiny = write_tree(tmp_path / "tiny")
+    for path in tiny.rglob("*.jpg"):
+        write(path, photo(0, 5, 4))
+    assert load(tiny).resolution == 8
+
+
+@pytest.mark.parametrize("asked", ["@7", "@0", "@1025", "@99999"])
+def test_impossible_resolution_names_the_legal_range(asked: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=rf"8 to 1024.*got {asked[1:]}\."):
+        load(tmp_path, suffix=asked)
+
+
+def test_path_may_end_like_a_resolution(tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "pets@20")
+    assert load(root, suffix="@16").resolution == 16
+    assert load(root, suffix="/").resolution == 30
+
+
+def test_without_train_a_fixed_fifth_is_test(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        write_class(tmp_path / "pets" / name, 10)
+    data = load(tmp_path / "pets")
+    assert (len(data.x_train) + len(data.x_val), len(data.x_test)) == (16, 4)
+    assert data.y_test.tolist() == [0, 0, 1, 1]
+    assert "no train/" in data.notes[0]
+    other = load(tmp_path / "pets", split_seed=3)
+    np.testing.assert_array_equal(np.asarray(data.x_test), np.asarray(other.x_test))
+
+
+def test_val_and_test_together_are_told_apart(tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "pets")
+    write_tree(root, held_out=5, split="test")
+    data = load(root)
+    assert len(data.x_test) == 10
+    assert "test/ is the test split, val/ is not used" in data.notes[0]
+
+
+@pytest.mark.parametrize("folder", ["test", "test/images"])
+def test_test_without_labels_is_not_used(folder: str, tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "pets")
+    write_class(root / folder, 4)
+    assert len(load(root).x_test) == 6
+
+
+def test_nested_folders_links_and_foreign_files(tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "pets")
+    plain = load(root)
+    for extra in (".DS_Store", "labels.txt", "train/notes.md", "train/cat/._0.jpg", "val/a.csv"):
+        (root / extra).write_text("no picture")
+    (root / ".git").mkdir()
+    (root / "train" / ".cache").mkdir()
+    (root / "train" / "cat" / "here").symlink_to(root / "train" / "cat", True)
+    assert load(root).fingerprint == plain.fingerprint
+    (root / "train" / "dog" / "more" / "deep").mkdir(parents=True)
+    (root / "train" / "dog" / "0.jpg").rename(root / "train" / "dog" / "more" / "deep" / "0.JPEG")
+    outside = write(tmp_path / "outside.jpg", photo(7))
+    (root / "train" / "dog" / "z.jpg").symlink_to(outside)
+    assert len(load(root).y_train) + len(load(root).y_val) == 13
+    (tmp_path / "linked").symlink_to(root, True)
+    assert len(load(tmp_path / "linked").x_test) == 6
+
+
+def test_order_of_files_on_disk_does_not_matter(tmp_path: Path) -> None:
+    one = load(write_tree(tmp_path / "pets"))
+    other = tmp_path / "copy"
+    for path in sorted((tmp_path / "pets").rglob("*.jpg"), reverse=True):
+        copy = other / path.relative_to(tmp_path / "pets")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    assert load(other).fingerprint == one.fingerprint
+
+
+def test_names_of_classes_are_part_of_the_fingerprint(tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "pets")
+    before = load(root).fingerprint
+    for split in ("train", "val"):
+        (root / split / "cat").rename(root / split / "car")
+    assert load(root).fingerprint != before
+    assert load(root).classes == ("car", "dog")
+
+
+def test_imagenet_has_its_published_numbers(tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "pets")
+    data = load(root, name="imagenet", suffix="@16")
+    np.testing.assert_allclose(data.mean / 255, [0.485, 0.456, 0.406])
+    np.testing.assert_allclose(data.std / 255, [0.229, 0.224, 0.225])
+    whole = load(root, suffix="@16")
+    assert data.fingerprint != whole.fingerprint
+    assert not same_images(data, whole)  # the middle 7/8
+    assert load(root, name="imagenet").resolution == 224
+
+
+def test_mean_std_and_fingerprint_are_those_of_the_images(tmp_path: Path) -> None:
+    data = load(write_tree(tmp_path / "pets"), limit_train=4)
+    assert isinstance(data.x_train, Stored)
+    x = np.asarray(data.x_train)
+    assert x.shape == data.x_train.shape == (4, 30, 30, 3)
+    np.testing.assert_allclose(data.mean, x.mean(axis=(0, 1, 2)), rtol=1e-12)
+    np.testing.assert_allclose(data.std, x.std(axis=(0, 1, 2)), rtol=1e-9)
+    np.testing.assert_array_equal(data.x_train[1:3], x[1:3])
+    np.testing.assert_array_equal(data.x_train[np.array([3, 0])], x[[3, 0]])
+    assert load(tmp_path / "pets", limit_train=4).fingerprint == data.fingerprint
+    assert load(tmp_path / "pets", split_seed=1, limit_train=4).fingerprint != data.fingerprint
+
+
+# What is refused
+
+
+def test_path_that_is_no_folder(tmp_path: Path) -> None:
+    assert "found nothing, seen from" in refused(tmp_path / "none")
+    (tmp_path / "file").write_text("")
+    assert "found a file" in refused(tmp_path / "file")
+
+
+def test_layouts_that_are_not_legal_say_what_is_expected(tmp_path: Path) -> None:
+    for name in ("empty", "one", "only", "valid", "loose", "deep"):
+        (tmp_path / name).mkdir()
+    assert "expected PATH/train/CLASS/*" in refused(tmp_path / "empty")
+    write_class(tmp_path / "loose", 3)
+    assert "0 folders (none)" in refused(tmp_path / "loose")
+    write_class(tmp_path / "one" / "cat", 5)
+    assert "1 folders (cat) with 5 pictures" in refused(tmp_path / "one")
+    write_tree(tmp_path / "deep" / "a")
+    write_tree(tmp_path / "deep" / "b")
+    assert "2 folders (a, b) with 0 pictures" in refused(tmp_path / "deep")
+    write_class(tmp_path / "valid" / "validation" / "cat", 3)
+    assert "found validation without train" in refused(tmp_path / "valid")
+    for name in ("cat", "dog"):
+        write_class(tmp_path / "only" / "train" / name, 3)
+    text = refused(tmp_path / "only")
+    assert "train/ with cat, dog and no other split" in text
+    assert f"folder:{tmp_path / 'only' / 'train'}" in text
+    write_class(tmp_path / "only" / "val", 3)
+    assert "and val without folders of these names" in refused(tmp_path / "only")
+
+
+def test_classes_that_train_lacks_are_named(tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "pets")
+    write_class(root / "val" / "cow", 1)
+    assert "1 classes that train/ lacks: cow; train/ has 2: cat, dog" in refused(root)
+
+
+def test_classes_that_val_lacks_are_noted(tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "pets")
+    write_class(root / "train" / "cow", 3)
+    assert "val/ has no folder for 1 of the classes: cow" in load(root).notes[0]
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_class_with_too_few_pictures_is_named(count: int, tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "pets")
+    (root / "train" / "cow").mkdir()
+    write_class(root / "train" / "cow", count)
+    text = refused(root)
+    assert "at least 2 pictures of every class" in text
+    assert f"cow ({count})" in text
+
+
+def test_held_out_folder_without_pictures(tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "pets", held_out=0)
+    for name in ("cat", "dog"):
+        (root / "val" / name).mkdir(parents=True)
+    assert "no class has a picture" in refused(root)
+
+
+def test_folder_that_may_not_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write_tree(tmp_path / "pets")
+    real = os.scandir
+
+    def deny(path: str) -> object:
+        if path.endswith("dog"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", deny)
+    assert "dog cannot be listed (Permission denied)" in refused(root)
+
+
+# Broken files
+
+
+def break_files(root: Path, names: list[str]) -> None:
+    for name in names:
+        path = root / name
+        path.write_bytes(path.read_bytes()[:300])
+
+
+def test_one_percent_of_broken_pictures_is_left_out_and_named(tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "pets", train=40, held_out=20)
+    whole = load(root)
+    break_files(root, ["train/cat/3.jpg"])  # 1 of 120
+    data = load(root)
+    assert "1 of 120 pictures" in data.notes[0]
+    assert "train/cat/3.jpg (" in data.notes[0]
+    assert len(data.y_train) + len(data.y_val) == 79
+    assert data.fingerprint != whole.fingerprint
+    again = load(root)
+    assert (again.notes, again.fingerprint) == (data.notes, data.fingerprint)
+    assert all(image.any() for image in np.asarray(data.x_train))  # no black ones
+
+
+def test_more_broken_pictures_are_refused_with_the_whole_list(tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "pets", train=40, held_out=20)
+    names = [f"train/dog/{number}.jpg" for number in range(7)]
+    break_files(root, names)
+    (root / "train" / "dog" / "7.jpg").unlink()
+    (root / "train" / "dog" / "7.jpg").symlink_to(root / "none.jpg")
+    text = refused(root)
+    assert "8 of 120 pictures" in text
+    assert "and 3 more" in text
+    listed = (tmp_path / "data" / "folders" / "pets.broken.txt").read_text().splitlines()
+    assert [line.split(" ")[0] for line in listed] == [*names, "train/dog/7.jpg"]
+    assert "No such file" in listed[-1]
+
+
+def test_class_whose_pictures_are_all_broken_is_named(tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "pets", train=150, held_out=50)
+    write_class(root / "train" / "cow", 2)
+    write_class(root / "val" / "cow", 1)
+    break_files(root, ["train/cow/0.jpg"])
+    text = refused(root)
+    assert "at least 2 readable pictures" in text
+    assert "cow (1)" in text
+
+
+def test_folder_of_files_that_only_look_like_pictures(tmp_path: Path) -> None:
+    for name in ("train/cat", "train/dog", "val/cat"):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for number in range(3):
+            (tmp_path / "pets" / name / f"{number}.png").write_text("no picture")
+    assert "none of the pictures looked at can be read" in refused(tmp_path / "pets")
+
+
+# The cache
+
+
+def cache_of(root: Path) -> Path:
+    (found,) = (p for p in (root.parent / "data" / "folders").iterdir() if p.is_dir())
+    return found
+
+
+def decoded(capsys: pytest.CaptureFixture[str]) -> bool:
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return "reading" in captured.err
+
+
+def test_second_start_decodes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write_tree(tmp_path / "pets")
+    one = load(root)
+    assert decoded(capsys)
+    other = load(root)
+    assert not decoded(capsys)
+    assert one.fingerprint == other.fingerprint
+    assert same_images(one, other)
+    assert isinstance(other.x_train, Stored)
+    assert isinstance(other.x_train.pixels, np.memmap)
+
+
+def test_changed_pictures_are_decoded_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_tree(tmp_path / "pets")
+    prints = {load(root).fingerprint}
+    write(root / "train" / "cat" / "0.jpg", photo(999))
+    prints.add(load(root).fingerprint)
+    (root / "train" / "cat" / "1.jpg").unlink()
+    prints.add(load(root).fingerprint)
+    os.utime(root / "train" / "cat" / "2.jpg", (1, 1))
+    capsys.readouterr()
+    prints.add(load(root).fingerprint)  # the same pixels
+    assert decoded(capsys)
+    assert len(prints) == 3
+    assert cache_of(root)  # and no other folder beside it
+
+
+def damage_about(folder: Path) -> None:
+    (folder / "about.json").write_text("{}")
+
+
+def damage_end(folder: Path) -> None:
+    content = (folder / _work.PIXELS).read_bytes()
+    (folder / _work.PIXELS).write_bytes(content[:-1])
+
+
+def damage_pixels(folder: Path) -> None:
+    pixels = np.load(folder / _work.PIXELS, mmap_mode="r+")
+    pixels[5] = 0
+    pixels.flush()
+
+
+def damage_sums(folder: Path) -> None:
+    (folder / _work.SUMS).unlink()
+
+
+@pytest.mark.parametrize("damage", [damage_about, damage_end, damage_pixels, damage_sums])
+def test_damaged_cache_is_made_again(
+    damage: Callable[[Path], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_tree(tmp_path / "pets")
+    one = load(root)
+    before = np.asarray(one.x_train)
+    del one
+    damage(cache_of(root))
+    capsys.readouterr()
+    other = load(root)
+    assert decoded(capsys)
+    np.testing.assert_array_equal(before, np.asarray(other.x_train))
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "pets")
+    load(root)
+    cache = cache_of(root)
+    cache.rename(f"{cache}.new")
+    load(root)
+    assert [p.name for p in cache.parent.iterdir() if p.is_dir()] == [cache.name]
+
+
+@pytest.mark.parametrize("cut", [0, 5], ids=["whole", "cut off"])
+def test_an_interrupted_start_goes_on_where_it_was(
+    cut: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_tree(tmp_path / "pets")
+    (root / "train" / "cat" / "0.jpg").write_bytes(b"broken")
+    monkeypatch.setattr(_pictures, "MOST_BROKEN", 1)
+    monkeypatch.setattr(_cache, "_CHUNK", 4)
+    monkeypatch.setattr(_cache, "_NEWS_SECONDS", 0)
+    whole = load(root)
+    cache = cache_of(root)
+    shutil.rmtree(cache)
+    real, done = _work.run, list[int]()
+
+    def run(job: _work.Job) -> dict[int, str]:
+        if done == [0, 4, 8]:
+            raise KeyboardInterrupt
+        done.append(job.first)
+        return real(job)
+
+    monkeypatch.setattr(_work, "run", run)
+    with pytest.raises(KeyboardInterrupt):
+        load(root)
+    assert done == [0, 4, 8]
+    assert "12 of 18 pictures are read and kept" in capsys.readouterr().err
+    progress = Path(f"{cache}.new") / "progress.jsonl"
+    progress.write_text(progress.read_text()[: -cut or None])  # of the line of the third job
+    done.clear()
+    again = load(root)
+    assert done == ([12, 16] if cut == 0 else [8, 12, 16])
+    assert (again.fingerprint, again.notes) == (whole.fingerprint, whole.notes)
+    assert same_images(again, whole)
+    assert sorted(file.name for file in cache.iterdir()) == sorted(
+        ["about.json", _work.PIXELS, _work.DIGESTS, _work.SUMS]
+    )
+
+
+def test_an_interrupt_does_not_wait_for_what_is_being_decoded(tmp_path: Path) -> None:
+    """A pipe that nobody writes to takes for ever to read."""
+    pipe = tmp_path / "0.jpg"
+    os.mkfifo(pipe)
+    _work.create(tmp_path, 2, 8)
+    how = {"folder": str(tmp_path), "resolution": 8, "share": 1.0}
+    jobs = [_work.Job(files=[str(pipe)], first=row, **how) for row in range(2)]  # type: ignore[arg-type]
+
+    def interrupt() -> None:
+        with pipe.open("wb"):  # waits until it is read
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            threading.Event().wait(20)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        list(_work.run_all(jobs, 2))
+
+
+def test_processes_give_the_same_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write_tree(tmp_path / "pets", train=20, held_out=10)
+    one = load(root)
+    monkeypatch.setattr(_cache, "_ALONE", 0)
+    monkeypatch.setattr(_cache, "_CHUNK", 7)
+    monkeypatch.setattr(_cache, "_cores", lambda: 2)
+    root.rename(tmp_path / "moved")
+    other = load(tmp_path / "moved")
+    assert one.fingerprint == other.fingerprint
+    assert same_images(one, other)
+
+
+def test_full_disk_is_told_with_what_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(_work, "_write", full)
+    text = refused(write_tree(tmp_path / "pets"))
+    assert "No space left on device" in text
+    assert "--data-dir" in text
+    assert not [p for p in (tmp_path / "data" / "folders").iterdir() if p.is_dir()]
+
+
+def test_process_that_is_killed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_cache, "_ALONE", 0)
+    monkeypatch.setattr(_cache, "_cores", lambda: 2)
+    real = _work._start
+
+    def killed() -> "subprocess.Popen[str]":
+        process = real()
+        process.kill()
+        return process
+
+    monkeypatch.setattr(_work, "_start", killed)
+    assert "was killed (it ended with code -9)" in refused(write_tree(tmp_path / "pets"))
+
+
+def test_errors_of_a_process_come_back(tmp_path: Path) -> None:
+    job = _work.Job(files=[], first=0, folder=str(tmp_path / "none"), resolution=8, share=1.0)
+    with pytest.raises(OSError, match="No such file"):
+        list(_work.run_all([job], 2))
+
+
+def test_a_process_ends_with_its_input() -> None:
+    process = _work._start()
+    out, _ = process.communicate("", timeout=20)
+    assert (out, process.returncode) == ("", 0)
+
+
+def test_many_names_are_shortened() -> None:
+    assert _listing.few(list("abcde")) == "a, b, c, d, e"
+    assert _listing.few(list("abcdefg")) == "a, b, c, d, e and 2 more"
+
+
+def test_fingerprint_is_the_same_without_a_guard_and_from_stdin(tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "pets", train=130)
+    code = (
+        "from ensearch import datasets\nfrom pathlib import Path\n"
+        f"source = datasets.Source(spec='folder:{root}', data_dir=Path({str(tmp_path / 'b')!r}))\n"
+        "print(datasets.load(source).fingerprint)"
+    )
+    done = subprocess.run([sys.executable, "-"], input=code, capture_output=True, text=True)
+    assert done.stdout.strip() == load(root).fingerprint, done.stderr
+    about = json.loads(next((tmp_path / "b").rglob("about.json")).read_text())
+    assert about["resolution"] == 30
+
+
+def test_pictures_that_are_grey_throughout_have_three_channels(tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "pets")
+    for path in root.rglob("*.jpg"):
+        write(path, Image.open(path).convert("L"))
+    data = load(root)
+    assert data.channels == 3
+    x = np.asarray(data.x_train)
+    assert (x[..., 0] == x[..., 1]).all()

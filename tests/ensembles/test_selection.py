@@ -1,0 +1,249 @@
+"""Searches for mixed ensembles: known best answers, and what must hold for any pool."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ensearch.core import Labels
+from ensearch.ensembles import selection
+from ensearch.ensembles.candidates import Candidates, Choice
+from ensearch.ensembles.partial_sums import CRITERIA, merit_of
+from ensearch.errors import UsageError
+from tests.planted import World, pool, votes
+
+SEARCHES: dict[str, Callable[..., Sequence[Choice | None]]] = {
+    "singles": selection.singles,
+    "copies": selection.copies,
+    "greedy": selection.greedy,
+    "bags": partial(selection.greedy, bags=3),
+    "replacement": partial(selection.greedy, replacement=True),
+    "exact": selection.exact,
+    "best of many": partial(selection.best_of_many, tries=300),
+    "best of few": partial(selection.best_of_many, tries=20),
+}
+every_search = pytest.mark.parametrize("name", SEARCHES)
+
+
+def drawn(
+    seed: int, members: int, images: int = 30, classes: int = 3, hard: bool = False
+) -> tuple[Candidates, Labels]:
+    """Members of three networks; `hard` ones only vote, so that averages often tie."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, classes, images)
+    logits = rng.normal(size=(members, images, classes)) + rng.normal(size=(images, classes))
+    logits[:, np.arange(images), labels] += 0.5
+    probs = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
+    if hard:
+        probs = np.eye(classes)[probs.argmax(axis=2)]
+    macs = rng.integers(1, 30, members).tolist()
+    return pool(probs, macs, [f"network{m % 3}" for m in range(members)]), labels
+
+
+worlds = st.builds(drawn, st.integers(0, 10**6), st.integers(1, 7), hard=st.booleans())
+some_budgets = st.lists(st.integers(1, 120), min_size=1, max_size=4, unique=True).map(sorted)
+
+
+def enumerated(
+    candidates: Candidates, labels: Labels, budget: float, criterion: Any
+) -> tuple[float, float] | None:
+    """Merit of the best of all ensembles within the budget, one after the other."""
+    members = range(len(candidates.keys))
+    fitting = [
+        subset
+        for size in range(1, len(members) + 1)
+        for subset in itertools.combinations(members, size)
+        if candidates.macs[list(subset)].sum() <= budget
+    ]
+    return max((merit_of(candidates, labels, s, criterion) for s in fitting), default=None)
+
+
+@settings(max_examples=40, deadline=None)
+@given(worlds, some_budgets, st.sampled_from(CRITERIA))
+def test_exact_is_the_best_of_all(
+    world: tuple[Candidates, Labels], budgets: list[float], criterion: Any
+) -> None:
+    candidates, labels = world
+    found = selection.exact(candidates, labels, budgets, criterion=criterion)
+    for choice, budget in zip(found, budgets, strict=True):
+        best = enumerated(candidates, labels, budget, criterion)
+        if best is None:
+            assert choice is None
+        else:
+            assert choice is not None
+            merit = merit_of(candidates, labels, choice.members, criterion)
+            np.testing.assert_allclose(merit, best, atol=1e-9)
+
+
+@every_search
+@settings(max_examples=25, deadline=None)
+@given(worlds, some_budgets)
+def test_what_holds_for_every_search(
+    name: str, world: tuple[Candidates, Labels], budgets: list[float]
+) -> None:
+    """Within the budget, never worse than the best member, never falling; costs and scores true."""
+    candidates, labels = world
+    found = SEARCHES[name](candidates, labels, budgets)
+    alone = (candidates.probs.argmax(axis=2) == labels).mean(axis=1)
+    highest = 0.0
+    assert len(found) == len(budgets)
+    for choice, budget in zip(found, budgets, strict=True):
+        fits = candidates.macs <= budget
+        assert (choice is None) == (not fits.any())
+        if choice is None:
+            continue
+        members = list(choice.members)
+        assert members == sorted(members)
+        assert name == "replacement" or len(set(members)) == len(members)
+        assert choice.macs == candidates.macs[list(set(members))].sum() <= budget
+        mean = candidates.probs[members].mean(axis=0)
+        if len(np.unique(mean.round(9))) == mean.size:  # a tie may go either way by rounding
+            assert choice.accuracy == pytest.approx((mean.argmax(axis=1) == labels).mean())
+        assert choice.accuracy >= max(alone[fits].max(), highest)
+        highest = choice.accuracy
+
+
+@every_search
+def test_the_precision_of_the_search_does_not_matter_much(name: str) -> None:
+    candidates, labels = drawn(1, 7, images=200)
+    single = pool(candidates.probs.astype(np.float32), candidates.macs.tolist())
+    double = pool(candidates.probs, candidates.macs.tolist())
+    budgets = [20.0, 60.0]
+    for low, high in zip(
+        SEARCHES[name](single, labels, budgets),
+        SEARCHES[name](double, labels, budgets),
+        strict=True,
+    ):
+        assert low is not None
+        assert high is not None
+        assert low.accuracy == pytest.approx(high.accuracy, abs=0.011)
+
+
+def test_members_that_know_different_images_are_added_by_what_they_know() -> None:
+    """Greedy selection is optimal where what members know adds up: unsure elsewhere, 3, 2, 1."""
+    probs, labels = votes(["111000", "000110", "000001"])
+    unsure = np.where(probs[..., :1] == 0.9, probs, [0.33, 0.34, 0.33])
+    candidates = pool(unsure, [1, 1, 1])
+    expected = [(0,), (0, 1), (0, 1, 2)]
+    for search in (selection.greedy, selection.exact, selection.best_of_many):
+        found = search(candidates, labels, [1, 2, 3])
+        assert [choice.members for choice in found if choice] == expected
+        assert [choice.accuracy for choice in found if choice] == [3 / 6, 5 / 6, 1]
+
+
+def test_greedy_selection_spends_the_budget_on_the_best_member_where_two_others_are_better() -> (
+    None
+):
+    """a is right on 6 of 9 and costs all; b and c, unsure where they are wrong, know 5 and 4."""
+    probs, labels = votes(["111111000", "111110000", "000001111"])
+    probs[1:][probs[1:, :, 0] < 0.9] = [0.33, 0.34, 0.33]
+    candidates = pool(probs, [2, 1, 1])
+    greedy, exact, many = (
+        search(candidates, labels, [2])[0]
+        for search in (selection.greedy, selection.exact, selection.best_of_many)
+    )
+    assert greedy == Choice(members=(0,), macs=2, accuracy=6 / 9)
+    assert exact == many == Choice(members=(1, 2), macs=2, accuracy=1.0)
+
+
+def test_a_member_that_is_there_twice_counts_twice_and_costs_once() -> None:
+    """Twice the first against the second: 2 x 0.4 - 0.6 and -2 x 0.2 + 0.6 are both above 0."""
+    first = [[0.7, 0.3]] * 3 + [[0.4, 0.6]] * 2
+    second = [[0.2, 0.8]] * 3 + [[0.8, 0.2]] * 2
+    candidates, labels = pool(np.array([first, second]), [5, 3]), np.zeros(5, np.int64)
+    found = selection.greedy(candidates, labels, [8], replacement=True)[0]
+    assert found is not None
+    assert (found.accuracy, found.macs, set(found.members)) == (1.0, 8, {0, 1})
+    assert found.members.count(0) >= 2 * found.members.count(1)
+    without = selection.exact(candidates, labels, [8])[0]
+    assert without is not None
+    assert without.accuracy == 3 / 5
+
+
+def test_between_equal_networks_nll_decides_for_copies_as_for_singles() -> None:
+    probs, labels = votes(["110", "110"])
+    probs[0, 0] = [0.5, 0.3, 0.2]  # right, and less sure
+    candidates = pool(probs, [1, 1], ["x", "y"])
+    for search in (selection.singles, selection.copies):
+        (choice,) = search(candidates, labels, [1])
+        assert choice is not None
+        assert choice.members == (1,)
+
+
+def test_copies_are_all_of_one_network() -> None:
+    candidates, labels = World(0, networks=3, members=4).draw(200, 1)
+    budgets = [2e6, 4e6, 8e6]
+    found = selection.copies(candidates, labels, budgets)
+    for choice, budget in zip(found, budgets, strict=True):
+        assert choice is not None
+        assert len({candidates.networks[m] for m in choice.members}) == 1
+        best = max(
+            merit[0]
+            for k in range(3)
+            if (
+                merit := enumerated(
+                    candidates.only(range(4 * k, 4 * k + 4)), labels, budget, "accuracy"
+                )
+            )
+        )
+        assert choice.accuracy == best
+
+
+def test_one_member_alone_is_chosen_by_accuracy() -> None:
+    probs, labels = votes(["1100", "1110", "1111"])
+    found = selection.singles(pool(probs, [1, 2, 3]), labels, [0.5, 1, 2, 2.5, 9])
+    assert [c and c.members for c in found] == [None, (0,), (1,), (1,), (2,)]
+
+
+def test_an_exact_search_of_too_many_is_refused_with_their_number() -> None:
+    candidates, labels = drawn(0, 22)
+    with pytest.raises(UsageError, match=r"2,000,000.*22 members.*4\.19e\+06 in all.*best_of_many"):
+        selection.exact(candidates, labels, [1e6])
+    assert selection.exact(candidates, labels, [10])  # few fit into a small budget
+
+
+@pytest.mark.parametrize("search", [selection.greedy, selection.exact, selection.best_of_many])
+def test_an_unknown_criterion_is_refused_with_the_known_ones(search: Any) -> None:
+    with pytest.raises(UsageError, match=r"'briar'.*brier.*accuracy, brier, nll"):
+        search(*drawn(0, 3), [10], criterion="briar")
+
+
+def test_a_seed_gives_the_same_choices_again() -> None:
+    candidates, labels = World(3).draw(100, 3)
+    runs = [
+        selection.best_of_many(candidates, labels, [3e6, 9e6], tries=2000, seed=seed)
+        for seed in (0, 0, 1)
+    ]
+    assert runs[0] == runs[1]
+
+
+def test_a_million_ensembles_find_what_enumeration_finds() -> None:
+    """Of 60 members within budgets of up to 6 of the cheapest; 3 dearer ones fit none."""
+    rng = np.random.default_rng(0)
+    candidates, labels = drawn(5, 60, images=64)
+    macs = rng.integers(10, 20, 60)
+    macs[:3] = 1000
+    candidates = pool_of(candidates, macs)
+    budgets = [9.0, 15.0, 32.0, 90.0]
+    found = selection.best_of_many(candidates, labels, budgets, tries=1_000_000)
+    greedy = selection.greedy(candidates, labels, budgets)
+    assert found[0] is None
+    for choice, other, budget in zip(found[1:], greedy[1:], budgets[1:], strict=True):
+        assert choice is not None
+        assert other is not None
+        assert choice.macs <= budget
+        assert choice.accuracy >= other.accuracy
+    exact = selection.exact(candidates, labels, budgets[:3])
+    assert [c and c.accuracy for c in found[:3]] == [c and c.accuracy for c in exact]
+
+
+def pool_of(candidates: Candidates, macs: Labels) -> Candidates:
+    keys = [f"member{k}" for k in range(len(macs))]
+    return Candidates(
+        keys=tuple(keys), networks=candidates.networks, macs=macs, probs=candidates.probs
+    )

@@ -1,0 +1,524 @@
+"""Launchers: one contract for all that are usable here, and what worker processes must survive."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ensearch import datasets, launch
+from ensearch.core import Architecture, Member, Predictions, Schedule
+from ensearch.datasets import Source
+from ensearch.errors import UnavailableError, UsageError
+from ensearch.launch import Failed, Launcher, Measured, MemberJob, Progress, Train, Trained, Update
+from ensearch.launch import processes as launch_processes
+from tests.servers import unavailable
+from tests.trainers import each
+
+SOURCE = Source(spec="digits", data_dir=Path("unused"), limit_train=200)
+SECONDS = 60.0  # a limit for what takes 1 to 5
+
+
+def job_of(seed: int, note: Path | None = None, dataset: str = "") -> MemberJob:
+    """A small job. The stand-ins for training below read its seed, and its checkpoint as a note."""
+    member = Member(
+        architecture=Architecture(family="wide_resnet", width=0.25, depth=10, resolution=8),
+        schedule=Schedule(epochs=2, batch_size=64),
+        dataset=dataset,
+        seed=seed,
+    )
+    return MemberJob(member=member, source=SOURCE, device="cpu", keep_weights=True, checkpoint=note)
+
+
+# Stand-ins for training: functions of a module, because workers import them by name.
+
+
+def answer(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+    """Seeds from 100 fail; the prediction of the others is their seed."""
+    key = job.member.key
+    report(Progress(key=key, epoch=1, epochs=1, loss=0.5))
+    if job.member.seed >= 100:
+        return Failed(key=key, reason="diverged", detail="as asked")
+    logits = np.full((1, 2), job.member.seed, dtype=np.float16)
+    return Trained(
+        key=key,
+        predictions=(Predictions(member=key, split="val", logits=logits),),
+        losses=(0.5,),
+        seconds=0.0,
+        weights=None,
+    )
+
+
+@each
+def quick(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+    return answer(job, report)
+
+
+@each
+def deadly(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+    """Seeds from 100 kill their process; each attempt leaves a line in the note."""
+    if job.checkpoint is not None:
+        with job.checkpoint.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+    if job.member.seed >= 100:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return answer(job, report)
+
+
+@each
+def unlucky(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+    """Dies at the first attempt, which leaves its mark; the second goes well."""
+    assert job.checkpoint is not None
+    if not job.checkpoint.exists():
+        job.checkpoint.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return answer(job, report)
+
+
+@each
+def leaving(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+    os._exit(7)
+
+
+@each
+def endless(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+    forever(job, report)
+    raise AssertionError("nobody ended this")
+
+
+def forever(job: MemberJob, report: Callable[[Update], None]) -> None:
+    report(Progress(key=job.member.key, epoch=1, epochs=9, loss=float(os.getpid())))
+    time.sleep(3600)
+
+
+@each
+def stubborn(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    forever(job, report)
+    raise AssertionError("nobody ended this")
+
+
+@each
+def chatty(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+    print("noise from a worker", flush=True)
+    return answer(job, report)
+
+
+def gather(launcher: Launcher, jobs: list[MemberJob]) -> list[Update]:
+    """Submit the jobs and wait until each has its outcome."""
+    for job in jobs:
+        launcher.submit((job,))
+    return collect(launcher, len(jobs))
+
+
+def collect(launcher: Launcher, count: int) -> list[Update]:
+    """Wait for `count` outcomes."""
+    updates: list[Update] = []
+    end = time.monotonic() + SECONDS
+    while len(outcomes(updates)) < count:
+        assert time.monotonic() < end, updates
+        updates += launcher.wait(1.0)
+    return updates
+
+
+def outcomes(updates: list[Update]) -> dict[str, Trained | Failed]:
+    return {update.key: update for update in updates if isinstance(update, Trained | Failed)}
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+Opener = Callable[[Train, int], Launcher]
+
+
+def opener_of(name: str) -> Iterator[Opener]:
+    opened: list[Launcher] = []
+
+    def start(train: Train, slots: int) -> Launcher:
+        try:
+            opened.append(launch.get(name).open(train, slots))
+        except UnavailableError as error:
+            unavailable(str(error))
+        return opened[-1]
+
+    yield start
+    for launcher in opened:
+        launcher.close()
+
+
+@pytest.fixture(params=launch.names())
+def opener(request: pytest.FixtureRequest) -> Iterator[Opener]:
+    """Opens any launcher, and closes what the test left open."""
+    if request.param == "ray":  # connecting takes a second, starting a cluster of its own ten
+        request.getfixturevalue("ray_cluster")
+    yield from opener_of(request.param)
+
+
+@pytest.fixture
+def processes() -> Iterator[Opener]:
+    yield from opener_of("processes")
+
+
+# The contract of every launcher.
+
+
+@pytest.mark.parametrize("name", launch.names())
+def test_a_launcher_says_what_it_is(name: str) -> None:
+    assert launch.get(name).SUMMARY.strip() != ""
+
+
+def test_an_unknown_launcher_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match="Did you mean 'processes'"):
+        launch.get("process")
+
+
+def test_every_job_has_one_outcome_after_its_progress(opener: Opener) -> None:
+    jobs = [job_of(seed) for seed in (1, 2, 100, 3)]
+    launcher = opener(quick, 2)
+    updates = gather(launcher, jobs)
+    assert not any(isinstance(update, Measured) for update in updates)
+    assert len(updates) == 2 * len(jobs)
+    for job in jobs:
+        progress, outcome = (update for update in updates if update.key == job.member.key)  # type: ignore[union-attr]
+        assert isinstance(progress, Progress)
+        if job.member.seed == 100:
+            assert outcome == Failed(key=job.member.key, reason="diverged", detail="as asked")
+        else:
+            assert isinstance(outcome, Trained)
+            assert outcome.predictions[0].logits.tolist() == [[job.member.seed, job.member.seed]]
+
+
+def test_a_task_of_several_jobs_brings_one_outcome_for_each(opener: Opener) -> None:
+    launcher = opener(quick, 1)
+    jobs = tuple(job_of(seed) for seed in (3, 100, 1))
+    launcher.submit(jobs)
+    launcher.submit((job_of(2),))
+    ended = outcomes(collect(launcher, 4))
+    assert [key for key, _ in ended.items()] == [job.member.key for job in (*jobs, job_of(2))]
+    assert [isinstance(outcome, Failed) for outcome in ended.values()] == [0, 1, 0, 0]
+    assert launcher.wait(3600) == []
+
+
+def test_one_slot_runs_jobs_in_order_of_submission(opener: Opener) -> None:
+    jobs = [job_of(seed) for seed in (5, 3, 4, 1)]
+    updates = gather(opener(quick, 1), jobs)
+    assert list(outcomes(updates)) == [job.member.key for job in jobs]
+
+
+def test_there_is_nothing_to_wait_for_without_jobs(opener: Opener) -> None:
+    launcher = opener(quick, 2)
+    assert launcher.wait(3600) == []
+    gather(launcher, [job_of(1)])
+    assert launcher.wait(3600) == []
+
+
+def test_a_launcher_has_at_least_one_slot(opener: Opener) -> None:
+    assert 1 <= opener(quick, 2).slots <= 2
+
+
+def test_closing_twice_and_before_any_job_is_fine(opener: Opener) -> None:
+    launcher = opener(quick, 2)
+    launcher.close()
+    launcher.close()
+
+
+def test_what_is_queued_is_dropped_on_close(opener: Opener) -> None:
+    launcher = opener(quick, 1)
+    for seed in range(3):
+        launcher.submit((job_of(seed),))
+    launcher.close()
+    assert launcher.wait(3600) == []
+
+
+def test_members_are_the_same_bits_wherever_they_are_trained(opener: Opener) -> None:
+    # Here and not above: workers import this file, and those of the other tests need no torch.
+    from ensearch import training
+
+    fingerprint = datasets.load(SOURCE).fingerprint
+    jobs = [job_of(seed, dataset=fingerprint) for seed in range(3)]
+    # A job that fails in training itself, between others.
+    jobs.insert(1, job_of(0, dataset="other data"))
+    there = outcomes(gather(opener(training.train_members, 2), jobs))
+    here_updates: list[Update] = []
+    for job in jobs:
+        training.train_members((job,), here_updates.append)
+        here, other = outcomes(here_updates)[job.member.key], there[job.member.key]
+        if isinstance(here, Failed):
+            assert other == here
+            assert "other data" in here.detail
+        else:
+            assert isinstance(other, Trained)
+            assert other.losses == here.losses
+            assert other.weights == here.weights
+            assert other.predictions[0].split == "val"
+            np.testing.assert_array_equal(other.predictions[0].logits, here.predictions[0].logits)
+
+
+# Worker processes.
+
+
+def test_workers_start_with_the_first_job_and_stay(processes: Opener, tmp_path: Path) -> None:
+    launcher = processes(deadly, 3)
+    assert isinstance(launcher, launch_processes.Processes)
+    note = tmp_path / "note"
+    for seed in range(3):
+        gather(launcher, [job_of(seed, note)])
+    pids = note.read_text().split()
+    assert len(pids) == 3
+    assert len(set(pids)) == 1
+
+
+def test_workers_start_where_there_is_no_server_to_fork_them(
+    processes: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_long() -> None:
+        raise OSError("AF_UNIX path too long")
+
+    monkeypatch.setattr("multiprocessing.forkserver.ensure_running", too_long)
+    launch_processes.warm_up()
+    (outcome,) = outcomes(gather(processes(quick, 1), [job_of(1)])).values()
+    assert isinstance(outcome, Trained)
+
+
+def test_a_job_that_kills_its_worker_twice_has_failed_and_others_have_not(
+    processes: Opener, tmp_path: Path
+) -> None:
+    note = tmp_path / "note"
+    jobs = [job_of(1), job_of(100, note), job_of(2), job_of(3)]
+    updates = gather(processes(deadly, 2), jobs)
+    ended = outcomes(updates)
+    killed = ended[jobs[1].member.key]
+    assert isinstance(killed, Failed)
+    assert killed.reason == "killed"
+    assert "SIGKILL" in killed.detail
+    assert "memory" in killed.detail
+    for job in (jobs[0], *jobs[2:]):
+        assert isinstance(ended[job.member.key], Trained)
+    assert len(set(note.read_text().split())) == launch_processes.ATTEMPTS == 2
+
+
+def test_a_job_whose_worker_was_killed_once_is_trained_silently(
+    processes: Opener, tmp_path: Path
+) -> None:
+    job = job_of(1, tmp_path / "note")
+    _, outcome = gather(processes(unlucky, 1), [job])
+    assert isinstance(outcome, Trained)
+
+
+def test_of_a_task_whose_worker_dies_only_the_job_that_kills_is_lost(
+    processes: Opener, tmp_path: Path
+) -> None:
+    """Outcomes that came before its death count; the others are tried again, each alone."""
+    note = tmp_path / "note"
+    jobs = tuple(job_of(seed, note) for seed in (1, 2, 100, 3, 4))
+    launcher = processes(deadly, 1)
+    launcher.submit(jobs)
+    updates = collect(launcher, len(jobs))
+    ended = outcomes(updates)
+    lost = [job for job in jobs if isinstance(ended[job.member.key], Failed)]
+    assert [job.member.seed for job in lost] == [100]
+    assert len([update for update in updates if isinstance(update, Trained | Failed)]) == len(jobs)
+    # 1 and 2 ended before 100 killed the worker twice; 3 and 4 began after that.
+    assert len(note.read_text().split()) == 6
+    assert len(set(note.read_text().split())) == 3
+    assert launcher.wait(3600) == []
+
+
+def test_a_worker_that_exits_is_reported_with_its_code(processes: Opener) -> None:
+    (outcome,) = gather(processes(leaving, 1), [job_of(1)])
+    assert isinstance(outcome, Failed)
+    assert outcome.reason == "killed"
+    assert "code 7" in outcome.detail
+
+
+def test_a_worker_that_dies_idle_is_replaced(processes: Opener, tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    launcher = processes(deadly, 1)
+    gather(launcher, [job_of(1, note)])
+    os.kill(int(note.read_text()), signal.SIGKILL)
+    (outcome,) = outcomes(gather(launcher, [job_of(2, note)])).values()
+    assert isinstance(outcome, Trained)
+    assert len(set(note.read_text().split())) == 2
+
+
+def running(launcher: Launcher, count: int) -> list[int]:
+    """Process ids of `count` endless jobs, once all have begun."""
+    for seed in range(count):
+        launcher.submit((job_of(seed),))
+    pids: list[int] = []
+    end = time.monotonic() + SECONDS
+    while len(pids) < count:
+        assert time.monotonic() < end
+        pids += [int(update.loss) for update in launcher.wait(1) if isinstance(update, Progress)]
+    return pids
+
+
+@pytest.mark.parametrize("train", [endless, stubborn])
+def test_close_while_jobs_run_leaves_no_process(
+    processes: Opener, train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch_processes, "_TERMINATE_SECONDS", 0.2)
+    launcher = processes(train, 2)
+    pids = running(launcher, 2)
+    assert all(is_alive(pid) for pid in pids)
+    assert launcher.wait(0.01) == []
+    launcher.close()
+    assert not any(is_alive(pid) for pid in pids)
+
+
+def test_workers_leave_interrupts_to_the_driver(processes: Opener) -> None:
+    launcher = processes(quick, 1)
+    launcher.submit((job_of(1),))
+    # The worker is still importing its modules, when Python's own handler would be in place.
+    assert isinstance(launcher, launch_processes.Processes)
+    pid = launcher._workers[0].process.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGINT)
+    collect(launcher, 1)
+    os.kill(pid, signal.SIGINT)
+    (outcome,) = outcomes(gather(launcher, [job_of(2)])).values()
+    assert isinstance(outcome, Trained)
+    assert launcher._workers[0].process.pid == pid
+
+
+def test_an_interrupt_of_the_driver_while_it_starts_a_worker_is_not_lost() -> None:
+    with pytest.raises(KeyboardInterrupt), launch_processes._interrupts_blocked():
+        os.kill(os.getpid(), signal.SIGINT)
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_less_than_one_worker_is_refused() -> None:
+    with pytest.raises(UsageError, match="at least 1; got 0"):
+        launch_processes.open(quick, 0)
+
+
+# Drivers of their own, in another process.
+
+
+Program = subprocess.Popen[str]
+Driver = Callable[..., Program]
+
+
+@pytest.fixture
+def driver() -> Iterator[Driver]:
+    """Starts programs that use the stand-ins of this file, and ends what is left of them."""
+    programs: list[Program] = []
+
+    def start(body: str, file: Path | None = None) -> Program:
+        code = textwrap.dedent(body)
+        if file is not None:
+            file.write_text(code)
+        program = subprocess.Popen(
+            [sys.executable, *(["-c", code] if file is None else [str(file)])],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            start_new_session=True,
+        )
+        programs.append(program)
+        return program
+
+    yield start
+    for program in programs:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(program.pid, signal.SIGKILL)
+        program.communicate()
+
+
+TWO_JOBS = """
+    from tests.launch import test_contract as t
+    from ensearch.launch import processes
+
+    def main():
+        launcher = processes.open(t.{train}, 2)
+        print(len(t.outcomes(t.gather(launcher, [t.job_of(1), t.job_of(2)]))))
+        launcher.close()
+
+    if __name__ == "__main__":
+        main()
+"""
+
+
+@pytest.mark.parametrize("as_file", [False, True])
+def test_a_program_that_closes_its_workers_ends_without_a_word(
+    driver: Driver, tmp_path: Path, as_file: bool
+) -> None:
+    program = driver(TWO_JOBS.format(train="quick"), tmp_path / "main.py" if as_file else None)
+    assert program.communicate(timeout=SECONDS) == ("2\n", "")
+    assert program.returncode == 0
+
+
+def test_what_workers_print_stays_out_of_the_drivers_stdout(driver: Driver) -> None:
+    out, err = driver(TWO_JOBS.format(train="chatty")).communicate(timeout=SECONDS)
+    assert out == "2\n"
+    assert err == 2 * "noise from a worker\n"
+
+
+def test_a_script_without_a_main_guard_is_told_so(driver: Driver, tmp_path: Path) -> None:
+    program = driver(
+        """
+        from tests.launch import test_contract as t
+        from ensearch.launch import processes
+
+        launcher = processes.open(t.quick, 1)
+        (outcome,) = t.gather(launcher, [t.job_of(1)])
+        print(outcome.reason, outcome.detail)
+        launcher.close()
+        """,
+        tmp_path / "main.py",
+    )
+    out, _ = program.communicate(timeout=SECONDS)
+    assert out.startswith("killed ")
+    assert "if __name__ == '__main__':" in out
+
+
+ENDLESS = """
+    from tests.launch import test_contract as t
+    from ensearch.launch import processes
+
+    launcher = processes.open(t.endless, 2)
+    try:
+        print(*t.running(launcher, 2), flush=True)
+        launcher.wait({seconds})
+    except KeyboardInterrupt:
+        print(all(t.is_alive(worker.process.pid) for worker in launcher._workers))
+        launcher.close()
+"""
+
+
+def test_no_worker_outlives_a_driver_that_was_killed(driver: Driver) -> None:
+    program = driver(ENDLESS.format(seconds=3600))
+    assert program.stdout is not None
+    assert len(program.stdout.readline().split()) == 2
+    program.kill()
+    # The pipe of stderr ends when the last process that holds it has: workers and all.
+    _, err = program.communicate(timeout=SECONDS)
+    assert err == ""
+
+
+def test_no_worker_outlives_a_driver_that_forgot_to_close(driver: Driver) -> None:
+    out, err = driver(ENDLESS.format(seconds=0)).communicate(timeout=SECONDS)
+    assert len(out.split()) == 2
+    assert err == ""
+
+
+def test_an_interrupt_of_the_whole_terminal_reaches_only_the_driver(driver: Driver) -> None:
+    program = driver(ENDLESS.format(seconds=3600))
+    assert program.stdout is not None
+    assert len(program.stdout.readline().split()) == 2
+    os.killpg(program.pid, signal.SIGINT)
+    assert program.communicate(timeout=SECONDS) == ("True\n", "")
+    assert program.returncode == 0

@@ -1,0 +1,168 @@
+"""The table of a pool: its marks, its columns and the sentences below say one thing."""
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from ensearch.pool.results import CASCADE, KINDS, MIXED, SINGLE, Chosen, Fronts, Kept, Score
+from ensearch.report.pool import table as pool_table
+from ensearch.report.pool import text as pool_text
+from tests.report.test_pool_figure import fronts, lead, row
+
+
+def printed(found: Fronts, width: int = 80) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    pool_table.print_fronts(found, 1, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def on_test(found: Fronts, costs: dict[tuple[str, float], float]) -> Fronts:
+    """Every row scored on test as on val, at its cost on val if nothing else is said."""
+
+    def scored(one: Chosen) -> Chosen:
+        cost = costs.get((one.kind, one.budget), one.macs)
+        return replace(one, test=replace(one.val, macs=cost))
+
+    return replace(
+        found,
+        labels={"val": "100 images", "test": "100 images"},
+        chosen=tuple(map(scored, found.chosen)),
+        baselines=tuple(map(scored, found.baselines)),
+    )
+
+
+def cascades(steps: int, leads: dict[float, tuple[float, float]]) -> Fronts:
+    """Cascades of two members, that lead at the budgets as told."""
+    found = fronts(steps, {})
+    return replace(
+        found,
+        chosen=tuple(
+            replace(one, members=(1, 0)) if one.kind == CASCADE else one for one in found.chosen
+        ),
+        leads={(CASCADE, budget): lead(*ends) for budget, ends in leads.items()},
+    )
+
+
+def test_a_cascade_that_overspends_on_test_is_marked_and_not_called_better() -> None:
+    ahead = {1e6: (0.01, 0.05), 2e6: (0.01, 0.05), 4e6: (-0.03, 0.03)}
+    within = on_test(cascades(3, ahead), {})
+    assert printed(within).count("*cascade") == 2
+    assert "; within 2M and 1M a cascade beats the single network." in " ".join(
+        printed(within).split()
+    )
+    over = on_test(cascades(3, ahead), {(CASCADE, 2e6): 2.1e6})
+    text = printed(over)
+    assert text.count("*cascade") == 1
+    assert "2.1M!" in text
+    assert "! costs more on test than the budget it kept to on val" in text
+    assert "; within 1M a cascade beats the single network." in " ".join(text.split())
+    # The largest budget counts too: nothing is called better than it is within it.
+    top = on_test(cascades(3, {4e6: (0.01, 0.05)}), {(CASCADE, 4e6): 4.1e6})
+    assert pool_text.headline(top, 1) == (
+        "Within 4M FLOPs no ensemble or cascade clearly beats the best single network (50.00 %): "
+        "cascade of 4.1M on test +3.00 points [+1.00, +5.00]"
+    )
+    assert "*" not in printed(top)
+
+
+def test_what_is_behind_stays_behind_when_it_overspends() -> None:
+    over = on_test(cascades(1, {1e6: (-0.05, -0.01)}), {(CASCADE, 1e6): 1.1e6})
+    assert "-cascade" in printed(over)
+
+
+def test_cost_and_accuracy_in_a_row_are_of_one_split() -> None:
+    found = on_test(cascades(1, {}), {(CASCADE, 1e6): 0.8e6})
+    (line,) = (one for one in printed(found).splitlines() if "cascade" in one[:20])
+    assert "800k" in line
+    assert "900k" not in line
+
+
+@pytest.mark.parametrize("top", [1e6, 4e6])
+def test_the_network_itself_is_no_better_than_itself(top: float) -> None:
+    """Halves that chose otherwise may make it look so."""
+    found = fronts(3, {})
+    found = replace(found, leads={("same architecture", top): lead(0.01, 0.05)})
+    assert "*same" not in printed(found)
+    assert "beats" not in pool_text.headline(found, 1).replace("clearly beats", "")
+
+
+def test_halves_stand_beside_what_they_score() -> None:
+    found = fronts(1, {})
+    one = replace(found.chosen[0], halves=5)
+    text = printed(replace(found, chosen=(one, *found.chosen[1:])))
+    assert [line.split()[-3] for line in text.splitlines()[1:3]] == ["5/8", "8/8"]
+    assert "8/8: val % is theirs" in " ".join(text.split())
+    assert "Halves" not in printed(on_test(found, {}))
+
+
+def test_the_cascade_of_the_sentence_has_a_row() -> None:
+    found = cascades(2, {})
+    whole = found.of(MIXED, 2e6)
+    assert whole is not None
+    score = Score(accuracy=0.519, low=0.4, high=0.6, macs=0.7e6)
+    one = replace(row(CASCADE, 0.95e6, (1, 0), 0.519), val=score, macs=0.7e6)
+    kept = Kept(share=0.5, ensemble=whole, cascade=one, lead=lead(-0.02, 0.018))
+    text = printed(replace(found, kept=(kept,)))
+    assert (
+        "Chosen within 950k, a cascade keeps 99.8% of the accuracy (51.90 of 52.00 %) of the mixed "
+        "ensemble within 2M, at 39% of its cost (700k of 1.8M): -0.10 points [-2.00, +1.80]. It "
+        "runs net-1 → net-0."
+    ) in " ".join(text.split())
+    (line,) = (one for one in text.splitlines() if one.strip().startswith("950k"))
+    cells = "950k cascade 51.90 [40.00, 60.00] 8/8 700k net-1 → net-0"
+    assert line.split() == cells.split()
+    # Where a budget of the table chose the same, that row is the one.
+    same = replace(one, budget=1e6)
+    others = tuple(c for c in found.chosen if (c.kind, c.budget) != (CASCADE, 1e6))
+    text = printed(replace(found, kept=(kept,), chosen=(*others, same)))
+    assert "950k" not in text
+    assert "Chosen within 1M, a cascade keeps 99.8%" in text
+
+
+def test_a_cascade_as_dear_as_the_ensemble_keeps_nothing_worth_saying() -> None:
+    found = cascades(2, {})
+    whole = found.of(MIXED, 2e6)
+    assert whole is not None
+
+    def kept(share: float, accuracy: float) -> Kept:
+        score = Score(accuracy=accuracy, low=0.4, high=0.6, macs=share * whole.macs)
+        one = replace(row(CASCADE, share * 1.8e6, (1, 0), accuracy), val=score)
+        return Kept(share=share, ensemble=whole, cascade=one, lead=lead(-0.02, 0.018))
+
+    cheap, dear, equal = kept(0.5, 0.48), kept(0.75, 0.5), kept(1.0, 0.52)
+    assert pool_text.best_kept(replace(found, kept=(cheap, dear, equal))) == dear
+    assert pool_text.best_kept(replace(found, kept=(equal,))) == equal
+    good = kept(0.5, 0.519)
+    assert pool_text.best_kept(replace(found, kept=(good, dear, equal))) == good
+
+
+@pytest.mark.parametrize("length", [3, 12, 28, 60])
+@pytest.mark.parametrize("width", [80, 72, 200])
+def test_no_name_is_broken(length: int, width: int) -> None:
+    name = ("wide_resnet-10-0.25@8/00cd15a2" * 3)[:length]
+    for found in (fronts(2, {}, name), on_test(fronts(2, {}, name), {})):
+        lines = printed(found, width).splitlines()
+        table = lines[: lines.index("")]
+        assert max(map(len, lines)) <= width
+        assert sum(line.count(f"{name}-0") for line in table) == 2 * len(KINDS)
+        assert sum(line.count(f"{name}-1") for line in table) == 2
+        assert SINGLE in table[1]
+        # Beside the numbers wherever there is room.
+        if length == 3 or width == 200:
+            assert "Members" in table[0]
+            assert name in table[1]
+
+
+def test_a_cascade_that_is_the_ensemble_itself_is_called_so() -> None:
+    found = cascades(1, {})
+    whole = found.of(MIXED, 1e6)
+    assert whole is not None
+    same = replace(whole, kind=CASCADE, budget=whole.macs)
+    kept = Kept(share=1.0, ensemble=whole, cascade=same, lead=lead(0.0, 0.0))
+    text = " ".join(printed(replace(found, kept=(kept,))).split())
+    says = "At no more cost than the mixed ensemble within 1M, cascades gain nothing"
+    assert f"{says}: the same members." in text
+    assert "a cascade keeps" not in text

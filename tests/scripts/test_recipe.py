@@ -1,0 +1,144 @@
+"""The benchmark of recipes: the published one's parts, and that both train."""
+
+import dataclasses
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from ensearch import datasets, families
+from ensearch.core import Architecture
+from ensearch.datasets import Source
+from ensearch.training import data
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+sys.path[:0] = [str(SCRIPTS), str(SCRIPTS / "recipe")]
+bench_recipe, published = (importlib.import_module(name) for name in ("bench_recipe", "published"))
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks this small only lose by more, and much where other tests run beside."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def images() -> data.Images:
+    source = Source(spec="digits", data_dir=Path("unused"), limit_train=200)
+    return data.load(source, datasets.load(source).fingerprint, "cpu", ("val",))
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    shape = Architecture(family="wide_resnet", width=0.25, depth=10, resolution=8)
+    return families.build(shape, 1, 10)
+
+
+def test_figures_of_airbench_in_the_terms_of_sgd() -> None:
+    """Published code: lr 11.5 / 1024 / (1 + 1 / 0.15), and decay 0.0153 B / 1024 / (1 + 1 / 0.15).
+
+    For a mean over 1024 pictures that is a learning rate of 1.5 and a decay of 0.00133.
+    """
+    optimizer, (biases, others) = published.RECIPES["airbench"]._optimizer(network(), 1024)
+    assert others * 1024 == pytest.approx(1.5)
+    assert biases == pytest.approx(64 * others)
+    norms, rest = optimizer.param_groups
+    assert norms["weight_decay"] * biases == pytest.approx(rest["weight_decay"] * others)
+    assert rest["weight_decay"] / 1024 == pytest.approx(0.00133, rel=1e-3)
+    assert {p.ndim for p in norms["params"]} == {1}
+
+
+def test_networks_are_those_of_any_family() -> None:
+    keys = {name: bench_recipe._architecture(name, 32).key for name in
+            ("16-4", "efficientnet-0.5-1@64", "vit-4-64")}  # fmt: skip
+    assert keys == {
+        "16-4": "wide_resnet-16-4@32",
+        "efficientnet-0.5-1@64": "efficientnet-0.5-1@64",
+        "vit-4-64": "vit-4-64@32",
+    }
+
+
+def test_norms_keep_their_scale_and_move_their_bias() -> None:
+    model = network()
+    optimizer, _ = published.RECIPES["airbench"]._optimizer(model, 1024)
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            assert id(module.weight) not in held
+            assert id(module.bias) in held
+
+
+def test_every_other_epoch_shows_the_mirrored_picture(images: data.Images) -> None:
+    loader = published._Loader(images, published.Recipe(translate=0), 0)
+    (first, y), (second, z) = loader.epoch(), loader.epoch()
+    order, other = first.flatten(1), second.flip(-1).flatten(1)
+    assert sorted(map(tuple, order.tolist())) == sorted(map(tuple, other.tolist()))
+    assert sorted(y.tolist()) == sorted(z.tolist()) == sorted(images.y_train.tolist())
+
+
+def test_lookahead_moves_to_the_slow_weights() -> None:
+    model = nn.Linear(1, 1, bias=False)
+    slow = {"weight": torch.zeros(1, 1)}
+    nn.init.ones_(model.weight)
+    published._average(model, slow, 0.75)
+    assert slow["weight"].item() == model.weight.item() == pytest.approx(0.25)
+
+
+def test_figures_of_dawnbench_in_the_terms_of_sgd() -> None:
+    """dawn.py: 0.4 and 5e-4 for a mean over 512 pictures."""
+    optimizer, (biases, others) = published.RECIPES["dawnbench"]._optimizer(network(), 512)
+    assert biases == others == pytest.approx(0.4 / 512)
+    for group in optimizer.param_groups:
+        assert group["weight_decay"] / 512 == pytest.approx(5e-4)
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    assert len(held) == len(list(network().parameters()))
+
+
+def test_cutout_sets_one_square_to_the_mean(images: data.Images) -> None:
+    loader = published._Loader(images, published.Recipe(cutout=3), 0)
+    cut = loader._cut(torch.ones(5, 1, 8, 8))
+    assert (cut == 0).sum(dim=(1, 2, 3)).tolist() == [9] * 5
+
+
+@pytest.mark.parametrize("name", ["airbench", "dawnbench"])
+def test_published_recipes_learn(images: data.Images, name: str) -> None:
+    recipe = dataclasses.replace(published.RECIPES[name], batch_size=50, cutout=0)
+    losses = [recipe.train(network(), images, epochs, 0, "cpu") for epochs in (1, 4)]
+    assert losses[1] < losses[0]
+
+
+def test_a_recipe_is_a_name_with_changed_fields() -> None:
+    changed = bench_recipe._figures("ensearch:peak_lr=0.2,flip=0", 7)
+    assert (changed.epochs, changed.peak_lr, changed.crop) == (7, 0.2, 4)
+    assert bench_recipe._figures("airbench:batch_size=64", 7).batch_size == 64
+    for wrong in ("other", "airbench:peak_lr=1"):
+        with pytest.raises(SystemExit):
+            bench_recipe._figures(wrong, 7)
+
+
+def test_the_benchmark_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "runs.jsonl"
+
+    def run(*more: Any) -> str:
+        arguments = ["--data", "digits", "--limit-train", "100", "--networks", "10-0.25"]
+        arguments += ["--epochs", "1", "--device", "cpu", "--out", str(out), *more]
+        monkeypatch.setattr(sys, "argv", ["bench_recipe.py", *arguments])
+        bench_recipe.main()
+        return capsys.readouterr().out
+
+    run("--seeds", "1")
+    assert len(out.read_text().splitlines()) == 3
+    table = run("--seeds", "2")
+    assert len(out.read_text().splitlines()) == 6
+    (last,) = [line for line in table.splitlines() if line.startswith("| 10-0.25 | ensearch | 2 |")]
+    assert "[" in last

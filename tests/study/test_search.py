@@ -1,0 +1,438 @@
+"""The search in a world known on paper: what it finds, shares, survives and stores."""
+
+import dataclasses
+import itertools
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+from optuna.storages import RDBStorage
+
+from ensearch.core import Evaluation
+from ensearch.errors import StorageError, UnavailableError
+from ensearch.launch import Failed, MemberJob, Trained, Update
+from ensearch.report.study.results import collect
+from ensearch.store import Store
+from ensearch.study import config, search, study
+from ensearch.study.driver import Limits
+from ensearch.study.events import MemberFailed, TrialDone, TrialFailed
+from ensearch.study.search import Where
+from tests.closed_form import accuracy, crossover, train, train_one, write_dataset
+from tests.trainers import each
+
+SPACE = {
+    "name": "small",
+    "family": "wide_resnet",
+    "members": [1, 2, 4],
+    "depth": [10, 16],
+    "width": {"low": 0.25, "high": 2.0, "step": 0.0625},
+    "rungs": 8,
+}
+AXES: dict[str, list[float]] = {"peak_lr": [0.1, 0.4], "epochs": [1, 2]}
+TUNING: dict[str, object] = {"space": SPACE | {"schedule": AXES}, "epochs": None}
+INLINE = Where(device="cpu", workers=1, launcher="inline")
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write_dataset(tmp_path_factory.mktemp("data") / "two.npz", images=40_000)
+
+
+def configured(spec: str, **changes: object) -> config.StudyConfig:
+    settings = {"budget": "2e6", "dataset": spec, "space": SPACE, "study": "one", "epochs": 1}
+    return config.resolve(settings | changes)
+
+
+def search_in(store: Store, spec: str, limits: Limits, **how: object) -> search.Outcome:
+    changes = how.pop("changes", {})
+    assert isinstance(changes, dict)
+    opened = study.open_study(configured(spec, **changes), store, Path("data"), "a CPU")
+    return search.run(opened, store, limits, INLINE, **({"train": train} | how))  # type: ignore[arg-type]
+
+
+class Counting:
+    """The closed-form trainer, remembering what it was asked; fails as it is told."""
+
+    def __init__(self, fail: Callable[[MemberJob], str | None] = lambda job: None) -> None:
+        self.keys: list[str] = []
+        self.fail = fail
+
+    def __call__(self, jobs: tuple[MemberJob, ...], report: Callable[[Update], None]) -> None:
+        for job in jobs:
+            report(self.one(job, report))
+
+    def one(self, job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+        self.keys.append(job.member.key)
+        reason = self.fail(job)
+        if reason is not None:
+            return Failed(key=job.member.key, reason=reason, detail="as asked")  # type: ignore[arg-type]
+        return train_one(job, report)
+
+
+def test_it_finds_the_crossover_of_the_closed_form(store: Store, spec: str) -> None:
+    """All configurations: within the ladder's step of sqrt(2) of the truth, and never sure of a
+    wrong one."""
+    outcome = search_in(store, spec, Limits(trials=10_000))
+    assert outcome.reason == "exhausted"
+    assert outcome.failed == outcome.waiting == 0
+    found = collect(store, "one").fronts.crossover
+    truth = crossover((2, 3, 4))
+    assert found.status == "crossed"
+    assert found.budget is not None
+    assert truth / 2**0.5 < found.budget < truth * 2**0.5
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low <= truth * 2**0.5
+    assert found.high >= truth / 2**0.5
+
+
+def test_it_finds_the_crossover_in_half_of_the_trials(store: Store, spec: str) -> None:
+    """Trials that are shared equally are enough for the same answer."""
+    search_in(store, spec, Limits(trials=24))
+    sizes = [t.size for t in store.trials("one")]
+    assert sum(size == 1 for size in sizes) == 12
+    found = collect(store, "one").fronts.crossover
+    assert found.status == "crossed"
+    assert found.budget is not None
+    assert crossover((2, 3, 4)) / 2 < found.budget < crossover((2, 3, 4)) * 2
+
+
+def test_axes_of_the_schedule_reach_members_costs_and_evaluations(store: Store, spec: str) -> None:
+    trainer = Counting()
+    search_in(store, spec, Limits(trials=20), train=trainer, changes=TUNING)
+    opened = study.open_study(configured(spec, **TUNING), store, Path("data"), "a CPU")
+    cells = {(c.size, c.network): c for c in opened.ladder.cells}
+    tried = [cells[t.size, t.network] for t in store.trials("one")]
+    assert {(c.schedule.peak_lr, c.schedule.epochs) for c in tried} == {
+        (lr, epochs) for lr in AXES["peak_lr"] for epochs in AXES["epochs"]
+    }
+    assert sum(c.size == 1 for c in tried) == 10
+    images = len(opened.dataset.y_train)
+    for e in store.evaluations("one"):
+        assert e.train_macs == 3.0 * e.cost.macs * images * e.schedule.epochs
+    records = store.members(trainer.keys)
+    schedules = {c.schedule for c in tried}
+    assert {record.member.schedule for record in records.values()} == schedules
+    # Spent training counts what each member took.
+    assert store.trained_macs("one") == sum(
+        3.0 * r.cost.macs * images * r.member.schedule.epochs for r in records.values()
+    )
+
+
+@pytest.mark.parametrize("sampler", config.SAMPLERS)
+def test_every_sampler_finds_good_ensembles_in_few_trials(
+    store: Store, spec: str, sampler: str
+) -> None:
+    outcome = search_in(store, spec, Limits(trials=16), changes={"sampler": sampler})
+    assert (outcome.reason, outcome.done) == ("trials", 16)
+    trials = store.trials("one")
+    assert len({(t.network, t.size) for t in trials}) == 16, "a trial was repeated"
+    evaluations = store.evaluations("one")
+    assert max(e.cost.macs for e in evaluations) <= 2e6
+    # The best of the closed form at this budget is four members.
+    assert max(e.scores.accuracy for e in evaluations) > accuracy(2e6, 2) - 0.02
+
+
+def test_trials_are_charged_with_all_work_of_the_driver_but_not_with_training(
+    store: Store, spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Inequalities that hold however slow the machine is."""
+    keep = Store.add_trained
+
+    def slow(self: Store, *args: Any) -> None:
+        time.sleep(0.02)
+        keep(self, *args)
+
+    monkeypatch.setattr(Store, "add_trained", slow)
+
+    def slow_to_train(job: MemberJob) -> None:
+        time.sleep(0.02)
+
+    trainer = Counting(slow_to_train)
+    start = time.monotonic()
+    search_in(store, spec, Limits(trials=8), train=trainer)
+    wall = time.monotonic() - start
+    charged = sum(trial.overhead_seconds for trial in store.trials("one"))
+    members = len(trainer.keys)
+    assert 0.02 * members <= charged <= wall - 0.02 * members
+
+
+def test_work_on_a_trial_does_not_grow_with_the_trials_before(store: Store, spec: str) -> None:
+    """Statements to the database, ours and Optuna's, and trials that Optuna reads again."""
+    statements, reads = [0], [0]
+
+    def count(*_: object) -> None:
+        statements[0] += 1
+
+    build = RDBStorage._build_frozen_trial_from_trial_model
+
+    def built(self: RDBStorage, row: Any) -> Any:
+        reads[0] += 1
+        return build(self, row)
+
+    seen: list[tuple[int, int]] = []
+
+    def on_event(event: object) -> None:
+        if isinstance(event, TrialDone):
+            seen.append((statements[0], reads[0]))
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", count)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(RDBStorage, "_build_frozen_trial_from_trial_model", built)
+            search_in(store, spec, Limits(trials=44), on_event=on_event)
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", count)
+    assert len(seen) == 44
+    # From the 10th to the 20th trial, and from the 34th to the 44th.
+    early, late = (
+        [after - before for before, after in zip(seen[a], seen[b], strict=True)]
+        for a, b in ((9, 19), (33, 43))
+    )
+    assert late[0] <= 1.1 * early[0], "statements"
+    assert late[1] <= 1.1 * early[1], "trials read"
+
+
+def test_every_size_up_to_the_trained_members_is_evaluated(store: Store, spec: str) -> None:
+    search_in(store, spec, Limits(trials=12))
+    by_architecture = itertools.groupby(
+        sorted(store.evaluations("one"), key=lambda e: e.network),
+        key=lambda e: e.network,
+    )
+    members = store.evaluation_members("one")
+    for key, group in by_architecture:
+        rows = list(group)
+        assert sorted(e.size for e in rows) == list(range(1, len(members[key]) + 1))
+        assert {e.trained for e in rows} == {len(members[key])}
+    for trial in store.trials("one"):
+        assert len(members[trial.network]) >= trial.size
+
+
+def test_members_are_trained_once(store: Store, spec: str) -> None:
+    trainer = Counting()
+    search_in(store, spec, Limits(trials=10_000), train=trainer)
+    assert len(trainer.keys) == len(set(trainer.keys))
+    asked = sum(t.size for t in store.trials("one"))
+    assert len(trainer.keys) < 0.7 * asked, "trials share their members along the diagonals"
+
+
+def test_a_second_study_trains_only_what_is_missing(store: Store, spec: str) -> None:
+    """Half the budget is the same ladder two rungs down: nothing at all is missing."""
+    search_in(store, spec, Limits(trials=10_000), train=(first := Counting()))
+    half = {"budget": "1e6", "study": "half"}
+    search_in(store, spec, Limits(trials=10_000), train=(second := Counting()), changes=half)
+    new = {"budget": "1e6", "study": "more", "epochs": 2}
+    search_in(store, spec, Limits(trials=5), train=(third := Counting()), changes=new)
+    shared = len(store.evaluations("half"))
+    assert shared > 20
+    assert not set(first.keys) & set(second.keys)
+    # Only the two rungs that the first ladder does not reach at the bottom can be new.
+    bottom = 1e6 / 2 ** (5 / 2)
+    for key in second.keys:
+        assert store.members([key])[key].cost.macs <= bottom
+    assert third.keys, "another schedule makes other members"
+
+
+def rows(store: Store, name: str = "one") -> list[Evaluation]:
+    return store.evaluations(name)
+
+
+def history(store: Store, name: str = "one") -> list[tuple[object, ...]]:
+    return [(t.number, t.state, t.network, t.size) for t in store.trials(name)]
+
+
+@pytest.mark.parametrize(("every", "changes"), [(1, {}), (3, TUNING), (7, {})])
+def test_an_interrupted_study_ends_as_an_uninterrupted_one(
+    tmp_path: Path, spec: str, every: int, changes: dict[str, object]
+) -> None:
+    """Interrupted at each `every`-th member by an exception in the middle of the loop."""
+
+    class Killed(Exception):  # noqa: N818
+        pass
+
+    with Store.open(f"sqlite:///{tmp_path}/whole.db", create=True) as whole:
+        search_in(whole, spec, Limits(trials=24), changes=changes)
+        with Store.open(f"sqlite:///{tmp_path}/parts.db", create=True) as parts:
+            count = itertools.count(1)
+
+            @each
+            def interrupted(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+                if next(count) % (every + 1) == 0:
+                    raise Killed
+                return train_one(job, report)
+
+            starts = 0
+            while True:
+                starts += 1
+                try:
+                    how = {"train": interrupted, "changes": changes}
+                    search_in(parts, spec, Limits(trials=24), **how)
+                    break
+                except Killed:
+                    assert starts < 200
+            assert starts > 3
+            assert history(parts) == history(whole)
+            assert rows(parts) == rows(whole)
+
+
+def test_an_interrupt_leaves_trials_for_the_next_run(store: Store, spec: str) -> None:
+    looks = itertools.count()
+    outcome = search_in(store, spec, Limits(trials=24), is_interrupted=lambda: next(looks) > 10)
+    assert outcome.reason == "interrupted"
+    assert 0 < outcome.done < 24
+    assert outcome.waiting > 0
+    outcome = search_in(store, spec, Limits(trials=24))
+    assert (outcome.done, outcome.waiting) == (24, 0)
+
+
+def test_a_failed_member_fails_its_trial_and_keeps_the_smaller_sizes(
+    store: Store, spec: str
+) -> None:
+    """The third member of everything diverges: sizes 1 to 3 of four remain."""
+    opened = study.open_study(configured(spec), store, Path("data"), "a CPU")
+    thirds = {opened.ensemble(c).members[2].seed for c in opened.ladder.cells if c.size == 4}
+    trainer = Counting(lambda job: "diverged" if job.member.seed in thirds else None)
+    events: list[object] = []
+    outcome = search_in(store, spec, Limits(trials=10_000), train=trainer, on_event=events.append)
+    fours = sum(cell.size == 4 for cell in opened.ladder.cells)
+    assert outcome.failed == fours
+    failed = [t for t in store.trials("one") if t.state == "failed"]
+    assert {t.reason for t in failed} == {"diverged"}
+    assert max(e.size for e in store.evaluations("one")) == 3
+    assert sum(isinstance(e, TrialFailed) for e in events) == fours
+    assert any(isinstance(e, MemberFailed) and e.detail == "as asked" for e in events)
+    # Divergence is remembered: another run of another study does not train those again.
+    again = Counting()
+    later: list[object] = []
+    search_in(
+        store,
+        spec,
+        Limits(trials=10_000),
+        train=again,
+        changes={"study": "two"},
+        on_event=later.append,
+    )
+    assert again.keys == []
+    said = [e.detail for e in later if isinstance(e, MemberFailed)]
+    assert len(said) == fours
+    assert all(detail.startswith("as asked (an earlier run's") for detail in said)
+
+
+def test_trials_that_were_killed_are_tried_again_by_the_next_run(store: Store, spec: str) -> None:
+    outcome = search_in(store, spec, Limits(trials=3), train=Counting(lambda job: "killed"))
+    assert (outcome.done, outcome.failed) == (0, 3)
+    assert store.trained_macs("one") == 0, "nothing was trained"
+    trainer = Counting()
+    outcome = search_in(store, spec, Limits(trials=10_000), train=trainer)
+    assert (outcome.reason, outcome.failed) == ("exhausted", 0)
+    opened = study.open_study(configured(spec), store, Path("data"), "a CPU")
+    assert outcome.done == len(opened.ladder.cells)
+
+
+def test_data_that_go_away_stop_the_run_and_keep_the_trials(store: Store, spec: str) -> None:
+    trainer = Counting(lambda job: "unavailable" if len(trainer.keys) > 4 else None)
+    with pytest.raises(UnavailableError, match="as asked"):
+        search_in(store, spec, Limits(trials=8), train=trainer)
+    outcome = search_in(store, spec, Limits(trials=8))
+    assert (outcome.done, outcome.failed) == (8, 0)
+
+
+def test_the_training_budget_counts_the_whole_study(store: Store, spec: str) -> None:
+    opened = study.open_study(configured(spec), store, Path("data"), "a CPU")
+    whole = 3.0 * 2e6 * len(opened.dataset.y_train)
+    limit = 4 * whole
+    outcome = search_in(store, spec, Limits(trials=10_000, train_macs=limit))
+    assert outcome.reason == "train budget"
+    # The trial that passes the limit is finished; no trial costs more than the budget's.
+    assert limit <= store.trained_macs("one") <= limit + whole
+    done = outcome.done
+    outcome = search_in(store, spec, Limits(trials=10_000, train_macs=limit))
+    assert (outcome.reason, outcome.done) == ("train budget", done)
+
+
+def test_the_time_limit_stops_and_can_be_resumed(store: Store, spec: str) -> None:
+    outcome = search_in(store, spec, Limits(trials=24, seconds=0.0))
+    assert (outcome.reason, outcome.done) == ("time", 0)
+    assert search_in(store, spec, Limits(trials=2)).done == 2
+
+
+def test_another_configuration_under_the_name_is_refused_with_a_diff(
+    store: Store, spec: str
+) -> None:
+    search_in(store, spec, Limits(trials=1))
+    with pytest.raises(StorageError, match=r"schedule.epochs: stored 1, asked 2"):
+        search_in(store, spec, Limits(trials=1), changes={"epochs": 2})
+    with pytest.raises(StorageError, match=r"budget: stored 2000000.0, asked 5000000.0"):
+        search_in(store, spec, Limits(trials=1), changes={"budget": "5e6"})
+
+
+def test_other_images_under_the_same_name_are_refused(store: Store, tmp_path: Path) -> None:
+    spec = write_dataset(tmp_path / "mine.npz", images=400)
+    search_in(store, spec, Limits(trials=1))
+    write_dataset(tmp_path / "mine.npz", images=402)
+    with pytest.raises(StorageError, match=r"the images of npz:.*mine\.npz are others than those"):
+        search_in(store, spec, Limits(trials=1))
+
+
+def test_a_study_under_way_is_not_driven_twice(store: Store, spec: str) -> None:
+    search_in(store, spec, Limits(trials=1))
+    lease = store.acquire_lease("one")
+    with pytest.raises(StorageError, match="--take-over"):
+        search_in(store, spec, Limits(trials=2))
+    assert search_in(store, spec, Limits(trials=2), take_over=True).done == 2
+    with pytest.raises(StorageError):
+        lease.renew()
+
+
+def test_a_missing_file_is_named_and_trained_again_only_on_request(store: Store, spec: str) -> None:
+    search_in(store, spec, Limits(trials=4))
+    before = rows(store)
+    lost = next(iter(store.evaluation_members("one").values()))[0]
+    path = next(store.files.rglob(f"{lost}.val.npz"))
+    path.unlink()
+    for name in ("one", "two"):  # a study that shares the member needs it as well
+        with pytest.raises(StorageError, match=f"resume {name} --retrain-missing"):
+            search_in(store, spec, Limits(trials=5), changes={"study": name})
+    # An interruption while it is trained again forgets nothing.
+    with pytest.raises(KeyboardInterrupt):
+        search_in(store, spec, Limits(trials=4), train=interrupt, retrain_missing=True)
+    assert lost in store.members([lost])
+    trainer = Counting()
+    search_in(store, spec, Limits(trials=4), train=trainer, retrain_missing=True)
+    assert trainer.keys == [lost]
+    assert path.exists()
+    assert rows(store) == before
+
+
+@each
+def interrupt(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+    raise KeyboardInterrupt
+
+
+def test_a_refused_driver_changes_nothing(store: Store, spec: str) -> None:
+    search_in(store, spec, Limits(trials=2))
+    store.acquire_lease("one")
+    with pytest.raises(StorageError, match="--take-over"):
+        search_in(store, spec, Limits(trials=1))
+    assert store.note("one", "trials") == 2
+
+
+def test_what_is_told_is_what_was_evaluated(store: Store, spec: str) -> None:
+    events: list[object] = []
+    search_in(store, spec, Limits(trials=6), on_event=events.append)
+    done = [e for e in events if isinstance(e, TrialDone)]
+    assert [e.told for e in done] == [1, 2, 3, 4, 5, 6]
+    stored = {e.key for e in rows(store)}
+    for event in done:
+        assert event.evaluation.key in stored
+        assert event.label == f"{event.evaluation.size} × {event.evaluation.architecture.label}"
+
+
+def test_the_configuration_survives_the_way_through_the_store(store: Store, spec: str) -> None:
+    asked = configured(spec, sampler="random", seed=3)
+    study.open_study(asked, store, Path("data"), "a CPU")
+    assert config.from_dict(store.study("one").config) == asked
+    assert dataclasses.replace(asked, seed=4) != asked

@@ -1,0 +1,123 @@
+"""The house: which package may import which, no circles, and small files.
+
+An import inside a function counts like one at the top of a file.
+"""
+
+import ast
+import re
+import sys
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "ensearch"
+# A package imports from packages of earlier rows only, and from itself.
+ORDER = [
+    ["errors", "seeds"],
+    ["core", "units", "plugins"],
+    ["families", "datasets", "fronts", "store"],
+    ["cost", "ensembles", "launch"],
+    ["search_space", "training"],
+    ["study"],
+    ["confirmation"],
+    ["pool"],
+    ["report"],
+    ["api"],
+    ["cli"],
+]
+RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
+# Package from outside -> the only places that may import it.
+OWNERS = {
+    "psycopg": set(),  # SQLAlchemy does
+    "ray": {"launch/ray"},
+    "optuna": {"study/sampler", "report/dashboard"},
+    "optuna_dashboard": {"report/dashboard"},
+    "sqlalchemy": {"store"},
+    "thop": {"cost"},
+    "timm": {"families"},
+    "torchvision": {"datasets"},
+    "PIL": {"datasets/_decode"},
+    "sklearn": {"datasets"},
+    "matplotlib": {"report"},
+    "typer": {"cli"},
+}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def place(path: Path) -> str:
+    """training/loop for ensearch/training/loop.py, and training for its __init__.py."""
+    where = path.relative_to(PACKAGE).with_suffix("")
+    return (where.parent if where.name == "__init__" else where).as_posix()
+
+
+def imports(path: Path) -> set[str]:
+    """Dotted names that the module imports at any depth, `from a import b` as a.b."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def own_imports(path: Path) -> set[str]:
+    """Places of the package that the module imports, as `place` names them."""
+    known = {place(module) for module in MODULES}
+    names = {name.replace(".", "/") for name in imports(path)}
+    inside = {name.removeprefix("ensearch/") for name in names if name.startswith("ensearch/")}
+    return {name if name in known else name.rpartition("/")[0] for name in inside} - {""}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=place)
+def test_imports_point_down(path: Path) -> None:
+    own = place(path).split("/")[0]
+    if own == ".":  # ensearch/__init__.py, the lazy face
+        return
+    for name in own_imports(path):
+        package = name.split("/")[0]
+        assert package == own or RANK[package] < RANK[own], f"{place(path)} imports {name}"
+
+
+def test_no_circles() -> None:
+    graph = {place(path): own_imports(path) for path in MODULES if place(path) != "."}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=place)
+def test_outside_packages_stay_where_they_belong(path: Path) -> None:
+    where = place(path)
+    for name in imports(path):
+        owners = OWNERS.get(name.split(".")[0])
+        assert owners is None or any(where == o or where.startswith(f"{o}/") for o in owners), (
+            f"{where} imports {name}"
+        )
+
+
+@pytest.mark.parametrize("path", MODULES, ids=place)
+def test_the_command_line_knows_the_library_by_its_api_only(path: Path) -> None:
+    if not place(path).startswith("cli"):
+        return
+    legal = sys.stdlib_module_names | {"ensearch", "rich", "typer"}
+    assert {name.split(".")[0] for name in imports(path)} <= legal
+    assert {name.split("/")[0] for name in own_imports(path)} <= {"api", "cli", "errors", "units"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=place)
+def test_gradients_are_computed_in_training_only(path: Path) -> None:
+    assert place(path).startswith("training") or not re.search(r"\.backward\(", path.read_text())
+
+
+@pytest.mark.parametrize("path", MODULES, ids=place)
+def test_every_module_says_what_it_is_for(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=place)
+def test_files_stay_small(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 350
