@@ -1,17 +1,31 @@
-"""Errors that reach a user: what was expected, what was found, what to do; one exit code each."""
+"""Errors that reach a user: what was expected and what was found, with one exit code each.
+
+An error states facts, for people who use the library from Python as much as for those who type
+commands: its message names no command and no flag. What to type is added in `cli/advice.py`, which
+knows an error by its `problem` and builds the advice from its `facts`.
+"""
 
 import difflib
 from collections.abc import Iterable
 
 
 class EnsearchError(Exception):
-    """Base of every error that the command line prints without a traceback."""
+    """Base of every error that the command line prints without a traceback.
+
+    `problem` names the kind of problem, such as "study_differs"; it is empty where the message says
+    all that can be said. `facts` holds the parts of the problem by name, such as study="digits".
+    """
 
     exit_code = 1
 
+    def __init__(self, message: str, *, problem: str = "", **facts: object) -> None:
+        super().__init__(message)
+        self.problem = problem
+        self.facts = facts
+
 
 class UsageError(EnsearchError):
-    """The command, a configuration file or a search space asks for something that is not legal."""
+    """A value, a configuration file or a search space asks for something that is not legal."""
 
     exit_code = 2
 
@@ -40,8 +54,16 @@ class TrialsFailedError(EnsearchError):
     exit_code = 6
 
 
+def invalid(option: str, says: str) -> UsageError:
+    """The error for an option with a value that is not legal: `limit_train must be ...; got 0.`.
+
+    `option` is its name in Python; the command line shows it as a flag.
+    """
+    return UsageError(f"{option} {says}", problem="invalid_option", option=option, says=says)
+
+
 def unknown(kind: str, asked: str, known: Iterable[str]) -> UsageError:
-    """The one way to say that a name does not exist: what was asked, the nearest, what exists."""
+    """The error for a name that does not exist: what was asked, the nearest, and what exists."""
     names = sorted(known)
     lower = {name.lower(): name for name in names}
     near = difflib.get_close_matches(asked.lower(), lower, n=1, cutoff=0.5)

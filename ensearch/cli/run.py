@@ -15,7 +15,7 @@ import typer
 
 from ensearch import units
 from ensearch.cli import report
-from ensearch.cli.terminal import Interrupts, advising, place, say
+from ensearch.cli.terminal import Interrupts, place, say
 from ensearch.errors import TrialsFailedError, UsageError
 from ensearch.store import DEFAULT_URL, Store
 from ensearch.study import config as configs
@@ -46,7 +46,6 @@ def run(
     limits = _limits(settings)
     storage = str(settings.get("storage", DEFAULT_URL))
     with (
-        advising(storage),
         _place_for(storage, plan_only) as url,
         Store.open(url, create=True) as store,
     ):

@@ -18,16 +18,12 @@ from typing import ParamSpec
 import typer
 
 from ensearch.cli import options
+from ensearch.cli.advice import explain
 from ensearch.errors import EnsearchError
 
 P = ParamSpec("P")
 INTERRUPTED = 130  # Ctrl-C
 TERMINATED = 75  # SIGTERM: stopped early, resumable
-# A command in an error's advice that names no storage yet.
-_COMMAND = re.compile(
-    r"\bensearch (?:run|resume|status|report|confirm|dashboard|front|pool [a-z]+)\b"
-    r"(?![^`\n]*--storage)"
-)
 
 
 @dataclass(slots=True)
@@ -46,8 +42,7 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(verb)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            with advising(kwargs.get("storage")):
-                verb(*args, **kwargs)
+            verb(*args, **kwargs)
             if sys.stdout is not None:
                 sys.stdout.flush()
         except typer.Exit:
@@ -61,24 +56,13 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
         except Exception as error:
             if debug.wanted:
                 traceback.print_exc()
-            message, code = _explain(error)
+            message, code = _explain(error, place(kwargs.get("storage")))
             say(message)
             raise typer.Exit(code) from None
 
     # A help page keeps line breaks, and those of the source are no good on narrower terminals.
     wrapper.__doc__ = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(verb.__doc__ or ""))
     return wrapper
-
-
-@contextmanager
-def advising(storage: object) -> Iterator[None]:
-    """Complete the commands in errors: what raises them does not know how a person names it."""
-    try:
-        yield
-    except EnsearchError as error:
-        where = place(storage)
-        error.args = (_COMMAND.sub(lambda found: found[0] + where, str(error)),)
-        raise
 
 
 def place(storage: object) -> str:
@@ -90,10 +74,10 @@ def place(storage: object) -> str:
     return f" --storage {shlex.quote(redacted(str(storage)))}"
 
 
-def _explain(error: Exception) -> tuple[str, int]:
+def _explain(error: Exception, storage: str) -> tuple[str, int]:
     """What a person is told of an error, and the exit code."""
     if isinstance(error, EnsearchError):
-        return f"error: {error}", error.exit_code
+        return f"error: {explain(error, storage)}", error.exit_code
     if isinstance(error, OSError):
         return f"error: the system refused to read or write: {error}", 1
     return (

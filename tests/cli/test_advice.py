@@ -1,0 +1,78 @@
+"""Errors state facts, and the command line knows what to type for each kind of problem."""
+
+import ast
+import pickle
+import re
+import string
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ensearch.cli.advice import ADVICE, explain
+from ensearch.errors import StorageError, invalid
+
+PACKAGE = Path(__file__).parents[2] / "ensearch"
+LIBRARY = [path for path in sorted(PACKAGE.rglob("*.py")) if "cli" not in path.parts]
+# A flag, or a verb of the command line behind its name.
+TYPED = re.compile(
+    r"(?<![\w-])--[a-z]|\bensearch (run|resume|status|report|confirm|dashboard|front|pool|cost)\b"
+)
+
+
+def raised() -> Iterator[tuple[str, str, set[str]]]:
+    """Place, problem and names of the facts of every error that the library makes."""
+    for path in LIBRARY:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            given = {word.arg: word.value for word in node.keywords}
+            problem = given.get("problem")
+            if isinstance(problem, ast.Constant) and isinstance(problem.value, str):
+                where = f"{path.relative_to(PACKAGE)}:{node.lineno}"
+                yield where, problem.value, {name for name in given if name} - {"problem"}
+
+
+def strings(tree: ast.AST) -> Iterator[str]:
+    """Texts of a module that are no docstrings."""
+    documents = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in documents
+        ):
+            yield node.value
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_the_library_names_no_command_and_no_flag(path: Path) -> None:
+    assert [text for text in strings(ast.parse(path.read_text())) if TYPED.search(text)] == []
+
+
+def test_every_problem_has_its_advice_and_every_field_a_fact() -> None:
+    problems = list(raised())
+    for where, problem, facts in problems:
+        if problem == "invalid_option":
+            continue
+        assert problem in ADVICE, f"{where}: no advice for {problem}"
+        fields = {name for _, name, _, _ in string.Formatter().parse(ADVICE[problem]) if name}
+        assert fields <= facts | {"storage"}, f"{where}: {problem} lacks {fields - facts}"
+    assert set(ADVICE) <= {problem for _, problem, _ in problems}, "advice for no problem"
+
+
+def test_an_option_is_shown_as_it_is_typed() -> None:
+    error = invalid("limit_train", "must be at least 1; got 0.")
+    assert str(error) == "limit_train must be at least 1; got 0."
+    assert explain(error) == "--limit-train must be at least 1; got 0."
+
+
+def test_an_error_survives_a_pipe() -> None:
+    error = pickle.loads(pickle.dumps(StorageError("gone", problem="missing", study="a")))
+    assert (str(error), error.problem, error.facts) == ("gone", "missing", {"study": "a"})
