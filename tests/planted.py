@@ -1,8 +1,6 @@
 """Pools with known answers, and pools of drawn members."""
 
 import importlib
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +8,7 @@ import numpy as np
 from ensearch.core import Floats, Labels
 from ensearch.ensembles.candidates import Candidates, Probs
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "scripts" / "choosing"))
-World: Any = importlib.import_module("drawn_pools").World
+World: Any = importlib.import_module("scripts.simulations.cross_fitting.pools").World
 
 
 def pool(probs: Probs, macs: list[int], networks: list[str] | None = None) -> Candidates:

@@ -17,9 +17,9 @@ from ensearch.ensembles.cascades import NEVER, Cascade, right, run
 from ensearch.ensembles.partial_sums import mean_of
 from ensearch.seeds import derive
 
-# In simulated pools (`scripts/choosing`, 500 images, n = 100) 1, 2, 4 and 8 cuts miss the true
-# accuracy by 2.6, 2.4, 2.3 and 2.2 points, root mean square, and true differences between kinds by
-# 2.6, 2.2, 2.0 and 1.9. Each cut takes two searches.
+# In simulated pools (`scripts/simulations/cross_fitting`, 500 images, n = 100) 1, 2, 4 and 8 cuts
+# miss the true accuracy by 2.6, 2.4, 2.3 and 2.2 points, root mean square, and true differences
+# between kinds by 2.6, 2.2, 2.0 and 1.9. Each cut takes two searches.
 CUTS = 4
 
 Found = Choice | Cascade
@@ -114,7 +114,7 @@ def checked(
 
     What all images choose is truly better than what a half does by 0.2 to 0.4 points, but for
     greedy selection, and on the images that chose, accuracies are 0.9 to 3.6 points too high
-    (`scripts/choosing`, n = 100 simulated pools).
+    (`scripts/simulations/cross_fitting`, n = 100 simulated pools).
     """
     sides = _sides(labels, cuts, seed)
     choices = tuple(search(candidates, labels, budgets))

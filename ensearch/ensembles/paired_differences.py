@@ -4,7 +4,7 @@ Images are drawn with replacement, and in each replicate every half of every cut
 among all that its search chose anywhere, within the budget; the other half scores. To choose among
 those takes a product of matrices: 400 replicates of two searches at four budgets of 59 members on
 2,500 images take 0.14 s, where searching again took 7.2 s for 40, and held the truth no more often
-(`scripts/choosing`).
+(`scripts/simulations/cross_fitting`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -132,8 +132,8 @@ def leads(pairs: Sequence[tuple[Place, Place]]) -> list[Lead | None]:
     replicates, and at least those of pairs of images with the choices as given, times the 95 %
     quantile of the largest of all deviations in a replicate, and at least 1.96. For one pair it is
     the usual interval. It has no width only where both are one predictor. In simulated pools
-    (`scripts/choosing`, n = 100) bands over six differences held them all in 96 to 100 %, where the
-    six intervals alone did so in 86 to 90 %.
+    (`scripts/simulations/cross_fitting`, n = 100) bands over six differences held them all in 96 to
+    100 %, where the six intervals alone did so in 86 to 90 %.
     """
     if not pairs:
         return []

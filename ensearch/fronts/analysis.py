@@ -4,9 +4,9 @@ S(B) is the accuracy of the best single network within the budget B, E(B) that o
 ensemble (size >= 2); the advantage is D(B) = E(B) - S(B). The crossover is the smallest budget
 from which D > 0 at every larger one. Only evaluations that exist take part: nothing is predicted.
 
-In 27 simulated settings (`scripts/coverage`, 200 studies each) the band held in 90.5 to 98.5 % and
-the crossover's interval in 92.5 to 99 %, in 99.5 % and more where the truth lies outside the
-budgets. The band is lowest where validation images are few (500) or seeds vary by half a point.
+In 27 simulated settings (`scripts/simulations/coverage`, 200 studies each) the band held in 90.5 to
+98.5 % and the crossover's interval in 92.5 to 99 %, in 99.5 % and more where the truth lies outside
+the budgets. The band is lowest where validation images are few (500) or seeds vary by half a point.
 No status was wrong; they are right in 95 % where the advantages are 1.4 half widths of the band.
 """
 

@@ -171,8 +171,8 @@ def candidates(
 def _score(judged: Judged, budget: float, is_given: bool) -> Score:
     """With Wilson's interval; unless choices are given, on as few images as spread as replicates.
 
-    In simulated pools (`scripts/choosing`, 500 images, n = 100) intervals of replicates held the
-    true accuracy in 93 to 97 %, Wilson's on all images in 91 to 96 %.
+    In simulated pools (`scripts/simulations/cross_fitting`, 500 images, n = 100) intervals of
+    replicates held the true accuracy in 93 to 97 %, Wilson's on all images in 91 to 96 %.
     """
     _, k = _place(judged, budget)
     accuracy, images = float(judged.accuracy[k]), float(judged.images)

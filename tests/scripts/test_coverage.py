@@ -1,46 +1,30 @@
-"""The simulation of scripts/coverage, small: it runs, and its worlds are what they claim."""
+"""The simulation of coverage, small: it runs, and its worlds are what they claim."""
 
-import importlib.util
-import sys
+import importlib
 from collections import Counter
-from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import numpy as np
-import pytest
 
-FOLDER = Path(__file__).parents[2] / "scripts" / "coverage"
-
-
-@pytest.fixture
-def coverage(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The script as a module; by path, because a package of that name exists."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    spec = importlib.util.spec_from_file_location("ensearch_coverage", FOLDER / "coverage.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "ensearch_coverage", module)
-    spec.loader.exec_module(module)
-    return module
+coverage: Any = importlib.import_module("scripts.simulations.coverage.__main__")
 
 
-def test_measured_accuracies_are_the_true_ones(coverage: ModuleType) -> None:
+def test_measured_accuracies_are_the_true_ones() -> None:
     """5,000 images, common difficulties: the standard error of their mean is about 0.006."""
-    world = coverage.known_worlds.WORLDS["inside, wrong law"]
+    world = coverage.worlds.WORLDS["inside, wrong law"]
     rng = np.random.default_rng(0)
-    evaluations, _ = coverage.known_worlds.study(world, {"val": 5_000}, rng)["val"]
+    evaluations, _ = coverage.worlds.study(world, {"val": 5_000}, rng)["val"]
     off = []
     for e in evaluations:
-        level = round(2 * np.log2(e.cost.macs / e.size / coverage.known_worlds.BUDGETS[0]))
+        level = round(2 * np.log2(e.cost.macs / e.size / coverage.worlds.BUDGETS[0]))
         truth = world.accuracy(level, e.architecture.depth - 1, e.size)
         off.append(e.scores.accuracy - truth)
     assert abs(np.mean(off)) < 0.02
     assert np.std(off) < 0.012
 
 
-def test_true_statuses_follow_from_true_advantages(coverage: ModuleType) -> None:
-    for world in coverage.known_worlds.WORLDS.values():
+def test_true_statuses_follow_from_true_advantages() -> None:
+    for world in coverage.worlds.WORLDS.values():
         signs = [int(np.sign(round(d, 9))) for d in world.advantages]
         changes = [b for a, b in zip([0, *signs], signs, strict=False) if b != a and b]
         expected = {
@@ -52,9 +36,9 @@ def test_true_statuses_follow_from_true_advantages(coverage: ModuleType) -> None
         assert world.status == expected.get(tuple(changes), "crosses back"), world.name
 
 
-def test_intervals_hold_the_truth_in_most_studies(coverage: ModuleType) -> None:
+def test_intervals_hold_the_truth_in_most_studies() -> None:
     """12 studies of a clear crossover: at least 10 with probability 0.98 if 95 % do."""
-    world = coverage.known_worlds.WORLDS["inside, right law"]
+    world = coverage.worlds.WORLDS["inside, right law"]
     found = [coverage.repeat(world, {"val": 2_500}, 100, seed) for seed in range(12)]
     assert sum(one.fronts for one in found) >= 10
     assert sum(one.band for one in found) >= 10
@@ -63,7 +47,7 @@ def test_intervals_hold_the_truth_in_most_studies(coverage: ModuleType) -> None:
     assert coverage.line(world, {"val": 2_500}, found).count("|") == 12
 
 
-def test_equal_kinds_are_not_told_apart(coverage: ModuleType) -> None:
-    world = coverage.known_worlds.WORLDS["none: all equal"]
+def test_equal_kinds_are_not_told_apart() -> None:
+    world = coverage.worlds.WORLDS["none: all equal"]
     found = [coverage.repeat(world, {"val": 500}, 100, seed) for seed in range(8)]
     assert [one.status for one in found] == ["not identifiable"] * 8

@@ -16,9 +16,8 @@ from ensearch.core import Architecture
 from ensearch.datasets import Source
 from ensearch.training import data
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-sys.path[:0] = [str(SCRIPTS), str(SCRIPTS / "recipe")]
-bench_recipe, published = (importlib.import_module(name) for name in ("bench_recipe", "published"))
+bench_recipe: Any = importlib.import_module("scripts.benchmarks.recipe.__main__")
+published: Any = importlib.import_module("scripts.benchmarks.recipe.published")
 
 
 @pytest.fixture(autouse=True)

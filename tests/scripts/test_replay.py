@@ -3,7 +3,6 @@
 import dataclasses
 import importlib
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,10 @@ import pytest
 from ensearch.core import Architecture, Budget, Cost, Schedule
 from ensearch.search_space.ladder import Cell, Ladder
 
-REPLAY = Path(__file__).parents[2] / "scripts" / "replay"
-sys.path.insert(0, str(REPLAY))
+REPLAY = Path(__file__).parents[2] / "scripts" / "simulations" / "replay"
 gain, replay, score, strategies, tables, variants, world = (
-    importlib.import_module(name)
-    for name in ("gain", "replay", "score", "strategies", "tables", "variants", "world")
+    importlib.import_module(f"scripts.simulations.replay.{name}")
+    for name in ("gain", "__main__", "score", "strategies", "tables", "variants", "world")
 )
 
 

@@ -19,10 +19,10 @@ from ensearch.study import search, study
 from ensearch.study.driver import Limits
 from tests.closed_form import train, write_dataset
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-for folder in ("search", "replay"):
-    sys.path.insert(0, str(SCRIPTS / folder))
-by_hand, curves, sides = (importlib.import_module(name) for name in ("by_hand", "curves", "sides"))
+by_hand, curves, sides = (
+    importlib.import_module(f"scripts.benchmarks.search.{name}")
+    for name in ("by_hand", "curves", "sides")
+)
 SPACE = {
     "name": "tiny",
     "family": "wide_resnet",

@@ -1,0 +1,1 @@
+"""Benchmarks and simulations: programs that are run with `python -m`, not part of the package."""

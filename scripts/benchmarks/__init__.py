@@ -1,0 +1,1 @@
+"""Measurements of speed, each against a plain baseline in the same run."""

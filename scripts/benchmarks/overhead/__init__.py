@@ -1,0 +1,1 @@
+"""What everything around training costs: time of the verbs, of the driver, and memory."""

@@ -1,0 +1,1 @@
+"""The schedule of ensearch against published short recipes for CIFAR-10."""

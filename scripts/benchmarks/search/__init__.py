@@ -1,0 +1,1 @@
+"""`ensearch run` against a search that a competent person writes by hand."""

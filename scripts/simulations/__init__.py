@@ -1,0 +1,1 @@
+"""Simulations with known answers, behind the statistics and the search of ensearch."""

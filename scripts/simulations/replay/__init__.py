@@ -1,0 +1,1 @@
+"""Search strategies replayed on a table of networks that were really trained."""

@@ -1,0 +1,110 @@
+"""What a strategy's belief is worth: hypervolume and crossover, by the table's ground truth.
+
+A belief maps picks to the accuracies that the strategy has observed. Its front are the picks that
+no cheaper one is believed to equal; they are scored by their ground truth, never by what was seen.
+"""
+
+import itertools
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from ensearch.core import Floats
+from ensearch.fronts.analysis import MATCH
+from ensearch.fronts.hypervolume import hypervolume
+from scripts.simulations.replay.world import Pick, World
+
+Belief = Mapping[Pick, float]
+
+
+def matrix(world: World, belief: Belief) -> Floats:
+    """Believed accuracies, A x S; -inf for what is not believed in."""
+    result = np.full(world.cost.shape, -np.inf)
+    column = {size: k for k, size in enumerate(world.sizes)}
+    for (shape, size), accuracy in belief.items():
+        if size in column:
+            result[shape, column[size]] = accuracy
+    return result
+
+
+def known(world: World) -> Floats:
+    """The belief of who knows the whole table."""
+    return np.where(world.truth > 0, world.truth, -np.inf)
+
+
+def front(world: World, believed: Floats) -> list[int]:
+    """Flat indices of the believed joint front, in order of cost; of equals the cheapest."""
+    chosen, best = [], -math.inf
+    for index in np.argsort(world.cost, axis=None, kind="stable"):
+        accuracy = believed.flat[index]
+        if accuracy > best:
+            chosen.append(int(index))
+            best = accuracy
+    return chosen
+
+
+def front_hypervolume(world: World, believed: Floats, reference: float) -> float:
+    """Hypervolume of the believed front by the ground truth of its picks."""
+    chosen = front(world, believed)
+    costs, truths = world.cost.flat[chosen].tolist(), world.truth.flat[chosen].tolist()
+    return hypervolume(costs, truths, world.budget, float(world.cost.min()), reference)
+
+
+def regret(world: World, believed: Floats) -> float:
+    """Accuracy lost to the table's best, averaged over log budgets, by who takes the belief's pick.
+
+    Unlike the hypervolume it holds a wrong pick against the strategy even where a cheaper pick
+    happens to be better. Below its first pick the strategy has nothing: its accuracy is chance.
+    """
+    low, area = float(world.cost.min()), 0.0
+    for sign, accuracies in ((1.0, known(world)), (-1.0, believed)):
+        at, value = math.log10(low), 1 / world.classes
+        for index in front(world, accuracies):
+            x = math.log10(world.cost.flat[index])
+            area += sign * value * (x - at)
+            value, at = float(world.truth.flat[index]), x
+        area += sign * value * (math.log10(world.budget) - at)
+    return area / math.log10(world.budget / low)
+
+
+def crossover(world: World, believed: Floats) -> float | None:
+    """Smallest budget from which the believed ensemble front leads at every larger rung.
+
+    Of the ladder's budgets those count at which a single network and an ensemble meet within 5 % of
+    cost (`front.Row.matched`). Linear over log cost between two rungs; 0 if ensembles lead at all,
+    infinite if not at the last; None with fewer than 2 such rungs.
+    """
+    points = []
+    for rung in sorted(world.ladder.budgets):
+        advantage = _advantage(world, believed, rung)
+        if advantage is not None:
+            points.append((rung, advantage))
+    if len(points) < 2:
+        return None
+    if points[-1][1] <= 0:
+        return math.inf
+    result = 0.0
+    for (budget, below), (upper, above) in itertools.pairwise(points):
+        if below <= 0 < above:
+            result = budget * (upper / budget) ** (-below / (above - below))
+    return result
+
+
+def _advantage(world: World, believed: Floats, rung: float) -> float | None:
+    """Best ensemble minus best single network within the rung, None where not matched."""
+    single = np.array(world.sizes) == 1
+    seen = (world.cost <= rung) & np.isfinite(believed)
+    best, dearest = [], []
+    for kind in (single, ~single):
+        inside = np.where(seen[:, kind], believed[:, kind], -np.inf)
+        cost = world.cost[:, kind]
+        if not np.isfinite(inside).any():
+            return None
+        best.append((float(inside.max()), float(cost.flat[int(inside.argmax())])))
+        dearest.append(float(np.where(np.isfinite(inside), cost, 0).max()))
+    matched = all(
+        MATCH * cost <= other for (_, cost), other in zip(best, dearest[::-1], strict=True)
+    )
+    used = min(dearest) > rung * math.sqrt(0.5) * (1 - 1e-9)
+    return best[1][0] - best[0][0] if matched and used else None
