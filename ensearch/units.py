@@ -6,8 +6,9 @@ example, as in Kondratyuk et al. 2020 and Tan and Le 2019. WRN-28-10 costs 5.24 
 
 import math
 import re
+from collections.abc import Iterable
 
-from ensearch.errors import UsageError
+from ensearch.errors import invalid
 
 _PREFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "p": 1e15}
 _COUNT = re.compile(r"([+-]?[0-9][0-9_]*\.?[0-9]*(?:e[+-]?[0-9]+)?)\s*([kmgtp]?)(?:flops?|macs?)?")
@@ -20,13 +21,26 @@ def unit_name(flops_per_mac: int) -> str:
     return "FLOPs (multiply-adds)" if flops_per_mac == 1 else "FLOPs (2 per multiply-add)"
 
 
-def parse_count(text: str, what: str) -> float:
-    """A positive finite number such as `5e9`, `5G` or `200M`; else a UsageError naming `what`."""
-    match = _COUNT.fullmatch(text.strip().lower())
+def parse_count(given: str | float, option: str) -> float:
+    """The positive finite number that a text such as `5e9`, `5G` or `200M`, or a number, means.
+
+    Anything else is a UsageError for `option`, by its name in Python.
+    """
+    match = _COUNT.fullmatch(str(given).strip().lower())
     value = float(match[1].replace("_", "")) * _PREFIXES[match[2]] if match else math.nan
     if not (math.isfinite(value) and value > 0):
-        raise UsageError(f"{what} must be a positive number such as 5e9, 5G or 200M; got {text!r}.")
+        raise invalid(option, f"must be a positive number such as 5e9, 5G or 200M; got {given!r}.")
     return value
+
+
+def parse_counts(given: str | float | Iterable[str | float], option: str) -> tuple[float, ...]:
+    """The different numbers of a text such as `1M,2M`, or of several, ascending.
+
+    UsageError as in `parse_count`.
+    """
+    several = [given] if isinstance(given, int | float) else given
+    parts = several.split(",") if isinstance(several, str) else several
+    return tuple(sorted({parse_count(part, option) for part in parts}))
 
 
 def format_count(value: float, digits: int = 3) -> str:
@@ -40,10 +54,13 @@ def format_count(value: float, digits: int = 3) -> str:
     return f"{float(f'{value:.{digits}g}'):g}"
 
 
-def parse_duration(text: str, what: str) -> float:
-    """Seconds from `90s`, `30m`, `2h`, `1d`, `1h30m` or a bare number of seconds."""
-    clean = text.strip().lower()
-    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", clean):
+def parse_duration(given: str | float, option: str) -> float:
+    """Seconds, from `90s`, `30m`, `2h`, `1d`, `1h30m` or a number of seconds.
+
+    Anything else is a UsageError for `option`, by its name in Python.
+    """
+    clean = str(given).strip().lower()
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?", clean):
         seconds = float(clean)
     elif _DURATION.fullmatch(clean):
         pairs = re.findall(r"([0-9]+(?:\.[0-9]+)?)([smhd])", clean)
@@ -51,7 +68,7 @@ def parse_duration(text: str, what: str) -> float:
     else:
         seconds = math.nan
     if not seconds > 0:
-        raise UsageError(f"{what} must be a time such as 90s, 30m, 2h or 1h30m; got {text!r}.")
+        raise invalid(option, f"must be a time such as 90s, 30m, 2h or 1h30m; got {given!r}.")
     return seconds
 
 

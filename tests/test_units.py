@@ -1,5 +1,6 @@
 """Numbers as people type and read them."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,13 +15,26 @@ from ensearch.errors import UsageError
      ("3kFLOPs", 3e3), ("1.5e3k", 1.5e6), ("7", 7.0)],
 )  # fmt: skip
 def test_counts_are_read_as_people_write_them(text: str, value: float) -> None:
-    assert units.parse_count(text, "--budget") == value
+    assert units.parse_count(text, "budget") == value
+
+
+@pytest.mark.parametrize("number", [2_000_000, 2e6, 1e22, 0.5, 123_456_789.125])
+def test_numbers_are_numbers(number: float) -> None:
+    assert units.parse_count(number, "budget") == units.parse_duration(number, "timeout") == number
+
+
+@pytest.mark.parametrize(
+    "given", ["2M, 5e5,2000k", [2e6, "500k"], (5e5, 2e6, 2_000_000), np.array([2e6, 5e5])]
+)
+def test_several_counts_ascend_and_differ(given: str | list[float | str]) -> None:
+    assert units.parse_counts(given, "budgets") == (5e5, 2e6)
+    assert units.parse_counts(7, "budgets") == (7.0,)
 
 
 @pytest.mark.parametrize("text", ["0", "-5", "nan", "inf", "5 bananas", "", "e9", "5x", "1e999"])
 def test_other_counts_are_refused_with_an_example(text: str) -> None:
-    with pytest.raises(UsageError, match="--budget must be a positive number such as 5e9"):
-        units.parse_count(text, "--budget")
+    with pytest.raises(UsageError, match=r"^budget must be a positive number such as 5e9"):
+        units.parse_count(text, "budget")
 
 
 @pytest.mark.parametrize(
@@ -41,13 +55,13 @@ def test_a_written_count_reads_back_within_its_digits(value: float) -> None:
     ("text", "seconds"), [("90", 90), ("90s", 90), ("2h", 7200), ("1h30m", 5400), ("0.5d", 43200)]
 )
 def test_durations_are_read(text: str, seconds: float) -> None:
-    assert units.parse_duration(text, "--timeout") == seconds
+    assert units.parse_duration(text, "timeout") == seconds
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "2 weeks", "h", "nan", "1.2.3s"])
 def test_other_durations_are_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="--timeout must be a time such as 90s"):
-        units.parse_duration(text, "--timeout")
+    with pytest.raises(UsageError, match=r"^timeout must be a time such as 90s"):
+        units.parse_duration(text, "timeout")
 
 
 @pytest.mark.parametrize(

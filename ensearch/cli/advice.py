@@ -4,7 +4,9 @@ from ensearch.errors import EnsearchError
 
 # By `problem` of an error. Fields in braces are facts of the error; {storage} is what names the
 # storage behind a command, such as " --storage studies/other.db", and empty for the usual one.
-ADVICE: dict[str, str] = {}
+ADVICE: dict[str, str] = {
+    "nothing_fits": "Raise --budget, or search smaller networks with --space FILE.toml.",
+}
 
 
 def flag(option: str) -> str:

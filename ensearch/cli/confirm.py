@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # these import torch or matplotlib: only what needs them does
 def confirm(study: str, flags: dict[str, Any], *, as_json: bool, **how: Any) -> None:
     seconds = flags["timeout"]
     if seconds is not None:
-        seconds = units.parse_duration(str(seconds), "--timeout")
+        seconds = units.parse_duration(seconds, "timeout")
     with Store.open(flags["storage"], create=False) as store:
         config = configs.from_dict(store.study(study).config)
         plan = confirmation_plan.decide(store, config, _request(flags, config.flops_per_mac))
@@ -67,8 +67,7 @@ def _request(flags: dict[str, Any], flops_per_mac: int) -> Request:
 def _budgets(text: str | None, flops_per_mac: int) -> tuple[float, ...] | None:
     if text is None:
         return None
-    found = {units.parse_count(one, "--budgets") / flops_per_mac for one in text.split(",")}
-    return tuple(sorted(found))
+    return tuple(flops / flops_per_mac for flops in units.parse_counts(text, "budgets"))
 
 
 def _work(

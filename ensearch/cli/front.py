@@ -34,7 +34,7 @@ def front(
         raise UsageError(f"--flops-per-mac must be 1 or 2; got {flops_per_mac}.")
     if measure not in MEASURES:
         raise unknown("measure of confidence", measure, MEASURES)
-    most = units.parse_count(budget, "--budget") / flops_per_mac
+    most = units.parse_count(budget, "budget") / flops_per_mac
     with Store.open(storage, create=False) as store:
         chosen = pool_query.select(store, query, say)
         rungs = search.ladder(most, chosen, flops_per_mac)
@@ -61,14 +61,14 @@ def _steps(text: str | None, most: float, flops_per_mac: int) -> tuple[float, ..
     """Ascending, up to the budget; empty if nothing was said."""
     if text is None:
         return ()
-    found = {units.parse_count(one, "--budgets") / flops_per_mac for one in text.split(",")}
-    above = [one for one in found if one > most]
+    steps = tuple(flops / flops_per_mac for flops in units.parse_counts(text, "budgets"))
+    above = [step for step in steps if step > most]
     if above:
         raise UsageError(
             f"--budgets must not be above --budget {units.format_count(most * flops_per_mac)}; "
             f"got {units.format_count(max(above) * flops_per_mac)}."
         )
-    return tuple(sorted(found | {most}))
+    return tuple(sorted({*steps, most}))
 
 
 def _say_empty(steps: tuple[float, ...], chosen: list[pool_entry.Entry], unit: int) -> None:

@@ -11,7 +11,7 @@ from ensearch import units
 from ensearch.cli.terminal import say
 from ensearch.datasets import _held_out as held_out
 from ensearch.datasets._held_out import HELD_OUT
-from ensearch.errors import UsageError
+from ensearch.errors import UsageError, invalid
 from ensearch.pool import entry, prediction_file, register
 from ensearch.pool.register import Model
 from ensearch.store import Store, openings
@@ -41,8 +41,8 @@ def imported(
     entry.check_name(name)
     model = Model(
         name=name,
-        macs=whole(macs, "--macs"),
-        params=None if params is None else whole(params, "--params"),
+        macs=whole(macs, "macs"),
+        params=None if params is None else whole(params, "params"),
         network=network,
         origin=f"file {file.name}",
     )
@@ -68,11 +68,11 @@ def _is_cut_from_train(store: Store, val: str) -> bool:
     return any(not held_out.is_halved(spec) for spec in store.pool.names_of("val", val))
 
 
-def whole(text: str, what: str) -> int:
+def whole(text: str, option: str) -> int:
     """A whole number from 5e9, 5G and the like. Raises UsageError."""
-    value = units.parse_count(text, what)
+    value = units.parse_count(text, option)
     if value < 1 or value != round(value):
-        raise UsageError(f"{what} must be a whole number of at least 1; got {text!r}.")
+        raise invalid(option, f"must be a whole number of at least 1; got {text!r}.")
     return round(value)
 
 

@@ -90,8 +90,8 @@ def _limits(settings: dict[str, Any]) -> dict[str, Any]:
     timeout, train = settings.get("timeout"), settings.get("train_budget")
     return {
         "trials": trials or DEFAULT_TRIALS,
-        "seconds": None if timeout is None else units.parse_duration(str(timeout), "--timeout"),
-        "train_macs": None if train is None else units.parse_count(str(train), "--train-budget"),
+        "seconds": None if timeout is None else units.parse_duration(timeout, "timeout"),
+        "train_macs": None if train is None else units.parse_count(train, "train_budget"),
     }
 
 

@@ -218,8 +218,8 @@ def _rungs(
         raise BudgetError(
             f"no configuration of search space {space.name} fits the budget of "
             f"{format_count(budget.macs)}: the cheapest, {space.members[0]} × {name}, costs "
-            f"{format_count(floor, 4)}. "
-            "Raise --budget, or search smaller networks with --space FILE.toml."
+            f"{format_count(floor, 4)}.",
+            problem="nothing_fits",
         )
     widest = (macs(line, line.widths[len(line.widths) - 1]) for line in lines)
     dearest = max(widest) * space.members[-1]

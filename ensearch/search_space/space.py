@@ -132,8 +132,9 @@ class SearchSpace:
 
 def folder() -> Path:
     """Where the shipped spaces lie: inside the installed package, or beside it in a checkout."""
-    inside = Path(__file__).parent / "search_spaces"
-    return inside if inside.is_dir() else Path(__file__).parents[1] / "search_spaces"
+    package = Path(__file__).parents[1]
+    inside = package / "search_spaces"
+    return inside if inside.is_dir() else package.parent / "search_spaces"
 
 
 def names() -> list[str]:
@@ -300,7 +301,7 @@ def _axes(where: str) -> Callable[[dict[str, object]], tuple[Axis, ...]]:
                 raise UsageError(
                     f"{where}: schedule: {key} is the same for every configuration and can be no "
                     f"axis of a space (those are {', '.join(AXES)}). Set it in the [schedule] "
-                    "table of a study's configuration file (--config)."
+                    "table of a study's configuration file."
                 )
         check_keys(table, list(AXES), f"{where}: schedule")
         axes = tuple(

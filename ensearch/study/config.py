@@ -136,7 +136,7 @@ def resolve(settings: Mapping[str, Any]) -> StudyConfig:
                 f"--{key} is missing. Example: ensearch run --budget 5e9 --dataset cifar10"
             )
     flops_per_mac = _choice("flops-per-mac", given.get("flops_per_mac", 1), (1, 2))
-    flops = units.parse_count(str(given["budget"]), "--budget")
+    flops = units.parse_count(given["budget"], "budget")
     dataset = str(given["dataset"])
     datasets.check(dataset)
     chosen = _space(given.get("space", "wide_resnet"))
