@@ -6,6 +6,33 @@ from ensearch.errors import EnsearchError
 # storage behind a command, such as " --storage studies/other.db", and empty for the usual one.
 ADVICE: dict[str, str] = {
     "nothing_fits": "Raise --budget, or search smaller networks with --space FILE.toml.",
+    # datasets
+    "no_room_for_images": "Or name another folder with --data-dir.",
+    "not_downloaded": "If another folder has it, name that with --data-dir.",
+    "single_held_out_image": (
+        "Or take --choose-on study for models that were trained without the val of studies."
+    ),
+    # families
+    "no_published_statistics": "Take --normalise dataset.",
+    "no_published_weights": "Or give a file of weights by --checkpoint.",
+    "weights_of_other_classes": (
+        "Train the model on the classes of the dataset and give its weights by --checkpoint."
+    ),
+    "weights_not_downloaded": "Without one, give a --checkpoint file.",
+    # launch
+    "no_ray_cluster": (
+        "Start one with `ray start --head`, name its address by --ray-address, or leave both "
+        "--ray-address and RAY_ADDRESS away."
+    ),
+    "no_ray_room": "Or choose another --device.",
+    "ray_client": (
+        "There --ray-address auto uses it, for instance by `ray job submit -- ensearch run ...`."
+    ),
+    "weights_not_shared": (
+        "Share that folder, or predict with --launcher processes: that takes seconds."
+    ),
+    # training
+    "no_cuda": "Or train on the CPU with --device cpu.",
 }
 
 

@@ -25,7 +25,7 @@ from ensearch.core import Floats, Labels, Schedule
 from ensearch.datasets._dataset import Dataset, DatasetModule, Pictures, Raw, Source
 from ensearch.datasets._split import others, stratified, val_count
 from ensearch.datasets._stored import Images, Stored
-from ensearch.errors import UsageError
+from ensearch.errors import UsageError, invalid
 from ensearch.seeds import derive
 
 __all__ = [
@@ -147,9 +147,10 @@ def _limited(
     if limit is None:
         return train
     if not classes <= limit <= len(train):
-        raise UsageError(
-            f"--limit-train must be between {classes} (one image per class) and {len(train)} (the "
-            f"training images of {source.spec!r} that validation leaves); got {limit}."
+        raise invalid(
+            "limit_train",
+            f"must be between {classes} (one image per class) and {len(train)} (the training "
+            f"images of {source.spec!r} that validation leaves); got {limit}.",
         )
     seed = derive("limit", source.split_seed)
     return train[stratified(labels[train], limit, seed)]

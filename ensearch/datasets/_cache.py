@@ -85,10 +85,13 @@ def load(plan: Plan, data_dir: Path) -> tuple[Stored, dict[int, str]]:
         size = np.prod(plan.shape, dtype=np.int64) / 1e9
         raise UnavailableError(
             f"the images of {plan.root} cannot be written to {folder} ({error.strerror or error}): "
-            f"they take {size:.2g} GB. Make room there, or name another folder with --data-dir."
+            f"they take {size:.2g} GB. Make room there.",
+            problem="no_room_for_images",
         ) from error
     if found is None:
-        raise UnavailableError(f"{folder} does not keep what is written to it. Use --data-dir.")
+        raise UnavailableError(
+            f"{folder} does not keep what is written to it.", problem="no_room_for_images"
+        )
     return found
 
 
@@ -178,7 +181,7 @@ def _decode(plan: Plan, folder: Path, begun: Begun) -> None:
         begun.save()
         _say(
             f"{min(len(begun.done) * _CHUNK, count):,} of {count:,} pictures are read and kept: "
-            "the same command goes on there"
+            "the next start goes on there"
         )
         raise
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ensearch.core import Labels
 from ensearch.datasets._dataset import Dataset, Pictures
-from ensearch.errors import UsageError
+from ensearch.errors import invalid
 
 _CHUNK = 2**26  # bytes of images in memory at a time: ImageNet's are 7.5 GB
 
@@ -20,9 +20,11 @@ _CHUNK = 2**26  # bytes of images in memory at a time: ImageNet's are 7.5 GB
 def check(path: Path) -> None:
     """Raises UsageError where a file cannot be made, before anything is read for it."""
     if path.exists():
-        raise UsageError(f"{path} is there already, and is not overwritten: give another --out.")
+        raise invalid(
+            "out", f"must name a new file; {path} is there already, and is not overwritten."
+        )
     if not path.parent.is_dir():
-        raise UsageError(f"--out: there is no folder {path.parent}. Make it, or give another path.")
+        raise invalid("out", f"must lie in a folder that exists; there is no folder {path.parent}.")
 
 
 def write(path: Path, dataset: Dataset, train: Sequence[tuple[Pictures, Labels]] = ()) -> None:

@@ -16,7 +16,7 @@ from ensearch.core import Labels
 from ensearch.datasets._dataset import Dataset, Pictures
 from ensearch.datasets._split import others, stratified
 from ensearch.datasets._stored import Stored
-from ensearch.errors import UnavailableError, UsageError
+from ensearch.errors import UnavailableError, invalid
 from ensearch.seeds import derive
 
 HELD_OUT, STUDY = CHOOSE_ON = ("held-out", "study")
@@ -26,7 +26,7 @@ _HALVED = ", held-out images halved with seed "
 def check(choose_on: str) -> None:
     """Raises UsageError unless it is one of CHOOSE_ON."""
     if choose_on not in CHOOSE_ON:
-        raise UsageError(f"--choose-on must be {' or '.join(CHOOSE_ON)}; got {choose_on!r}.")
+        raise invalid("choose_on", f"must be {' or '.join(CHOOSE_ON)}; got {choose_on!r}.")
 
 
 def halved(dataset: Dataset, seed: int) -> Dataset:
@@ -70,8 +70,8 @@ def _check_sizes(dataset: Dataset) -> None:
             f"{dataset.spec}: every class needs two held-out images, one for either half; found "
             f"one of class {dataset.classes[int((sizes == 1).argmax())]!r} "
             f"({int((sizes == 1).sum())} such classes, {len(labels):,} held-out images). Add "
-            "images, or take --choose-on study for models that were trained without the val of "
-            "studies."
+            "images.",
+            problem="single_held_out_image",
         )
 
 

@@ -36,7 +36,7 @@ def load(dataset: Any, archives: Sequence[Archive], data_dir: Path) -> Raw:
             train, test = (dataset(data_dir, train=part, download=True) for part in (True, False))
     # Anything from URLError to AssertionError comes out of torchvision; all mean the same here.
     except Exception as error:
-        raise UnavailableError(_advice(dataset.__name__, archives, data_dir, error)) from error
+        raise _unavailable(dataset.__name__, archives, data_dir, error) from error
     return Raw(
         x_train=_images(train.data),
         y_train=np.asarray(train.targets, dtype=np.int64),
@@ -62,13 +62,16 @@ def _socket_timeout(seconds: float) -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
-def _advice(name: str, archives: Sequence[Archive], data_dir: Path, error: Exception) -> str:
+def _unavailable(
+    name: str, archives: Sequence[Archive], data_dir: Path, error: Exception
+) -> UnavailableError:
+    """The error that says which archives are missing or broken, and where to get them."""
     from torchvision.datasets.utils import check_integrity
 
     reason = " ".join(str(error).split()) or type(error).__name__
     wrong = [a for a in archives if not check_integrity(data_dir / a.path, a.md5)]
     if not wrong:
-        return (
+        return UnavailableError(
             f"{name} in {data_dir} cannot be read ({reason}), though what was downloaded is whole. "
             f"Remove what was unpacked from {archives[0].path} and try again."
         )
@@ -77,8 +80,5 @@ def _advice(name: str, archives: Sequence[Archive], data_dir: Path, error: Excep
         path = data_dir / archive.path
         found = "another md5: broken or incomplete" if path.exists() else "no such file"
         lines.append(f"  expected {path} (md5 {archive.md5}); found {found}; get {archive.url}")
-    lines.append(
-        "Put what is missing there, without unpacked leftovers beside it; or name the folder that "
-        "has it with --data-dir."
-    )
-    return "\n".join(lines)
+    lines.append("Put what is missing there, without unpacked leftovers beside it.")
+    return UnavailableError("\n".join(lines), problem="not_downloaded")

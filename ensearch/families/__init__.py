@@ -1,6 +1,6 @@
 """Families of networks, one file each. The contract of a family module:
 
-SUMMARY         one line for `ensearch spaces` and error messages
+SUMMARY         one line for lists of families and error messages
 ARGUMENT        what follows the colon in NAME:ARGUMENT, such as "NAME"; "" for nothing
 WIDTHS, DEPTHS  `Grid`s of the legal values
 MIN_RESOLUTION  smallest input side in pixels

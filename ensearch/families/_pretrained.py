@@ -25,8 +25,8 @@ def statistics(name: str, channels: int) -> tuple[tuple[float, ...], tuple[float
     known: Any = timm.get_pretrained_cfg(name) if timm.is_model(name.partition(".")[0]) else None
     if known is None or not known.mean or not known.std:
         raise UsageError(
-            f"timm {timm.__version__} says no mean and deviation of {name!r}: take --normalise "
-            "dataset."
+            f"timm {timm.__version__} says no mean and deviation of {name!r}.",
+            problem="no_published_statistics",
         )
     mean, std = (
         tuple(255 * value for value in (values * channels)[:channels])
@@ -45,13 +45,14 @@ def pretrained(name: str, channels: int, classes: int, resolution: int) -> Pretr
     if known is None or not known.has_weights:
         raise UsageError(
             f"timm {timm.__version__} has no pretrained weights of {name!r}. Look for names with "
-            "python -c 'import timm; print(*timm.list_pretrained())', or give a --checkpoint."
+            "python -c 'import timm; print(*timm.list_pretrained())'.",
+            problem="no_published_weights",
         )
     if known.num_classes != classes:
         raise UsageError(
             f"the weights {known.architecture}.{known.tag} tell {known.num_classes} classes apart, "
-            f"the dataset has {classes}: train the model on these classes and give its "
-            "--checkpoint."
+            f"the dataset has {classes}.",
+            problem="weights_of_other_classes",
         )
     how: dict[str, Any] = {"img_size": resolution} if known.fixed_input_size else {}
     try:
@@ -60,6 +61,7 @@ def pretrained(name: str, channels: int, classes: int, resolution: int) -> Pretr
         first = (str(error) or type(error).__name__).strip().splitlines()[0]
         raise UnavailableError(
             f"the weights of {name} cannot be had: {first}. They are downloaded through timm: is "
-            "there a network? Without one, give a --checkpoint file."
+            "there a network?",
+            problem="weights_not_downloaded",
         ) from error
     return Pretrained(model=model, tag=f"{known.architecture}.{known.tag}")

@@ -1,6 +1,6 @@
 """What goes out to a launcher and what comes back from it, as plain data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -80,11 +80,16 @@ class Trained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """A member could not be trained; `detail` is for people."""
+    """A member could not be trained; `detail` is for people.
+
+    `problem` and `facts` are those of the `EnsearchError` that it became, if it became one.
+    """
 
     key: str
     reason: Reason
     detail: str
+    problem: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict)
 
 
 Update = Progress | Trained | Failed | Measured

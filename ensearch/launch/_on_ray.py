@@ -35,9 +35,9 @@ def work(
 ) -> Iterator[Update]:
     """The updates of one task. `folder` is the driver's, `driver` the name of its host."""
     trouble = _trouble(jobs, wanted)
-    if trouble:
+    if trouble is not None:
         for job in jobs:
-            yield Failed(key=job.member.key, reason="unavailable", detail=f"{host()}: {trouble}")
+            yield replace(trouble, key=job.member.key)
         return
     with contextlib.suppress(OSError):  # relative paths of data mean the same as there
         os.chdir(folder)
@@ -61,21 +61,25 @@ def work(
         yield update
 
 
-def _trouble(jobs: tuple[MemberJob, ...], wanted: dict[str, str]) -> str:
-    """Why this worker cannot do the task; "" if it can."""
+def _trouble(jobs: tuple[MemberJob, ...], wanted: dict[str, str]) -> Failed | None:
+    """Why this worker cannot do the task, the same for every member; None if it can."""
     here = versions()
     if here != wanted:
-        return (
-            f"this node of the Ray cluster has {said(here)}, and the driver {said(wanted)}. "
-            "Install the same on every node: other versions train other members."
+        return Failed(
+            key="",
+            reason="unavailable",
+            detail=f"{host()}: this node of the Ray cluster has {said(here)}, and the driver "
+            f"{said(wanted)}. Install the same on every node: other versions train other members.",
         )
     lost: list[Path] = [job.weights for job in jobs if job.weights and not job.weights.is_file()]
     if lost:
-        return (
-            f"this node of the Ray cluster does not see {lost[0]}. Share that folder, or predict "
-            "with --launcher processes: that takes seconds."
+        return Failed(
+            key="",
+            reason="unavailable",
+            detail=f"{host()}: this node of the Ray cluster does not see {lost[0]}.",
+            problem="weights_not_shared",
         )
-    return ""
+    return None
 
 
 def _seen_from_here(job: MemberJob) -> MemberJob:

@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 
-from ensearch.errors import UsageError
+from ensearch.errors import invalid
 from ensearch.launch._jobs import Failed, MemberJob, Train, Trained, Update
 
 SUMMARY = "in worker processes of this machine, as many as there are slots"
@@ -155,7 +155,7 @@ class Processes:
 def open(train: Train, slots: int) -> Processes:
     """`slots` workers, started when the first jobs come; UsageError if it is less than 1."""
     if slots < 1:
-        raise UsageError(f"the number of workers must be at least 1; got {slots}.")
+        raise invalid("workers", f"must be at least 1; got {slots}.")
     return Processes(train, slots)
 
 

@@ -22,11 +22,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ensearch.errors import UnavailableError, UsageError
+from ensearch.errors import UnavailableError, invalid
 from ensearch.launch import _on_ray
 from ensearch.launch._jobs import Failed, MemberJob, Train, Trained, Update
 
-SUMMARY = "on a Ray cluster, that of --ray-address or one of its own on this machine"
+SUMMARY = "on a Ray cluster that is there, or on one of its own on this machine"
 
 # A worker that was killed once may have been unlucky (memory that others held); twice is the job.
 ATTEMPTS = 2
@@ -60,7 +60,7 @@ class Ray:
 
     def submit(self, jobs: tuple[MemberJob, ...]) -> None:
         if not _room(self._ray, jobs[0].device):
-            raise UnavailableError(_no_room(self._ray, jobs[0].device))
+            raise UnavailableError(_no_room(self._ray, jobs[0].device), problem="no_ray_room")
         self._queue.append(_Task(jobs={job.member.key: job for job in jobs}, attempt=1))
         self._start()
 
@@ -147,7 +147,10 @@ class Ray:
             if not _room(self._ray, task.device):
                 says = _no_room(self._ray, task.device)
                 self._ray.cancel(task.stream, force=True)
-                updates += [Failed(key=k, reason="unavailable", detail=says) for k in task.jobs]
+                updates += [
+                    Failed(key=key, reason="unavailable", detail=says, problem="no_ray_room")
+                    for key in task.jobs
+                ]
                 self._running.remove(task)
         return updates
 
@@ -155,7 +158,7 @@ class Ray:
 def open(train: Train, slots: int) -> Ray:
     """Connects to the cluster. UnavailableError without Ray or a cluster that answers."""
     if slots < 1:
-        raise UsageError(f"the number of workers must be at least 1; got {slots}.")
+        raise invalid("workers", f"must be at least 1; got {slots}.")
     return Ray(train, slots, _connect())
 
 
@@ -164,7 +167,7 @@ def usual(device: str) -> int:
     ray = _connect()
     room = _room(ray, device)
     if not room:
-        raise UnavailableError(_no_room(ray, device))
+        raise UnavailableError(_no_room(ray, device), problem="no_ray_room")
     return room
 
 
@@ -182,7 +185,7 @@ def _connect() -> Any:
         import ray
     except ImportError as error:
         raise UnavailableError(
-            f'--launcher ray needs Ray, which cannot be imported ({error}): pip install "ensearch'
+            f'the launcher ray needs Ray, which cannot be imported ({error}): pip install "ensearch'
             '[ray]", on every node of the cluster.'
         ) from error
     if ray.is_initialized():
@@ -190,9 +193,9 @@ def _connect() -> Any:
     address = os.environ.get("RAY_ADDRESS") or "local"
     if "://" in address:
         raise UnavailableError(
-            f"--ray-address {address}: Ray Client cannot bring results as they come, and loses "
-            "them with its connection. Run ensearch on a node of the cluster with --ray-address "
-            "auto, for instance by `ray job submit -- ensearch run ...`."
+            f"{address}: Ray Client cannot bring results as they come, and loses them with its "
+            "connection. The driver must run on a node of the cluster.",
+            problem="ray_client",
         )
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else Ray warns of a change
@@ -207,9 +210,10 @@ def _connect() -> Any:
             ray.shutdown()
             says = " ".join(str(error).split())[:500]
             raise UnavailableError(
-                f"no Ray cluster can be used at {address!r}: {says}. Start one with `ray start "
-                "--head`, name its address, host:6379, or leave --ray-address and RAY_ADDRESS away "
-                "for one of its own on this machine."
+                f"no Ray cluster can be used at {address!r}: {says}. Expected the address of one "
+                "that is there, such as host:6379; auto for that of this node; or none for one of "
+                "its own on this machine.",
+                problem="no_ray_cluster",
             ) from error
     _opened.append(True)
     # What Ray says of nodes that have gone it prints on stdout, which carries results; there is no
@@ -263,5 +267,5 @@ def _no_room(ray: Any, device: str) -> str:
     found = ", ".join(f"{sum(n.get(k, 0) for n in has):g} {k}" for k in ("CPU", "GPU"))
     return (
         f"a member needs {wanted} on one node, and no node of the Ray cluster has them (in all "
-        f"{found}). Choose another --device, or add a node."
+        f"{found}). Add a node that has them."
     )

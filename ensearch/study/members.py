@@ -182,7 +182,9 @@ class Pool:
             if not only_predicted:
                 self.committed -= self.train_macs(member)
             if isinstance(update, Failed) and update.reason == "unavailable":
-                unavailable = UnavailableError(update.detail)
+                unavailable = UnavailableError(
+                    update.detail, problem=update.problem, **update.facts
+                )
                 continue
             if isinstance(update, Trained) and only_predicted:
                 self.store.add_predictions(update.key, update.predictions)

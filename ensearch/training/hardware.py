@@ -30,9 +30,9 @@ def resolve_device(asked: str) -> str:
     import torch
 
     raise UnavailableError(
-        f"--device cuda needs a CUDA GPU that PyTorch {torch.__version__} can use; {problem}. "
-        "Check the driver with nvidia-smi, install a build of PyTorch for its CUDA version, or "
-        "use --device cpu."
+        f"the device cuda needs a CUDA GPU that PyTorch {torch.__version__} can use; {problem}. "
+        "Check the driver with nvidia-smi, or install a build of PyTorch for its CUDA version.",
+        problem="no_cuda",
     )
 
 

@@ -52,7 +52,13 @@ def train_alone(
     except Diverged as stop:
         return Failed(key=key, reason="diverged", detail=str(stop))
     except UnavailableError as error:
-        return Failed(key=key, reason="unavailable", detail=str(error))
+        return Failed(
+            key=key,
+            reason="unavailable",
+            detail=str(error),
+            problem=error.problem,
+            facts=error.facts,
+        )
     except Exception as error:
         detail = f"{type(error).__name__}: {error}"
         reason: Reason = "out_of_memory" if is_out_of_memory(error) else "error"

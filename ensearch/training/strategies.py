@@ -133,7 +133,7 @@ def check_device(members: Sequence[Member], images: Images, dropped: dict[str, s
         raise DeviceLostError(
             measured,
             f"the GPU stopped answering ({first_line(error)}) when members trained together "
-            f"({name}: {why}). Run the same command again: it will train them one after another.",
+            f"({name}: {why}). The next run trains them one after another.",
         ) from error
 
 

@@ -461,9 +461,9 @@ def test_full_disk_is_told_with_what_is_needed(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(_work, "_write", full)
-    text = refused(write_tree(tmp_path / "pets"))
-    assert "No space left on device" in text
-    assert "--data-dir" in text
+    with pytest.raises(UnavailableError, match="No space left on device") as caught:
+        load(write_tree(tmp_path / "pets"))
+    assert caught.value.problem == "no_room_for_images"
     assert not [p for p in (tmp_path / "data" / "folders").iterdir() if p.is_dir()]
 
 

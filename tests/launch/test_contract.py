@@ -45,7 +45,7 @@ def answer(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed
     key = job.member.key
     report(Progress(key=key, epoch=1, epochs=1, loss=0.5))
     if job.member.seed >= 100:
-        return Failed(key=key, reason="diverged", detail="as asked")
+        return failure(key)
     logits = np.full((1, 2), job.member.seed, dtype=np.float16)
     return Trained(
         key=key,
@@ -54,6 +54,11 @@ def answer(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed
         seconds=0.0,
         weights=None,
     )
+
+
+def failure(key: str) -> Failed:
+    facts = {"asked": 100}
+    return Failed(key=key, reason="diverged", detail="as asked", problem="asked", facts=facts)
 
 
 @each
@@ -194,7 +199,7 @@ def test_every_job_has_one_outcome_after_its_progress(opener: Opener) -> None:
         progress, outcome = (update for update in updates if update.key == job.member.key)  # type: ignore[union-attr]
         assert isinstance(progress, Progress)
         if job.member.seed == 100:
-            assert outcome == Failed(key=job.member.key, reason="diverged", detail="as asked")
+            assert outcome == failure(job.member.key)
         else:
             assert isinstance(outcome, Trained)
             assert outcome.predictions[0].logits.tolist() == [[job.member.seed, job.member.seed]]

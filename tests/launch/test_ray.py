@@ -313,18 +313,16 @@ def test_data_that_another_node_lacks_is_said_with_its_name(
 
 
 @pytest.mark.parametrize(
-    ("address", "says"),
-    [
-        ("ray://127.0.0.1:10001", "Run ensearch on a node of the cluster"),
-        ("127.0.0.1:1", "ray start --head"),
-    ],
+    ("address", "problem"),
+    [("ray://127.0.0.1:10001", "ray_client"), ("127.0.0.1:1", "no_ray_cluster")],
 )
 def test_a_cluster_that_cannot_be_used_is_explained(
-    ray_cluster: Any, monkeypatch: pytest.MonkeyPatch, address: str, says: str
+    ray_cluster: Any, monkeypatch: pytest.MonkeyPatch, address: str, problem: str
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", address)
-    with pytest.raises(UnavailableError, match=says):
+    with pytest.raises(UnavailableError, match=address) as caught:
         launch_ray.open(quick, 1)
+    assert caught.value.problem == problem
 
 
 def test_less_than_one_worker_is_refused() -> None:

@@ -142,11 +142,18 @@ def test_what_came_beside_news_of_lost_data_is_kept(opened: study.Study, store: 
     pool.require(wanted)
     (jobs,) = tasks(pool).tasks
     tasks(pool).updates = [
-        Failed(key=wanted[0].key, reason="unavailable", detail="the disk has gone"),
+        Failed(
+            key=wanted[0].key,
+            reason="unavailable",
+            detail="the disk has gone",
+            problem="gone",
+            facts={"disk": "b"},
+        ),
         train_one(jobs[1], lambda update: None),
     ]
-    with pytest.raises(UnavailableError, match="the disk has gone"):
+    with pytest.raises(UnavailableError, match="the disk has gone") as caught:
         pool.collect(0)
+    assert (caught.value.problem, caught.value.facts) == ("gone", {"disk": "b"})
     assert list(store.members([m.key for m in wanted])) == [wanted[1].key]
 
 

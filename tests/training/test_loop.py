@@ -730,8 +730,9 @@ def test_an_unknown_device_is_refused_with_the_nearest() -> None:
 
 def test_cuda_without_a_gpu_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(UnavailableError, match="use --device cpu"):
+    with pytest.raises(UnavailableError, match="it found none") as caught:
         training.resolve_device("cuda")
+    assert caught.value.problem == "no_cuda"
 
 
 def test_a_gpu_that_does_not_answer_is_not_usable(monkeypatch: pytest.MonkeyPatch) -> None:
