@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import URL
 
 from ensearch.store import Store
-from tests import servers
+from tests import models, servers
+from tests.command_line import TINY, ensearch
 
 # A shell starts what runs in the background with Ctrl-C ignored, and its children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -51,3 +52,23 @@ def store(url: str) -> Iterator[Store]:
     opened = Store.open(url, create=True, busy_timeout=0.2)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory with a tiny search space in it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    (tmp_path / "tiny.toml").write_text(TINY)
+    return tmp_path
+
+
+@pytest.fixture
+def pool(folder: Path) -> Path:
+    """A working directory whose storage holds the models of `models.world`."""
+    for name, network, content in models.world():
+        models.write(Path("p.npz"), content)
+        macs = "1M" if network == "small" else "10M"
+        line = f"pool import p.npz --name {name} --macs {macs} --network {network}"
+        assert ensearch(line).exit_code == 0
+    return folder

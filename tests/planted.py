@@ -32,3 +32,18 @@ def votes(rows: list[str], certainty: float = 0.9, classes: int = 3) -> tuple[Fl
     probs[..., 0][right] = certainty
     probs[..., 1][~right] = certainty
     return probs, np.zeros(right.shape[1], np.int64)
+
+
+def drawn(
+    seed: int, members: int, images: int = 30, classes: int = 3, hard: bool = False
+) -> tuple[Candidates, Labels]:
+    """Members of three networks; `hard` ones only vote, so that averages often tie."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, classes, images)
+    logits = rng.normal(size=(members, images, classes)) + rng.normal(size=(images, classes))
+    logits[:, np.arange(images), labels] += 0.5
+    probs = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
+    if hard:
+        probs = np.eye(classes)[probs.argmax(axis=2)]
+    macs = rng.integers(1, 30, members).tolist()
+    return pool(probs, macs, [f"network{m % 3}" for m in range(members)]), labels

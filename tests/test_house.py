@@ -108,6 +108,13 @@ def test_the_command_line_knows_the_library_by_its_api_only(path: Path) -> None:
     assert {name.split("/")[0] for name in own_imports(path)} <= {"api", "cli", "errors", "units"}
 
 
+def test_no_test_module_imports_another() -> None:
+    """What tests share is in conftest.py or in a module that is named for what it holds."""
+    for path in Path(__file__).parent.rglob("*.py"):
+        for name in imports(path):
+            assert not re.search(r"\btest_", name), f"{path.name} imports {name}"
+
+
 @pytest.mark.parametrize("path", MODULES, ids=place)
 def test_gradients_are_computed_in_training_only(path: Path) -> None:
     assert place(path).startswith("training") or not re.search(r"\.backward\(", path.read_text())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ensearch.cli import pool_app
-from tests.cli.test_app import VERBS, ensearch
+from tests.command_line import VERBS, ensearch
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -1,11 +1,24 @@
-"""Stand-ins for training that treat one job at a time."""
+"""Stand-ins for training, and jobs for them.
+
+Worker processes and Ray workers import them by name, so this module imports no torch.
+"""
 
 import functools
+import os
+import signal
+import time
 from collections.abc import Callable
+from pathlib import Path
 
-from ensearch.launch import Failed, MemberJob, Train, Trained, Update
+import numpy as np
+
+from ensearch.core import Architecture, Member, Predictions, Schedule
+from ensearch.datasets import Source
+from ensearch.launch import Failed, MemberJob, Progress, Train, Trained, Update
 
 One = Callable[[MemberJob, Callable[[Update], None]], Trained | Failed]
+
+SOURCE = Source(spec="digits", data_dir=Path("unused"), limit_train=200)
 
 
 def each(train: One) -> Train:
@@ -17,3 +30,119 @@ def each(train: One) -> Train:
             report(train(job, report))
 
     return all_of
+
+
+def job_of(seed: int, note: Path | None = None, dataset: str = "") -> MemberJob:
+    """A small job. The stand-ins for training below read its seed, and its checkpoint as a note."""
+    member = Member(
+        architecture=Architecture(family="wide_resnet", width=0.25, depth=10, resolution=8),
+        schedule=Schedule(epochs=2, batch_size=64),
+        dataset=dataset,
+        seed=seed,
+    )
+    return MemberJob(member=member, source=SOURCE, device="cpu", keep_weights=True, checkpoint=note)
+
+
+def answer(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+    """Seeds from 100 fail; the prediction of the others is their seed."""
+    key = job.member.key
+    report(Progress(key=key, epoch=1, epochs=1, loss=0.5))
+    if job.member.seed >= 100:
+        return failure(key)
+    logits = np.full((1, 2), job.member.seed, dtype=np.float16)
+    return Trained(
+        key=key,
+        predictions=(Predictions(member=key, split="val", logits=logits),),
+        losses=(0.5,),
+        seconds=0.0,
+        weights=None,
+    )
+
+
+def failure(key: str) -> Failed:
+    """The failure that seeds from 100 are answered with."""
+    facts = {"asked": 100}
+    return Failed(key=key, reason="diverged", detail="as asked", problem="asked", facts=facts)
+
+
+@each
+def quick(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+    return answer(job, report)
+
+
+@each
+def deadly(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+    """Seeds from 100 kill their process; each attempt leaves a line in the note."""
+    if job.checkpoint is not None:
+        with job.checkpoint.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+    if job.member.seed >= 100:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return answer(job, report)
+
+
+@each
+def unlucky(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+    """Dies at the first attempt, which leaves its mark; the second goes well."""
+    assert job.checkpoint is not None
+    if not job.checkpoint.exists():
+        job.checkpoint.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return answer(job, report)
+
+
+@each
+def leaving(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+    os._exit(7)
+
+
+@each
+def endless(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+    forever(job, report)
+    raise AssertionError("nobody ended this")
+
+
+def forever(job: MemberJob, report: Callable[[Update], None]) -> None:
+    report(Progress(key=job.member.key, epoch=1, epochs=9, loss=float(os.getpid())))
+    time.sleep(3600)
+
+
+@each
+def stubborn(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    forever(job, report)
+    raise AssertionError("nobody ended this")
+
+
+@each
+def chatty(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+    print("noise from a worker", flush=True)
+    return answer(job, report)
+
+
+@each
+def waiting(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+    """Notes its seed and its node, and goes on when beside the note a file is named by its seed."""
+    import ray
+
+    assert job.checkpoint is not None
+    with job.checkpoint.open("a") as note:
+        note.write(f"{job.member.seed} {ray.get_runtime_context().get_node_id()}\n")
+    while not job.checkpoint.with_name(str(job.member.seed)).exists():
+        time.sleep(0.05)
+    return answer(job, report)
+
+
+def broken(jobs: tuple[MemberJob, ...], report: Callable[[Update], None]) -> None:
+    raise ZeroDivisionError("a defect of training")
+
+
+def silent(jobs: tuple[MemberJob, ...], report: Callable[[Update], None]) -> None:
+    """Forgets its outcomes."""
+
+
+@each
+def whereabouts(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+    """Says in its failure where it works and with how many threads."""
+    detail = f"{Path.cwd()} {job.checkpoint} {os.environ.get('OMP_NUM_THREADS')}"
+    return Failed(key=job.member.key, reason="unavailable", detail=detail)

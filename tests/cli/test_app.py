@@ -13,55 +13,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from ensearch import datasets
 from ensearch.cli import app
 from ensearch.search_space import space
 from ensearch.store import Store
 from ensearch.study import search
+from tests.command_line import TINY, VERBS, ensearch, quick
 from tests.folders import write_tree
-
-TINY = """
-family = "wide_resnet"
-members = [1, 2]
-depth = [10]
-width = { low = 0.25, high = 0.5, step = 0.125 }
-"""
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory with a tiny search space in it."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "100")
-    (tmp_path / "tiny.toml").write_text(TINY)
-    return tmp_path
-
-
-def ensearch(line: str) -> Result:
-    return CliRunner().invoke(app.app, line.split())
-
-
-def quick(more: str = "") -> Result:
-    return ensearch(
-        "run --budget 4e5 --dataset digits --space tiny.toml --limit-train 60 --epochs 1 "
-        f"--launcher inline --trials 3 {more}"
-    )
-
-
-VERBS = (
-    "run",
-    "resume",
-    "status",
-    "report",
-    "confirm",
-    "front",
-    "dashboard",
-    "cost",
-    "spaces",
-    "datasets",
-)
 
 
 def test_the_verbs_are_these() -> None:

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_app import ensearch
-from tests.cli.test_app import folder as folder
+from tests.command_line import ensearch
 
 MIXED = """
 family = "resnet_cifar"

@@ -2,7 +2,6 @@
 
 import csv
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,60 +16,8 @@ from ensearch.pool.results import BASELINES, CASCADE, KINDS, MIXED, SAME, SINGLE
 from ensearch.report.pool import text as pool_text
 from ensearch.units import format_count
 from tests import models
-from tests.cli.test_app import ensearch, folder
-
-__all__ = ["folder"]  # a fixture
-CLASSES = 4
-
-
-def world(images: int = 400) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Two seeds of a small network, and two dear ones, each blind to other classes.
-
-    Where one of the dear ones is blind the other is not, and says so: together they are right.
-    """
-    y_val, y_test = models.labels(images), models.labels(images, seed=9)
-    for name, network, skill, seed in (
-        ("small-1", "small", 1.2, 1),
-        ("small-2", "small", 1.2, 2),
-    ):
-        yield (
-            name,
-            network,
-            {
-                **{
-                    f"probs_{s}": models.probs(y, skill, seed + len(s))
-                    for s, y in both(y_val, y_test)
-                },
-                "y_val": y_val,
-                "y_test": y_test,
-            },
-        )
-    for name, seen in (("left", (0, 1)), ("right", (2, 3))):
-        content: dict[str, Any] = {"y_val": y_val, "y_test": y_test}
-        for split, y in both(y_val, y_test):
-            sure = np.isin(y, seen)
-            probs = np.full((len(y), CLASSES), 1 / CLASSES)
-            probs[sure] = 0.01
-            probs[sure, y[sure]] = 0.97
-            # Uneven by a hair, and wrong: a blind one never guesses right.
-            probs[~sure, (y[~sure] + 1) % CLASSES] += 0.02
-            probs[~sure] /= probs[~sure].sum(axis=1, keepdims=True)
-            content[f"probs_{split}"] = probs
-        yield name, name, content
-
-
-def both(y_val: models.Array, y_test: models.Array) -> list[tuple[str, models.Array]]:
-    return [("val", y_val), ("test", y_test)]
-
-
-@pytest.fixture
-def pool(folder: Path) -> Path:
-    for name, network, content in world():
-        models.write(Path("p.npz"), content)
-        macs = "1M" if network == "small" else "10M"
-        line = f"pool import p.npz --name {name} --macs {macs} --network {network}"
-        assert ensearch(line).exit_code == 0
-    return folder
+from tests.command_line import ensearch
+from tests.models import world
 
 
 def front(line: str) -> dict[str, Any]:

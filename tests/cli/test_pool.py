@@ -26,22 +26,14 @@ from ensearch.pool import (
 from ensearch.store import Store, openings
 from ensearch.store.labels import SplitLabels, digest, places
 from tests import models, servers
-from tests.cli.test_app import ensearch, folder, quick
-from tests.store.test_store import predictions_of, record_of
-
-__all__ = ["folder"]  # a fixture
-DB = "studies/ensearch.db"
+from tests.command_line import DB, ensearch, listed, quick
+from tests.records import predictions_of, record_of
 
 
 def bring_in(name: str, more: str = "", **content: Any) -> Result:
     seed = sum(map(ord, name))
     models.write(Path("p.npz"), models.arrays(seed=seed) | content)
     return ensearch(f"pool import p.npz --name {name} --macs 0.39e9 {more}")
-
-
-def listed() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(ensearch("pool list --json").stdout)
-    return found
 
 
 def test_predictions_are_imported_listed_shown_verified_and_removed(folder: Path) -> None:

@@ -22,9 +22,8 @@ from ensearch.seeds import derive
 from ensearch.store import Store, openings
 from ensearch.study import study
 from tests import models
-from tests.cli.test_app import ensearch, folder
+from tests.command_line import ensearch
 
-__all__ = ["folder"]  # a fixture
 MODEL = "resnet18"
 ADD = f"pool add --dataset npz:images.npz --device cpu --timm {MODEL}"
 

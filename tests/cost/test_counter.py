@@ -13,8 +13,8 @@ from ensearch import cost, families
 from ensearch.core import Architecture, Cost, Grid, Schedule
 from ensearch.errors import UsageError
 from ensearch.families import vit
-from tests.families.test_contract import NAMES, SIZED
-from tests.families.test_contract import architecture as example
+from tests.networks import NAMES, SIZED
+from tests.networks import architecture as example
 
 
 def wrn(depth: int, width: float, resolution: int = 32) -> Architecture:

@@ -15,10 +15,8 @@ from ensearch.seeds import derive
 from ensearch.store import Store, openings
 from ensearch.study import study
 from tests import folders, models
-from tests.cli.test_app import ensearch, folder
-from tests.cli.test_pool import DB, listed
+from tests.command_line import DB, ensearch, listed
 
-__all__ = ["folder"]  # a fixture
 DIGITS = Source(spec="digits", data_dir=Path("data"), split_seed=derive(0, "split"))
 
 

@@ -16,8 +16,7 @@ from ensearch.ensembles.candidates import Candidates
 from ensearch.ensembles.cascades import MEASURES, NEVER, Cascade, Grid
 from ensearch.ensembles.partial_sums import mean_of
 from ensearch.errors import UsageError
-from tests.ensembles.test_selection import drawn
-from tests.planted import pool
+from tests.planted import drawn, pool
 
 SEARCHES: dict[str, Callable[..., Sequence[Cascade | None]]] = {
     "search": partial(cascade_selection.search, levels=6),

@@ -15,7 +15,7 @@ from ensearch.ensembles import selection
 from ensearch.ensembles.candidates import Candidates, Choice
 from ensearch.ensembles.partial_sums import CRITERIA, merit_of
 from ensearch.errors import UsageError
-from tests.planted import World, pool, votes
+from tests.planted import World, drawn, pool, votes
 
 SEARCHES: dict[str, Callable[..., Sequence[Choice | None]]] = {
     "singles": selection.singles,
@@ -28,21 +28,6 @@ SEARCHES: dict[str, Callable[..., Sequence[Choice | None]]] = {
     "best of few": partial(selection.best_of_many, tries=20),
 }
 every_search = pytest.mark.parametrize("name", SEARCHES)
-
-
-def drawn(
-    seed: int, members: int, images: int = 30, classes: int = 3, hard: bool = False
-) -> tuple[Candidates, Labels]:
-    """Members of three networks; `hard` ones only vote, so that averages often tie."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, classes, images)
-    logits = rng.normal(size=(members, images, classes)) + rng.normal(size=(images, classes))
-    logits[:, np.arange(images), labels] += 0.5
-    probs = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
-    if hard:
-        probs = np.eye(classes)[probs.argmax(axis=2)]
-    macs = rng.integers(1, 30, members).tolist()
-    return pool(probs, macs, [f"network{m % 3}" for m in range(members)]), labels
 
 
 worlds = st.builds(drawn, st.integers(0, 10**6), st.integers(1, 7), hard=st.booleans())

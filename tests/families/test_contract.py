@@ -14,29 +14,7 @@ from ensearch.families import vit
 from ensearch.training import optimizer
 from ensearch.training.loop import train_step
 from ensearch.training.state import State
-
-# Of a family of models by name, a small one.
-EXAMPLES = {"timm": "timm:test_efficientnet"}
-NAMES = [EXAMPLES.get(name, name) for name in families.names()]
-SIZED = [name for name in NAMES if len(families.get(name).WIDTHS) > 1]
-
-
-def architecture(name: str, width_step: int = 0, depth_step: int = 0) -> Architecture:
-    """The smallest network of the family that is at least as wide as 1/2, or some steps larger."""
-    family = families.get(name)
-    start = next(i for i, width in enumerate(family.WIDTHS) if width >= 0.5)
-    return Architecture(
-        family=name,
-        width=family.WIDTHS[start + width_step],
-        depth=family.DEPTHS[depth_step],
-        resolution=max(32, family.MIN_RESOLUTION),
-    )
-
-
-def built(one: Architecture, seed: int, channels: int = 3, classes: int = 7) -> torch.nn.Module:
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return families.build(one, channels, classes)
+from tests.networks import NAMES, SIZED, architecture, built
 
 
 @pytest.mark.parametrize("name", NAMES)

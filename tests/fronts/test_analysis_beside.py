@@ -8,7 +8,7 @@ import pytest
 
 from ensearch.core import Evaluation, Outcomes
 from ensearch.fronts import analysis
-from tests.fronts.test_analysis import (
+from tests.advantages import (
     IMAGES,
     G,
     Table,

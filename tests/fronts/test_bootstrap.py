@@ -5,7 +5,7 @@ import pytest
 
 from ensearch.core import Evaluation, Outcomes
 from ensearch.fronts.bootstrap import by_cost, overstatement, resample
-from tests.fronts.test_analysis import evaluation, outcomes_of
+from tests.advantages import evaluation, outcomes_of
 
 IMAGES = 1000
 

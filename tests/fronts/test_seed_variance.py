@@ -8,7 +8,7 @@ import pytest
 
 from ensearch.core import Evaluation, Outcomes
 from ensearch.fronts.seed_variance import seed_deviations, seed_error, seed_spread
-from tests.fronts.test_analysis import evaluation
+from tests.advantages import evaluation
 
 
 def made(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ensearch.core import Evaluation, Floats
 from ensearch.fronts.surface import Fitted, fit
-from tests.fronts.test_analysis import evaluation
+from tests.advantages import evaluation
 
 COSTS = [2**k for k in range(-3, 5)]  # giga multiply-adds of a member
 BUDGETS = np.array([1e9, 2e9, 4e9, 8e9, 16e9])

@@ -1,180 +1,28 @@
 """Launchers: one contract for all that are usable here, and what worker processes must survive."""
 
-import contextlib
 import os
 import signal
-import subprocess
-import sys
-import textwrap
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ensearch import datasets, launch
-from ensearch.core import Architecture, Member, Predictions, Schedule
-from ensearch.datasets import Source
-from ensearch.errors import UnavailableError, UsageError
-from ensearch.launch import Failed, Launcher, Measured, MemberJob, Progress, Train, Trained, Update
+from ensearch.errors import UsageError
+from ensearch.launch import Failed, Measured, Progress, Train, Trained, Update
 from ensearch.launch import processes as launch_processes
-from tests.servers import unavailable
-from tests.trainers import each
-
-SOURCE = Source(spec="digits", data_dir=Path("unused"), limit_train=200)
-SECONDS = 60.0  # a limit for what takes 1 to 5
-
-
-def job_of(seed: int, note: Path | None = None, dataset: str = "") -> MemberJob:
-    """A small job. The stand-ins for training below read its seed, and its checkpoint as a note."""
-    member = Member(
-        architecture=Architecture(family="wide_resnet", width=0.25, depth=10, resolution=8),
-        schedule=Schedule(epochs=2, batch_size=64),
-        dataset=dataset,
-        seed=seed,
-    )
-    return MemberJob(member=member, source=SOURCE, device="cpu", keep_weights=True, checkpoint=note)
-
-
-# Stand-ins for training: functions of a module, because workers import them by name.
-
-
-def answer(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
-    """Seeds from 100 fail; the prediction of the others is their seed."""
-    key = job.member.key
-    report(Progress(key=key, epoch=1, epochs=1, loss=0.5))
-    if job.member.seed >= 100:
-        return failure(key)
-    logits = np.full((1, 2), job.member.seed, dtype=np.float16)
-    return Trained(
-        key=key,
-        predictions=(Predictions(member=key, split="val", logits=logits),),
-        losses=(0.5,),
-        seconds=0.0,
-        weights=None,
-    )
-
-
-def failure(key: str) -> Failed:
-    facts = {"asked": 100}
-    return Failed(key=key, reason="diverged", detail="as asked", problem="asked", facts=facts)
-
-
-@each
-def quick(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
-    return answer(job, report)
-
-
-@each
-def deadly(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
-    """Seeds from 100 kill their process; each attempt leaves a line in the note."""
-    if job.checkpoint is not None:
-        with job.checkpoint.open("a") as file:
-            file.write(f"{os.getpid()}\n")
-    if job.member.seed >= 100:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return answer(job, report)
-
-
-@each
-def unlucky(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
-    """Dies at the first attempt, which leaves its mark; the second goes well."""
-    assert job.checkpoint is not None
-    if not job.checkpoint.exists():
-        job.checkpoint.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return answer(job, report)
-
-
-@each
-def leaving(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
-    os._exit(7)
-
-
-@each
-def endless(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
-    forever(job, report)
-    raise AssertionError("nobody ended this")
-
-
-def forever(job: MemberJob, report: Callable[[Update], None]) -> None:
-    report(Progress(key=job.member.key, epoch=1, epochs=9, loss=float(os.getpid())))
-    time.sleep(3600)
-
-
-@each
-def stubborn(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    forever(job, report)
-    raise AssertionError("nobody ended this")
-
-
-@each
-def chatty(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
-    print("noise from a worker", flush=True)
-    return answer(job, report)
-
-
-def gather(launcher: Launcher, jobs: list[MemberJob]) -> list[Update]:
-    """Submit the jobs and wait until each has its outcome."""
-    for job in jobs:
-        launcher.submit((job,))
-    return collect(launcher, len(jobs))
-
-
-def collect(launcher: Launcher, count: int) -> list[Update]:
-    """Wait for `count` outcomes."""
-    updates: list[Update] = []
-    end = time.monotonic() + SECONDS
-    while len(outcomes(updates)) < count:
-        assert time.monotonic() < end, updates
-        updates += launcher.wait(1.0)
-    return updates
-
-
-def outcomes(updates: list[Update]) -> dict[str, Trained | Failed]:
-    return {update.key: update for update in updates if isinstance(update, Trained | Failed)}
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-Opener = Callable[[Train, int], Launcher]
-
-
-def opener_of(name: str) -> Iterator[Opener]:
-    opened: list[Launcher] = []
-
-    def start(train: Train, slots: int) -> Launcher:
-        try:
-            opened.append(launch.get(name).open(train, slots))
-        except UnavailableError as error:
-            unavailable(str(error))
-        return opened[-1]
-
-    yield start
-    for launcher in opened:
-        launcher.close()
-
-
-@pytest.fixture(params=launch.names())
-def opener(request: pytest.FixtureRequest) -> Iterator[Opener]:
-    """Opens any launcher, and closes what the test left open."""
-    if request.param == "ray":  # connecting takes a second, starting a cluster of its own ten
-        request.getfixturevalue("ray_cluster")
-    yield from opener_of(request.param)
-
-
-@pytest.fixture
-def processes() -> Iterator[Opener]:
-    yield from opener_of("processes")
-
+from tests.launchers import SECONDS, Driver, Opener, collect, gather, is_alive, outcomes, running
+from tests.trainers import (
+    SOURCE,
+    deadly,
+    endless,
+    failure,
+    job_of,
+    leaving,
+    quick,
+    stubborn,
+    unlucky,
+)
 
 # The contract of every launcher.
 
@@ -358,18 +206,6 @@ def test_a_worker_that_dies_idle_is_replaced(processes: Opener, tmp_path: Path) 
     assert len(set(note.read_text().split())) == 2
 
 
-def running(launcher: Launcher, count: int) -> list[int]:
-    """Process ids of `count` endless jobs, once all have begun."""
-    for seed in range(count):
-        launcher.submit((job_of(seed),))
-    pids: list[int] = []
-    end = time.monotonic() + SECONDS
-    while len(pids) < count:
-        assert time.monotonic() < end
-        pids += [int(update.loss) for update in launcher.wait(1) if isinstance(update, Progress)]
-    return pids
-
-
 @pytest.mark.parametrize("train", [endless, stubborn])
 def test_close_while_jobs_run_leaves_no_process(
     processes: Opener, train: Train, monkeypatch: pytest.MonkeyPatch
@@ -412,44 +248,14 @@ def test_less_than_one_worker_is_refused() -> None:
 # Drivers of their own, in another process.
 
 
-Program = subprocess.Popen[str]
-Driver = Callable[..., Program]
-
-
-@pytest.fixture
-def driver() -> Iterator[Driver]:
-    """Starts programs that use the stand-ins of this file, and ends what is left of them."""
-    programs: list[Program] = []
-
-    def start(body: str, file: Path | None = None) -> Program:
-        code = textwrap.dedent(body)
-        if file is not None:
-            file.write_text(code)
-        program = subprocess.Popen(
-            [sys.executable, *(["-c", code] if file is None else [str(file)])],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            start_new_session=True,
-        )
-        programs.append(program)
-        return program
-
-    yield start
-    for program in programs:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(program.pid, signal.SIGKILL)
-        program.communicate()
-
-
 TWO_JOBS = """
-    from tests.launch import test_contract as t
+    from tests import launchers, trainers
     from ensearch.launch import processes
 
     def main():
-        launcher = processes.open(t.{train}, 2)
-        print(len(t.outcomes(t.gather(launcher, [t.job_of(1), t.job_of(2)]))))
+        launcher = processes.open(trainers.{train}, 2)
+        jobs = [trainers.job_of(1), trainers.job_of(2)]
+        print(len(launchers.outcomes(launchers.gather(launcher, jobs))))
         launcher.close()
 
     if __name__ == "__main__":
@@ -475,11 +281,11 @@ def test_what_workers_print_stays_out_of_the_drivers_stdout(driver: Driver) -> N
 def test_a_script_without_a_main_guard_is_told_so(driver: Driver, tmp_path: Path) -> None:
     program = driver(
         """
-        from tests.launch import test_contract as t
+        from tests import launchers, trainers
         from ensearch.launch import processes
 
-        launcher = processes.open(t.quick, 1)
-        (outcome,) = t.gather(launcher, [t.job_of(1)])
+        launcher = processes.open(trainers.quick, 1)
+        (outcome,) = launchers.gather(launcher, [trainers.job_of(1)])
         print(outcome.reason, outcome.detail)
         launcher.close()
         """,
@@ -491,15 +297,15 @@ def test_a_script_without_a_main_guard_is_told_so(driver: Driver, tmp_path: Path
 
 
 ENDLESS = """
-    from tests.launch import test_contract as t
+    from tests import launchers, trainers
     from ensearch.launch import processes
 
-    launcher = processes.open(t.endless, 2)
+    launcher = processes.open(trainers.endless, 2)
     try:
-        print(*t.running(launcher, 2), flush=True)
+        print(*launchers.running(launcher, 2), flush=True)
         launcher.wait({seconds})
     except KeyboardInterrupt:
-        print(all(t.is_alive(worker.process.pid) for worker in launcher._workers))
+        print(all(launchers.is_alive(worker.process.pid) for worker in launcher._workers))
         launcher.close()
 """
 

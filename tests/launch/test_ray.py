@@ -1,7 +1,4 @@
-"""The Ray launcher on a real cluster of two nodes: what it survives, and what it says.
-
-Workers import this file for its stand-ins; what imports torch, only the tests that want it do.
-"""
+"""The Ray launcher on a real cluster of two nodes: what it survives, and what it says."""
 
 import dataclasses
 import os
@@ -11,57 +8,31 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ensearch.errors import UnavailableError, UsageError
-from ensearch.launch import Failed, Launcher, MemberJob, Trained, Update, _on_ray
+from ensearch.launch import Failed, Launcher, MemberJob, Trained, _on_ray
 from ensearch.launch import ray as launch_ray
-from tests.launch.test_contract import (
-    SECONDS,
-    Driver,
-    answer,
-    collect,
+from ensearch.store import Store
+from ensearch.study import config, search, study
+from ensearch.study.driver import Limits
+from ensearch.study.search import Where
+from tests.command_line import TINY, ensearch
+from tests.launchers import SECONDS, Driver, Opener, collect, gather, is_alive, outcomes, running
+from tests.trainers import (
+    broken,
     deadly,
-    driver,
-    gather,
-    is_alive,
+    endless,
     job_of,
-    opener_of,
-    outcomes,
     quick,
-    running,
+    silent,
     unlucky,
+    waiting,
+    whereabouts,
 )
-from tests.trainers import each
-
-__all__ = ["driver"]  # a fixture
-Opener = Callable[..., Launcher]
-
-
-@pytest.fixture
-def ray(ray_cluster: Any) -> Iterator[Opener]:
-    """Opens launchers on the cluster, and closes what the test left open."""
-    yield from opener_of("ray")
-
-
-# Stand-ins for training, imported by the workers
-
-
-@each
-def waiting(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
-    """Notes its seed and its node, and goes on when beside the note a file is named by its seed."""
-    import ray
-
-    assert job.checkpoint is not None
-    with job.checkpoint.open("a") as note:
-        note.write(f"{job.member.seed} {ray.get_runtime_context().get_node_id()}\n")
-    while not job.checkpoint.with_name(str(job.member.seed)).exists():
-        time.sleep(0.05)
-    return answer(job, report)
 
 
 def noted(launcher: Launcher, note: Path, lines: int) -> list[tuple[str, str]]:
@@ -71,21 +42,6 @@ def noted(launcher: Launcher, note: Path, lines: int) -> list[tuple[str, str]]:
         assert time.monotonic() < end
         launcher.wait(0.1)
     return [(line.split()[0], line.split()[1]) for line in note.read_text().splitlines()]
-
-
-def broken(jobs: tuple[MemberJob, ...], report: Callable[[Update], None]) -> None:
-    raise ZeroDivisionError("a defect of training")
-
-
-def silent(jobs: tuple[MemberJob, ...], report: Callable[[Update], None]) -> None:
-    """Forgets its outcomes."""
-
-
-@each
-def whereabouts(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
-    """Says in its failure where it works and with how many threads."""
-    detail = f"{Path.cwd()} {job.checkpoint} {os.environ.get('OMP_NUM_THREADS')}"
-    return Failed(key=job.member.key, reason="unavailable", detail=detail)
 
 
 def detail_of(launcher: Launcher, job: MemberJob) -> str:
@@ -99,12 +55,6 @@ def detail_of(launcher: Launcher, job: MemberJob) -> str:
 
 def test_a_search_finds_what_it_finds_inline(ray_cluster: Any, tmp_path: Path) -> None:
     """Real training on digits, one epoch: the same evaluations and the same bits of predictions."""
-    from ensearch.store import Store
-    from ensearch.study import config, search, study
-    from ensearch.study.driver import Limits
-    from ensearch.study.search import Where
-    from tests.cli.test_app import TINY
-
     found = {}
     for launcher in ("inline", "ray"):
         settings = {"budget": "4e5", "dataset": "digits", "space": str(tmp_path / "tiny.toml")}
@@ -235,8 +185,6 @@ def test_training_that_ends_without_a_word_is_a_failure(ray: Opener) -> None:
 
 
 def test_close_ends_what_runs(ray: Opener) -> None:
-    from tests.launch.test_contract import endless
-
     launcher = ray(endless, 2)
     pids = running(launcher, 2)
     launcher.close()
@@ -347,8 +295,6 @@ def test_help_does_not_import_ray() -> None:
 
 
 def test_an_address_is_for_ray_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.cli.test_app import ensearch
-
     monkeypatch.chdir(tmp_path)
     result = ensearch("run --budget 4e5 --dataset digits --ray-address auto")
     assert result.exit_code == 2
@@ -356,12 +302,12 @@ def test_an_address_is_for_ray_only(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 ENDLESS = """
-    from tests.launch import test_contract as t
+    from tests import launchers, trainers
     from ensearch.launch import ray
 
-    launcher = ray.open(t.endless, 2)
+    launcher = ray.open(trainers.endless, 2)
     try:
-        print(*t.running(launcher, 2), flush=True)
+        print(*launchers.running(launcher, 2), flush=True)
         launcher.wait(3600)
     except KeyboardInterrupt:
         launcher.close()
@@ -390,11 +336,12 @@ def test_a_cluster_of_its_own_is_started_and_ended_without_a_word(
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     program = driver(
         """
-        from tests.launch import test_contract as t
+        from tests import launchers, trainers
         from ensearch.launch import ray
 
-        launcher = ray.open(t.chatty, ray.usual("cpu"))
-        print(len(t.outcomes(t.gather(launcher, [t.job_of(1), t.job_of(2)]))))
+        launcher = ray.open(trainers.chatty, ray.usual("cpu"))
+        jobs = [trainers.job_of(1), trainers.job_of(2)]
+        print(len(launchers.outcomes(launchers.gather(launcher, jobs))))
         launcher.close()
         """
     )

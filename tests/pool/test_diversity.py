@@ -10,10 +10,8 @@ from ensearch.pool import diversity, search
 from ensearch.pool import entry as pool_entry
 from ensearch.pool.diversity import Diversity
 from ensearch.store import Store
-from tests.cli.test_app import folder
-from tests.cli.test_front import pool, world
+from tests.models import world
 
-__all__ = ["folder", "pool"]  # fixtures
 DATABASE = "sqlite:///studies/ensearch.db"
 
 

@@ -1,9 +1,7 @@
-import http.client
 import json
 import math
-import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +15,8 @@ from ensearch.report.dashboard import dashboard
 from ensearch.report.dashboard.guard import guard
 from ensearch.report.study.figure_data import compute
 from ensearch.report.study.results import Results
+from tests.dashboards import Ask, names, serving
 from tests.worlds import surrogate
-
-Ask = Callable[..., tuple[int, bytes]]
 
 
 @pytest.fixture(scope="module")
@@ -45,26 +42,6 @@ def url(tmp_path: Path) -> str:
     return address
 
 
-def serving(url: str, **options: Any) -> Iterator[Ask]:
-    server, address = dashboard.open_server(url, port=0, **options)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    where = urlparse(address)
-
-    def ask(method: str, path: str, **headers: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=30)
-        connection.request(method, path, headers=headers)
-        answer = connection.getresponse()
-        found = answer.status, answer.read()
-        connection.close()
-        return found
-
-    yield ask
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
 @pytest.fixture
 def ask(url: str) -> Iterator[Ask]:
     yield from serving(url)
@@ -73,12 +50,6 @@ def ask(url: str) -> Iterator[Ask]:
 @pytest.fixture
 def ask_with_edit(url: str) -> Iterator[Ask]:
     yield from serving(url, allow_edit=True)
-
-
-def names(ask: Ask) -> list[str]:
-    status, body = ask("GET", "/api/studies")
-    assert status == 200
-    return [study["study_name"] for study in json.loads(body)["study_summaries"]]
 
 
 def test_reading_passes(ask: Ask) -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from ensearch.pool.results import CASCADE, KINDS, MIXED, SINGLE, Chosen, Fronts, Kept, Score
 from ensearch.report.pool import table as pool_table
 from ensearch.report.pool import text as pool_text
-from tests.report.test_pool_figure import fronts, lead, row
+from tests.pool_fronts import fronts, lead, row
 
 
 def printed(found: Fronts, width: int = 80) -> str:

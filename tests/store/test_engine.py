@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import update
 
 from ensearch.store import Store, tables
+from tests.records import failure, predictions_of, record_of, study_of
 from tests.servers import BOTH_DATABASES
-from tests.store.test_store import failure, predictions_of, record_of, study_of
 
 
 @pytest.fixture

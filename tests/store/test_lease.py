@@ -8,18 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
 
-from ensearch.store import Store, tables
+from ensearch.store import Store
+from tests.records import NOW, failure, set_lease
 from tests.servers import BOTH_DATABASES
-from tests.store.test_store import NOW, failure
 
 pytestmark = BOTH_DATABASES
-
-
-def set_lease(store: Store, **values: object) -> None:
-    with store._write() as connection:
-        assert connection.execute(update(tables.leases).values(**values)).rowcount == 1
 
 
 def test_a_live_driver_keeps_its_study(store: Store) -> None:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from ensearch.core import Cost, Predictions
 from ensearch.errors import StorageError
 from ensearch.store import MemberRecord, Store, folder, tables
+from tests.records import ONE_STORE, failure, member_of, predictions_of, record_of
 from tests.servers import BOTH_DATABASES
-from tests.store.test_store import ONE_STORE, failure, member_of, predictions_of, record_of
 
 pytestmark = BOTH_DATABASES
 NUMBERS = st.floats(min_value=0, allow_nan=False)
@@ -234,14 +234,14 @@ def test_a_kill_between_files_and_row_leaves_a_member_to_train_again(
 ) -> None:
     program = """
 import os, signal, sys
-from tests.store import test_store
+from tests import records
 from ensearch.store import Store, tables
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 tables.replace = die
-record = test_store.record_of(1)
+record = records.record_of(1)
 store = Store.open(sys.argv[1], create=False)
-store.add_trained(record, test_store.predictions_of(record.member, "val"), b"weights")
+store.add_trained(record, records.predictions_of(record.member, "val"), b"weights")
 """
     here = Path(__file__).parents[1]
     run = subprocess.run(

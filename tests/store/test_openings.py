@@ -13,9 +13,8 @@ from ensearch.seeds import derive
 from ensearch.store import Store, openings
 from ensearch.study import study
 from tests import models, servers
-from tests.cli.test_app import ensearch, folder, quick
+from tests.command_line import ensearch, quick
 
-__all__ = ["folder"]  # a fixture
 DB = "studies/ensearch.db"
 STUDY = "digits-tiny-400k"
 FRONT = "front --pool all --budget 1M --test"

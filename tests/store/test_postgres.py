@@ -15,12 +15,11 @@ from sqlalchemy import URL
 from ensearch.errors import StorageError
 from ensearch.store import Store, folder, lease
 from tests import servers
-from tests.cli.test_app import TINY, ensearch
 from tests.closed_form import write_dataset
-from tests.report.test_dashboard import names, serving
-from tests.store.test_lease import set_lease
-from tests.store.test_store import evaluation_of, failure, predictions_of, record_of, study_of
-from tests.study.test_kill import TRIALS, drive
+from tests.command_line import TINY, ensearch
+from tests.dashboards import names, serving
+from tests.records import evaluation_of, failure, predictions_of, record_of, set_lease, study_of
+from tests.searches import TRIALS, drive
 
 pytestmark = pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 

@@ -2,48 +2,13 @@
 
 import multiprocessing
 import random
-import time
-from collections.abc import Callable
-from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import optuna
 
-from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.store import Store
-from ensearch.study import config, search, study
-from ensearch.study.driver import Limits
-from ensearch.study.search import Where
-from tests.closed_form import train_one, write_dataset
-from tests.study.test_search import SPACE
-from tests.trainers import each
-
-TRIALS = 20
-
-
-def drive(
-    url: str,
-    spec: str,
-    begun: Event | None = None,
-    training: Event | None = None,
-    name: str = "one",
-) -> None:
-    """One run of the study; says when it begins and when its first member trains."""
-
-    @each
-    def slow(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
-        if training is not None:
-            training.set()
-        time.sleep(0.05)  # long enough for kills to hit all parts of the loop
-        return train_one(job, report)
-
-    if begun is not None:
-        begun.set()
-    settings = {"budget": "2e6", "dataset": spec, "space": SPACE, "study": name, "epochs": 1}
-    with Store.open(url, create=True) as store:
-        opened = study.open_study(config.resolve(settings), store, Path("data"), "a CPU")
-        where = Where(device="cpu", workers=1, launcher="inline")
-        search.run(opened, store, Limits(trials=TRIALS), where, train=slow)
+from tests.closed_form import write_dataset
+from tests.searches import TRIALS, drive
 
 
 def trained(url: str) -> set[str]:

@@ -13,7 +13,7 @@ from ensearch.study import config, study
 from ensearch.study.events import WayChosen
 from ensearch.study.members import SIDE_BY_SIDE, Pool
 from tests.closed_form import train_one, write_dataset
-from tests.study.test_search import SPACE
+from tests.searches import SPACE
 
 WIDE = Architecture(family="wide_resnet", width=1.0, depth=10, resolution=8)
 DEEP = Architecture(family="wide_resnet", width=1.0, depth=16, resolution=8)

@@ -21,16 +21,9 @@ from ensearch.study.driver import Limits
 from ensearch.study.events import MemberFailed, TrialDone, TrialFailed
 from ensearch.study.search import Where
 from tests.closed_form import accuracy, crossover, train, train_one, write_dataset
+from tests.searches import SPACE
 from tests.trainers import each
 
-SPACE = {
-    "name": "small",
-    "family": "wide_resnet",
-    "members": [1, 2, 4],
-    "depth": [10, 16],
-    "width": {"low": 0.25, "high": 2.0, "step": 0.0625},
-    "rungs": 8,
-}
 AXES: dict[str, list[float]] = {"peak_lr": [0.1, 0.4], "epochs": [1, 2]}
 TUNING: dict[str, object] = {"space": SPACE | {"schedule": AXES}, "epochs": None}
 INLINE = Where(device="cpu", workers=1, launcher="inline")

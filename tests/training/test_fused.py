@@ -18,7 +18,7 @@ from ensearch.training.data import Images
 from ensearch.training.device import reproducible
 from ensearch.training.lockstep import Lockstep, Way
 from ensearch.training.state import State, tensors
-from tests.families.test_contract import NAMES, architecture, built
+from tests.networks import NAMES, architecture, built
 
 # Of these one step at a small rate is compared. Their many norms, over the 8 values that pictures
 # of the smallest size leave in the last stages, magnify a weight's last digit to 5e-6 within five.

@@ -1,0 +1,81 @@
+"""Evaluations of toy networks whose ensembles have a known advantage over single networks.
+
+A network costs its width in giga multiply-adds, an ensemble `size` times that.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from ensearch.core import Architecture, Cost, Evaluation, Outcomes, Schedule, Scores
+from ensearch.fronts import analysis
+
+G = 10**9
+IMAGES = 2000
+Table = list[tuple[float, int, float]]  # width, size, accuracy
+
+
+def evaluation(width: float, size: int, accuracy: float, split: str = "val") -> Evaluation:
+    return Evaluation(
+        architecture=Architecture(family="toy", width=width, depth=10, resolution=8),
+        schedule=Schedule(epochs=1),
+        size=size,
+        trained=size,
+        subsets=1,
+        split=split,
+        cost=Cost(macs=round(width * G), params=1).times(size),
+        train_macs=0,
+        scores=Scores(
+            accuracy=accuracy,
+            nll=0,
+            nll_scaled=0,
+            brier=0,
+            ece=0,
+            disagreement=0,
+            member_accuracy=accuracy,
+        ),
+    )
+
+
+def rows_of(table: Table) -> list[Evaluation]:
+    return [evaluation(*entry) for entry in table]
+
+
+def outcomes_of(size: int, hits: npt.NDArray[np.bool_]) -> Outcomes:
+    """The outcomes of one ensemble."""
+    return Outcomes(subsets=(tuple(range(size)),), hits=hits[None])
+
+
+def hits_of(table: Table) -> dict[str, Outcomes]:
+    """Single networks hit the first images. Ensembles miss 10 of those and hit 10 others.
+
+    So the standard error of an advantage of 0 is sqrt(20) / 2000 = 0.0022.
+    """
+    places = np.arange(IMAGES)
+    return {
+        e.key: outcomes_of(
+            size,
+            (places < round(accuracy * IMAGES))
+            if size == 1
+            else (places >= 10) & (places < round(accuracy * IMAGES) + 10),
+        )
+        for e, (_, size, accuracy) in zip(rows_of(table), table, strict=True)
+    }
+
+
+def analyse(
+    table: Table, budgets: list[float], replicates: int = 2000, seed: int = 0
+) -> analysis.Fronts:
+    scaled, hits = [b * G for b in budgets], hits_of(table)
+    return analysis.analyse(rows_of(table), scaled, hits, replicates=replicates, seed=seed)
+
+
+def ladder(advantages: list[float], single: float = 0.8) -> tuple[Table, list[float]]:
+    """At 1, 2, 4 ... G one single network and one ensemble of 2, with these advantages.
+
+    Both fronts rise by 0.02 at each step, so that the dearest is the best.
+    """
+    table: Table = []
+    for k, advantage in enumerate(advantages):
+        accuracy = single + 0.02 * k
+        table += [(2.0**k, 1, accuracy), (2.0**k / 2, 2, accuracy + advantage)]
+    return table, [2.0**k for k in range(len(advantages))]

@@ -1,0 +1,40 @@
+"""A dashboard served in a thread, and how to ask it."""
+
+import http.client
+import json
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlparse
+
+from ensearch.report.dashboard import dashboard
+
+Ask = Callable[..., tuple[int, bytes]]
+
+
+def serving(url: str, **options: Any) -> Iterator[Ask]:
+    """Yields a function that sends the dashboard a request: its status and body come back."""
+    server, address = dashboard.open_server(url, port=0, **options)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    where = urlparse(address)
+
+    def ask(method: str, path: str, **headers: str) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=30)
+        connection.request(method, path, headers=headers)
+        answer = connection.getresponse()
+        found = answer.status, answer.read()
+        connection.close()
+        return found
+
+    yield ask
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def names(ask: Ask) -> list[str]:
+    """The names of the studies that the dashboard lists."""
+    status, body = ask("GET", "/api/studies")
+    assert status == 200
+    return [study["study_name"] for study in json.loads(body)["study_summaries"]]

@@ -1,0 +1,67 @@
+"""Fixtures that open launchers, or start programs that do."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ensearch import launch
+from tests.launchers import (
+    Driver,
+    Opener,
+    Program,
+    opener_of,
+)
+
+
+@pytest.fixture(params=launch.names())
+def opener(request: pytest.FixtureRequest) -> Iterator[Opener]:
+    """Opens any launcher, and closes what the test left open."""
+    if request.param == "ray":  # connecting takes a second, starting a cluster of its own ten
+        request.getfixturevalue("ray_cluster")
+    yield from opener_of(request.param)
+
+
+@pytest.fixture
+def processes() -> Iterator[Opener]:
+    yield from opener_of("processes")
+
+
+@pytest.fixture
+def driver() -> Iterator[Driver]:
+    """Starts programs that use `tests.trainers`, and ends what is left of them."""
+    programs: list[Program] = []
+
+    def start(body: str, file: Path | None = None) -> Program:
+        code = textwrap.dedent(body)
+        if file is not None:
+            file.write_text(code)
+        program = subprocess.Popen(
+            [sys.executable, *(["-c", code] if file is None else [str(file)])],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            start_new_session=True,
+        )
+        programs.append(program)
+        return program
+
+    yield start
+    for program in programs:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(program.pid, signal.SIGKILL)
+        program.communicate()
+
+
+@pytest.fixture
+def ray(ray_cluster: Any) -> Iterator[Opener]:
+    """Opens launchers on the cluster, and closes what the test left open."""
+    yield from opener_of("ray")

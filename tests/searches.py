@@ -1,0 +1,50 @@
+"""A small search space, and a study over it in the world of `closed_form`."""
+
+import time
+from collections.abc import Callable
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+from ensearch.launch import Failed, MemberJob, Trained, Update
+from ensearch.store import Store
+from ensearch.study import config, search, study
+from ensearch.study.driver import Limits
+from ensearch.study.search import Where
+from tests.closed_form import train_one
+from tests.trainers import each
+
+SPACE = {
+    "name": "small",
+    "family": "wide_resnet",
+    "members": [1, 2, 4],
+    "depth": [10, 16],
+    "width": {"low": 0.25, "high": 2.0, "step": 0.0625},
+    "rungs": 8,
+}
+
+TRIALS = 20
+
+
+def drive(
+    url: str,
+    spec: str,
+    begun: Event | None = None,
+    training: Event | None = None,
+    name: str = "one",
+) -> None:
+    """One run of the study; says when it begins and when its first member trains."""
+
+    @each
+    def slow(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+        if training is not None:
+            training.set()
+        time.sleep(0.05)  # long enough for kills to hit all parts of the loop
+        return train_one(job, report)
+
+    if begun is not None:
+        begun.set()
+    settings = {"budget": "2e6", "dataset": spec, "space": SPACE, "study": name, "epochs": 1}
+    with Store.open(url, create=True) as store:
+        opened = study.open_study(config.resolve(settings), store, Path("data"), "a CPU")
+        where = Where(device="cpu", workers=1, launcher="inline")
+        search.run(opened, store, Limits(trials=TRIALS), where, train=slow)
