@@ -288,7 +288,7 @@ def test_without_ray_its_installation_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_help_does_not_import_ray() -> None:
-    code = "import sys; from ensearch import cli\ntry: cli.app(['run', '--help'])\nfinally: "
+    code = "import sys; from ensearch.cli import app\ntry: app.app(['run', '--help'])\nfinally: "
     code += "print('ray' in sys.modules, file=sys.stderr)"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stderr == "False\n"

@@ -1,0 +1,5 @@
+"""`python -m ensearch.cli` is the command `ensearch`."""
+
+from ensearch.cli.app import main
+
+main()
