@@ -1,7 +1,5 @@
 """The images that models are scored on, as a file for programs of any kind."""
 
-import os
-import uuid
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ensearch import atomic
 from ensearch.core import Labels
 from ensearch.datasets._dataset import Dataset, Pictures
 from ensearch.errors import invalid
@@ -35,7 +34,6 @@ def write(path: Path, dataset: Dataset, train: Sequence[tuple[Pictures, Labels]]
     name when it is whole. Raises UsageError if it is there already, OSError.
     """
     check(path)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     classes = np.array(dataset.classes, dtype=np.str_)
     arrays: dict[str, list[Pictures | npt.NDArray[Any]]] = {
         "x_val": [dataset.x_val],
@@ -47,15 +45,12 @@ def write(path: Path, dataset: Dataset, train: Sequence[tuple[Pictures, Labels]]
     if train:
         arrays["x_train"] = [x for x, _ in train]
         arrays["y_train"] = [y for _, y in train]
-    try:
+    with atomic.replacing(path) as temporary:
         with zipfile.ZipFile(temporary, "x") as archive:
             for name, parts in arrays.items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                     _write_array(file, parts)
         check(path)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _write_array(file: Any, parts: Sequence[Pictures | npt.NDArray[Any]]) -> None:

@@ -1,12 +1,9 @@
 """Files beside the database: predictions and labels as npz, weights as safetensors.
 
-A file is written under a temporary name, flushed to disk and renamed, so under its own name it
-is whole or absent; a temporary file that a kill leaves behind is never read.
+A file is written by `atomic.write`, so under its own name it is whole or absent.
 """
 
 import io
-import os
-import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ensearch import atomic
 from ensearch.core import Predictions
 from ensearch.errors import StorageError
 
@@ -28,26 +26,11 @@ def weights_path(root: Path, key: str) -> Path:
     return root / key[:2] / f"{key}.safetensors"
 
 
-def write(path: Path, content: bytes) -> None:
-    """Put `content` at `path` in one step, creating its folder. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
 def write_predictions(root: Path, predictions: Predictions) -> None:
     """Logits (N x C) as float16. Raises OSError."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, logits=predictions.logits.astype(np.float16, copy=False))
-    write(predictions_path(root, predictions.member, predictions.split), buffer.getvalue())
+    atomic.write(predictions_path(root, predictions.member, predictions.split), buffer.getvalue())
 
 
 def read_predictions(root: Path, key: str, split: str, remedy: str = RETRAIN) -> Predictions:
@@ -94,7 +77,7 @@ def remove(path: Path) -> None:
 
 def discard_checkpoint(path: Path) -> None:
     """Delete a checkpoint and what a writer killed half-way left beside it; none is no error."""
-    for file in (path, *path.parent.glob(f"{path.name}.*.tmp")):
+    for file in (path, *atomic.leftovers(path)):
         file.unlink(missing_ok=True)
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
+from ensearch import atomic
 from ensearch.errors import StorageError
-from ensearch.store import files, tables
+from ensearch.store import tables
 
 MARK = "storage.id"
 # Notes of no study are the storage's own.
@@ -56,7 +57,7 @@ def create(connection: Connection, path: Path) -> None:
     """
     mark = path / MARK
     if not mark.exists():
-        files.write(mark, f"{uuid.uuid4().hex}\n".encode())
+        atomic.write(mark, f"{uuid.uuid4().hex}\n".encode())
     note = {"path": str(path), "mark": mark.read_text().strip(), "host": socket.gethostname()}
     tables.replace(connection, tables.notes, [_NOTE | {"value": note}])
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ensearch import atomic
 from ensearch.core import Labels
 from ensearch.errors import StorageError
 from ensearch.store import files
@@ -94,7 +95,7 @@ def write(root: Path, labels: SplitLabels) -> None:
         classes=np.array(labels.classes, dtype=np.str_),
         images=np.array(labels.images, dtype=np.str_),
     )
-    files.write(target, buffer.getvalue())
+    atomic.write(target, buffer.getvalue())
 
 
 def read(root: Path, fingerprint: str) -> SplitLabels:

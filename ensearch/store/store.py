@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, func, select
 
+from ensearch import atomic
 from ensearch.core import Evaluation, Outcomes, Predictions
 from ensearch.errors import StorageError, unknown
 from ensearch.store import engine as engines
@@ -210,7 +211,7 @@ class Store:
         self._write_predictions(record.member.key, predictions)
         if weights is not None:
             with engines.translated(self._address):
-                files.write(files.weights_path(self.files, record.member.key), weights)
+                atomic.write(files.weights_path(self.files, record.member.key), weights)
         splits = tuple(prediction.split for prediction in predictions)
         self._put(dataclasses.replace(record, splits=splits, has_weights=weights is not None))
 

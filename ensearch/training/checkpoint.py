@@ -6,13 +6,13 @@ then hours of training would be gone.
 """
 
 import json
-import os
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 
+from ensearch import atomic
 from ensearch.training.state import State, plain, tensors
 
 _HEADER = "ensearch"
@@ -22,17 +22,7 @@ def save(path: Path, key: str, state: State) -> None:
     """Write the state of the member `key`, replacing the file at once and whole. OSError."""
     head = json.dumps({"member": key, "losses": state.losses, "seconds": state.seconds})
     content = to_bytes(plain(tensors(state)), metadata={_HEADER: head})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Two drivers may train the same member: each has its own temporary file.
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())  # else a power cut may leave the new name on an empty file
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    atomic.write(path, content)
 
 
 @torch.no_grad()

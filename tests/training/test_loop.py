@@ -656,7 +656,7 @@ def test_a_finished_member_keeps_its_checkpoint_until_it_is_discarded(
     assert seen == []  # nothing is trained twice if the driver died before it recorded the member
     assert isinstance(again, Trained)
     assert_same_bits(first, again)
-    (path.parent / f"{path.name}.123.tmp").write_bytes(b"half")
+    (path.parent / f".{path.name}.123.tmp").write_bytes(b"half")
     files.discard_checkpoint(path)
     files.discard_checkpoint(path)
     assert list(path.parent.iterdir()) == []

@@ -4,13 +4,12 @@ import csv
 import io
 import json
 import math
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ensearch import atomic
 from ensearch.core import Evaluation
 from ensearch.ensembles.paired_differences import Lead
 from ensearch.errors import StorageError
@@ -38,19 +37,9 @@ def write(results: Results, folder: Path) -> tuple[Path, Path]:
 
 
 def replace(path: Path, content: bytes) -> Path:
-    """Write to a temporary name beside `path`, then rename: a reader never sees half a file."""
+    """Write a file in one step, for everybody to read; its path. Raises StorageError."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            # mkstemp makes files that only their owner may read; a report is for sharing.
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        atomic.write(path, content, sync=False, mode=0o644)
     except OSError as error:
         raise StorageError(
             f"cannot write {path}: {error.strerror}. Choose a folder that exists or can be "
