@@ -25,13 +25,16 @@ Split = Literal["val", "test"]
 # Part of every member's key. Raise it when training gives other members for the same schedule
 # and seed, so that members of the old recipe are not mixed with new ones.
 RECIPE = 2
-# Of a range: every value is counted when a ladder is built, and none needs so many.
+# The most values of a `Range`: each is counted when a ladder is built, and none needs so many.
 MOST_VALUES = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
-    """The legal values low, low + step, ..., high of a number."""
+class Range:
+    """The legal values of a number: low, low + step, ... up to high.
+
+    UsageError unless 0 < low <= high and step > 0, and for more than 10,000 values.
+    """
 
     low: float
     high: float
@@ -178,29 +181,35 @@ _SCHEDULE_LEGAL = {
 }
 
 
-def apart(
+def distinctions(
     architecture: Architecture, schedule: Schedule, base: Schedule, resolutions: bool
 ) -> tuple[str, ...]:
-    """What tells networks of one label apart, for people: ("@64", "epochs 12").
+    """What distinguishes a network from others with the same label, for people: @64, epochs 12.
 
-    `base` is the study's schedule; `resolutions` whether its networks have more than one.
+    `base` is the study's schedule; `resolutions` says whether its networks have several.
     """
     side = (f"@{architecture.resolution}",) if resolutions else ()
     return (*side, *schedule.changes(base))
 
 
-def named(label: str, apart: tuple[str, ...]) -> str:
-    """A label with what `apart` says: 28-10@64, epochs 12."""
-    return label + "".join(text if text[0] == "@" else f", {text}" for text in apart)
+def full_label(label: str, distinctions: tuple[str, ...]) -> str:
+    """The label followed by its `distinctions`: 28-10@64, epochs 12."""
+    return label + "".join(text if text[0] == "@" else f", {text}" for text in distinctions)
 
 
-def network(architecture: Architecture, schedule: Schedule) -> str:
-    """Name of an architecture trained by a schedule; members that share it differ in seed only."""
+def network_key(architecture: Architecture, schedule: Schedule) -> str:
+    """The key of an architecture trained by a schedule: wide_resnet-28-10@32 a1b2c3d4.
+
+    Members of one dataset that share it differ in their seed only.
+    """
     return f"{architecture.key} {schedule.key}"
 
 
 def evaluation_key(size: int, network: str) -> str:
-    """Name of ensembles of `size` members of a network: 2x wide_resnet-28-10@32 a1b2c3d4."""
+    """The key of ensembles of `size` members that share a `network_key`.
+
+    2x wide_resnet-28-10@32 a1b2c3d4.
+    """
     return f"{size}x {network}"
 
 
@@ -297,8 +306,8 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Outcomes:
-    """Which images every subset of an evaluation got right: what its noise is estimated from.
+class SubsetHits:
+    """Which of N images every subset of an evaluation got right: its noise is estimated from them.
 
     `hits` is S x N: row s belongs to the ensemble of the members `subsets[s]` (indices).
     """
@@ -328,14 +337,20 @@ class Evaluation:
 
     @property
     def network(self) -> str:
-        """What its members have in common: wide_resnet-28-10@32 a1b2c3d4."""
-        return network(self.architecture, self.schedule)
+        """The `network_key` that its members share: wide_resnet-28-10@32 a1b2c3d4."""
+        return network_key(self.architecture, self.schedule)
 
     @property
     def key(self) -> str:
-        """What was evaluated, on whatever split: 2x wide_resnet-28-10@32 a1b2c3d4."""
+        """The `evaluation_key`, the same on every split: 2x wide_resnet-28-10@32 a1b2c3d4."""
         return evaluation_key(self.size, self.network)
 
     @property
+    def is_single(self) -> bool:
+        """Whether it is a single network, not an ensemble."""
+        return self.size == 1
+
+    @property
     def is_predicted(self) -> bool:
+        """Whether its scores are predicted from smaller ensembles, not measured."""
         return self.size > self.trained

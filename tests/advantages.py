@@ -6,7 +6,7 @@ A network costs its width in giga multiply-adds, an ensemble `size` times that.
 import numpy as np
 import numpy.typing as npt
 
-from ensearch.core import Architecture, Cost, Evaluation, Outcomes, Schedule, Scores
+from ensearch.core import Architecture, Cost, Evaluation, Schedule, Scores, SubsetHits
 from ensearch.fronts import analysis
 
 G = 10**9
@@ -40,12 +40,12 @@ def rows_of(table: Table) -> list[Evaluation]:
     return [evaluation(*entry) for entry in table]
 
 
-def outcomes_of(size: int, hits: npt.NDArray[np.bool_]) -> Outcomes:
+def outcomes_of(size: int, hits: npt.NDArray[np.bool_]) -> SubsetHits:
     """The outcomes of one ensemble."""
-    return Outcomes(subsets=(tuple(range(size)),), hits=hits[None])
+    return SubsetHits(subsets=(tuple(range(size)),), hits=hits[None])
 
 
-def hits_of(table: Table) -> dict[str, Outcomes]:
+def hits_of(table: Table) -> dict[str, SubsetHits]:
     """Single networks hit the first images. Ensembles miss 10 of those and hit 10 others.
 
     So the standard error of an advantage of 0 is sqrt(20) / 2000 = 0.0022.

@@ -5,7 +5,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from ensearch.core import Architecture, Cost, Evaluation, Outcomes, Schedule, Scores
+from ensearch.core import Architecture, Cost, Evaluation, Schedule, Scores, SubsetHits
 from ensearch.fronts import analysis
 from ensearch.report.study.results import Conditions, Results
 
@@ -89,7 +89,7 @@ def surrogate(
     steps = tuple(sorted(budget / 2 ** (j / 2) for j in range(rungs)))
     shared = rng.standard_normal(images)
     evaluations: list[Evaluation] = []
-    hits: dict[str, Outcomes] = {}
+    hits: dict[str, SubsetHits] = {}
     for rung in steps:
         for size in (1, 2, 4, 8):
             for depth in depths:
@@ -105,7 +105,7 @@ def surrogate(
                 found = evaluation(size, depth, width, int(size * macs), float(hit.mean()))
                 if found.key not in hits:
                     members = (tuple(range(size)),)
-                    hits[found.key] = Outcomes(subsets=members, hits=hit[None])
+                    hits[found.key] = SubsetHits(subsets=members, hits=hit[None])
                     evaluations.append(found)
     fronts = analysis.analyse(evaluations, steps, hits)
     shares = {"train": 45_000, "val": images, "test": 10_000}

@@ -6,7 +6,7 @@ import typer
 
 from ensearch import families
 from ensearch.cli.terminal import say
-from ensearch.core import Grid
+from ensearch.core import Range
 from ensearch.errors import UsageError
 from ensearch.search_space import space
 
@@ -74,7 +74,7 @@ def cost(
         )
 
 
-def _said(what: str, value: float | None, family: str, legal: Grid) -> float:
+def _said(what: str, value: float | None, family: str, legal: Range) -> float:
     """The value; the only legal one, if there is but one, may be left out."""
     if value is not None:
         return value

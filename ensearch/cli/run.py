@@ -254,7 +254,7 @@ def _judge(
     `took` are the seconds of each member. Those of less than a minute in all are mostly starts, and
     where members have different epochs their overheads are not known.
     """
-    if sum(took) < _LEAST_SECONDS or "epochs" in opened.ladder.axes:
+    if sum(took) < _LEAST_SECONDS or "epochs" in opened.ladder.schedule_axes:
         return
     steps = opened.images["train"] * opened.config.schedule.epochs
     # Training a network takes three times the multiply-adds that its images need.

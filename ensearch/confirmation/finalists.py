@@ -55,7 +55,7 @@ class _Chosen:
 
     def dearest(self, budget: float, single: bool) -> int:
         """Of the finalists of one kind within the budget; 0 if there is none."""
-        kind = (e.cost.macs for e in self.found.values() if (e.size == 1) == single)
+        kind = (e.cost.macs for e in self.found.values() if e.is_single == single)
         return max((macs for macs in kind if macs <= budget), default=0)
 
 
@@ -83,7 +83,7 @@ def choose(
     deepest = max(map(len, chosen.ranked.values()), default=0)
     for place, budget in itertools.product(range(top + 1, deepest + 1), reversed(budgets)):
         # The kind of which there are fewer goes first: the last place may be the only one left.
-        singles = sum(e.size == 1 for e in chosen.found.values())
+        singles = sum(e.is_single for e in chosen.found.values())
         for single in sorted(kinds, reverse=2 * singles <= len(chosen.found)):
             if len(chosen.found) < fewest:
                 chosen.take(budget, single, place, "next best")
@@ -99,9 +99,9 @@ def _keep_matched(chosen: _Chosen, budget: float) -> None:
     Where accuracy is flat, the best within a budget may cost far less, and then nobody would use
     the largest budgets: on digits 3 of 7 matched budgets were left.
     """
-    used = analysis.REACH * budget * (1 + 1e-9)
+    used = analysis.USED_SHARE * budget * (1 + 1e-9)
     for single in (True, False) * 3:  # what is added may want a match itself
-        matching = analysis.MATCH * chosen.dearest(budget, not single)
+        matching = analysis.MATCHED_SHARE * chosen.dearest(budget, not single)
         for wanted in (max(used, matching), used):  # the second where nothing reaches the first
             if chosen.dearest(budget, single) < wanted:
                 ranked = chosen.ranked[budget, single]
@@ -112,11 +112,11 @@ def _keep_matched(chosen: _Chosen, budget: float) -> None:
 def _ranked(evaluations: Sequence[Evaluation], budget: float, single: bool) -> list[Evaluation]:
     """One kind within the budget, the best first; what the other kind cannot match comes last."""
     within = [e for e in evaluations if e.cost.macs <= budget]
-    dearest = max((e.cost.macs for e in within if (e.size == 1) != single), default=0)
+    dearest = max((e.cost.macs for e in within if e.is_single != single), default=0)
     return sorted(
-        (e for e in within if (e.size == 1) == single),
+        (e for e in within if e.is_single == single),
         key=lambda e: (
-            e.cost.macs * analysis.MATCH > dearest,
+            e.cost.macs * analysis.MATCHED_SHARE > dearest,
             -e.scores.accuracy,
             e.cost.macs,
             e.key,
@@ -124,7 +124,7 @@ def _ranked(evaluations: Sequence[Evaluation], budget: float, single: bool) -> l
     )
 
 
-def _around_crossover(matched: Sequence[analysis.Row]) -> list[float]:
+def _around_crossover(matched: Sequence[analysis.FrontRow]) -> list[float]:
     """The matched budgets on either side of where ensembles take the lead for good.
 
     The two at the nearer end of the range where one kind leads throughout; no noise is looked at.

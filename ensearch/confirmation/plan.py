@@ -10,10 +10,10 @@ from ensearch.core import (
     Architecture,
     Evaluation,
     Schedule,
-    apart,
+    distinctions,
     evaluation_key,
-    named,
-    network,
+    full_label,
+    network_key,
 )
 from ensearch.errors import StorageError, UsageError
 from ensearch.search_space.space import has_resolutions
@@ -57,17 +57,21 @@ class Finalist:
     macs: int  # of the whole ensemble
     accuracy: float
     reasons: tuple[Reason, ...]
-    changes: tuple[str, ...]  # what tells it from others of its label, as `apart` says it
+    changes: tuple[str, ...]  # what tells it from others of its label, as `distinctions` says it
+
+    @property
+    def is_single(self) -> bool:
+        return self.size == 1
 
     @property
     def found(self) -> str:
         """The network that the search trained."""
-        return network(self.architecture, self.short)
+        return network_key(self.architecture, self.short)
 
     @property
     def network(self) -> str:
         """The network that is confirmed."""
-        return network(self.architecture, self.full)
+        return network_key(self.architecture, self.full)
 
     @property
     def key(self) -> str:
@@ -77,8 +81,8 @@ class Finalist:
     @property
     def label(self) -> str:
         shape = self.architecture.label
-        members = shape if self.size == 1 else f"{self.size} × {shape}"
-        return named(members, self.changes)
+        members = shape if self.is_single else f"{self.size} × {shape}"
+        return full_label(members, self.changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +195,7 @@ def _finalists(
     largest: dict[str, int] = {}
     for choice in choices:
         e = choice.evaluation
-        name = network(e.architecture, full[e.key])
+        name = network_key(e.architecture, full[e.key])
         wanted = max(e.size, request.members) if request.retrain else e.trained
         largest[name] = max(wanted, largest.get(name, 0))
     return tuple(
@@ -200,11 +204,11 @@ def _finalists(
             short=e.schedule,
             full=full[e.key],
             size=e.size,
-            members=largest[network(e.architecture, full[e.key])],
+            members=largest[network_key(e.architecture, full[e.key])],
             macs=e.cost.macs,
             accuracy=e.scores.accuracy,
             reasons=choice.reasons,
-            changes=apart(e.architecture, e.schedule, config.schedule, several),
+            changes=distinctions(e.architecture, e.schedule, config.schedule, several),
         )
         for choice in choices
         for e in (choice.evaluation,)

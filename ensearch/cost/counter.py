@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ensearch import families
-from ensearch.core import Architecture, Cost, Grid, Schedule
+from ensearch.core import Architecture, Cost, Range, Schedule
 from ensearch.errors import UsageError
 
 if TYPE_CHECKING:  # 2 s to import
@@ -125,7 +125,7 @@ def disagreement(macs: int, other: int) -> float | None:
     return relative if relative > THOP_TOLERANCE else None
 
 
-def solve_width(macs_at: Callable[[float], int], widths: Grid, target: float) -> float | None:
+def solve_width(macs_at: Callable[[float], int], widths: Range, target: float) -> float | None:
     """The largest legal width whose cost is at most `target`; None if even the smallest is above.
 
     `macs_at` must not decrease with the width. Interpolates on the square root of the cost, since

@@ -11,7 +11,7 @@ import random
 import numpy as np
 import numpy.typing as npt
 
-from ensearch.core import Floats, Labels, Outcomes, Scores
+from ensearch.core import Floats, Labels, Scores, SubsetHits
 from ensearch.ensembles import metrics
 from ensearch.errors import StorageError, UsageError, unknown
 from ensearch.seeds import derive
@@ -97,7 +97,7 @@ def evaluate(
     limit: int = 20,
     seed: int = 0,
     calibrate: tuple[Floats, Labels] | None = None,
-) -> tuple[Scores, Outcomes]:
+) -> tuple[Scores, SubsetHits]:
     """Expected quality of an ensemble of `size` out of the R members of `probs` (R x N x C).
 
     Returns the scores averaged over the subsets, and what every subset got right. The temperature
@@ -138,7 +138,7 @@ def evaluate(
         disagreement=float(apart.sum() / (len(chosen) * max(size * (size - 1), 1))),
         member_accuracy=float((np.argmax(probs, axis=2) == labels)[members].mean()),
     )
-    return scores, Outcomes(subsets=tuple(chosen), hits=hits)
+    return scores, SubsetHits(subsets=tuple(chosen), hits=hits)
 
 
 def _check(probs: Floats, labels: Labels) -> None:

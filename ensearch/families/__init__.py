@@ -2,7 +2,7 @@
 
 SUMMARY         one line for lists of families and error messages
 ARGUMENT        what follows the colon in NAME:ARGUMENT, such as "NAME"; "" for nothing
-WIDTHS, DEPTHS  `Grid`s of the legal values
+WIDTHS, DEPTHS  `Range`s of the legal values
 MIN_RESOLUTION  smallest input side in pixels
 published(name, width, depth) -> (side in pixels, classes) that its authors built it for; `name` is
                 NAME:ARGUMENT, or the family's own
@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol, cast
 
 from ensearch import plugins
-from ensearch.core import Architecture, Cost, Grid
+from ensearch.core import Architecture, Cost, Range
 from ensearch.errors import UsageError
 
 if TYPE_CHECKING:  # what only reads the names of architectures needs no torch, 2 s to import
@@ -30,8 +30,8 @@ class Family(Protocol):
 
     SUMMARY: str
     ARGUMENT: str
-    WIDTHS: Grid
-    DEPTHS: Grid
+    WIDTHS: Range
+    DEPTHS: Range
     MIN_RESOLUTION: int
 
     def published(self, name: str, width: float, depth: float) -> tuple[int, int]: ...

@@ -19,13 +19,13 @@ from typing import Any, NamedTuple
 from timm.models import EfficientNet
 from torch import nn
 
-from ensearch.core import Architecture, Cost, Grid
+from ensearch.core import Architecture, Cost, Range
 from ensearch.families._layers import convolution, linear, norm
 
 SUMMARY = "EfficientNet: width and depth multiply the channels and blocks of B0, resolution free"
 ARGUMENT = ""
-WIDTHS = Grid(low=0.1, high=10, step=0.025)
-DEPTHS = Grid(low=0.1, high=10, step=0.1)
+WIDTHS = Range(low=0.1, high=10, step=0.025)
+DEPTHS = Range(low=0.1, high=10, step=0.1)
 MIN_RESOLUTION = 32  # five halvings leave one pixel
 
 # (width, depth) -> name and resolution: the authors' efficientnet_builder.py.

@@ -12,13 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ensearch.core import Architecture, Cost, Grid
+from ensearch.core import Architecture, Cost, Range
 from ensearch.families._layers import convolution, linear, norm
 
 SUMMARY = "ResNet-n of He et al. 2016: depth n = 6N+2, width k times 16, 32, 64 channels"
 ARGUMENT = ""
-WIDTHS = Grid(low=1 / 16, high=64, step=1 / 16)
-DEPTHS = Grid(low=8, high=1202, step=6)
+WIDTHS = Range(low=1 / 16, high=64, step=1 / 16)
+DEPTHS = Range(low=8, high=1202, step=6)
 MIN_RESOLUTION = 8  # two halvings leave 2 x 2 for the last stage
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import timm
 from torch import nn
 
-from ensearch.core import Architecture, Grid
+from ensearch.core import Architecture, Range
 from ensearch.errors import UsageError
 
 SUMMARY = "a model of the package timm by its name, such as timm:resnet18"
 ARGUMENT = "NAME"
-WIDTHS = DEPTHS = Grid(low=1, high=1, step=1)
+WIDTHS = DEPTHS = Range(low=1, high=1, step=1)
 MIN_RESOLUTION = 8  # most need more, and say so when they are counted
 
 

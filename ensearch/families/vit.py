@@ -23,13 +23,13 @@ from collections.abc import Iterator
 from timm.models import VisionTransformer
 from torch import nn
 
-from ensearch.core import Architecture, Cost, Grid
+from ensearch.core import Architecture, Cost, Range
 from ensearch.families._layers import convolution, linear, norm
 
 SUMMARY = "Vision transformer: width of the embedding, depth in blocks, patches by the resolution"
 ARGUMENT = ""
-WIDTHS = Grid(low=16, high=4096, step=8)
-DEPTHS = Grid(low=1, high=200, step=1)
+WIDTHS = Range(low=16, high=4096, step=8)
+DEPTHS = Range(low=1, high=200, step=1)
 MIN_RESOLUTION = 8
 
 # Width and depth of table 1 of the paper, and of Ti and S of Touvron et al. 2021, arXiv:2012.12877.

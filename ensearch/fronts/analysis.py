@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ensearch.core import Evaluation, Outcomes
+from ensearch.core import Evaluation, SubsetHits
 from ensearch.errors import StorageError, UsageError
 from ensearch.fronts.bootstrap import DIGITS, Sample, by_cost, overstatement, resample
 from ensearch.fronts.crossover import Crossover, band, judge, unjudged
@@ -27,27 +27,28 @@ from ensearch.fronts.surface import Fitted, fit
 # best single network that fits, and is credited with about 1.15 points of pure grid granularity.
 # It holds both ways: with ensembles at every other budget only, and no true difference, single
 # networks seemed clearly ahead in 60 of 60 simulated studies; matched both ways, in 4.
-MATCH = 0.95
+MATCHED_SHARE = 0.95
 FEWEST_REPLICATES = 40  # below this the 2.5th percentile is the smallest replicate itself
-REACH = 0.5**0.5  # of a budget that both kinds must have tried to use: one step between budgets
+# Of a budget, something of both must cost more than this share: one step between budgets.
+USED_SHARE = 0.5**0.5
 
 __all__ = [
-    "MATCH",
+    "MATCHED_SHARE",
     "Crossover",
     "Fitted",
+    "FrontRow",
     "Fronts",
     "Hits",
     "Multiplier",
-    "Row",
     "analyse",
     "best_within",
 ]
 
-Hits = Mapping[str, Outcomes]
+Hits = Mapping[str, SubsetHits]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class FrontRow:
     """Both fronts at one budget. `advantage` is E - S as a fraction, None where not matched.
 
     Where one split chooses and scores, what choosing lifts E more than S is taken off the
@@ -88,7 +89,7 @@ class Fronts:
     `correction` was taken off every advantage.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[FrontRow, ...]
     crossover: Crossover
     fitted: Fitted | None = None
     agree: bool | None = None
@@ -100,7 +101,7 @@ def best_within(
     evaluations: Sequence[Evaluation], budget: float, singles: bool
 ) -> Evaluation | None:
     """The most accurate single network (or ensemble) of at most `budget`; of equals the cheaper."""
-    fitting = [e for e in evaluations if (e.size == 1) == singles and e.cost.macs <= budget]
+    fitting = [e for e in evaluations if e.is_single == singles and e.cost.macs <= budget]
     return max(fitting, key=lambda e: (e.scores.accuracy, -e.cost.macs), default=None)
 
 
@@ -109,14 +110,14 @@ def analyse(
     budgets: Sequence[float],
     outcomes: Hits | None,
     *,
-    chosen_on: tuple[Sequence[Evaluation], Hits | None] | None = None,
+    selected_on: tuple[Sequence[Evaluation], Hits | None] | None = None,
     replicates: int = 2000,
     seed: int = 0,
 ) -> Fronts:
     """Fronts at ascending budgets (multiply-adds per example), their band and their crossover.
 
     `outcomes` maps the key of every evaluation to the outcomes of `ensembles.evaluate`; None if
-    predictions are not stored. With `chosen_on`, evaluations and outcomes of another split, the
+    predictions are not stored. With `selected_on`, evaluations and outcomes of another split, the
     best on that split is scored on this one; what only one split has takes no part. Band and
     interval come from a bootstrap over images and training seeds in which both fronts are chosen
     anew in each replicate. Predicted evaluations are left out. UsageError for unordered budgets or
@@ -125,15 +126,15 @@ def analyse(
     _check(evaluations, budgets, replicates)
     scored = {e.key: e for e in evaluations if not e.is_predicted}
     chosen = scored
-    if chosen_on is not None:
-        _check(chosen_on[0], budgets, replicates)
-        chosen = {e.key: e for e in chosen_on[0] if not e.is_predicted}
+    if selected_on is not None:
+        _check(selected_on[0], budgets, replicates)
+        chosen = {e.key: e for e in selected_on[0] if not e.is_predicted}
     keys = [key for key in scored if key in chosen]
     measured, choosing = [scored[key] for key in keys], [chosen[key] for key in keys]
     rows = [_row(measured, choosing, budget) for budget in budgets]
     found = _outcomes(scored, outcomes)
-    others = None if chosen_on is None else _outcomes(chosen, chosen_on[1])
-    stored = outcomes is not None and (chosen_on is None or chosen_on[1] is not None)
+    others = None if selected_on is None else _outcomes(chosen, selected_on[1])
+    stored = outcomes is not None and (selected_on is None or selected_on[1] is not None)
     if not stored or not any(row.matched for row in rows):
         return Fronts(rows=tuple(rows), crossover=unjudged(_missing(rows)))
     sample = resample(
@@ -147,7 +148,7 @@ def analyse(
 
 
 def _judged(
-    rows: Sequence[Row], evaluations: Sequence[Evaluation], sample: Sample, *, one_split: bool
+    rows: Sequence[FrontRow], evaluations: Sequence[Evaluation], sample: Sample, *, one_split: bool
 ) -> Fronts:
     matched = [row for row in rows if row.matched]
     counts = [(row.tried_singles, row.tried_ensembles) for row in matched]
@@ -200,9 +201,11 @@ def _check(evaluations: Sequence[Evaluation], budgets: Sequence[float], replicat
         raise UsageError(f"a front compares evaluations on one split; got {', '.join(splits)}.")
 
 
-def _outcomes(evaluations: Mapping[str, Evaluation], outcomes: Hits | None) -> dict[str, Outcomes]:
+def _outcomes(
+    evaluations: Mapping[str, Evaluation], outcomes: Hits | None
+) -> dict[str, SubsetHits]:
     """Those of the evaluations, checked against their accuracies; none if none are stored."""
-    result: dict[str, Outcomes] = {}
+    result: dict[str, SubsetHits] = {}
     for key, e in evaluations.items() if outcomes is not None else ():
         found = (outcomes or {}).get(key)
         accuracy = None if found is None else float(found.hits.mean())
@@ -218,20 +221,22 @@ def _outcomes(evaluations: Mapping[str, Evaluation], outcomes: Hits | None) -> d
 
 def _comparable(evaluations: Sequence[Evaluation], budget: float, singles: bool) -> list[int]:
     """Indices of one kind within the budget at whose cost the other kind had its chance."""
-    within = [(i, e.cost.macs, (e.size == 1) == singles) for i, e in enumerate(evaluations)]
+    within = [(i, e.cost.macs, e.is_single == singles) for i, e in enumerate(evaluations)]
     within = [entry for entry in within if entry[1] <= budget]
     dearest = max((macs for _, macs, wanted in within if not wanted), default=0)
-    return [i for i, macs, wanted in within if wanted and MATCH * macs <= dearest]
+    return [i for i, macs, wanted in within if wanted and MATCHED_SHARE * macs <= dearest]
 
 
-def _row(evaluations: Sequence[Evaluation], choosing: Sequence[Evaluation], budget: float) -> Row:
+def _row(
+    evaluations: Sequence[Evaluation], choosing: Sequence[Evaluation], budget: float
+) -> FrontRow:
     """Without band and multiplier. `choosing` holds the same evaluations on the choosing split."""
     best = [best_within(choosing, budget, singles) for singles in (True, False)]
     comparable = [_comparable(choosing, budget, singles) for singles in (True, False)]
     matched = all(
         any(choosing[i] is choice for i in tried)
         and any(
-            (e.size == 1) == singles and REACH * budget * (1 - 1e-9) < e.cost.macs <= budget
+            e.is_single == singles and USED_SHARE * budget * (1 - 1e-9) < e.cost.macs <= budget
             for e in choosing
         )
         for choice, tried, singles in zip(best, comparable, (True, False), strict=True)
@@ -241,7 +246,7 @@ def _row(evaluations: Sequence[Evaluation], choosing: Sequence[Evaluation], budg
     advantage = None
     if single and ensemble and matched:
         advantage = round(ensemble.scores.accuracy - single.scores.accuracy, DIGITS)
-    return Row(
+    return FrontRow(
         budget=budget,
         single=single,
         ensemble=ensemble,
@@ -254,7 +259,7 @@ def _row(evaluations: Sequence[Evaluation], choosing: Sequence[Evaluation], budg
     )
 
 
-def flattered(correction: float) -> str:
+def biased_upward(correction: float) -> str:
     """Which kind the luck of choosing favours; empty below 0.005 points, which is not shown."""
     if abs(correction) < 5e-5:
         return ""
@@ -266,7 +271,7 @@ def _covers(seeds: bool, correction: float) -> str:
     noise = "the noise of the images and of training seeds"
     if not seeds:
         noise = "the noise of the images, not that of training seeds"
-    kind = flattered(correction)
+    kind = biased_upward(correction)
     if not kind:
         return noise
     return (
@@ -290,7 +295,7 @@ def _agreement(fitted: Fitted | str, crossover: Crossover) -> tuple[bool | None,
     return agree, f"{fitted.sentence}, {verdict}."
 
 
-def _missing(rows: Sequence[Row]) -> str:
+def _missing(rows: Sequence[FrontRow]) -> str:
     """Without outcomes, or without 2 matched budgets, a crossover cannot be judged: says why."""
     matched = sum(row.matched for row in rows)
     if not any(row.single for row in rows):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ensearch.core import Evaluation, Floats, Outcomes
+from ensearch.core import Evaluation, Floats, SubsetHits
 from ensearch.fronts.seed_variance import seed_deviations, seed_spread
 from ensearch.seeds import derive
 
@@ -36,23 +36,23 @@ class Sample:
 
 def by_cost(evaluations: Sequence[Evaluation], singles: bool) -> list[int]:
     """Indices of one kind by ascending cost: the columns of its front."""
-    kind = [i for i, e in enumerate(evaluations) if (e.size == 1) == singles]
+    kind = [i for i, e in enumerate(evaluations) if e.is_single == singles]
     return sorted(kind, key=lambda i: evaluations[i].cost.macs)
 
 
 def resample(
     evaluations: Sequence[Evaluation],
-    outcomes: Sequence[Outcomes],
-    chosen_on: Sequence[Outcomes] | None,
+    outcomes: Sequence[SubsetHits],
+    selected_on: Sequence[SubsetHits] | None,
     replicates: int,
     seed: int,
 ) -> Sample:
     """Fronts as measured and of `replicates` draws of images and of the members' luck.
 
-    `outcomes` are those of the evaluations that score, `chosen_on` of the same ones where another
+    `outcomes` are those of the evaluations that score, `selected_on` of the same ones where another
     split chooses.
 
-    Images are drawn with replacement, the same for all evaluations, those of `chosen_on` apart.
+    Images are drawn with replacement, the same for all evaluations, those of `selected_on` apart.
     Members are not: each network gets a normal deviate, as wide as its members vary by themselves,
     for all of its sizes and on both splits.
     """
@@ -64,9 +64,9 @@ def resample(
     luck = luck[:, columns] * deviations
     scored = _draws(_table(outcomes), luck, derive("front", seed))
     choice = score = scored
-    if chosen_on is not None:
-        choice = _draws(_table(chosen_on), luck, derive("choice", seed))
-        images = len(chosen_on[0].hits[0]), len(outcomes[0].hits[0])
+    if selected_on is not None:
+        choice = _draws(_table(selected_on), luck, derive("choice", seed))
+        images = len(selected_on[0].hits[0]), len(outcomes[0].hits[0])
         choice, score = _about_both(choice, scored, *images)
     singles, ensembles = (_front(choice, score, by_cost(evaluations, k)) for k in (True, False))
     return Sample(
@@ -119,7 +119,7 @@ def _lift(accuracies: Floats, errors: Floats, counts: Sequence[int]) -> float:
     return float(np.mean(lifts))
 
 
-def _table(outcomes: Sequence[Outcomes]) -> Floats:
+def _table(outcomes: Sequence[SubsetHits]) -> Floats:
     """Images x evaluations: the share of the subsets that got the image right."""
     return np.stack([found.hits.mean(axis=0) for found in outcomes], axis=1)
 

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ensearch.core import Evaluation, Floats, Outcomes, evaluation_key
+from ensearch.core import Evaluation, Floats, SubsetHits, evaluation_key
 
 
-def seed_error(evaluation: Evaluation, outcomes: Mapping[str, Outcomes]) -> float | None:
+def seed_error(evaluation: Evaluation, outcomes: Mapping[str, SubsetHits]) -> float | None:
     """Standard error of the accuracy from the choice of members, on these images; None for one.
 
     Jackknife over the R trained members, sqrt(sum of influences^2 / (R (R - 1))). Where the
@@ -31,7 +31,7 @@ def seed_error(evaluation: Evaluation, outcomes: Mapping[str, Outcomes]) -> floa
     return None
 
 
-def _influences(outcomes: Outcomes) -> Floats | None:
+def _influences(outcomes: SubsetHits) -> Floats | None:
     """What each member adds to the mean accuracy of the subsets, as the jackknife counts it.
 
     (R - 1) (mean of all subsets - mean of those without the member), computed as m (g - mean of
@@ -47,7 +47,7 @@ def _influences(outcomes: Outcomes) -> Floats | None:
     return np.asarray(size * (effects - effects.mean()))
 
 
-def seed_spread(evaluations: Sequence[Evaluation], outcomes: Sequence[Outcomes]) -> float:
+def seed_spread(evaluations: Sequence[Evaluation], outcomes: Sequence[SubsetHits]) -> float:
     """c such that the accuracy p of one member varies by c p (1 - p) between seeds, on all images.
 
     Standard deviation, pooled over networks with at least 2 members by a two-way analysis of
@@ -56,7 +56,7 @@ def seed_spread(evaluations: Sequence[Evaluation], outcomes: Sequence[Outcomes])
     shift of all margins moves an accuracy near 1 less than one near 1/2.
     """
     variance = weight = 0.0
-    singles = [o.hits for e, o in zip(evaluations, outcomes, strict=True) if e.size == 1]
+    singles = [o.hits for e, o in zip(evaluations, outcomes, strict=True) if e.is_single]
     several = [hits for hits in singles if len(hits) > 1]
     for hits in several:
         p, (members, images) = hits.mean(), hits.shape
@@ -74,7 +74,7 @@ def seed_spread(evaluations: Sequence[Evaluation], outcomes: Sequence[Outcomes])
 
 
 def seed_deviations(
-    evaluations: Sequence[Evaluation], outcomes: Sequence[Outcomes], spread: float
+    evaluations: Sequence[Evaluation], outcomes: Sequence[SubsetHits], spread: float
 ) -> Floats:
     """Standard deviation of each evaluation's accuracy from its members being better or worse.
 

@@ -28,7 +28,7 @@ from ensearch.launch._jobs import (
     Train,
     Trained,
     Update,
-    network_of,
+    lockstep_key,
 )
 
 __all__ = [
@@ -43,8 +43,8 @@ __all__ = [
     "Trained",
     "Update",
     "get",
+    "lockstep_key",
     "names",
-    "network_of",
 ]
 
 

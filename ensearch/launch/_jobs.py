@@ -16,8 +16,8 @@ Reason = Literal["diverged", "out_of_memory", "killed", "unavailable", "error"]
 class Measured:
     """How fast `members` networks of one kind train together, way by way, and the fastest way.
 
-    `network` is `network_of` its members; `place` names what else decides: the device, the version
-    of torch, the image's channels and the number of classes.
+    `network` is the `lockstep_key` of its members; `place` names what else decides: the device, the
+    version of torch, the image's channels and the number of classes.
     """
 
     network: str
@@ -28,7 +28,7 @@ class Measured:
     dropped: dict[str, str]  # ways that do not work here, and why
 
 
-def network_of(member: Member) -> str:
+def lockstep_key(member: Member) -> str:
     """What members must share to train in lockstep at the same speed as others."""
     return f"{member.architecture.key} in batches of {member.schedule.batch_size}"
 

@@ -20,10 +20,18 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ensearch import families
-from ensearch.core import Architecture, Budget, Cost, Schedule, apart, named, network
+from ensearch.core import (
+    Architecture,
+    Budget,
+    Cost,
+    Schedule,
+    distinctions,
+    full_label,
+    network_key,
+)
 from ensearch.cost import solve_width
 from ensearch.errors import BudgetError, UsageError
-from ensearch.search_space.space import AXES, Line, SearchSpace, has_resolutions
+from ensearch.search_space.space import AXES, NetworkLine, SearchSpace, has_resolutions
 from ensearch.units import format_count
 
 
@@ -36,11 +44,17 @@ class Cell:
     architecture: Architecture
     schedule: Schedule
     cost: Cost
-    changes: tuple[str, ...] = ()  # what tells it from others of its label, as `apart` says it
+    changes: tuple[str, ...] = ()  # its `distinctions` from others with its label
 
     @property
     def network(self) -> str:
-        return network(self.architecture, self.schedule)
+        """The `network_key` that its members share."""
+        return network_key(self.architecture, self.schedule)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it is a single network, not an ensemble."""
+        return self.size == 1
 
     @property
     def member_macs(self) -> int:
@@ -48,7 +62,7 @@ class Cell:
 
     @property
     def label(self) -> str:
-        return named(f"{self.size} × {self.architecture.label}", self.changes)
+        return full_label(f"{self.size} × {self.architecture.label}", self.changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +92,13 @@ class Ladder:
         return tuple(sorted({self.budget_of(cell) for cell in self.cells}, reverse=True))
 
     @property
-    def axes(self) -> dict[str, tuple[float, ...]]:
+    def schedule_axes(self) -> dict[str, tuple[float, ...]]:
         """Fields of the schedule that differ among the cells, each with its values, ascending."""
         values = {axis: {getattr(cell.schedule, axis) for cell in self.cells} for axis in AXES}
         return {axis: tuple(sorted(found)) for axis, found in values.items() if len(found) > 1}
 
     @property
-    def kinds(self) -> dict[str, tuple[Any, ...]]:
+    def shape_axes(self) -> dict[str, tuple[Any, ...]]:
         """What else than width and depth differs among the networks: resolution, family."""
         values = {
             kind: {getattr(cell.architecture, kind) for cell in self.cells}
@@ -105,13 +119,13 @@ class Ladder:
         return min(self.cells, key=lambda cell: (cell.cost.macs, len(cell.changes)))
 
     @property
-    def dearest(self) -> Cell:
+    def most_expensive(self) -> Cell:
         return max(self.cells, key=lambda cell: (cell.cost.macs, -len(cell.changes)))
 
     @property
     def bounded_by_space(self) -> bool:
         """The space's largest networks are too small to use the budget."""
-        return self.dearest.cost.macs < self.budget.macs / math.sqrt(2)
+        return self.most_expensive.cost.macs < self.budget.macs / math.sqrt(2)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -151,7 +165,7 @@ def build(
             families.check(line.at(width))
     _refuse_twins(space, lines, count)
 
-    def macs(line: Line, width: float) -> int:
+    def macs(line: NetworkLine, width: float) -> int:
         return count(line.at(width)).macs
 
     variants, several = space.schedules(schedule), has_resolutions(space.as_dict())
@@ -172,7 +186,7 @@ def build(
                         architecture=shape,
                         schedule=variant,
                         cost=cost,
-                        changes=apart(shape, variant, schedule, several),
+                        changes=distinctions(shape, variant, schedule, several),
                     )
                     for variant in variants
                 ]
@@ -180,14 +194,14 @@ def build(
 
 
 def _refuse_twins(
-    space: SearchSpace, lines: list[Line], count: Callable[[Architecture], Cost]
+    space: SearchSpace, lines: list[NetworkLine], count: Callable[[Architecture], Cost]
 ) -> None:
     """Some families round their depths, EfficientNet 1.1 and 1.2 to the same layers.
 
     Under two names these would be two networks: trained twice, and diverse where they are not.
     What costs the same at the ends of the widths has the same layers.
     """
-    distinct: dict[tuple[object, ...], Line] = {}
+    distinct: dict[tuple[object, ...], NetworkLine] = {}
     twins = []
     for line in lines:
         ends = (count(line.at(line.widths[i])) for i in (0, len(line.widths) - 1))
@@ -205,7 +219,10 @@ def _refuse_twins(
 
 
 def _rungs(
-    space: SearchSpace, lines: list[Line], budget: Budget, macs: Callable[[Line, float], int]
+    space: SearchSpace,
+    lines: list[NetworkLine],
+    budget: Budget,
+    macs: Callable[[NetworkLine, float], int],
 ) -> list[float]:
     """At most `space.rungs` pairs of rungs, from the highest that a configuration reaches.
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ensearch.core import Architecture, Grid, Schedule
+from ensearch.core import Architecture, Range, Schedule
 from ensearch.errors import UsageError, unknown
 from ensearch.search_space.toml import Reader, check_keys, is_number, is_whole, read_toml
 
@@ -49,12 +49,12 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class NetworkLine:
     """Networks that differ in their width alone, which the ladder chooses."""
 
     family: str
     depth: float
-    widths: Grid
+    widths: Range
     resolution: int
 
     def at(self, width: float) -> Architecture:
@@ -76,7 +76,7 @@ class SearchSpace:
     family: str
     members: tuple[int, ...]  # sizes of the ensembles, ascending
     depth: tuple[float, ...]  # ascending; empty where there are shapes
-    width: Grid | None  # None where there are shapes
+    width: Range | None  # None where there are shapes
     rungs: int  # pairs of rungs of the cost ladder, each pair cheaper by sqrt(2)
     schedule: tuple[Axis, ...] = ()  # in the order of AXES
     resolution: tuple[int, ...] = ()  # ascending; empty for that of the data
@@ -100,19 +100,19 @@ class SearchSpace:
         absent = absent if self.resolution else (*absent, "resolution")
         return {key: value for key, value in table.items() if key not in absent}
 
-    def lines(self, resolution: int) -> list[Line]:
+    def lines(self, resolution: int) -> list[NetworkLine]:
         """All networks, on images of `resolution` where the space does not say another."""
         sides = self.resolution or (resolution,)
         if self.width is not None:
             return [
-                Line(family=self.family, depth=depth, widths=self.width, resolution=side)
+                NetworkLine(family=self.family, depth=depth, widths=self.width, resolution=side)
                 for side, depth in itertools.product(sides, self.depth)
             ]
         return [
-            Line(
+            NetworkLine(
                 family=shape.family,
                 depth=shape.depth,
-                widths=Grid(low=shape.width, high=shape.width, step=1),
+                widths=Range(low=shape.width, high=shape.width, step=1),
                 resolution=side,
             )
             for shape in self.shapes
@@ -236,7 +236,7 @@ def _is_wholes(value: object) -> bool:
 
 
 def _wholes(value: list[int] | dict[str, int]) -> tuple[int, ...]:
-    numbers = value if isinstance(value, list) else [round(v) for v in Grid(**value)]
+    numbers = value if isinstance(value, list) else [round(v) for v in Range(**value)]
     return tuple(sorted(set(numbers)))
 
 
@@ -284,10 +284,10 @@ def _shapes(where: str, family: str) -> Callable[[list[dict[str, object]]], tupl
     return convert
 
 
-def _grid(where: str) -> Callable[[dict[str, float]], Grid]:
-    def convert(value: dict[str, float]) -> Grid:
+def _grid(where: str) -> Callable[[dict[str, float]], Range]:
+    def convert(value: dict[str, float]) -> Range:
         try:
-            return Grid(**value)
+            return Range(**value)
         except UsageError as error:
             raise UsageError(f"{where}: {error}") from None
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Row, inspect, select
 
-from ensearch.core import Evaluation, Outcomes, evaluation_key
+from ensearch.core import Evaluation, SubsetHits, evaluation_key
 from ensearch.errors import StorageError
 from ensearch.store import records, tables
 
@@ -19,7 +19,7 @@ def save(
     stage: str,
     evaluations: Sequence[Evaluation],
     members: Sequence[str],
-    outcomes: Sequence[Outcomes],
+    outcomes: Sequence[SubsetHits],
 ) -> None:
     """See `Store.save_evaluations`."""
     if not evaluations:
@@ -38,7 +38,7 @@ def save(
         connection.execute(_OUTCOMES.insert(), kept)
 
 
-def _outcomes_row(evaluation: dict[str, Any], outcomes: Outcomes) -> dict[str, Any]:
+def _outcomes_row(evaluation: dict[str, Any], outcomes: SubsetHits) -> dict[str, Any]:
     return {
         **{column.name: evaluation[column.name] for column in _OUTCOMES.primary_key},
         "subsets": outcomes.subsets,
@@ -65,8 +65,10 @@ def members(connection: Connection, study: str, stage: str) -> dict[str, tuple[s
     return {row.network: tuple(row.members) for row in connection.execute(query)}
 
 
-def outcomes(connection: Connection, study: str, stage: str, split: str) -> dict[str, Outcomes]:
-    """See `Store.outcomes`."""
+def subset_hits(
+    connection: Connection, study: str, stage: str, split: str
+) -> dict[str, SubsetHits]:
+    """See `Store.subset_hits`."""
     if not inspect(connection).has_table(_OUTCOMES.name):
         return {}
     columns = _OUTCOMES.c
@@ -76,7 +78,7 @@ def outcomes(connection: Connection, study: str, stage: str, split: str) -> dict
     return {evaluation_key(r.size, r.network): _unpacked(r) for r in connection.execute(query)}
 
 
-def _unpacked(row: Row[Any]) -> Outcomes:
+def _unpacked(row: Row[Any]) -> SubsetHits:
     """Raises StorageError where the bits are not those of the subsets and images."""
     bits, count = np.frombuffer(row.hits, np.uint8), len(row.subsets) * row.images
     if len(bits) != -(-count // 8):
@@ -85,4 +87,4 @@ def _unpacked(row: Row[Any]) -> Outcomes:
             f"subsets on {row.images} images ({row.network}). Restore a copy of it."
         )
     hits = np.unpackbits(bits, count=count).view(np.bool_)
-    return Outcomes(subsets=tuple(map(tuple, row.subsets)), hits=hits.reshape(-1, row.images))
+    return SubsetHits(subsets=tuple(map(tuple, row.subsets)), hits=hits.reshape(-1, row.images))

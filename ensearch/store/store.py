@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, func, select
 
 from ensearch import atomic
-from ensearch.core import Evaluation, Outcomes, Predictions
+from ensearch.core import Evaluation, Predictions, SubsetHits
 from ensearch.errors import StorageError, unknown
 from ensearch.store import engine as engines
 from ensearch.store import evaluations as scored
@@ -287,7 +287,7 @@ class Store:
         study: str,
         evaluations: Sequence[Evaluation],
         members: Sequence[str],
-        outcomes: Sequence[Outcomes] = (),
+        outcomes: Sequence[SubsetHits] = (),
         stage: str = SEARCH,
     ) -> None:
         """Keep evaluations of one network, in place of older ones of equal size and split.
@@ -309,10 +309,10 @@ class Store:
         with self._read() as connection:
             return scored.members(connection, study, stage)
 
-    def outcomes(self, study: str, split: str, stage: str = SEARCH) -> dict[str, Outcomes]:
+    def subset_hits(self, study: str, split: str, stage: str = SEARCH) -> dict[str, SubsetHits]:
         """By evaluation key; none of what was evaluated before outcomes were kept."""
         with self._read() as connection:
-            return scored.outcomes(connection, study, stage, split)
+            return scored.subset_hits(connection, study, stage, split)
 
     def save_trial(self, study: str, record: TrialRecord) -> None:
         """Keep what became of a trial, in place of an older record of it."""

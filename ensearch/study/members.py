@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ensearch.core import Member, Split, network
+from ensearch.core import Member, Split, network_key
 from ensearch.cost import training_macs
 from ensearch.errors import StorageError, UnavailableError
 from ensearch.launch import (
@@ -16,7 +16,7 @@ from ensearch.launch import (
     MemberJob,
     Progress,
     Trained,
-    network_of,
+    lockstep_key,
 )
 from ensearch.store import SEARCH, MemberRecord, Store, trained_by
 from ensearch.study.events import Event, MemberDone, MemberFailed, MemberProgress, WayChosen
@@ -77,7 +77,7 @@ class Pool:
             elif trained:
                 self.launcher.submit((self._job(member, missing, self._weights(member)),))
             else:
-                name = network(member.architecture, member.schedule)
+                name = network_key(member.architecture, member.schedule)
                 together.setdefault(name, []).append(self._job(member, splits, None))
         for jobs in together.values():
             if self.device == "cuda":
@@ -88,7 +88,7 @@ class Pool:
 
     def _submit_together(self, jobs: Sequence[MemberJob]) -> None:
         """Tasks of jobs of one network, with what is known about the speed of such tasks."""
-        known = self._measured(network_of(jobs[0].member))
+        known = self._measured(lockstep_key(jobs[0].member))
         jobs = [replace(job, measured=known) for job in jobs]
         for start in range(0, len(jobs), SIDE_BY_SIDE):
             self.launcher.submit(tuple(jobs[start : start + SIDE_BY_SIDE]))

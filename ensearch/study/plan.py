@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ensearch.core import Architecture, named
+from ensearch.core import Architecture, full_label
 from ensearch.cost import training_macs
 from ensearch.search_space.ladder import Cell, Ladder
 from ensearch.search_space.space import has_resolutions
@@ -90,7 +90,7 @@ def estimate(ladder: Ladder, images: int, trials: int, speed: Speed, workers: in
 def _kinds(cells: Iterable[Cell]) -> tuple[list[Cell], list[Cell]]:
     """Single networks and ensembles."""
     cells = list(cells)
-    return [c for c in cells if c.size == 1], [c for c in cells if c.size > 1]
+    return [c for c in cells if c.is_single], [c for c in cells if not c.is_single]
 
 
 def _draw(cells: Sequence[Cell], number: int, rng: np.random.Generator) -> list[Cell]:
@@ -154,7 +154,7 @@ def _choices(config: StudyConfig, ladder: Ladder, cost: Callable[[float], str]) 
         f"compare   at {len(ladder.budgets)} budgets, from {cost(ladder.budgets[0])} down to "
         f"{cost(ladder.budgets[-1])}",
         f"cheapest  {ladder.cheapest.label} at {cost(ladder.cheapest.cost.macs)}",
-        f"dearest   {ladder.dearest.label} at {cost(ladder.dearest.cost.macs)}",
+        f"dearest   {ladder.most_expensive.label} at {cost(ladder.most_expensive.cost.macs)}",
         f"space     {config.space.name}: {len(ladder.cells)} distinct configurations, "
         f"{len(singles)} single networks and {len(ensembles)} ensembles (sizes {sizes})",
         f"offers    single networks + ensembles: {_offers(ladder, cost)}",
@@ -162,13 +162,15 @@ def _choices(config: StudyConfig, ladder: Ladder, cost: Callable[[float], str]) 
         "trials    in turns: single networks and ensembles get equally many, while there are both",
         f"schedule  {fewer}{counted(epochs[-1], 'epoch')}, batches of {config.schedule.batch_size}",
     ]
-    sides = ladder.kinds.get("resolution", ())
+    sides = ladder.shape_axes.get("resolution", ())
     if sides:
         lines.append(
             f"images    are resized to {', '.join(map(str, sides))} pixels a side to be read"
         )
-    if ladder.axes:
-        axes = "; ".join(f"{axis} {', '.join(map(str, v))}" for axis, v in ladder.axes.items())
+    if ladder.schedule_axes:
+        axes = "; ".join(
+            f"{axis} {', '.join(map(str, v))}" for axis, v in ladder.schedule_axes.items()
+        )
         lines.append(f"axes      of the schedule, for single networks and ensembles alike: {axes}")
     return lines
 
@@ -201,7 +203,7 @@ def _left_out(config: StudyConfig, ladder: Ladder) -> list[str]:
         else:
             kind, label = (one.family, one.depth, one.resolution, 0.0), f"depth {one.depth:g}"
         if kind not in kept:
-            names.append(named(label, (f"@{one.resolution}",) if several else ()))
+            names.append(full_label(label, (f"@{one.resolution}",) if several else ()))
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     listed = f"{', '.join(names[:8])}{more}"
     return (
@@ -234,7 +236,7 @@ def _notes(
 ) -> list[str]:
     """What a user should know before the first training."""
     lines = []
-    if "epochs" in ladder.axes:
+    if "epochs" in ladder.schedule_axes:
         lines.append(
             "note      epochs is an axis: longer training costs nothing by the budget, which is of "
             "inference, so that the longest mostly wins. Compare kinds at equal epochs."
@@ -242,8 +244,8 @@ def _notes(
     if ladder.bounded_by_space:
         lines.append(
             f"note      the budget is larger than anything in space {config.space.name}: its "
-            f"dearest configuration costs {cost(ladder.dearest.cost.macs)}, so the ladder begins "
-            "there. A space with wider or deeper networks would use the budget."
+            f"dearest configuration costs {cost(ladder.most_expensive.cost.macs)}, so the ladder "
+            "begins there. A space with wider or deeper networks would use the budget."
         )
     if plan.seconds > _DAY:
         lines.append(

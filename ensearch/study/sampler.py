@@ -26,7 +26,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from ensearch.errors import StorageError
-from ensearch.fronts.analysis import MATCH
+from ensearch.fronts.analysis import MATCHED_SHARE
 from ensearch.search_space.ladder import Cell, Ladder
 from ensearch.search_space.space import AXES
 from ensearch.seeds import derive
@@ -174,7 +174,7 @@ class _LadderSampler(BaseSampler):
     def __init__(self, ladder: Ladder, name: str, seed: int) -> None:
         self._ladder, self._name, self._seed = ladder, name, seed
         self.forgiven: set[int] = set()  # numbers of failed trials that do not count
-        cells, self._axes = ladder.cells, ladder.axes | ladder.kinds
+        cells, self._axes = ladder.cells, ladder.schedule_axes | ladder.shape_axes
         widths = [cell.architecture.width for cell in cells]
         depths = [cell.architecture.depth for cell in cells]
         layers = [depth for depth in depths if isinstance(depth, int)]
@@ -253,17 +253,18 @@ class _LadderSampler(BaseSampler):
         seen = self._seen(study, trial)
         tried = [self._by_key[key] for key in seen & self._by_key.keys()]
         untried = [cell for key, cell in self._by_key.items() if key not in seen]
-        singles = sum(cell.size == 1 for cell in tried)
+        singles = sum(cell.is_single for cell in tried)
         is_single = singles <= len(tried) - singles
-        if all((cell.size == 1) != is_single for cell in untried):
+        if all(cell.is_single != is_single for cell in untried):
             is_single = not is_single
-        of_kind = [cell for cell in untried if (cell.size == 1) == is_single]
+        of_kind = [cell for cell in untried if cell.is_single == is_single]
         budget_of = self._ladder.budget_of
-        visited = {budget_of(cell) for cell in tried if (cell.size == 1) == is_single}
+        visited = {budget_of(cell) for cell in tried if cell.is_single == is_single}
         for budget in reversed(self._ladder.budgets):
             inside = [cell for cell in of_kind if budget_of(cell) == budget not in visited]
             if inside:
-                return [cell for cell in inside if cell.cost.macs >= MATCH * budget] or inside
+                least = MATCHED_SHARE * budget
+                return [cell for cell in inside if cell.cost.macs >= least] or inside
         return of_kind
 
     def _wish(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:

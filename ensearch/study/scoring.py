@@ -11,9 +11,9 @@ from ensearch.core import (
     Evaluation,
     Floats,
     Labels,
-    Outcomes,
     Schedule,
     Scores,
+    SubsetHits,
     evaluation_key,
 )
 from ensearch.ensembles import averaging
@@ -31,7 +31,7 @@ class Scorer:
 
     def score(
         self, network: str, members: Sequence[str], split: str
-    ) -> list[tuple[Scores, Outcomes]]:
+    ) -> list[tuple[Scores, SubsetHits]]:
         """Of sizes 1 to R, from the stored predictions of R `members` (keys) of one network.
 
         On another split than val the temperature is fitted on val. StorageError if predictions
@@ -52,14 +52,14 @@ class Scorer:
             for size in range(1, len(members) + 1)
         ]
 
-    def outcomes(self, study: str, split: str, stage: str = SEARCH) -> dict[str, Outcomes]:
+    def subset_hits(self, study: str, split: str, stage: str = SEARCH) -> dict[str, SubsetHits]:
         """Of every evaluation of a stage of a study, by key, on one split.
 
         As they were kept with the evaluations: averaging the predictions of 500 members on 5,000
         images again takes 12 s. That is done for evaluations of versions that kept none;
         StorageError if predictions are then missing or damaged.
         """
-        found = self.store.outcomes(study, split, stage)
+        found = self.store.subset_hits(study, split, stage)
         for network, members in self.store.evaluation_members(study, stage).items():
             keys = [evaluation_key(size, network) for size in range(1, len(members) + 1)]
             if not found.keys() >= set(keys):
@@ -73,7 +73,7 @@ class Scorer:
 
 
 def evaluations(
-    scored: Sequence[tuple[Scores, Outcomes]],
+    scored: Sequence[tuple[Scores, SubsetHits]],
     architecture: Architecture,
     schedule: Schedule,
     split: str,

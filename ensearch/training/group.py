@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ensearch.launch import Failed, MemberJob, Update, network_of
+from ensearch.launch import Failed, MemberJob, Update, lockstep_key
 from ensearch.training import loop, strategies
 from ensearch.training.data import Images
 from ensearch.training.device import is_out_of_memory, reproducible
@@ -80,7 +80,7 @@ def _way(
 ) -> Way:
     """The way that was the fastest when it was measured; measured now if it never was."""
     device, members = jobs[0].device, [job.member for job in jobs]
-    asked = (network_of(members[0]), strategies.place(device, images), len(jobs))
+    asked = (lockstep_key(members[0]), strategies.place(device, images), len(jobs))
     for known in jobs[0].measured:
         way = strategies.named(known.way, device, len(jobs))
         if (known.network, known.place, known.members) == asked and way is not None:

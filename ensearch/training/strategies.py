@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 
 from ensearch.core import Member, Schedule
-from ensearch.launch import Measured, network_of
+from ensearch.launch import Measured, lockstep_key
 from ensearch.training import fused, optimizer
 from ensearch.training.data import Images
 from ensearch.training.hardware import describe_device
@@ -107,7 +107,7 @@ def chosen(
     if rates.get(best, 0.0) < _GAIN * rates.get(ALONE.name, 0.0):
         best = ALONE.name
     return Measured(
-        network=network_of(members[0]),
+        network=lockstep_key(members[0]),
         place=place(images.x_train.device.type, images),
         members=len(members),
         way=best,

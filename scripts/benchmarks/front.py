@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ensearch.core import Architecture, Cost, Evaluation, Outcomes, Schedule, Scores
+from ensearch.core import Architecture, Cost, Evaluation, Schedule, Scores, SubsetHits
 from ensearch.ensembles.averaging import average, subsets
 from ensearch.fronts import analysis
 
@@ -27,13 +27,13 @@ RUNGS = tuple(1e8 * 2 ** (k / 2) for k in range(10))
 
 def drawn(
     networks: int, images: int, seed: int = 0
-) -> tuple[list[Evaluation], dict[str, Outcomes]]:
+) -> tuple[list[Evaluation], dict[str, SubsetHits]]:
     """Evaluations of all sizes of networks from 1e7 to 3e9 multiply-adds, and their outcomes."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, CLASSES, images)
     shared = rng.standard_normal((images, CLASSES))
     evaluations: list[Evaluation] = []
-    outcomes: dict[str, Outcomes] = {}
+    outcomes: dict[str, SubsetHits] = {}
     for k, macs in enumerate(np.geomspace(1.2e7, RUNGS[-1], networks)):
         logits = 1.5 * shared + rng.standard_normal((MEMBERS, images, CLASSES))
         logits[:, np.arange(images), labels] += 2.0 + 0.3 * math.log(macs / 1e7)
@@ -42,7 +42,7 @@ def drawn(
             chosen = subsets(MEMBERS, size)
             hits = np.stack([average(probs[list(s)]).argmax(axis=1) == labels for s in chosen])
             evaluations.append(_evaluation(k, size, int(macs), float(hits.mean())))
-            outcomes[evaluations[-1].key] = Outcomes(subsets=tuple(chosen), hits=hits)
+            outcomes[evaluations[-1].key] = SubsetHits(subsets=tuple(chosen), hits=hits)
     return evaluations, outcomes
 
 
@@ -62,7 +62,7 @@ def _evaluation(place: int, size: int, macs: int, accuracy: float) -> Evaluation
 
 
 def plain(
-    evaluations: Sequence[Evaluation], outcomes: dict[str, Outcomes], replicates: int
+    evaluations: Sequence[Evaluation], outcomes: dict[str, SubsetHits], replicates: int
 ) -> float:
     """Seconds of a loop over replicates, evaluations and budgets."""
     tables = [outcomes[e.key].hits for e in evaluations]
@@ -76,7 +76,7 @@ def plain(
                 max(
                     accuracy
                     for e, accuracy in zip(evaluations, accuracies, strict=True)
-                    if (e.size == 1) == singles and e.cost.macs <= budget
+                    if e.is_single == singles and e.cost.macs <= budget
                 )
     return time.perf_counter() - start
 

@@ -79,7 +79,7 @@ def test_what_the_other_kind_cannot_match_comes_last() -> None:
         c
         for c in choices
         if c.reasons[0] == finalists.Reason(why="best", budget=2e6, place=1)
-        and c.evaluation.size == 1
+        and c.evaluation.is_single
     )
     assert first.evaluation is matched
 
@@ -112,7 +112,7 @@ def test_kinds_that_meet_in_cost_in_the_search_meet_among_the_finalists(seed: in
     """Costs and accuracies at random; of each kind the dearest within 5 % of each other."""
 
     def dearest(evaluations: list[Evaluation], budget: float) -> list[int]:
-        costs = [(e.size == 1, e.cost.macs) for e in evaluations if e.cost.macs <= budget]
+        costs = [(e.is_single, e.cost.macs) for e in evaluations if e.cost.macs <= budget]
         return [max((m for s, m in costs if s == single), default=0) for single in (True, False)]
 
     draw = np.random.default_rng(seed)
@@ -130,7 +130,6 @@ def test_kinds_that_meet_in_cost_in_the_search_meet_among_the_finalists(seed: in
     for row in analysis.analyse(some, BUDGETS, None).rows:
         there, found = dearest(some, row.budget), dearest(kept, row.budget)
         if row.matched:
-            assert min(found) > row.budget * analysis.REACH
-            assert min(there) < analysis.MATCH * max(there) or min(found) >= analysis.MATCH * max(
-                found
-            )
+            assert min(found) > row.budget * analysis.USED_SHARE
+            share = analysis.MATCHED_SHARE
+            assert min(there) < share * max(there) or min(found) >= share * max(found)

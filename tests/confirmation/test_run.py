@@ -133,7 +133,7 @@ def test_members_are_fresh_shared_and_predict_test(store: Store, searched: study
     assert ended == "done"
     assert plan.finished
     assert len(plan.finalists) >= finalists.FEWEST
-    assert {f.size == 1 for f in plan.finalists} == {True, False}
+    assert {f.is_single for f in plan.finalists} == {True, False}
     assert {job.member.schedule.epochs for job in trainer.jobs} == {4}
     assert {job.splits for job in trainer.jobs} == {("val", "test")}
     assert not before & {job.member.seed for job in trainer.jobs}
@@ -396,13 +396,11 @@ def test_val_chooses_and_test_scores(store: Store, searched: study.Study) -> Non
     best = {True: 0, False: 0}
     for row in found.results.fronts.rows:
         for choice, single in ((row.single, True), (row.ensemble, False)):
-            fitting = [
-                e for e in found.val if (e.size == 1) == single and e.cost.macs <= row.budget
-            ]
+            fitting = [e for e in found.val if e.is_single == single and e.cost.macs <= row.budget]
             if choice is not None:
                 assert choice.split == "test"
                 assert choice.key == max(fitting, key=lambda e: e.scores.accuracy).key
-                of_test = [e for e in found.results.evaluations if (e.size == 1) == single]
+                of_test = [e for e in found.results.evaluations if e.is_single == single]
                 best[single] += choice.scores.accuracy < max(
                     e.scores.accuracy for e in of_test if e.cost.macs <= row.budget
                 )
@@ -471,7 +469,7 @@ def test_other_budgets_are_those_of_the_search_too(store: Store, searched: study
 
 def test_what_was_left_out_is_said(store: Store, searched: study.Study) -> None:
     plan = confirmation_plan.decide(store, searched.config, Request())
-    bad = next(f for f in plan.finalists if f.size > 1)
+    bad = next(f for f in plan.finalists if not f.is_single)
     trainer = Counting(
         lambda job: "diverged" if job.member.architecture == bad.architecture else None
     )

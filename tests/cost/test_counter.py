@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from ensearch import cost, families
-from ensearch.core import Architecture, Cost, Grid, Schedule
+from ensearch.core import Architecture, Cost, Range, Schedule
 from ensearch.errors import UsageError
 from ensearch.families import vit
 from tests.networks import NAMES, SIZED
@@ -198,7 +198,7 @@ def test_illegal_shapes_are_refused_with_the_nearest_legal_ones() -> None:
 def test_the_solved_width_is_the_largest_within_the_target(
     low: int, count: int, fixed: int, square: int, target: int
 ) -> None:
-    widths = Grid(low=low, high=low + count - 1, step=1)
+    widths = Range(low=low, high=low + count - 1, step=1)
 
     def macs(width: float) -> int:
         return round(fixed + square * width**2)
@@ -214,7 +214,7 @@ def test_a_solved_wide_resnet_is_within_three_percent_of_the_best(
     depth: int, target: float
 ) -> None:
     """The best is the next legal width down from the target: one channel of the first stage."""
-    widths = Grid(low=0.0625, high=32, step=0.0625)
+    widths = Range(low=0.0625, high=32, step=0.0625)
 
     def macs(width: float) -> int:
         return cost.count(wrn(depth, width), 3, 10).macs

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensearch.core import Evaluation, Outcomes
+from ensearch.core import Evaluation, SubsetHits
 from ensearch.errors import StorageError, UsageError
 from ensearch.fronts import analysis, bootstrap
 from tests.advantages import (
@@ -154,17 +154,17 @@ def test_best_within_stays_within_and_never_falls_with_the_budget(
     rows = rows_of(table)
     less, more = (analysis.best_within(rows, b * G, singles) for b in sorted((one, other)))
     fitting = [e for e in rows if e.cost.macs <= max(one, other) * G]
-    assert (more is None) == (not [e for e in fitting if (e.size == 1) == singles])
+    assert (more is None) == (not [e for e in fitting if e.is_single == singles])
     if more is not None:
         assert more in fitting
-        assert (more.size == 1) == singles
+        assert more.is_single == singles
     if less is not None:
         assert more is not None
         assert less.cost.macs <= min(one, other) * G
         assert less.scores.accuracy <= more.scores.accuracy
 
 
-def pair(only_single: int, only_ensemble: int) -> tuple[list[Evaluation], dict[str, Outcomes]]:
+def pair(only_single: int, only_ensemble: int) -> tuple[list[Evaluation], dict[str, SubsetHits]]:
     """One single network and one ensemble of 1 G that disagree on b and c of the images."""
     single, ensemble = np.zeros(IMAGES, np.bool_), np.zeros(IMAGES, np.bool_)
     single[:1500], ensemble[:1500] = True, True
@@ -197,7 +197,7 @@ def test_equal_predictions_have_an_exact_advantage_of_zero() -> None:
         tiled = same if size == 1 else np.tile(same, (3, 1))
         accuracy = float(same.mean())
         rows.append(evaluation(width, size, accuracy if size == 1 else np.nextafter(accuracy, 2)))
-        hits[rows[-1].key] = Outcomes(subsets=((0,),) * len(tiled), hits=tiled)
+        hits[rows[-1].key] = SubsetHits(subsets=((0,),) * len(tiled), hits=tiled)
     found = analysis.analyse(rows, [G, 2 * G], hits)
     assert rows[1].scores.accuracy > rows[0].scores.accuracy
     assert [(r.advantage, r.low, r.high) for r in found.rows] == [(0, 0, 0)] * 2

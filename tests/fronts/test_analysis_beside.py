@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ensearch.core import Evaluation, Outcomes
+from ensearch.core import Evaluation, SubsetHits
 from ensearch.fronts import analysis
 from tests.advantages import (
     IMAGES,
@@ -23,10 +23,10 @@ from tests.advantages import (
 
 def chosen(
     val: list[float], test: list[float], images: int = 500
-) -> tuple[list[Evaluation], dict[str, Outcomes], list[Evaluation], dict[str, Outcomes]]:
+) -> tuple[list[Evaluation], dict[str, SubsetHits], list[Evaluation], dict[str, SubsetHits]]:
     """At 1 and 2 G a single network and two ensembles of 2, with accuracies on either split."""
     shapes = [(1.0, 1), (0.5, 2), (0.499, 2), (2.0, 1), (1.0, 2), (0.999, 2)]
-    result: list[tuple[list[Evaluation], dict[str, Outcomes]]] = []
+    result: list[tuple[list[Evaluation], dict[str, SubsetHits]]] = []
     for split, accuracies, n in (("test", test, IMAGES), ("val", val, images)):
         rows = [
             evaluation(width, size, accuracy, split)
@@ -45,7 +45,7 @@ TEST = [0.5, 0.6, 0.52, 0.54, 0.56, 0.66]
 
 def test_what_is_best_on_val_is_scored_on_test() -> None:
     rows, hits, others, other_hits = chosen(VAL, TEST)
-    found = analysis.analyse(rows, [G, 2 * G], hits, chosen_on=(others, other_hits))
+    found = analysis.analyse(rows, [G, 2 * G], hits, selected_on=(others, other_hits))
     first, second = found.rows
     assert (first.ensemble, second.ensemble) == (rows[2], rows[4])
     assert [row.advantage for row in found.rows] == pytest.approx([0.02, 0.02])
@@ -60,7 +60,7 @@ def test_what_is_best_on_val_is_scored_on_test() -> None:
 def test_what_only_one_split_has_takes_no_part() -> None:
     rows, hits, others, other_hits = chosen(VAL, TEST)
     found = analysis.analyse(
-        rows[:5], [G, 2 * G], hits, chosen_on=(others[1:] + others[:1], other_hits)
+        rows[:5], [G, 2 * G], hits, selected_on=(others[1:] + others[:1], other_hits)
     )
     assert found.rows[1].tried_ensembles == 3
     assert [row.ensemble for row in found.rows] == [rows[2], rows[4]]
@@ -68,7 +68,7 @@ def test_what_only_one_split_has_takes_no_part() -> None:
 
 def test_without_outcomes_of_the_choosing_split_there_is_no_band() -> None:
     rows, hits, others, _ = chosen(VAL, TEST)
-    found = analysis.analyse(rows, [G, 2 * G], hits, chosen_on=(others, None))
+    found = analysis.analyse(rows, [G, 2 * G], hits, selected_on=(others, None))
     assert [row.advantage for row in found.rows] == pytest.approx([0.02, 0.02])
     assert "without stored predictions" in found.crossover.sentence
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ensearch.core import Evaluation, Outcomes
+from ensearch.core import Evaluation, SubsetHits
 from ensearch.fronts.bootstrap import by_cost, overstatement, resample
 from tests.advantages import evaluation, outcomes_of
 
@@ -12,7 +12,7 @@ IMAGES = 1000
 
 def made(
     accuracies: list[tuple[int, float]], seed: int = 0, images: int = IMAGES
-) -> tuple[list[Evaluation], list[Outcomes]]:
+) -> tuple[list[Evaluation], list[SubsetHits]]:
     """(size, true accuracy) of networks of ascending cost, all images independent."""
     rng = np.random.default_rng(seed)
     rows, outcomes = [], []
@@ -47,7 +47,7 @@ def test_images_are_paired_and_members_luck_is_shared_by_the_sizes_of_a_network(
     rows = [evaluation(1, 1, float((base.mean() + better.mean()) / 2))]
     rows += [evaluation(1, 2, float(base.mean()))]
     outcomes = [
-        Outcomes(subsets=((0,), (1,)), hits=np.stack([base, better])),
+        SubsetHits(subsets=((0,), (1,)), hits=np.stack([base, better])),
         outcomes_of(2, base),
     ]
     found = resample(rows, outcomes, None, 4000, 0)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ensearch.fronts import rank_agreement
-from ensearch.fronts.analysis import Crossover, Fronts, Row
+from ensearch.fronts.analysis import Crossover, FrontRow, Fronts
 from ensearch.fronts.crossover import Status
 
 
@@ -65,7 +65,7 @@ def fronts(
 ) -> Fronts:
     """Budgets 1, 2, 4, ..., with a band of the given half-width."""
     rows = (
-        Row(
+        FrontRow(
             budget=float(2**i),
             single=None,
             ensemble=None,

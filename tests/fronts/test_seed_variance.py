@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from ensearch.core import Evaluation, Outcomes
+from ensearch.core import Evaluation, SubsetHits
 from ensearch.fronts.seed_variance import seed_deviations, seed_error, seed_spread
 from tests.advantages import evaluation
 
@@ -18,7 +18,7 @@ def made(
     seed: int,
     sizes: tuple[int, ...] = (1, 2),
     width: float = 1,
-) -> tuple[list[Evaluation], dict[str, Outcomes]]:
+) -> tuple[list[Evaluation], dict[str, SubsetHits]]:
     """Members of one network whose accuracies vary around 0.7 with the standard deviation `main`.
 
     Hits of an ensemble are majorities with ties broken by its first member.
@@ -34,7 +34,7 @@ def made(
         subsets = tuple(itertools.combinations(range(members), size))
         hits = np.stack([alone[list(s)].sum(axis=0) + alone[s[0]] / 2 > size / 2 for s in subsets])
         rows.append(evaluation(width, size, float(hits.mean())))
-        outcomes[rows[-1].key] = Outcomes(subsets=subsets, hits=hits)
+        outcomes[rows[-1].key] = SubsetHits(subsets=subsets, hits=hits)
     return rows, outcomes
 
 
@@ -77,7 +77,7 @@ def test_some_subsets_of_many_give_the_error_of_all() -> None:
         everything = seed_error(rows[0], outcomes)
         found = outcomes[rows[0].key]
         some = sorted(np.random.default_rng(seed).choice(70, 20, replace=False))
-        part = Outcomes(subsets=tuple(found.subsets[i] for i in some), hits=found.hits[some])
+        part = SubsetHits(subsets=tuple(found.subsets[i] for i in some), hits=found.hits[some])
         assert everything is not None
         ratios.append((seed_error(rows[0], {rows[0].key: part}) or 0) / everything)
     assert np.mean(ratios) == pytest.approx(1, abs=0.1)
@@ -87,7 +87,7 @@ def test_some_subsets_of_many_give_the_error_of_all() -> None:
 def test_spread_is_that_of_the_members_without_that_of_the_images(main: float) -> None:
     """50 networks of 4 on 500 images: images alone make one member vary by 0.02 more."""
     rows: list[Evaluation] = []
-    outcomes: dict[str, Outcomes] = {}
+    outcomes: dict[str, SubsetHits] = {}
     for seed in range(50):
         found = made(4, 500, main, seed, sizes=(1,), width=1 + seed)
         rows += found[0]

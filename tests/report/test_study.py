@@ -19,12 +19,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from ensearch.core import Architecture, Cost, Evaluation, Member, Predictions
-from ensearch.core import network as network_of
+from ensearch.core import Architecture, Cost, Evaluation, Member, Predictions, network_key
 from ensearch.ensembles import averaging
 from ensearch.ensembles.paired_differences import Lead
 from ensearch.errors import StorageError
-from ensearch.fronts.analysis import Crossover, Fronts, Row, best_within
+from ensearch.fronts.analysis import Crossover, FrontRow, Fronts, best_within
 from ensearch.fronts.crossover import Status
 from ensearch.pool.diversity import Diversity
 from ensearch.report.study import figure, figure_data, files, text
@@ -48,9 +47,9 @@ def handmade(high: float = math.inf, **changes: object) -> Results:
         evaluation(4, 10, 2.0, 4_800_000_000, 0.95),
     )
 
-    def row(budget: float, one: Evaluation, many: Evaluation, *ends: float | None) -> Row:
+    def row(budget: float, one: Evaluation, many: Evaluation, *ends: float | None) -> FrontRow:
         advantage, low, high = ends
-        return Row(
+        return FrontRow(
             budget=budget,
             single=one,
             ensemble=many,
@@ -474,7 +473,7 @@ def store(tmp_path: Path) -> Store:
         rows, found = [], []
         for size in range(1, len(members) + 1):
             shape = members[0].architecture
-            network = network_of(shape, members[0].schedule)
+            network = network_key(shape, members[0].schedule)
             scores, outcomes = averaging.evaluate(
                 np.stack(outputs), LABELS, size, seed=derive(3, "subsets", network, size)
             )
@@ -500,7 +499,7 @@ def store(tmp_path: Path) -> Store:
             TrialRecord(
                 number=number + 1,
                 state="failed" if reason else "done",
-                network=network_of(one_of.architecture, one_of.schedule),
+                network=network_key(one_of.architecture, one_of.schedule),
                 size=size,
                 reason=reason,
                 overhead_seconds=0.1,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ensearch import cost, families
-from ensearch.core import Architecture, Budget, Cost, Grid, Schedule
+from ensearch.core import Architecture, Budget, Cost, Range, Schedule
 from ensearch.errors import BudgetError, UsageError
 from ensearch.search_space import ladder, space
 
@@ -148,7 +148,7 @@ def test_files_are_found_by_path_and_names_by_nearest(tmp_path: Path) -> None:
 
 
 def test_grids_name_their_neighbours() -> None:
-    grid = Grid(low=0.25, high=1.0, step=0.25)
+    grid = Range(low=0.25, high=1.0, step=0.25)
     assert list(grid) == [0.25, 0.5, 0.75, 1.0]
     assert grid.nearest(0.5) == [0.5]
     assert grid.nearest(0.6) == [0.5, 0.75]
@@ -185,7 +185,7 @@ def test_every_cell_exists_once_for_each_schedule(
     assert [(c.rung, c.size, c.architecture, c.cost, c.schedule) for c in made.cells] == [
         (c.rung, c.size, c.architecture, c.cost, s) for c in plain.cells for s in schedules
     ]
-    assert made.axes == {a.field: a.values for a in one.schedule if len(a.values) > 1}
+    assert made.schedule_axes == {a.field: a.values for a in one.schedule if len(a.values) > 1}
 
 
 def test_a_cell_says_what_differs_from_the_studys_schedule() -> None:
@@ -201,7 +201,7 @@ def test_a_cell_says_what_differs_from_the_studys_schedule() -> None:
         "4 × 10-2, epochs 2, peak_lr 0.1",
         "4 × 10-2, epochs 12, peak_lr 0.1",
     }
-    assert made.dearest.label == "4 × 10-2"
+    assert made.most_expensive.label == "4 × 10-2"
     assert ladder.from_dict(json.loads(json.dumps(made.as_dict()))) == made
 
 
@@ -240,7 +240,7 @@ def test_a_budget_below_the_cheapest_is_refused_with_its_cost() -> None:
 def test_a_budget_beyond_the_space_begins_at_its_largest() -> None:
     """Dearest: 4 x 16 layers at width 2 = 256,000."""
     made = ladder.build(space.from_table("mine", TABLE), Budget(macs=1e9), SCHEDULE, 32, count)
-    assert made.dearest.cost.macs == 256_000
+    assert made.most_expensive.cost.macs == 256_000
     assert made.bounded_by_space
     assert made.rungs[0] / 256_000 < math.sqrt(2) * 1.0001
 
@@ -312,10 +312,10 @@ def test_depths_are_whole_or_fractions_and_keys_tell() -> None:
 def test_every_resolution_has_the_whole_ladder() -> None:
     budget = 300_000.0
     made = built(TABLE | {"resolution": [16, 64], "rungs": 30}, budget)
-    assert made.kinds == {"resolution": (16, 64)}
+    assert made.shape_axes == {"resolution": (16, 64)}
     for side in (16, 64):
         alone = built(TABLE | {"resolution": [side], "rungs": 30}, budget)
-        assert alone.kinds == {}
+        assert alone.shape_axes == {}
         # Alone, the ladder begins at the dearest of its own: only rungs of both can be compared.
         shapes = {(c.size, c.architecture) for c in alone.cells if c.rung in made.rungs}
         mine = {(c.size, c.architecture) for c in made.cells if c.architecture.resolution == side}
@@ -338,7 +338,7 @@ def test_listed_networks_are_all_tried_at_every_size(monkeypatch: pytest.MonkeyP
         (size, shape) for size in (1, 2, 4) for shape in shapes
     }
     assert len(made.cells) == 9
-    assert made.kinds == {"resolution": (16, 32, 64), "family": ("toy", "wide_resnet")}
+    assert made.shape_axes == {"resolution": (16, 32, 64), "family": ("toy", "wide_resnet")}
     assert "4 × 2.5-2@64" in {c.label for c in made.cells}
     few = built(LISTED | {"shapes": SHAPES, "rungs": 60}, 10_000)
     assert {c.architecture for c in few.cells} < shapes, "what is above the budget is left out"
@@ -380,6 +380,6 @@ def test_the_compound_ladder_is_that_of_the_paper() -> None:
 
 
 def test_steps_of_a_tenth_are_what_people_write() -> None:
-    grid = Grid(low=0.1, high=10, step=0.1)
+    grid = Range(low=0.1, high=10, step=0.1)
     assert [repr(grid[i]) for i in (1, 2, 10, 21)] == ["0.2", "0.3", "1.1", "2.2"]
     assert all(grid.nearest(i / 10) == [i / 10] for i in range(1, 101))

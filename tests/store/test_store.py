@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from ensearch.core import (
     Cost,
     Evaluation,
-    Outcomes,
     Scores,
+    SubsetHits,
 )
 from ensearch.store import (
     SEARCH,
@@ -172,10 +172,10 @@ def test_outcomes_come_back_exactly(
     store: Store, subsets: list[tuple[int, ...]], images: int, seed: int
 ) -> None:
     hits = np.random.default_rng(seed).random((len(subsets), images)) < 0.5
-    given = Outcomes(subsets=tuple(subsets), hits=hits)
+    given = SubsetHits(subsets=tuple(subsets), hits=hits)
     evaluation = evaluation_of(1, trained=1)
     store.save_evaluations("digits", [evaluation], ["a"], [given])
-    (found,) = store.outcomes("digits", "val").values()
+    (found,) = store.subset_hits("digits", "val").values()
     assert found.subsets == given.subsets
     assert found.hits.dtype == np.bool_
     assert np.array_equal(found.hits, hits)
@@ -183,16 +183,16 @@ def test_outcomes_come_back_exactly(
 
 def test_outcomes_are_those_of_the_latest_evaluation(store: Store) -> None:
     hits = np.array([[True, False, True]])
-    kept = Outcomes(subsets=((0,),), hits=hits)
+    kept = SubsetHits(subsets=((0,),), hits=hits)
     evaluation = evaluation_of(1, trained=1)
     for stage in (SEARCH, "confirm-1"):
         store.save_evaluations("digits", [evaluation], ["a"], [kept], stage)
-    assert list(store.outcomes("digits", "val")) == [evaluation.key]
-    assert store.outcomes("digits", "test") == store.outcomes("cifar10", "val") == {}
+    assert list(store.subset_hits("digits", "val")) == [evaluation.key]
+    assert store.subset_hits("digits", "test") == store.subset_hits("cifar10", "val") == {}
     # Evaluated again by a version that keeps none: what was kept is no longer true.
     store.save_evaluations("digits", [evaluation], ["b"])
-    assert store.outcomes("digits", "val") == {}
-    assert list(store.outcomes("digits", "val", "confirm-1")) == [evaluation.key]
+    assert store.subset_hits("digits", "val") == {}
+    assert list(store.subset_hits("digits", "val", "confirm-1")) == [evaluation.key]
     with pytest.raises(ValueError, match="as many outcomes"):
         store.save_evaluations("digits", [evaluation], ["a"], [kept, kept])
 
@@ -201,18 +201,18 @@ def test_a_storage_from_before_outcomes_gets_their_table_when_it_goes_on(store: 
     evaluation, hits = evaluation_of(1, trained=1), np.array([[True, False]])
     with store._write() as connection:
         connection.exec_driver_sql("DROP TABLE ensearch_outcomes")
-    assert store.outcomes("digits", "val") == {}
-    kept = Outcomes(subsets=((0,),), hits=hits)
+    assert store.subset_hits("digits", "val") == {}
+    kept = SubsetHits(subsets=((0,),), hits=hits)
     store.save_evaluations("digits", [evaluation], ["a"], [kept])
-    assert np.array_equal(store.outcomes("digits", "val")[evaluation.key].hits, hits)
+    assert np.array_equal(store.subset_hits("digits", "val")[evaluation.key].hits, hits)
 
 
 def test_damaged_outcomes_name_the_storage(store: Store) -> None:
-    kept = Outcomes(subsets=((0,),), hits=np.ones((1, 20), np.bool_))
+    kept = SubsetHits(subsets=((0,),), hits=np.ones((1, 20), np.bool_))
     store.save_evaluations("digits", [evaluation_of(1, trained=1)], ["a"], [kept])
     with store._write() as connection:
         connection.exec_driver_sql("UPDATE ensearch_outcomes SET images = 30")
-    assert "3 bytes hold no outcomes" in failure(lambda: store.outcomes("digits", "val"))
+    assert "3 bytes hold no outcomes" in failure(lambda: store.subset_hits("digits", "val"))
 
 
 def test_numbers_of_numpy_come_back_as_numbers(store: Store) -> None:

@@ -7,7 +7,7 @@ import pytest
 from ensearch.cli.progress import line
 from ensearch.core import Architecture, Member, Schedule
 from ensearch.errors import UnavailableError
-from ensearch.launch import Failed, Measured, MemberJob, Trained, Update, network_of
+from ensearch.launch import Failed, Measured, MemberJob, Trained, Update, lockstep_key
 from ensearch.store import Store
 from ensearch.study import config, study
 from ensearch.study.events import WayChosen
@@ -175,7 +175,7 @@ def test_checkpoints_are_discarded_for_those_that_have_ended(
 
 def measured(way: str, place: str = "a GPU", members: int = 2) -> Measured:
     return Measured(
-        network=network_of(
+        network=lockstep_key(
             Member(architecture=WIDE, schedule=Schedule(epochs=9), dataset="", seed=0)
         ),
         place=place,

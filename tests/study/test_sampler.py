@@ -9,7 +9,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution
 
 from ensearch.core import Architecture, Budget, Cost, Schedule
-from ensearch.fronts.analysis import MATCH
+from ensearch.fronts.analysis import MATCHED_SHARE
 from ensearch.search_space import ladder, space
 from ensearch.search_space.ladder import Cell, Ladder
 from ensearch.study.config import SAMPLERS
@@ -41,7 +41,7 @@ def steps(**changes: object) -> Ladder:
 
 def kinds(made: Ladder) -> tuple[int, int]:
     """Number of single networks, of ensembles."""
-    singles = sum(cell.size == 1 for cell in made.cells)
+    singles = sum(cell.is_single for cell in made.cells)
     return singles, len(made.cells) - singles
 
 
@@ -84,7 +84,7 @@ def test_kinds_take_turns_and_axes_are_parameters(tmp_path: Path, name: str) -> 
     with opened(tmp_path, made, name) as sampler:
         cells = draw(sampler, 15)
     assert len({(cell.size, cell.network) for cell in cells}) == 15, "a trial was repeated"
-    assert [cell.size == 1 for cell in cells] == [True, False] * 7 + [True]
+    assert [cell.is_single for cell in cells] == [True, False] * 7 + [True]
     study = optuna.load_study(study_name="one", storage=f"sqlite:///{tmp_path}/optuna.db")
     for trial, cell in zip(study.trials, cells, strict=True):
         assert trial.params == {
@@ -112,7 +112,7 @@ def test_what_remains_of_one_kind_is_tried_in_the_end(tmp_path: Path, members: l
         (cell.size, cell.network) for cell in made.cells
     }
     assert len(cells) == len(made.cells)
-    turns = [cell.size == 1 for cell in cells]
+    turns = [cell.is_single for cell in cells]
     pairs = 2 * min(kinds(made))
     assert turns[:pairs] == [True, False] * (pairs // 2)
     assert len(set(turns[pairs:])) == 1
@@ -126,15 +126,15 @@ def test_both_kinds_begin_with_a_cell_for_every_budget_from_the_cheapest_up(
         cells = draw(sampler, 2 * len(made.budgets))
     order: dict[bool, list[float]] = {True: [], False: []}
     for cell in cells:
-        budget, is_single = made.budget_of(cell), cell.size == 1
+        budget, is_single = made.budget_of(cell), cell.is_single
         again = budget in order[is_single]  # single networks, of few budgets, are through first
         order[is_single].append(budget)
         like = [c for c in made.cells if made.budget_of(c) == budget and not again]
-        if any(c.cost.macs >= MATCH * budget for c in like if (c.size == 1) == is_single):
-            assert cell.cost.macs >= MATCH * budget
+        if any(c.cost.macs >= MATCHED_SHARE * budget for c in like if c.is_single == is_single):
+            assert cell.cost.macs >= MATCHED_SHARE * budget
     for is_single in (True, False):
         # The highest budget is beyond every single network.
-        theirs = {made.budget_of(c) for c in made.cells if (c.size == 1) == is_single}
+        theirs = {made.budget_of(c) for c in made.cells if c.is_single == is_single}
         assert order[is_single][: len(theirs)] == sorted(theirs)
 
 
@@ -225,5 +225,5 @@ def test_failures_that_are_forgiven_are_tried_again_in_their_kinds_turn(tmp_path
         sampler.recover()
         cells = draw(sampler, 10_000)
     # The ensemble that diverged still counts: two single networks come first.
-    assert [cell.size == 1 for cell in cells[:4]] == [True, True, False, True]
+    assert [cell.is_single for cell in cells[:4]] == [True, True, False, True]
     assert len(cells) == len(made.cells) - 1

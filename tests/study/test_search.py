@@ -102,7 +102,7 @@ def test_axes_of_the_schedule_reach_members_costs_and_evaluations(store: Store, 
     assert {(c.schedule.peak_lr, c.schedule.epochs) for c in tried} == {
         (lr, epochs) for lr in AXES["peak_lr"] for epochs in AXES["epochs"]
     }
-    assert sum(c.size == 1 for c in tried) == 10
+    assert sum(c.is_single for c in tried) == 10
     images = len(opened.dataset.y_train)
     for e in store.evaluations("one"):
         assert e.train_macs == 3.0 * e.cost.macs * images * e.schedule.epochs

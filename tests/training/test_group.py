@@ -14,7 +14,7 @@ from torch import nn
 from ensearch import datasets, families, training
 from ensearch.core import Architecture, Member, Schedule
 from ensearch.datasets import Source
-from ensearch.launch import Failed, Measured, MemberJob, Progress, Trained, Update, network_of
+from ensearch.launch import Failed, Measured, MemberJob, Progress, Trained, Update, lockstep_key
 from ensearch.training import hardware, lockstep, loop, strategies
 from ensearch.training.data import Images
 from ensearch.training.lockstep import Lockstep, Way
@@ -68,7 +68,7 @@ def assert_close(some: Sequence[Trained], others: Sequence[Trained]) -> None:
 def known(job: MemberJob, count: int, way: str) -> Measured:
     images = loop.images_of(job)
     return Measured(
-        network=network_of(job.member),
+        network=lockstep_key(job.member),
         place=strategies.place("cpu", images),
         members=count,
         way=way,

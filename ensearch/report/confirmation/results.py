@@ -7,7 +7,7 @@ import numpy as np
 
 from ensearch.confirmation import plan as confirmation_plan
 from ensearch.confirmation.plan import Confirmation, Finalist
-from ensearch.core import Evaluation, Labels, Outcomes
+from ensearch.core import Evaluation, Labels, SubsetHits
 from ensearch.errors import StorageError
 from ensearch.fronts import analysis, rank_agreement, seed_variance
 from ensearch.fronts.rank_agreement import Pairs, Ranks, Shift
@@ -17,7 +17,7 @@ from ensearch.store import SEARCH, Store, openings
 from ensearch.store.openings import Look, Opening
 from ensearch.study.scoring import Scorer
 
-Scored = tuple[tuple[Evaluation, ...], dict[str, Outcomes]]
+Scored = tuple[tuple[Evaluation, ...], dict[str, SubsetHits]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ def collect_confirmation(store: Store, study: str, number: int | None = None) ->
     scorer = _scorer(store, whole.conditions)
     val, test = (_scored(scorer, study, plan.stage, split) for split in ("val", "test"))
     seed = whole.conditions.seed
-    fronts = analysis.analyse(test[0], plan.budgets, test[1], chosen_on=val, seed=seed)
+    fronts = analysis.analyse(test[0], plan.budgets, test[1], selected_on=val, seed=seed)
     search = whole
     if plan.budgets != whole.conditions.budgets:
         found = _scored(scorer, study, SEARCH, "val")
@@ -124,7 +124,7 @@ def _scorer(store: Store, c: Conditions) -> Scorer:
 def _scored(scorer: Scorer, study: str, stage: str, split: str) -> Scored:
     """Evaluations of one split and their outcomes by key. StorageError for missing predictions."""
     found = [e for e in scorer.store.evaluations(study, stage) if e.split == split]
-    return tuple(found), scorer.outcomes(study, split, stage)
+    return tuple(found), scorer.subset_hits(study, split, stage)
 
 
 def _results(
@@ -166,8 +166,8 @@ def _ranks(
 ) -> dict[str, Ranks | None]:
     groups = {
         "all": list(range(len(finalists))),
-        "single networks": [i for i, f in enumerate(finalists) if f.size == 1],
-        "ensembles": [i for i, f in enumerate(finalists) if f.size > 1],
+        "single networks": [i for i, f in enumerate(finalists) if f.is_single],
+        "ensembles": [i for i, f in enumerate(finalists) if not f.is_single],
     }
     return {
         name: rank_agreement.ranks([short[i] for i in chosen], [full[i] for i in chosen], seed)

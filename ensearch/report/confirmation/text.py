@@ -4,7 +4,7 @@ import math
 
 from ensearch.confirmation.finalists import Reason
 from ensearch.confirmation.plan import Confirmation
-from ensearch.fronts.analysis import Row
+from ensearch.fronts.analysis import FrontRow
 from ensearch.fronts.rank_agreement import Estimate, Ranks
 from ensearch.report.confirmation.results import Confirmed
 from ensearch.report.study import text
@@ -96,11 +96,11 @@ def _winner(found: Confirmed) -> str:
     return f"{who} beats {other} at {len(ahead)} of {of}{where} ({beyond}){lost}"
 
 
-def _is_top(some: list[Row], matched: list[Row]) -> bool:
+def _is_top(some: list[FrontRow], matched: list[FrontRow]) -> bool:
     return some == matched[-len(some) :] and len(some) < len(matched)
 
 
-def _places(some: list[Row], matched: list[Row], c: Conditions) -> str:
+def _places(some: list[FrontRow], matched: list[FrontRow], c: Conditions) -> str:
     """`all of them`, `1.2G`, `3 of them`."""
     if len(some) == len(matched) > 1:
         return "all of them"

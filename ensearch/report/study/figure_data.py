@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ensearch.core import Evaluation
-from ensearch.fronts.analysis import flattered
+from ensearch.fronts.analysis import biased_upward
 from ensearch.report.study import text
 from ensearch.report.study.results import Conditions, Results
 from ensearch.units import unit_name
@@ -79,7 +79,7 @@ NAMED = 4
 def compute(results: Results) -> Tradeoff:
     c = results.conditions
     evaluations, unit = results.evaluations, c.flops_per_mac
-    singles = [e for e in evaluations if e.size == 1]
+    singles = [e for e in evaluations if e.is_single]
     low = min(e.cost.macs for e in evaluations) * unit / 1.2
     high = max(*(e.cost.macs for e in evaluations), c.budget) * unit * 1.2
     fronts = [_front(results, is_single, high) for is_single in (True, False)]
@@ -105,7 +105,7 @@ def compute(results: Results) -> Tradeoff:
         if c.stage == "search"
         else ("single network chosen on val", "ensemble chosen on val"),
         gaps=_gaps(results),
-        corrected=bool(flattered(results.fronts.correction)),
+        corrected=bool(biased_upward(results.fronts.correction)),
         crossing=_crossing(results, low, high),
         named=(*_named(results, True, fronts[1]), *_named(results, False, fronts[0])),
     )
@@ -123,7 +123,7 @@ def _by_architecture(
     for e in sorted(evaluations, key=lambda e: e.size):
         groups.setdefault(e.network, []).append(e)
     return tuple(
-        tuple(_dot(e, c) for e in group) for group in groups.values() if group[-1].size > 1
+        tuple(_dot(e, c) for e in group) for group in groups.values() if not group[-1].is_single
     )
 
 
@@ -139,7 +139,7 @@ def _best(results: Results, is_single: bool) -> list[Dot]:
     """The corners of a kind's front, by cost."""
     if results.conditions.stage != "search":
         return _chosen(results, is_single)
-    kind = [e for e in results.evaluations if (e.size == 1) == is_single]
+    kind = [e for e in results.evaluations if e.is_single == is_single]
     return _corners(kind, results.conditions)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ensearch.core import Evaluation, Outcomes, Schedule
+from ensearch.core import Evaluation, Schedule, SubsetHits
 from ensearch.ensembles import extrapolation
 from ensearch.errors import StorageError
 from ensearch.fronts import analysis, seed_variance
@@ -159,7 +159,7 @@ def _conditions(study: str, config: Mapping[str, Any]) -> Conditions:
 
 def _outcomes(
     store: Store, conditions: Conditions
-) -> tuple[dict[str, Outcomes] | None, tuple[str, ...]]:
+) -> tuple[dict[str, SubsetHits] | None, tuple[str, ...]]:
     """Outcomes on every image, by evaluation key; None, with a note, if not known.
 
     All or nothing: a bootstrap over some of the configurations would choose among fewer than the
@@ -175,6 +175,6 @@ def _outcomes(
         seed=conditions.seed,
     )
     try:
-        return scorer.outcomes(conditions.study, SPLIT), ()
+        return scorer.subset_hits(conditions.study, SPLIT), ()
     except StorageError as error:
         return None, (f"No band and no interval, because predictions are missing: {error}",)

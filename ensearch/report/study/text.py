@@ -3,8 +3,8 @@
 import math
 from typing import NamedTuple
 
-from ensearch.core import Evaluation, apart, named
-from ensearch.fronts.analysis import Multiplier, Row, flattered
+from ensearch.core import Evaluation, distinctions, full_label
+from ensearch.fronts.analysis import FrontRow, Multiplier, biased_upward
 from ensearch.report.study.results import Conditions, Results
 from ensearch.units import counted, format_count, format_duration, unit_name
 
@@ -36,9 +36,11 @@ def label(evaluation: Evaluation, conditions: Conditions | None = None) -> str:
     With the conditions, also what it has or trained with instead: `28-10@64, peak_lr 0.1`.
     """
     architecture, c = evaluation.architecture, conditions
-    more = () if c is None else apart(architecture, evaluation.schedule, c.schedule, c.resolutions)
-    shape = named(architecture.label, more)
-    whole = shape if evaluation.size == 1 else f"{evaluation.size} × {shape}"
+    more: tuple[str, ...] = ()
+    if c is not None:
+        more = distinctions(architecture, evaluation.schedule, c.schedule, c.resolutions)
+    shape = full_label(architecture.label, more)
+    whole = shape if evaluation.is_single else f"{evaluation.size} × {shape}"
     return f"~{whole}" if evaluation.is_predicted else whole
 
 
@@ -52,7 +54,7 @@ def lines(results: Results) -> list[Line]:
     return [_line(row, results.conditions) for row in reversed(results.fronts.rows)]
 
 
-def _line(row: Row, conditions: Conditions) -> Line:
+def _line(row: FrontRow, conditions: Conditions) -> Line:
     return Line(
         count(row.budget, conditions),
         *_best(row.single, conditions),
@@ -68,7 +70,7 @@ def _best(e: Evaluation | None, conditions: Conditions) -> tuple[str, str, str]:
     return label(e, conditions), accuracy, count(e.cost.macs, conditions)
 
 
-def _advantage(row: Row) -> str:
+def _advantage(row: FrontRow) -> str:
     if row.ensemble is None:
         return "no ensemble"
     if row.advantage is None:
@@ -98,12 +100,12 @@ def efforts(results: Results) -> list[Effort]:
     return [_effort(row, results) for row in reversed(results.fronts.rows)]
 
 
-def _effort(row: Row, results: Results) -> Effort:
+def _effort(row: FrontRow, results: Results) -> Effort:
     c = results.conditions
     within = [e for e in results.evaluations if e.cost.macs <= row.budget]
     return Effort(
         count(row.budget, c),
-        " + ".join(str(sum(singles == (e.size == 1) for e in within)) for singles in (True, False)),
+        " + ".join(str(sum(singles == (e.is_single) for e in within)) for singles in (True, False)),
         count(row.single.train_macs, c) if row.single else "",
         count(row.ensemble.train_macs, c) if row.ensemble else "",
         _multiplier(row.multiplier),
@@ -122,7 +124,7 @@ def _multiplier(found: Multiplier | None) -> str:
     return f"{value} [{found.low:.2f}, {high}"
 
 
-def _promise(row: Row, results: Results) -> str:
+def _promise(row: FrontRow, results: Results) -> str:
     """The best ensemble within the budget whose size was not trained, if it promises more."""
     within = [e for e in results.predicted if e.cost.macs <= row.budget]
     best = max(within, key=lambda e: e.scores.accuracy, default=None)
@@ -161,7 +163,7 @@ def headline(results: Results) -> str:
     return f"No clear winner {where}"
 
 
-def _clearly(matched: list[Row]) -> str:
+def _clearly(matched: list[FrontRow]) -> str:
     """`, clearly at 3 of 5`: the band excludes zero there."""
     clear = sum(row.side != 0 for row in matched)
     return f", clearly at {clear} of {len(matched)}"
@@ -248,7 +250,7 @@ def _longer(results: Results) -> str:
 def _corrected(results: Results) -> str:
     """Why an advantage may differ from the difference of its columns, and by how much."""
     correction = results.fronts.correction
-    kind = flattered(correction)
+    kind = biased_upward(correction)
     if not kind:
         return ""
     return (

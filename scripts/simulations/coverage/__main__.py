@@ -46,7 +46,7 @@ def repeat(world: worlds.World, images: Mapping[str, int], replicates: int, seed
         evaluations,
         [budget * (1 + 1e-6) for budget in worlds.BUDGETS],
         outcomes,
-        chosen_on=others if "test" in study else None,
+        selected_on=others if "test" in study else None,
         replicates=replicates,
         seed=seed,
     )

@@ -24,7 +24,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from ensearch.core import Architecture, Cost, Evaluation, Outcomes, Schedule, Scores
+from ensearch.core import Architecture, Cost, Evaluation, Schedule, Scores, SubsetHits
 from ensearch.ensembles.averaging import subsets
 
 SHARED, OTHER, OWN = 0.75, 0.3, 0.6
@@ -99,9 +99,11 @@ def _trained(level: int) -> int:
 
 def study(
     world: World, images: Mapping[str, int], rng: np.random.Generator
-) -> dict[str, tuple[list[Evaluation], dict[str, Outcomes]]]:
+) -> dict[str, tuple[list[Evaluation], dict[str, SubsetHits]]]:
     """For each split, evaluations and outcomes of the same members on so many images of it."""
-    result: dict[str, tuple[list[Evaluation], dict[str, Outcomes]]] = {s: ([], {}) for s in images}
+    result: dict[str, tuple[list[Evaluation], dict[str, SubsetHits]]] = {
+        s: ([], {}) for s in images
+    }
     shared = {split: rng.standard_normal(n, np.float32) for split, n in images.items()}
     for level, depth in itertools.product(range(-2 * (len(SIZES) - 1), RUNGS), DEPTHS):
         members = _trained(level)
@@ -121,7 +123,7 @@ def study(
                 hits = mean @ own > np.float32(threshold) - common
                 one = _evaluation(level, depth, size, members, split, float(hits.mean()))
                 result[split][0].append(one)
-                result[split][1][one.key] = Outcomes(subsets=tuple(chosen), hits=hits)
+                result[split][1][one.key] = SubsetHits(subsets=tuple(chosen), hits=hits)
     return result
 
 

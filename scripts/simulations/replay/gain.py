@@ -19,7 +19,7 @@ from scipy.linalg import solve_triangular
 from scipy.special import ndtr
 
 from ensearch.core import Floats
-from ensearch.fronts.analysis import MATCH
+from ensearch.fronts.analysis import MATCHED_SHARE
 from ensearch.search_space.ladder import Cell, Ladder
 from ensearch.study.sampler import _LadderSampler, _place
 
@@ -191,13 +191,13 @@ class GainSampler(_LadderSampler):
             return untried
         ids = {id(cell) for cell in untried}
         tried = [cell for cell in self._ladder.cells if id(cell) not in ids]
-        single = 2 * sum(cell.size == 1 for cell in tried) <= len(tried)
-        of_kind = [cell for cell in untried if (cell.size == 1) == single] or untried
-        visited = {cell.rung for cell in tried if (cell.size == 1) == single}
+        single = 2 * sum(cell.is_single for cell in tried) <= len(tried)
+        of_kind = [cell for cell in untried if cell.is_single == single] or untried
+        visited = {cell.rung for cell in tried if cell.is_single == single}
         for rung in self._ladder.rungs[::-1]:
             inside = [cell for cell in of_kind if cell.rung == rung and rung not in visited]
             if inside and rung <= self._options.climb * self._ladder.budget.macs:
-                return [cell for cell in inside if cell.cost.macs >= MATCH * rung] or inside
+                return [cell for cell in inside if cell.cost.macs >= MATCHED_SHARE * rung] or inside
         return of_kind
 
     def _start(self, number: int) -> Cell | None:
@@ -206,7 +206,7 @@ class GainSampler(_LadderSampler):
         target = self._ladder.budget.macs / 2 ** (2 + turn)
         if target < min(self._ladder.rungs) or (self._options.turns and number % 2):
             return None
-        singles = [cell for cell in self._ladder.cells if cell.size == 1]
+        singles = [cell for cell in self._ladder.cells if cell.is_single]
         return min(singles, key=lambda cell: abs(math.log(cell.cost.macs / target)), default=None)
 
     def _gains(self, known: Known, cells: Sequence[Cell]) -> Floats:
@@ -224,9 +224,9 @@ class GainSampler(_LadderSampler):
         spent = np.array([cell.cost.macs for cell in front], dtype=np.float64)
         gains = expected_gain(ahead, costs, *staircase(spent, smooth, start), budget)
         for single in (True, False) if self._options.kinds else ():
-            inside = np.array([(cell.size == 1) == single for cell in front])
+            inside = np.array([cell.is_single == single for cell in front])
             stairs = staircase(spent[inside], smooth[inside], start)
-            own = np.array([(cell.size == 1) == single for cell in cells])
+            own = np.array([cell.is_single == single for cell in cells])
             gains = gains + own * expected_gain(ahead, costs, *stairs, budget)
         return gains
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ensearch.core import Floats
-from ensearch.fronts.analysis import MATCH
+from ensearch.fronts.analysis import MATCHED_SHARE
 from ensearch.fronts.hypervolume import hypervolume
 from scripts.simulations.replay.world import Pick, World
 
@@ -72,7 +72,7 @@ def crossover(world: World, believed: Floats) -> float | None:
     """Smallest budget from which the believed ensemble front leads at every larger rung.
 
     Of the ladder's budgets those count at which a single network and an ensemble meet within 5 % of
-    cost (`front.Row.matched`). Linear over log cost between two rungs; 0 if ensembles lead at all,
+    cost (`FrontRow.matched`). Linear over log cost between two rungs; 0 if ensembles lead at all,
     infinite if not at the last; None with fewer than 2 such rungs.
     """
     points = []
@@ -104,7 +104,7 @@ def _advantage(world: World, believed: Floats, rung: float) -> float | None:
         best.append((float(inside.max()), float(cost.flat[int(inside.argmax())])))
         dearest.append(float(np.where(np.isfinite(inside), cost, 0).max()))
     matched = all(
-        MATCH * cost <= other for (_, cost), other in zip(best, dearest[::-1], strict=True)
+        MATCHED_SHARE * cost <= other for (_, cost), other in zip(best, dearest[::-1], strict=True)
     )
     used = min(dearest) > rung * math.sqrt(0.5) * (1 - 1e-9)
     return best[1][0] - best[0][0] if matched and used else None

@@ -10,7 +10,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from ensearch.core import Cost
-from ensearch.fronts.analysis import MATCH
+from ensearch.fronts.analysis import MATCHED_SHARE
 from ensearch.search_space.ladder import Cell, Ladder
 from ensearch.seeds import derive
 from ensearch.study.sampler import _LadderSampler
@@ -47,8 +47,8 @@ class Unstratified(_LadderSampler):
 
     def _candidates(self, study: Study, trial: FrozenTrial) -> list[Cell]:
         untried, tried = self._halves(study, trial)
-        single = 2 * sum(cell.size == 1 for cell in tried) <= len(tried)
-        return [cell for cell in untried if (cell.size == 1) == single] or untried
+        single = 2 * sum(cell.is_single for cell in tried) <= len(tried)
+        return [cell for cell in untried if cell.is_single == single] or untried
 
     def _halves(self, study: Study, trial: FrozenTrial) -> tuple[list[Cell], list[Cell]]:
         untried = self.unseen(study, trial)
@@ -61,13 +61,13 @@ class Ascending(Unstratified):
 
     def _candidates(self, study: Study, trial: FrozenTrial) -> list[Cell]:
         candidates = super()._candidates(study, trial)
-        single = candidates[0].size == 1
+        single = candidates[0].is_single
         tried = self._halves(study, trial)[1]
-        visited = {cell.rung for cell in tried if (cell.size == 1) == single}
+        visited = {cell.rung for cell in tried if cell.is_single == single}
         for rung in self._order():
             inside = [cell for cell in candidates if cell.rung == rung and rung not in visited]
             if inside:
-                return [cell for cell in inside if cell.cost.macs >= MATCH * rung] or inside
+                return [cell for cell in inside if cell.cost.macs >= MATCHED_SHARE * rung] or inside
         return candidates
 
     def _order(self) -> list[float]:
