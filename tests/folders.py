@@ -5,9 +5,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 from PIL import Image
 
-from ensearch.datasets import Source
+from ensearch import datasets
+from ensearch.datasets import Dataset, Source
+from ensearch.errors import UnavailableError
 
 
 def photo(seed: int, width: int = 40, height: int = 30) -> Image.Image:
@@ -47,3 +50,20 @@ def difference(one: npt.ArrayLike | Image.Image, other: npt.ArrayLike | Image.Im
     """Mean difference of two images in grey levels."""
     levels = [np.asarray(image).astype(float) for image in (one, other)]
     return float(np.abs(levels[0] - levels[1]).mean())
+
+
+def load(root: Path, **how: object) -> Dataset:
+    return datasets.load(source(root, **how))  # type: ignore[arg-type]
+
+
+def refused(root: Path) -> str:
+    with pytest.raises(UnavailableError) as caught:
+        load(root)
+    assert caught.value.exit_code == 5
+    assert str(root) in str(caught.value)
+    return str(caught.value)
+
+
+def same_images(one: Dataset, other: Dataset) -> bool:
+    pairs = ((one.x_train, other.x_train), (one.x_val, other.x_val), (one.x_test, other.x_test))
+    return all(np.array_equal(np.asarray(a), np.asarray(b)) for a, b in pairs)

@@ -7,6 +7,7 @@ import numpy as np
 
 from ensearch.core import Architecture, Cost, Evaluation, Schedule, Scores, SubsetHits
 from ensearch.fronts import analysis
+from ensearch.fronts.analysis import Crossover, FrontRow, Fronts
 from ensearch.report.study.results import Conditions, Results
 
 SCHEDULE = Schedule(epochs=10, flip=True, crop=4)
@@ -110,3 +111,42 @@ def surrogate(
     fronts = analysis.analyse(evaluations, steps, hits)
     shares = {"train": 45_000, "val": images, "test": 10_000}
     return results(fronts, evaluations, budgets=steps, images=shares)
+
+
+SENTENCE = "Ensembles overtake single networks at about 1.77G."
+
+
+def handmade(high: float = math.inf, **changes: object) -> Results:
+    """Singles win at 1.25G, nothing is matched at 2.5G, ensembles win at 5G."""
+    small, large = (
+        evaluation(1, 10, 2.0, 1_200_000_000, 0.90),
+        evaluation(1, 28, 10.0, 4_900_000_000, 0.93),
+    )
+    pair, four = (
+        evaluation(2, 10, 1.25, 1_250_000_000, 0.88),
+        evaluation(4, 10, 2.0, 4_800_000_000, 0.95),
+    )
+
+    def row(budget: float, one: Evaluation, many: Evaluation, *ends: float | None) -> FrontRow:
+        advantage, low, high = ends
+        return FrontRow(
+            budget=budget,
+            single=one,
+            ensemble=many,
+            advantage=advantage,
+            low=low,
+            high=high,
+            matched=advantage is not None,
+        )
+
+    fronts = Fronts(
+        rows=(
+            row(1.25e9, small, pair, -0.02, -0.03, -0.01),
+            row(2.5e9, small, pair, None, None, None),
+            row(5e9, large, four, 0.02, 0.005, 0.035),
+        ),
+        crossover=Crossover(
+            status="crossed", budget=2.5e9, low=1.5e9, high=high, sentence=SENTENCE
+        ),
+    )
+    return results(fronts, [small, pair, four, large], **changes)

@@ -1,0 +1,121 @@
+"""The CSV and JSON files of a study."""
+
+import csv
+import dataclasses
+import errno
+import json
+import math
+import os
+from pathlib import Path
+
+import pytest
+
+from ensearch.errors import StorageError
+from ensearch.report.study import figure, figure_data, files
+from tests.worlds import SENTENCE, handmade, surrogate
+
+
+def test_csv_names_its_units_and_gives_back_every_number(tmp_path: Path) -> None:
+    found = handmade()
+    path, _ = files.write(found, tmp_path / "new" / "folder")
+    with path.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(found.evaluations)
+    for row, e in zip(rows, found.evaluations, strict=True):
+        assert int(row["cost_multiply_adds_per_example"]) == e.cost.macs
+        assert int(row["params"]) == e.cost.params
+        assert float(row["train_macs_estimate"]) == e.train_macs
+        assert float(row["accuracy_val_fraction"]) == e.scores.accuracy
+        assert float(row["nll_val_nats"]) == e.scores.nll
+        assert (int(row["size"]), int(row["depth"]), float(row["width"])) == (
+            e.size,
+            e.architecture.depth,
+            e.architecture.width,
+        )
+        assert (row["split"], row["trained"], row["subsets"]) == ("val", str(e.trained), "1")
+
+
+def strict_json(path: Path) -> dict[str, object]:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    loaded: dict[str, object] = json.loads(path.read_text("utf-8"), parse_constant=refuse)
+    return loaded
+
+
+def test_summary_is_strict_json_that_names_its_unit(tmp_path: Path) -> None:
+    _, path = files.write(handmade(), tmp_path)
+    summary = strict_json(path)
+    assert summary["schema"] == 1
+    assert summary["unit"] == "multiply-adds of one forward pass of all members, per example"
+    assert summary["crossover"] == {
+        "status": "crossed",
+        "budget_multiply_adds": 2.5e9,
+        "low_multiply_adds": 1.5e9,
+        "low_beyond_budgets": None,
+        "high_multiply_adds": None,
+        "high_beyond_budgets": "above",
+        "sentence": SENTENCE,
+    }
+    rows = summary["rows"]
+    assert isinstance(rows, list)
+    assert rows[1]["advantage_fraction"] is None
+    assert rows[1]["matched"] is False
+    assert rows[2]["ensemble"]["size"] == 4
+    assert rows[2]["advantage_low"] == 0.005
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "beyond"),
+    [
+        (0.0, 0.0, ("below", "below")),
+        (0.0, math.inf, ("below", "above")),
+        (math.inf, math.inf, ("above", "above")),
+        (None, None, (None, None)),
+    ],
+)
+def test_every_open_interval_is_strict_json(
+    tmp_path: Path, low: float | None, high: float | None, beyond: tuple[str | None, str | None]
+) -> None:
+    """`singles always` has both ends above all budgets: inf, which JSON does not know."""
+    found = handmade()
+    crossover = dataclasses.replace(found.fronts.crossover, budget=None, low=low, high=high)
+    fronts = dataclasses.replace(found.fronts, crossover=crossover)
+    _, path = files.write(dataclasses.replace(found, fronts=fronts), tmp_path)
+    written = strict_json(path)["crossover"]
+    assert isinstance(written, dict)
+    assert (written["low_multiply_adds"], written["high_multiply_adds"]) == (None, None)
+    assert (written["low_beyond_budgets"], written["high_beyond_budgets"]) == beyond
+
+
+def test_a_path_with_dollar_signs_is_no_formula(tmp_path: Path) -> None:
+    found = handmade(dataset="npz:/data/$x_{$y.npz", study="a$b_{")
+    figure.draw_png(figure_data.compute(found), tmp_path / "t.png")
+    assert (tmp_path / "t.png").is_file()
+
+
+def test_costs_in_files_are_multiply_adds_whatever_the_tables_count(tmp_path: Path) -> None:
+    one = files.write(handmade(), tmp_path / "one")[0].read_bytes()
+    assert files.write(handmade(flops_per_mac=2), tmp_path / "two")[0].read_bytes() == one
+
+
+def test_a_full_disk_leaves_the_old_files_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _ = files.write(handmade(), tmp_path)
+    before = path.read_bytes()
+
+    def full(source: str, target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(StorageError, match=r"cannot write .*No space left"):
+        files.write(surrogate((16,), 2, 100), tmp_path)
+    assert path.read_bytes() == before
+    assert {p.name for p in tmp_path.iterdir()} == {"evaluations.csv", "summary.json"}
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "report").write_text("")
+    with pytest.raises(StorageError, match="cannot write"):
+        files.write(handmade(), tmp_path / "report")

@@ -1,0 +1,224 @@
+"""Collecting the results of a study from a storage."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ensearch.core import Architecture, Cost, Evaluation, Member, Predictions, network_key
+from ensearch.ensembles import averaging
+from ensearch.ensembles.paired_differences import Lead
+from ensearch.errors import StorageError
+from ensearch.pool.diversity import Diversity
+from ensearch.report.study import files, text
+from ensearch.report.study.results import collect
+from ensearch.seeds import derive
+from ensearch.store import MemberRecord, Store, StudyRecord, TrialRecord
+from tests.worlds import SCHEDULE, handmade
+
+# A store with two members of 10-1 and one of 10-2 on six images.
+LABELS = np.array([0, 0, 1, 1, 2, 2], dtype=np.int64)
+NAME = "digits-wide_resnet-10M"
+
+
+def member(width: float, seed: int) -> Member:
+    shape = Architecture(family="wide_resnet", width=width, depth=10, resolution=8)
+    return Member(architecture=shape, schedule=SCHEDULE, dataset="0" * 16, seed=seed)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """As the search leaves it: evaluations of sizes 1 and 2 of 10-1 and of size 1 of 10-2."""
+    opened = Store.open(f"sqlite:///{tmp_path / 'ensearch.db'}", create=True)
+    now = datetime.now(UTC)
+    config: dict[str, object] = {
+        "name": NAME,
+        "budget": 1e7,
+        "flops_per_mac": 1,
+        "dataset": "digits",
+        "limit_train": None,
+        "space": {"name": "wide_resnet", "family": "wide_resnet", "members": [1, 2, 4]},
+        "schedule": {"epochs": 10, "flip": True, "crop": 4},
+        "seed": 3,
+        "rule": "arithmetic",
+        "sampler": "tpe",
+        "images": {"train": 100, "val": 6, "test": 10},
+        "budgets": [1e7, 5e6],
+        "classes": 3,
+    }
+    opened.add_study(StudyRecord(name=NAME, config=config, environment={}, created=now))
+    opened.set_note(NAME, "val_labels", LABELS.tolist())
+    rng = np.random.default_rng(0)
+    for width, macs, seeds in ((1.0, 5_000_000, (0, 1)), (2.0, 10_000_000, (0,))):
+        members, outputs = [member(width, seed) for seed in seeds], []
+        for one in members:
+            logits = rng.normal(size=(6, 3)).astype(np.float16)
+            outputs.append(averaging.probs_of(logits))
+            record = MemberRecord(
+                member=one,
+                cost=Cost(macs=macs, params=10),
+                train_macs=100.0,
+                state="trained",
+                reason=None,
+                detail=None,
+                seconds=2.0,
+                losses=(1.0,),
+                device="cpu",
+                trained_by=NAME if one.seed == 0 else "another",
+                created=now,
+            )
+            opened.add_trained(
+                record, (Predictions(member=one.key, split="val", logits=logits),), None
+            )
+        rows, found = [], []
+        for size in range(1, len(members) + 1):
+            shape = members[0].architecture
+            network = network_key(shape, members[0].schedule)
+            scores, outcomes = averaging.evaluate(
+                np.stack(outputs), LABELS, size, seed=derive(3, "subsets", network, size)
+            )
+            found.append(outcomes)
+            rows.append(
+                Evaluation(
+                    architecture=shape,
+                    schedule=members[0].schedule,
+                    size=size,
+                    trained=len(members),
+                    subsets=len(outcomes.subsets),
+                    split="val",
+                    cost=Cost(macs=macs * size, params=10 * size),
+                    train_macs=100.0 * size,
+                    scores=scores,
+                )
+            )
+        opened.save_evaluations(NAME, rows, [m.key for m in members], found)
+    for number, (width, size, reason) in enumerate(((1.0, 2, None), (4.0, 1, "diverged"))):
+        one_of = member(width, 0)
+        opened.save_trial(
+            NAME,
+            TrialRecord(
+                number=number + 1,
+                state="failed" if reason else "done",
+                network=network_key(one_of.architecture, one_of.schedule),
+                size=size,
+                reason=reason,
+                overhead_seconds=0.1,
+                members=(),
+            ),
+        )
+    return opened
+
+
+def test_collect_reads_a_study_and_judges_it_from_stored_predictions(store: Store) -> None:
+    found = collect(store, NAME)
+    assert [row.budget for row in found.fronts.rows] == [5e6, 1e7]
+    top = found.fronts.rows[1]
+    assert top.single is not None
+    assert top.ensemble is not None
+    assert (top.matched, top.ensemble.size) == (True, 2)
+    assert top.low is not None
+    assert found.conditions.schedule == SCHEDULE
+    assert (found.trials_done, found.trials_failed, found.failures) == (1, 1, {"diverged": 1})
+    assert (found.members, found.train_macs, found.train_seconds) == (3, 300.0, 6.0)
+    assert found.notes == ("1 of the 3 members were trained by other studies.",)
+
+
+def forget_outcomes(store: Store) -> None:
+    """As in a storage that was made before they were kept."""
+    evaluations = store.evaluations(NAME)
+    for network, keys in store.evaluation_members(NAME).items():
+        store.save_evaluations(NAME, [e for e in evaluations if e.network == network], keys)
+
+
+def test_outcomes_that_were_kept_say_what_the_predictions_say(store: Store) -> None:
+    kept = collect(store, NAME)
+    forget_outcomes(store)
+    again = collect(store, NAME)
+    assert (kept.fronts, kept.seed_errors) == (again.fronts, again.seed_errors)
+    assert kept.fronts.rows[1].low is not None
+
+
+def test_collect_needs_no_predictions_where_outcomes_were_kept(store: Store) -> None:
+    before = collect(store, NAME)
+    for path in store.files.rglob("*.npz"):
+        path.unlink()
+    assert collect(store, NAME).fronts == before.fronts
+
+
+def test_collect_goes_on_without_a_band_when_predictions_are_missing(store: Store) -> None:
+    forget_outcomes(store)
+    missing = next(store.files.rglob("*.npz"))
+    missing.unlink()
+    found = collect(store, NAME)
+    assert all(row.low is None for row in found.fronts.rows)
+    assert found.fronts.crossover.status == "not identifiable"
+    assert missing.name in found.notes[0]
+
+
+def test_collect_goes_on_without_a_band_when_labels_are_missing(store: Store) -> None:
+    store.set_note(NAME, "val_labels", None)
+    found = collect(store, NAME)
+    assert all(row.low is None for row in found.fronts.rows)
+    assert "labels" in found.notes[0]
+
+
+def test_collect_refuses_a_study_of_another_version(store: Store) -> None:
+    old = replace(store.study(NAME), name="old", config={"dataset": "digits"})
+    store.add_study(old)
+    with pytest.raises(StorageError, match=r"'old' cannot be read .* another version"):
+        collect(store, "old")
+
+
+def test_collect_says_what_to_do_about_a_study_without_results(store: Store) -> None:
+    store.add_study(replace(store.study(NAME), name="empty"))
+    with pytest.raises(StorageError, match="`ensearch resume empty`"):
+        collect(store, "empty")
+    with pytest.raises(StorageError, match="Did you mean 'empty'"):
+        collect(store, "emty")
+
+
+def test_reports_import_neither_torch_nor_optuna() -> None:
+    code = (
+        "import sys, ensearch.report.collect, ensearch.report.table, ensearch.report.files, "
+        "ensearch.report.figure; print({'torch', 'optuna'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("difference", "half", "says"),
+    [
+        (
+            0.02,
+            0.01,
+            "within 4M beat ensembles of one network: +2.00 points [+1.00, +3.00] (halves",
+        ),
+        (0.02, 0.03, "cannot be told from ensembles of one network: +2.00 points [-1.00, +5.00]"),
+        (-0.02, 0.01, "lose to ensembles of one network: -2.00"),
+        (0.0, 0.0, "the best ensemble is of one network: mixing gains nothing"),
+        (None, 0.0, "were not compared: `ensearch front` does it"),
+    ],
+)
+def test_a_report_says_whether_mixing_gains(
+    difference: float | None, half: float, says: str
+) -> None:
+    lead = (
+        None
+        if difference is None
+        else Lead(difference=difference, low=difference - half, high=difference + half)
+    )
+    found = Diversity(split="val", members=9, networks=5, copies=2, budget=4e6, lead=lead)
+    whole = replace(handmade(), diversity=found)
+    assert says in " ".join(text.further(whole))
+    assert "9 members of 5 networks (at most 2 of one)" in " ".join(text.further(whole))
+    table = files.summary(whole)["mixed_minus_same_architecture"]
+    assert table["difference_fraction"] == difference
+    assert files.summary(handmade())["mixed_minus_same_architecture"] is None
+    if lead and half:
+        tested = replace(handmade(), diversity=replace(found, split="test"))
+        assert "(val chooses, test scores)" in " ".join(text.further(tested))
