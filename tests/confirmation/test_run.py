@@ -151,7 +151,7 @@ def test_members_are_fresh_shared_and_predict_test(store: Store, searched: study
 def test_a_finalist_has_the_accuracy_of_the_closed_form_on_test(
     store: Store, searched: study.Study
 ) -> None:
-    """Of fresh members, so without the luck of the chosen: 4 standard errors of 4,000 images."""
+    """Members are fresh, so no luck of the selection helps: 4 standard errors of 4,000 images."""
     _, plan = confirm_in(store, searched)
     for e in store.evaluations("one", plan.stage):
         expected = closed_form.accuracy(e.cost.macs, e.size)

@@ -40,7 +40,7 @@ def test_a_choice_is_scored_on_another_split() -> None:
 
 
 def test_luck_does_not_pass_for_skill() -> None:
-    """Of 60 members that all guess, the chosen seem good; on images not seen they are not."""
+    """The selected of 60 members that all guess seem good; on images not seen they are not."""
     rng = np.random.default_rng(0)
     candidates = pool(rng.dirichlet(np.ones(2), (60, 200)), [1] * 60, ["x"] * 60)
     candidates = Candidates(
@@ -96,7 +96,7 @@ def test_every_half_and_its_other_are_kept() -> None:
 
 
 def test_halves_that_chose_the_same_are_counted() -> None:
-    """Of one that is always right and one that never is, all choose the same: 8 of 8."""
+    """One member is always right and one never is, so all halves select the same: 8 of 8."""
     probs, labels = votes(["1" * 60, "0" * 60])
     found = checked(selection.singles, pool(probs, [1, 1]), labels, [0.5, 1])
     assert [found.agreeing(k) for k in (0, 1)] == [0, 2 * CUTS]

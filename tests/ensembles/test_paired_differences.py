@@ -87,7 +87,7 @@ def test_without_choices_the_interval_is_that_of_pairs() -> None:
 
 
 def test_a_choice_that_hangs_by_a_thread_widens_the_interval() -> None:
-    """Of 40 members that all guess, each half takes another: pairs alone know nothing of that."""
+    """Each half takes another of 40 members that all guess; pairs alone know nothing of that."""
     rng = np.random.default_rng(0)
     probs = rng.dirichlet(np.ones(2), (40, 300))
     candidates = Candidates(
@@ -125,7 +125,7 @@ def judged(accuracy: Sequence[float], drawn: np.ndarray, images: int) -> Judged:
 
 
 def test_intervals_of_many_hold_at_once() -> None:
-    """Of 20 independent ones the largest deviation is below 3.02 errors in 95 % of the cases."""
+    """The largest of 20 independent deviations is below 3.02 errors in 95 % of the cases."""
     rng = np.random.default_rng(0)
     one = judged([0.5] * 20, np.full((4000, 20), 0.5), images=10**5)
     other = judged([0.6] * 20, 0.6 + 0.1 * rng.standard_normal((4000, 20)), images=10**5)

@@ -208,7 +208,7 @@ def test_a_seed_gives_the_same_choices_again() -> None:
 
 
 def test_a_million_ensembles_find_what_enumeration_finds() -> None:
-    """Of 60 members within budgets of up to 6 of the cheapest; 3 dearer ones fit none."""
+    """Three of 60 members are too expensive; the budgets pay for up to 6 of the cheapest."""
     rng = np.random.default_rng(0)
     candidates, labels = drawn(5, 60, images=64)
     macs = rng.integers(10, 20, 60)

@@ -14,7 +14,7 @@ from ensearch.fronts.crossover import Status
 
 
 def test_rank_correlations_on_paper() -> None:
-    """Of 4 values 5 of 6 pairs keep their order: tau = (5 - 1) / 6; rho = 1 - 6 x 2 / 60."""
+    """Among 4 values 5 of 6 pairs keep their order: tau = (5 - 1) / 6; rho = 1 - 6 x 2 / 60."""
     found = rank_agreement.ranks([1, 2, 3, 4], [1, 2, 4, 3], seed=0)
     assert found is not None
     assert found.n == 4

@@ -36,7 +36,7 @@ def noisy(rows: list[Evaluation], sd: float, seed: int = 0) -> Floats:
 
 
 def crossover(gain: float, sizes: tuple[int, ...] = (2, 4)) -> float:
-    """By bisection on the law."""
+    """The crossover of the law, found by bisection."""
     low, high = 1e-3, 1e3
     while high / low > 1.0001:
         middle = math.sqrt(low * high)

@@ -1,3 +1,5 @@
+"""The dashboard: what is read, what is refused, and the page of a study."""
+
 import json
 import math
 import warnings

@@ -115,7 +115,7 @@ def test_the_plan_says_what_each_budget_offers_to_both_kinds() -> None:
 
 
 def test_the_plan_names_what_no_rung_holds() -> None:
-    """Of 1,000 x depth x width**2 on 80k to 23.8k.
+    """A network costs 1,000 x depth x width**2; rungs are 80k to 23.8k.
 
     Depth 100 costs 100k at width 1; two of depth 10 cost 20k, which is a rung below the last.
     """
