@@ -1,14 +1,9 @@
-"""Pools with known answers, and pools of drawn members."""
-
-import importlib
-from typing import Any
+"""Pools with known answers."""
 
 import numpy as np
 
 from ensearch.core import Floats, Labels
 from ensearch.ensembles.candidates import Candidates, Probs
-
-World: Any = importlib.import_module("scripts.simulations.cross_fitting.pools").World
 
 
 def pool(probs: Probs, macs: list[int], networks: list[str] | None = None) -> Candidates:

@@ -12,7 +12,7 @@ stage has right. Orders that start alike share the work of what they have in com
 further order costs one addition of probabilities and one histogram, and a combination of
 thresholds a few additions, whatever the number of images and classes. 1,173,460 cascades of up to 3
 of 20 members took 0.52 s on 10,000 images x 10 classes on one core (0.51 to 0.57, n = 3), 2,500
-times as many per second as a loop over them (`scripts/benchmarks/cascade.py`).
+times as many per second as a loop over them (`studies/benchmarks/2026-11-23_cascade.md`).
 """
 
 from collections.abc import Iterator, Sequence

@@ -9,7 +9,8 @@ import pytest
 
 from ensearch.ensembles.candidates import Candidates, check, narrowed
 from ensearch.errors import UsageError
-from tests.planted import World, pool
+from scripts.simulations.cross_fitting.drawn_pool import DrawnPool
+from tests.planted import pool
 
 PROBS = np.full((2, 3, 4), 0.25)
 
@@ -75,7 +76,7 @@ def test_parts_keep_what_belongs_together() -> None:
 
 def test_few_of_many_classes_tell_nearly_all() -> None:
     """20 of 200 classes, averages of all pairs of 6 members: the same hits and labels' means."""
-    candidates, labels = World(0, networks=3, members=2, classes=200).draw(400, 1)
+    candidates, labels = DrawnPool(0, networks=3, members=2, classes=200).draw(400, 1)
     probs, places = narrowed(lambda: iter(candidates.probs), labels, keep=20)
     assert probs.shape == (6, 400, 20)
     assert probs.dtype == np.float32

@@ -11,7 +11,8 @@ from ensearch.ensembles import cascade_selection, selection
 from ensearch.ensembles.candidates import Candidates, Choice
 from ensearch.ensembles.cascades import NEVER, Cascade
 from ensearch.ensembles.cross_fitting import CUTS, Search, apply, checked, halves, key
-from tests.planted import World, pool, votes
+from scripts.simulations.cross_fitting.drawn_pool import DrawnPool
+from tests.planted import pool, votes
 
 
 @given(st.lists(st.integers(0, 4), min_size=2, max_size=60), st.integers(0, 99))
@@ -24,8 +25,8 @@ def test_halves_have_as_many_of_each_class(values: list[int], seed: int) -> None
 
 
 def test_a_choice_is_scored_on_another_split() -> None:
-    world = World(0, networks=3)
-    val, test = world.draw(200, 1), world.draw(300, 2)
+    drawn = DrawnPool(0, networks=3)
+    val, test = drawn.draw(200, 1), drawn.draw(300, 2)
     budgets = [1e6, 4e6]
     searches: list[Search] = [selection.greedy, cascade_selection.search]
     for search in searches:
@@ -59,7 +60,7 @@ def test_luck_does_not_pass_for_skill() -> None:
 
 
 def test_where_nothing_fits_there_is_no_figure() -> None:
-    candidates, labels = World(0, networks=2).draw(50, 1)
+    candidates, labels = DrawnPool(0, networks=2).draw(50, 1)
     found = checked(selection.greedy, candidates, labels, [1e5, 1e6])
     assert found.choices[0] is None
     assert np.isnan([found.accuracy[0], found.macs[0]]).all()
@@ -67,7 +68,7 @@ def test_where_nothing_fits_there_is_no_figure() -> None:
 
 
 def test_several_cuts_are_the_mean_of_each() -> None:
-    candidates, labels = World(0, networks=3).draw(101, 1)
+    candidates, labels = DrawnPool(0, networks=3).draw(101, 1)
     search = partial(cascade_selection.search, max_stages=2, levels=4)
     budgets = [1e6, 3e6]
     whole = checked(search, candidates, labels, budgets, cuts=3)
@@ -85,7 +86,7 @@ def test_several_cuts_are_the_mean_of_each() -> None:
 
 
 def test_every_half_and_its_other_are_kept() -> None:
-    candidates, labels = World(0, networks=2).draw(60, 1)
+    candidates, labels = DrawnPool(0, networks=2).draw(60, 1)
     found = checked(selection.greedy, candidates, labels, [3e6])
     assert found.sides.shape == (2 * CUTS, 60)
     assert (found.sides[:CUTS] == ~found.sides[CUTS:]).all()

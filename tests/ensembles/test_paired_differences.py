@@ -13,7 +13,8 @@ from ensearch.ensembles.candidates import Candidates, Choice
 from ensearch.ensembles.cross_fitting import Search, apply, checked
 from ensearch.ensembles.paired_differences import Judged, Lead, crossed, given, leads
 from ensearch.errors import UsageError
-from tests.planted import World, pool, votes
+from scripts.simulations.cross_fitting.drawn_pool import DrawnPool
+from tests.planted import pool, votes
 
 
 def compared(
@@ -43,14 +44,14 @@ def fixed(members: tuple[int, ...]) -> "partial[Sequence[Choice]]":
 
 
 def test_two_searches_that_find_the_same_do_not_differ() -> None:
-    candidates, labels = World(0, networks=2).draw(60, 1)
+    candidates, labels = DrawnPool(0, networks=2).draw(60, 1)
     found = compared(selection.greedy, selection.greedy, candidates, labels, 3e6, replicates=40)
     assert found == Lead(difference=0.0, low=0.0, high=0.0)
     assert found.side == 0
 
 
 def test_the_lead_is_the_difference_of_the_accuracies() -> None:
-    candidates, labels = World(3, networks=4).draw(150, 1)
+    candidates, labels = DrawnPool(3, networks=4).draw(150, 1)
     budgets = [1e6, 2e6, 4e6]
     one, other = (
         crossed(checked(search, candidates, labels, budgets), replicates=40)
@@ -64,7 +65,7 @@ def test_the_lead_is_the_difference_of_the_accuracies() -> None:
 
 
 def test_where_nothing_fits_nothing_is_told() -> None:
-    candidates, labels = World(0, networks=2).draw(50, 1)
+    candidates, labels = DrawnPool(0, networks=2).draw(50, 1)
     assert compared(selection.copies, selection.greedy, candidates, labels, 1e5) is None
     assert leads([]) == []
 
@@ -105,8 +106,8 @@ def test_a_choice_that_hangs_by_a_thread_widens_the_interval() -> None:
 def test_where_networks_err_on_different_images_mixing_helps_and_where_not_not() -> None:
     results = []
     for kinds, own in ((2.0, 0.1), (0.0, 1.4)):
-        world = World(1, networks=4, members=3, kinds=kinds, own=own, luck=0.0)
-        candidates, labels = world.draw(400, 2)
+        drawn = DrawnPool(1, networks=4, members=3, kinds=kinds, own=own, luck=0.0)
+        candidates, labels = drawn.draw(400, 2)
         mixing = partial(selection.best_of_many, tries=300)
         results.append(compared(selection.copies, mixing, candidates, labels, 6e6))
     assert [found and found.side for found in results] == [1, 0]
@@ -165,8 +166,8 @@ def test_two_predictors_that_agree_on_all_images_are_not_one() -> None:
 
 
 def test_on_another_split_choices_are_what_they_are() -> None:
-    world = World(0, networks=3)
-    val, test = world.draw(200, 1), world.draw(300, 2)
+    drawn = DrawnPool(0, networks=3)
+    val, test = drawn.draw(200, 1), drawn.draw(300, 2)
     budgets = [1e5, 1e6, 4e6]
     choices = cascade_selection.search(val[0], val[1], budgets)
     found = given(choices, budgets, *test, replicates=200)
@@ -182,6 +183,6 @@ def test_on_another_split_choices_are_what_they_are() -> None:
 
 
 def test_too_few_replicates_are_refused() -> None:
-    candidates, labels = World(0, networks=2).draw(20, 1)
+    candidates, labels = DrawnPool(0, networks=2).draw(20, 1)
     with pytest.raises(UsageError, match="at least 40 replicates; got 10"):
         compared(selection.greedy, selection.greedy, candidates, labels, 3e6, replicates=10)

@@ -15,7 +15,8 @@ from ensearch.ensembles import selection
 from ensearch.ensembles.candidates import Candidates, Choice
 from ensearch.ensembles.partial_sums import CRITERIA, merit_of
 from ensearch.errors import UsageError
-from tests.planted import World, drawn, pool, votes
+from scripts.simulations.cross_fitting.drawn_pool import DrawnPool
+from tests.planted import drawn, pool, votes
 
 SEARCHES: dict[str, Callable[..., Sequence[Choice | None]]] = {
     "singles": selection.singles,
@@ -161,7 +162,7 @@ def test_between_equal_networks_nll_decides_for_copies_as_for_singles() -> None:
 
 
 def test_copies_are_all_of_one_network() -> None:
-    candidates, labels = World(0, networks=3, members=4).draw(200, 1)
+    candidates, labels = DrawnPool(0, networks=3, members=4).draw(200, 1)
     budgets = [2e6, 4e6, 8e6]
     found = selection.copies(candidates, labels, budgets)
     for choice, budget in zip(found, budgets, strict=True):
@@ -199,7 +200,7 @@ def test_an_unknown_criterion_is_refused_with_the_known_ones(search: Any) -> Non
 
 
 def test_a_seed_gives_the_same_choices_again() -> None:
-    candidates, labels = World(3).draw(100, 3)
+    candidates, labels = DrawnPool(3).draw(100, 3)
     runs = [
         selection.best_of_many(candidates, labels, [3e6, 9e6], tries=2000, seed=seed)
         for seed in (0, 0, 1)

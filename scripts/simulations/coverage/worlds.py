@@ -2,7 +2,7 @@
 
 A ladder of budgets, each sqrt(2) above the last. At each budget stand single networks and
 ensembles of 2, 4 and 8 of two depths, all of exactly that cost; the second depth is nearly as good
-as the first, so that there is something to choose. A network has as many members as its largest
+as the first, so that there is something to select. A network has as many members as its largest
 ensemble on the ladder needs, as a study would have.
 
 A subset of m members gets an image right where
@@ -37,9 +37,12 @@ Law = Callable[[float, int], float]  # cost of a member over CENTRE, size -> err
 
 
 @dataclass(frozen=True, kw_only=True)
-class World:
-    """`law` gives the expected error. `seed_noise` is the standard deviation of t, so that one
-    member's accuracy varies by about 0.3 times as much between seeds."""
+class KnownWorld:
+    """A law of accuracy over cost and size, and what follows from it.
+
+    `law` gives the expected error. `seed_noise` is the standard deviation of t, so that one
+    member's accuracy varies by about 0.3 times as much between seeds.
+    """
 
     name: str
     law: Law
@@ -48,12 +51,12 @@ class World:
     near: float = 0.004  # how much worse the second depth is, as a fraction of images
 
     def accuracy(self, level: int, depth: int, size: int) -> float:
-        """Of `size` members whose cost is rung `level` (may be negative), over images and seeds."""
+        """Return the expected accuracy of `size` members of the cost of rung `level`, maybe < 0."""
         cost = BUDGETS[0] * 2 ** (level / 2) / CENTRE
         return 1 - self.law(cost, size) - self.near * depth
 
     def best(self, rung: int, singles: bool) -> float:
-        """The best true accuracy of either kind within the budget of `rung`."""
+        """Return the best true accuracy of singles or ensembles within the budget of `rung`."""
         return max(
             self.accuracy(level, depth, size)
             for size in SIZES
@@ -68,7 +71,7 @@ class World:
         return tuple(self.best(k, False) - self.best(k, True) for k in range(RUNGS))
 
     def multiplier(self, rung: int) -> float:
-        """Cost of a single network with the accuracy of the best ensemble, over the budget."""
+        """Return the cost of a single network as accurate as the best ensemble, over the budget."""
         levels = range(-2 * (len(SIZES) - 1), RUNGS)
         front = np.array([self.best(level, True) for level in levels])
         target = self.best(rung, False)
@@ -78,7 +81,7 @@ class World:
         return math.pow(2, (level - rung) / 2)
 
     def crossover(self) -> float:
-        """Read off the true advantages as `front` reads it off measured ones."""
+        """Return the crossover, read off true advantages as ensearch reads it off measured ones."""
         behind = [k for k, d in enumerate(self.advantages) if d <= 1e-12]
         if not behind or behind[-1] == RUNGS - 1:
             return math.inf if behind else 0.0
@@ -88,19 +91,19 @@ class World:
 
 
 def _steps(size: int) -> int:
-    """Rungs between a member and an ensemble of `size` of them."""
+    """Return the rungs between a member and an ensemble of `size` of them."""
     return round(2 * math.log2(size))
 
 
 def _trained(level: int) -> int:
-    """Members of a network: as many as its largest ensemble on the ladder has."""
+    """Return the members of a network: as many as its largest ensemble on the ladder has."""
     return max(m for m in SIZES if level + _steps(m) <= RUNGS - 1)
 
 
 def study(
-    world: World, images: Mapping[str, int], rng: np.random.Generator
+    world: KnownWorld, images: Mapping[str, int], rng: np.random.Generator
 ) -> dict[str, tuple[list[Evaluation], dict[str, SubsetHits]]]:
-    """For each split, evaluations and outcomes of the same members on so many images of it."""
+    """Return, for each split, evaluations and outcomes of the same members on so many images."""
     result: dict[str, tuple[list[Evaluation], dict[str, SubsetHits]]] = {
         s: ([], {}) for s in images
     }
@@ -121,9 +124,9 @@ def study(
                 error = 1 - world.accuracy(level, depth, size)
                 threshold = NormalDist().inv_cdf(error) * math.sqrt(variance)
                 hits = mean @ own > np.float32(threshold) - common
-                one = _evaluation(level, depth, size, members, split, float(hits.mean()))
-                result[split][0].append(one)
-                result[split][1][one.key] = SubsetHits(subsets=tuple(chosen), hits=hits)
+                evaluation = _evaluation(level, depth, size, members, split, float(hits.mean()))
+                result[split][0].append(evaluation)
+                result[split][1][evaluation.key] = SubsetHits(subsets=tuple(chosen), hits=hits)
     return result
 
 
@@ -154,7 +157,7 @@ def _evaluation(
 
 
 def _fitted(gain: float) -> Law:
-    """e_inf + A f^-a - V f^b (1 - 1 / m), the law that the fitted surface assumes; V is `gain`."""
+    """Return e_inf + A f^-a - V f^b (1 - 1 / m), the law of the fitted surface; V is `gain`."""
 
     def law(cost: float, size: int) -> float:
         return 0.06 + 0.14 * math.pow(cost, -0.22) - gain * math.pow(cost, 0.25) * (1 - 1 / size)
@@ -163,7 +166,7 @@ def _fitted(gain: float) -> Law:
 
 
 def _shaped(shape: Callable[[float], float]) -> Law:
-    """Errors that fall with the total cost, less an advantage of any shape over log2 of it."""
+    """Return errors that fall with the total cost, less an advantage of any shape over its log2."""
     share = {1: 0.0, 2: 1.0, 4: 0.9, 8: 0.7}
 
     def law(cost: float, size: int) -> float:
@@ -179,27 +182,27 @@ def _shaped(shape: Callable[[float], float]) -> Law:
 WORLDS = {
     world.name: world
     for world in (
-        World(name="inside, right law", law=_fitted(0.065), status="crossed"),
-        World(
+        KnownWorld(name="inside, right law", law=_fitted(0.065), status="crossed"),
+        KnownWorld(
             name="inside, wrong law",
             law=_shaped(lambda x: 0.02 * math.tanh(1.5 * (x - 0.3))),
             status="crossed",
         ),
-        World(
+        KnownWorld(
             name="near the top",
             law=_shaped(lambda x: 0.02 * math.tanh(1.5 * (x - 1.8))),
             status="crossed",
         ),
-        World(
+        KnownWorld(
             name="inside, seeds vary",
             law=_shaped(lambda x: 0.02 * math.tanh(1.5 * (x - 0.3))),
             status="crossed",
             seed_noise=0.015,
         ),
-        World(name="below, right law", law=_fitted(0.15), status="ensembles always"),
-        World(name="above, right law", law=_fitted(0.0), status="singles always"),
-        World(name="none: all equal", law=_shaped(lambda x: 0.0), status="not identifiable"),
-        World(
+        KnownWorld(name="below, right law", law=_fitted(0.15), status="ensembles always"),
+        KnownWorld(name="above, right law", law=_fitted(0.0), status="singles always"),
+        KnownWorld(name="none: all equal", law=_shaped(lambda x: 0.0), status="not identifiable"),
+        KnownWorld(
             name="crossing back",
             law=_shaped(lambda x: 0.025 * math.cos(math.pi * x / 2)),
             status="crosses back",

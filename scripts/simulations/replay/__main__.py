@@ -9,14 +9,15 @@ takes to reach the table's best. What has been replayed is kept in FOLDER and no
 import argparse
 import hashlib
 import multiprocessing
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ensearch.core import Floats
-from scripts.simulations.replay.score import crossover, front_hypervolume, known, matrix, regret
 from scripts.simulations.replay.tables import print_tables
+from scripts.simulations.replay.trace import replay
 from scripts.simulations.replay.variants import VARIANTS
 from scripts.simulations.replay.world import World, load
 
@@ -28,6 +29,8 @@ HORIZON = 160.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
+    """One strategy from one seed; `file` keeps its traces."""
+
     world: str
     variant: str
     seed: int
@@ -42,10 +45,10 @@ class Job:
 def main() -> None:
     options = _parser().parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
-    names = [n for n in VARIANTS if n in (options.only or VARIANTS)]
     jobs = [
         Job(world=options.world, variant=name, seed=seed, work=options.work)
-        for name in names
+        for name in VARIANTS
+        if name in (options.only or VARIANTS)
         for seed in range(options.seeds)
     ]
     todo = [job for job in jobs if not job.file.exists()]
@@ -54,22 +57,22 @@ def main() -> None:
     ) as pool:
         for done, name in enumerate(pool.imap(_replay, todo), start=1):
             print(f"{done}/{len(todo)} {name}", end="\r", flush=True)
-    traces: dict[str, list[Floats]] = {}
-    for job in jobs:
-        with np.load(job.file) as found:
-            for belief in found.files:
-                label = f"{job.variant}, {belief}" if belief else job.variant
-                traces.setdefault(label, []).append(found[belief])
-    print_tables(traces, HORIZON)
+    print_tables(_read(jobs), HORIZON)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("world", choices=sorted(p.stem for p in FOLDER.glob("*.npz")))
-    parser.add_argument("--work", type=Path, required=True, help="where replayed runs are kept")
-    parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--only", nargs="+", metavar="NAME", choices=list(VARIANTS))
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument(
+        "world",
+        choices=sorted(path.stem for path in FOLDER.glob("*.npz")),
+        help="the table of trained members to replay on",
+    )
+    parser.add_argument("--work", type=Path, required=True, help="folder that keeps replayed runs")
+    parser.add_argument("--seeds", type=int, default=20, help="replay from seeds 0, 1, ...")
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", choices=list(VARIANTS), help="strategies to replay"
+    )
+    parser.add_argument("--workers", type=int, default=2, help="processes that replay at once")
     return parser
 
 
@@ -83,40 +86,20 @@ def _open(name: str) -> None:
 def _replay(job: Job) -> str:
     traces = replay(_OPEN[job.world], job.variant, job.seed, HORIZON)
     temporary = job.file.with_suffix(".tmp.npz")
-    np.savez_compressed(temporary, **traces)  # type: ignore[arg-type]
+    np.savez_compressed(temporary, **traces)  # type: ignore[arg-type]  # numpy's stub: see savez
     temporary.replace(job.file)
     return job.variant
 
 
-def replay(world: World, variant: str, seed: int, horizon: float) -> dict[str, Floats]:
-    """Run one strategy: belief -> its trace, one row after every trial.
-
-    Columns: multiply-adds spent, in trainings of one network of the whole budget; hypervolume over
-    the table's best by two references, the accuracy of the cheapest single network and chance;
-    regret; |log2| of the believed crossover over the table's (NaN without one).
-    """
-    unit = world.train_factor * world.budget
-    references = (float(world.truth.flat[world.cost.argmin()]), 1 / world.classes)
-    best = [front_hypervolume(world, known(world), reference) for reference in references]
-    true = crossover(world, known(world))
-    rows: dict[str, list[tuple[float, ...]]] = {}
-    for step in VARIANTS[variant](world, seed, horizon * unit):
-        for name, belief in step.beliefs.items():
-            believed = matrix(world, belief)
-            volumes = (
-                front_hypervolume(world, believed, reference) / top
-                for reference, top in zip(references, best, strict=True)
-            )
-            row = (*volumes, regret(world, believed), _error(crossover(world, believed), true))
-            rows.setdefault(name, []).append((step.spent / unit, *row))
-    return {name: np.array(trace) for name, trace in rows.items()}
-
-
-def _error(found: float | None, true: float | None) -> float:
-    """Octaves between two crossovers; NaN if either does not exist in the open range."""
-    if not found or not true or not np.isfinite([found, true]).all():
-        return float("nan")
-    return abs(float(np.log2(found / true)))
+def _read(jobs: Sequence[Job]) -> dict[str, list[Floats]]:
+    """Return the traces of every belief, by its label, one for each seed."""
+    traces: dict[str, list[Floats]] = {}
+    for job in jobs:
+        with np.load(job.file) as kept:
+            for belief in kept.files:
+                label = f"{job.variant}, {belief}" if belief else job.variant
+                traces.setdefault(label, []).append(kept[belief])
+    return traces
 
 
 if __name__ == "__main__":

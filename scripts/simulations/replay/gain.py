@@ -19,7 +19,6 @@ from scipy.linalg import solve_triangular
 from scipy.special import ndtr
 
 from ensearch.core import Floats
-from ensearch.fronts.analysis import MATCHED_SHARE
 from ensearch.search_space.ladder import Cell, Ladder
 from ensearch.study.sampler import _LadderSampler, _place
 
@@ -38,7 +37,7 @@ class Surface:
 
 
 def _covariance(a: Floats, b: Floats, length: float, rough: float) -> Floats:
-    """Of two lists of rows: a wide linear surface and a smooth deviation from it.
+    """Return the covariance of two lists of rows: a wide linear surface and a smooth deviation.
 
     A row is a member's cost in doublings from the budget, 1 - 1/size, and the places, 0 to 1, of
     depth and of other axes.
@@ -54,9 +53,10 @@ def _basis(rows: Floats) -> Floats:
 
 
 def fit(known: Floats, values: Floats, repeats: Floats, asked: Floats) -> Surface:
-    """Posterior at `asked`, with the hyperparameters of largest likelihood on a small grid.
+    """Return the posterior at `asked`, with the likeliest hyperparameters of a small grid.
 
-    `repeats` is how many members stand behind each value: its noise is that of one over them.
+    `repeats` is how many members stand behind each value: its noise is that of one member over
+    them.
     """
     centre = float(values.mean())
     candidates = []
@@ -76,7 +76,7 @@ def fit(known: Floats, values: Floats, repeats: Floats, asked: Floats) -> Surfac
 
 
 def staircase(costs: Floats, errors: Floats, start: float) -> tuple[Floats, Floats]:
-    """The error front as ascending costs and falling errors; from `start` on an error of 1."""
+    """Return the error front as ascending costs and falling errors; at `start` the error is 1."""
     steps = [(start, 1.0)]
     for cost, error in sorted(zip(costs.tolist(), errors.tolist(), strict=True)):
         if error < steps[-1][1]:
@@ -88,9 +88,10 @@ def staircase(costs: Floats, errors: Floats, start: float) -> tuple[Floats, Floa
 def expected_gain(
     surface: Surface, costs: Floats, front_costs: Floats, front_errors: Floats, budget: float
 ) -> Floats:
-    """Expected area that each cell takes off the error front, over log10 cost up to `budget`.
+    """Return the expected area that each cell takes off the error front.
 
-    The front is a staircase: from front_costs[k] on its error is front_errors[k].
+    The area is one over log10 cost, up to `budget`. The front is a staircase: from front_costs[k]
+    on its error is front_errors[k].
     """
     edges = np.log10(np.append(front_costs, budget))
     left = np.maximum(edges[None, :-1], np.log10(costs)[:, None])
@@ -103,56 +104,35 @@ def expected_gain(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """Variants of `GainSampler`.
+class Known:
+    """What the trials so far say.
 
-    The gain is divided by multiply-adds ** `power`. With `turns` single networks and ensembles
-    alternate. With `strata` each kind begins on every rung in random order, with `climb` on every
-    rung up to that share of the budget, from the cheapest up. With `kinds` a cell is to improve
-    the front of its own kind besides the joint one. With `parts` the sampler sees every size that
-    a trial has evaluated, else the trial's own only. With `start` the first single networks are
-    those nearest to a quarter of the budget, an eighth and so on; without, the first trial is the
-    cheapest cell.
+    Of every cell told its accuracy and the members behind it; of every network the members paid.
     """
 
-    power: float = 1.0
-    turns: bool = True
-    strata: bool = False
-    climb: float = 0.0
-    kinds: bool = False
-    parts: bool = False
-    start: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What trials so far say: accuracy and members behind it, cells not told yet, members paid."""
-
-    seen: dict[Cell, tuple[float, int]] = field(default_factory=dict)
-    waiting: list[Cell] = field(default_factory=list)
-    trained: dict[str, int] = field(default_factory=dict)  # by network
+    accuracy: dict[Cell, float] = field(default_factory=dict)
+    members: dict[Cell, int] = field(default_factory=dict)
+    trained: dict[str, int] = field(default_factory=dict)
 
 
 class GainSampler(_LadderSampler):
-    """Chooses the untried cell of largest expected gain per multiply-add of training."""
+    """Proposes the untried cell of largest expected gain per multiply-add of training.
 
-    def __init__(self, ladder: Ladder, seed: int, options: Options) -> None:
+    Single networks and ensembles take turns. The first trial is the cheapest cell.
+    """
+
+    def __init__(self, ladder: Ladder, seed: int) -> None:
         super().__init__(ladder, "random", seed)
-        self._options = options
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        return self._params(self._choose(study, trial))
+        return self._params(self._next(study, trial))
 
-    def _choose(self, study: Study, trial: FrozenTrial) -> Cell:
-        others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
-        known = self._known(others)
+    def _next(self, study: Study, trial: FrozenTrial) -> Cell:
         cells = self._allowed(study, trial)
-        first = self._start(trial.number) if self._options.start else None
-        if first in cells:
-            return first
-        if not known.seen:
+        known = self._known(study.get_trials(deepcopy=False))
+        if not known.accuracy:
             return min(cells, key=lambda cell: cell.cost.macs)
         missing = [cell.size - known.trained.get(cell.network, 0) for cell in cells]
         free = [cell for cell, members in zip(cells, missing, strict=True) if members <= 0]
@@ -161,74 +141,40 @@ class GainSampler(_LadderSampler):
         prices = np.array(
             [m * c.member_macs * c.schedule.epochs for m, c in zip(missing, cells, strict=True)]
         )
-        return cells[int(np.argmax(self._gains(known, cells) / prices**self._options.power))]
+        return cells[int(np.argmax(self._gains(known, cells) / prices))]
 
-    def _known(self, others: Sequence[FrozenTrial]) -> Known:
-        """What the other trials say, in the order of their numbers."""
+    def _known(self, trials: Sequence[FrozenTrial]) -> Known:
+        """Return what the trials that have been told say, in the order of their numbers."""
         known = Known()
-        by_size = {(cell.network, cell.size): cell for cell in self._ladder.cells}
-        for other in others:
-            cell = self.cell(other.params)
-            if cell is None or other.state == TrialState.FAIL:
-                continue
-            trained = max(cell.size, known.trained.get(cell.network, 0))
-            known.trained[cell.network] = trained
-            if other.values is None:
-                known.waiting.append(cell)
-                continue
-            known.seen[cell] = other.values[0], trained
-            for size, accuracy in other.user_attrs["parts"].items() if self._options.parts else ():
-                part = by_size.get((cell.network, int(size)))
-                if part is not None:
-                    known.seen[part] = accuracy, trained
+        for trial in trials:
+            cell = self.cell(trial.params)
+            if cell is not None and trial.state == TrialState.COMPLETE:
+                trained = max(cell.size, known.trained.get(cell.network, 0))
+                known.trained[cell.network] = trained
+                known.accuracy[cell] = trial.values[0]
+                known.members[cell] = trained
         return known
 
     def _allowed(self, study: Study, trial: FrozenTrial) -> list[Cell]:
-        if self._options.strata:
-            return self._candidates(study, trial)
         untried = self.unseen(study, trial)
-        if not self._options.turns:
-            return untried
         ids = {id(cell) for cell in untried}
         tried = [cell for cell in self._ladder.cells if id(cell) not in ids]
         single = 2 * sum(cell.is_single for cell in tried) <= len(tried)
-        of_kind = [cell for cell in untried if cell.is_single == single] or untried
-        visited = {cell.rung for cell in tried if cell.is_single == single}
-        for rung in self._ladder.rungs[::-1]:
-            inside = [cell for cell in of_kind if cell.rung == rung and rung not in visited]
-            if inside and rung <= self._options.climb * self._ladder.budget.macs:
-                return [cell for cell in inside if cell.cost.macs >= MATCHED_SHARE * rung] or inside
-        return of_kind
-
-    def _start(self, number: int) -> Cell | None:
-        """Of the start's single networks the one whose turn it is."""
-        turn = number // 2 if self._options.turns else number
-        target = self._ladder.budget.macs / 2 ** (2 + turn)
-        if target < min(self._ladder.rungs) or (self._options.turns and number % 2):
-            return None
-        singles = [cell for cell in self._ladder.cells if cell.is_single]
-        return min(singles, key=lambda cell: abs(math.log(cell.cost.macs / target)), default=None)
+        return [cell for cell in untried if cell.is_single == single] or untried
 
     def _gains(self, known: Known, cells: Sequence[Cell]) -> Floats:
-        """Expected gains of `cells`; what is waiting to be told counts as what is predicted."""
-        budget, start = self._ladder.budget.macs, float(self._ladder.cheapest.cost.macs)
-        seen = known.seen
-        errors = np.array([max(1 - accuracy, _LEAST) for accuracy, _ in seen.values()])
-        repeats = np.array([members for _, members in seen.values()], dtype=np.float64)
-        front = [*seen, *known.waiting]
-        rows = self._rows([*front, *cells])
+        """Return the expected gains of `cells` over the front of the smoothed accuracies."""
+        seen = list(known.accuracy)
+        errors = np.array([max(1 - known.accuracy[cell], _LEAST) for cell in seen])
+        repeats = np.array([known.members[cell] for cell in seen], dtype=np.float64)
+        rows = self._rows([*seen, *cells])
         both = fit(rows[: len(seen)], np.log(errors), repeats, rows)
-        smooth = np.exp(both.mean[: len(front)])
-        ahead = Surface(mean=both.mean[len(front) :], sd=both.sd[len(front) :])
+        smooth = np.exp(both.mean[: len(seen)])
+        ahead = Surface(mean=both.mean[len(seen) :], sd=both.sd[len(seen) :])
         costs = np.array([cell.cost.macs for cell in cells], dtype=np.float64)
-        spent = np.array([cell.cost.macs for cell in front], dtype=np.float64)
-        gains = expected_gain(ahead, costs, *staircase(spent, smooth, start), budget)
-        for single in (True, False) if self._options.kinds else ():
-            inside = np.array([cell.is_single == single for cell in front])
-            stairs = staircase(spent[inside], smooth[inside], start)
-            own = np.array([cell.is_single == single for cell in cells])
-            gains = gains + own * expected_gain(ahead, costs, *stairs, budget)
-        return gains
+        spent = np.array([cell.cost.macs for cell in seen], dtype=np.float64)
+        stairs = staircase(spent, smooth, float(self._ladder.cheapest.cost.macs))
+        return expected_gain(ahead, costs, *stairs, self._ladder.budget.macs)
 
     def _rows(self, cells: Sequence[Cell]) -> Floats:
         places = [name for name in self._free if name not in ("total_macs", "members")]

@@ -19,7 +19,7 @@ Belief = Mapping[Pick, float]
 
 
 def matrix(world: World, belief: Belief) -> Floats:
-    """Believed accuracies, A x S; -inf for what is not believed in."""
+    """Return the believed accuracies, A x S; -inf for what is not believed in."""
     result = np.full(world.cost.shape, -np.inf)
     column = {size: k for k, size in enumerate(world.sizes)}
     for (shape, size), accuracy in belief.items():
@@ -29,12 +29,12 @@ def matrix(world: World, belief: Belief) -> Floats:
 
 
 def known(world: World) -> Floats:
-    """The belief of who knows the whole table."""
+    """Return the belief of who knows the whole table."""
     return np.where(world.truth > 0, world.truth, -np.inf)
 
 
 def front(world: World, believed: Floats) -> list[int]:
-    """Flat indices of the believed joint front, in order of cost; of equals the cheapest."""
+    """Return the flat indices of the believed joint front by cost; of equals the cheapest."""
     chosen, best = [], -math.inf
     for index in np.argsort(world.cost, axis=None, kind="stable"):
         accuracy = believed.flat[index]
@@ -45,17 +45,18 @@ def front(world: World, believed: Floats) -> list[int]:
 
 
 def front_hypervolume(world: World, believed: Floats, reference: float) -> float:
-    """Hypervolume of the believed front by the ground truth of its picks."""
+    """Return the hypervolume of the believed front by the ground truth of its picks."""
     chosen = front(world, believed)
     costs, truths = world.cost.flat[chosen].tolist(), world.truth.flat[chosen].tolist()
     return hypervolume(costs, truths, world.budget, float(world.cost.min()), reference)
 
 
 def regret(world: World, believed: Floats) -> float:
-    """Accuracy lost to the table's best, averaged over log budgets, by who takes the belief's pick.
+    """Return the accuracy lost to the table's best by who takes the belief's pick at each budget.
 
-    Unlike the hypervolume it holds a wrong pick against the strategy even where a cheaper pick
-    happens to be better. Below its first pick the strategy has nothing: its accuracy is chance.
+    It is a mean over log budgets. Unlike the hypervolume it holds a wrong pick against the strategy
+    even where a cheaper pick happens to be better. Below its first pick the strategy has nothing:
+    its accuracy is chance.
     """
     low, area = float(world.cost.min()), 0.0
     for sign, accuracies in ((1.0, known(world)), (-1.0, believed)):
@@ -69,11 +70,11 @@ def regret(world: World, believed: Floats) -> float:
 
 
 def crossover(world: World, believed: Floats) -> float | None:
-    """Smallest budget from which the believed ensemble front leads at every larger rung.
+    """Return the smallest budget from which the believed ensemble front leads at every larger rung.
 
     Of the ladder's budgets those count at which a single network and an ensemble meet within 5 % of
-    cost (`FrontRow.matched`). Linear over log cost between two rungs; 0 if ensembles lead at all,
-    infinite if not at the last; None with fewer than 2 such rungs.
+    cost as in `ensearch.fronts.analysis`. Linear over log cost between two rungs; 0 if ensembles
+    lead at all, infinite if not at the last; None with fewer than 2 such rungs.
     """
     points = []
     for rung in sorted(world.ladder.budgets):
@@ -92,19 +93,19 @@ def crossover(world: World, believed: Floats) -> float | None:
 
 
 def _advantage(world: World, believed: Floats, rung: float) -> float | None:
-    """Best ensemble minus best single network within the rung, None where not matched."""
+    """Return best ensemble minus best single network within the rung; None where not matched."""
     single = np.array(world.sizes) == 1
     seen = (world.cost <= rung) & np.isfinite(believed)
-    best, dearest = [], []
-    for kind in (single, ~single):
-        inside = np.where(seen[:, kind], believed[:, kind], -np.inf)
-        cost = world.cost[:, kind]
+    best, most = [], []
+    for columns in (single, ~single):
+        inside = np.where(seen[:, columns], believed[:, columns], -np.inf)
+        cost = world.cost[:, columns]
         if not np.isfinite(inside).any():
             return None
         best.append((float(inside.max()), float(cost.flat[int(inside.argmax())])))
-        dearest.append(float(np.where(np.isfinite(inside), cost, 0).max()))
+        most.append(float(np.where(np.isfinite(inside), cost, 0).max()))
     matched = all(
-        MATCHED_SHARE * cost <= other for (_, cost), other in zip(best, dearest[::-1], strict=True)
+        MATCHED_SHARE * cost <= other for (_, cost), other in zip(best, most[::-1], strict=True)
     )
-    used = min(dearest) > rung * math.sqrt(0.5) * (1 - 1e-9)
+    used = min(most) > rung * math.sqrt(0.5) * (1 - 1e-9)
     return best[1][0] - best[0][0] if matched and used else None

@@ -7,16 +7,15 @@ observed of them; the ground truth is for the score alone.
 import math
 import random
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import optuna
 from optuna.samplers import BaseSampler
 from optuna.study import Study
-from optuna.trial import Trial, TrialState
+from optuna.trial import TrialState
 
-from ensearch.search_space.ladder import Cell, Ladder
+from ensearch.search_space.ladder import Ladder
 from ensearch.seeds import derive
 from ensearch.study.sampler import _LadderSampler
 from scripts.simulations.replay.score import Belief
@@ -40,81 +39,62 @@ Strategy = Callable[[World, int, float], Iterator[Step]]  # of a world, a seed a
 
 @dataclass(slots=True, kw_only=True)
 class Shared:
-    """Members that all trials of one strategy share, drawn from the table without replacement.
-
-    With a `margin` a member that is hopeless after a third of its epochs stops there, and its
-    architecture is tried no more.
-    """
+    """Members that all trials of one strategy share, drawn from the table without replacement."""
 
     world: World
     seed: int
-    margin: float | None = None
     spent: float = 0.0
     masks: dict[int, int] = field(default_factory=dict)
     belief: dict[Pick, float] = field(default_factory=dict)
-    stopped: set[int] = field(default_factory=set)
 
-    def order(self, shape: int) -> list[int]:
-        """The members of an architecture in the order in which this strategy meets them."""
+    def train(self, shape: int, size: int) -> float:
+        """Train what is missing of `size` members, evaluate every size; return that of `size`."""
+        missing = size - self.masks.get(shape, 0).bit_count()
+        if missing > 0:
+            self.spent += missing * self.world.train_macs(shape)
+            mask = sum(1 << member for member in self._order(shape)[:size])
+            self.masks[shape] = mask
+            for smaller in range(1, size + 1):
+                self.belief[shape, smaller] = self.world.observed(shape, mask, smaller)
+        return self.belief[shape, size]
+
+    def _order(self, shape: int) -> list[int]:
+        """Return the members of an architecture in the order in which this strategy meets them."""
         members = list(range(self.world.members[shape]))
         random.Random(derive(self.seed, "members", shape)).shuffle(members)
         return members
 
-    def trained(self, shape: int) -> int:
-        return self.masks.get(shape, 0).bit_count()
 
-    def train(self, shape: int, size: int) -> float | None:
-        """Train what is missing of `size` members and evaluate every size; accuracy of `size`.
+@dataclass(slots=True, kw_only=True)
+class Alone:
+    """Members of which every trial trains its own, to score their ensemble only."""
 
-        None if the architecture's first member was stopped early.
-        """
-        if shape in self.stopped:
-            return None
-        missing = size - self.trained(shape)
-        if missing <= 0:
-            return self.belief[shape, size]
-        order = self.order(shape)
-        if self.margin is not None and not self.trained(shape):
-            losses = self.world.losses[shape][order[0]]
-            early = math.ceil(len(losses) / 3)
-            if is_hopeless(losses[early - 1], self._peers(shape, early), self.margin):
-                self.spent += early / len(losses) * self.world.train_macs(shape)
-                self.stopped.add(shape)
-                return None
-        self.spent += missing * self.world.train_macs(shape)
-        mask = sum(1 << member for member in order[:size])
-        self.masks[shape] = mask
-        for smaller in range(1, size + 1):
-            self.belief[shape, smaller] = self.world.observed(shape, mask, smaller)
+    world: World
+    seed: int
+    spent: float = 0.0
+    belief: dict[Pick, float] = field(default_factory=dict)
+
+    def train(self, shape: int, size: int) -> float:
+        """Train `size` members afresh; return the accuracy of their ensemble."""
+        rng = random.Random(derive(self.seed, "alone", shape, size))
+        mask = sum(1 << m for m in rng.sample(range(self.world.members[shape]), size))
+        self.spent += size * self.world.train_macs(shape)
+        self.belief[shape, size] = self.world.observed(shape, mask, size)
         return self.belief[shape, size]
-
-    def _peers(self, shape: int, epoch: int) -> list[float]:
-        """Training losses after `epoch` epochs of the members that cost no more than this one."""
-        macs = self.world.macs
-        return [
-            float(self.world.losses[other][self.order(other)[0], epoch - 1])
-            for other in self.masks
-            if macs[other] <= macs[shape]
-        ]
-
-
-def is_hopeless(loss: float, peers: Sequence[float], margin: float) -> bool:
-    """A member is stopped if a cheaper one had a training loss lower by more than `margin`."""
-    return bool(peers) and loss > (1 + margin) * min(peers)
 
 
 def open_study(sampler: BaseSampler) -> Study:
-    """A study in memory with the two objectives accuracy and log10 multiply-adds."""
+    """Return a study in memory with the two objectives accuracy and log10 multiply-adds."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
 
 
 def by_hand(world: World, seed: int, horizon: float, sampler: BaseSampler) -> Iterator[Step]:
-    """Optuna as a competent person would write it: raw members, width and depth, two objectives.
+    """Run Optuna as a competent person would write it: members, width and depth, two objectives.
 
     Each trial trains its own members afresh and scores their ensemble. A proposal above the budget
-    costs nothing and is told to Optuna as a violated constraint. Generous is the second belief,
-    "parts", of a script that also scores the smaller ensembles among each trial's members.
+    costs nothing and is told to Optuna as a violated constraint. The second belief, "parts", is the
+    generous one of a script that also scores the smaller ensembles among each trial's members.
     """
     study = open_study(sampler)
     index = {(shape.width, shape.depth): i for i, shape in enumerate(world.shapes)}
@@ -146,115 +126,34 @@ def by_hand(world: World, seed: int, horizon: float, sampler: BaseSampler) -> It
         yield Step(spent=spent, beliefs={"": own, "parts": parts})
 
 
-@dataclass(slots=True, kw_only=True)
-class Alone:
-    """Members of which every trial trains its own, to score their ensemble only."""
-
-    world: World
-    seed: int
-    spent: float = 0.0
-    belief: dict[Pick, float] = field(default_factory=dict)
-
-    def train(self, shape: int, size: int) -> float | None:
-        rng = random.Random(derive(self.seed, "alone", shape, size))
-        mask = sum(1 << m for m in rng.sample(range(self.world.members[shape]), size))
-        self.spent += size * self.world.train_macs(shape)
-        self.belief[shape, size] = self.world.observed(shape, mask, size)
-        return self.belief[shape, size]
-
-
-def ours(
-    world: World,
-    horizon: float,
-    inner: _LadderSampler,
-    pool: Shared | Alone,
-    window: int = 1,
+def on_ladder(
+    world: World, horizon: float, inner: _LadderSampler, members: Shared | Alone
 ) -> Iterator[Step]:
-    """ensearch's own sampler over a ladder, until every cell has been tried.
-
-    Trials are told in the order in which they were asked, `window` asks ahead, as in
-    ensearch/driver.py.
-    """
+    """Run ensearch's own sampler over a ladder, until every cell has been tried."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study = open_study(inner)
     index = {shape: i for i, shape in enumerate(world.shapes)}
-    asked = deque[tuple[Trial, Cell]]()
-    while pool.spent < horizon:
-        while len(asked) < window and inner.unseen(study, None):
-            trial = study.ask(inner.distributions)
-            cell = inner.cell(trial.params)
-            assert cell is not None
-            asked.append((trial, cell))
-        if not asked:
-            return
-        trial, cell = asked.popleft()
-        shape = index[cell.architecture]
-        accuracy = pool.train(shape, cell.size)
-        # What a choice by gain needs beyond the trial's own value, see gain.py.
-        trial.set_user_attr("parts", {str(m): v for (a, m), v in pool.belief.items() if a == shape})
-        if accuracy is None:
-            study.tell(trial, state=TrialState.FAIL)
-        else:
-            study.tell(trial, [accuracy, math.log10(cell.cost.macs)])
-        yield Step(spent=pool.spent, beliefs={"": pool.belief})
+    while members.spent < horizon and inner.unseen(study, None):
+        trial = study.ask(inner.distributions)
+        cell = inner.cell(trial.params)
+        assert cell is not None
+        accuracy = members.train(index[cell.architecture], cell.size)
+        study.tell(trial, [accuracy, math.log10(cell.cost.macs)])
+        yield Step(spent=members.spent, beliefs={"": members.belief})
 
 
-def in_order(world: World, seed: int, horizon: float, picks: list[Pick]) -> Iterator[Step]:
-    """Fixed order, members shared: the null model of every cleverness."""
-    pool = Shared(world=world, seed=seed)
+def in_order(world: World, seed: int, horizon: float, picks: Sequence[Pick]) -> Iterator[Step]:
+    """Evaluate the picks in their order with shared members: what any cleverness has to beat."""
+    members = Shared(world=world, seed=seed)
     for pick in picks:
-        if pool.spent >= horizon:
+        if members.spent >= horizon:
             return
-        pool.train(*pick)
-        yield Step(spent=pool.spent, beliefs={"": pool.belief})
-
-
-def in_pairs(world: World, seed: int, horizon: float, picks: Sequence[Pick]) -> Iterator[Step]:
-    """Two members of each architecture from the cheapest on; larger sizes where they promise gain.
-
-    Accuracy is taken to be linear in 1/size, as in ensearch/sizes.py. A size is measured only if
-    its prediction would be on the believed front.
-    """
-    pool = Shared(world=world, seed=seed)
-    most: dict[int, int] = {}
-    for shape, size in picks:
-        most[shape] = max(size, most.get(shape, 1))
-    for shape in sorted(most, key=lambda shape: world.macs[shape]):
-        if pool.spent >= horizon:
-            return
-        pool.train(shape, min(2, most[shape]))
-        yield Step(spent=pool.spent, beliefs={"": pool.belief})
-        while promising := _promising(world, pool, picks):
-            pool.train(*promising)
-            yield Step(spent=pool.spent, beliefs={"": pool.belief})
-
-
-def _promising(world: World, pool: Shared, picks: Sequence[Pick]) -> Pick | None:
-    """The cheapest unmeasured pick that is predicted to be better than all that costs no more."""
-    found: dict[Pick, float] = dict(pool.belief)
-    for shape, size in picks:
-        trained = pool.trained(shape)
-        if trained > 1 and size > trained:
-            one, last = pool.belief[shape, 1], pool.belief[shape, trained]
-            slope = (one - last) / (1 - 1 / trained)
-            found[shape, size] = last + slope * (1 / size - 1 / trained)
-    best = -math.inf
-    for pick in sorted(found, key=lambda pick: world.macs[pick[0]] * pick[1]):
-        if found[pick] > best:
-            best = found[pick]
-            if pick not in pool.belief:
-                return pick
-    return None
+        members.train(*pick)
+        yield Step(spent=members.spent, beliefs={"": members.belief})
 
 
 def picks_of(world: World, ladder: Ladder) -> list[Pick]:
-    """The cells of a ladder as picks."""
+    """Return the cells of a ladder as picks."""
     index = {shape: i for i, shape in enumerate(world.shapes)}
     return [(index[cell.architecture], cell.size) for cell in ladder.cells]
-
-
-def all_picks(world: World) -> list[Pick]:
-    """Every architecture of the table at every size of the space that fits the budget."""
-    every = [(shape, size) for shape in range(len(world.macs)) for size in world.sizes]
-    return [pick for pick in every if world.fits(pick)]

@@ -1,4 +1,4 @@
-"""Traces of many seeds -> the tables of the README."""
+"""The tables of the README, printed from the traces of many seeds."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ import numpy as np
 
 from ensearch.core import Floats
 
-SPENT, LOW, CHANCE, REGRET, CROSSOVER = range(5)  # columns of a trace, see replay.replay
+SPENT, LOW, CHANCE, REGRET, CROSSOVER = range(5)  # columns of a trace, see trace.replay
 MOMENTS = (1, 2, 4, 8, 16, 32, 64, 128)
 # Column and level of the hypervolume that a strategy shall reach.
 GOALS = {
@@ -19,13 +19,16 @@ GOALS = {
 
 
 def at(trace: Floats, spent: float) -> Floats:
-    """The last row at which no more than `spent` was spent; NaN before the first."""
+    """Return the last row at which no more than `spent` was spent; NaN before the first."""
     k = int(np.searchsorted(trace[:, SPENT], spent * (1 + 1e-9), side="right"))
     return trace[k - 1] if k else np.full(trace.shape[1], np.nan)
 
 
 def reached(trace: Floats, column: int, level: float, keep: bool = False) -> float:
-    """What was spent when the column first was at `level`, or from when on it stayed there; inf."""
+    """Return what was spent when the column first was at `level`; infinite if it never was.
+
+    With `keep`: from when on it stayed there.
+    """
     good = trace[:, column] >= level - 1e-12
     if keep:
         bad = np.flatnonzero(~good)
@@ -38,7 +41,7 @@ def reached(trace: Floats, column: int, level: float, keep: bool = False) -> flo
 def ratio(
     slow: Sequence[float], fast: Sequence[float], end: float, draws: int = 2000
 ) -> tuple[float, float, float]:
-    """Ratio of medians with its 95 % bootstrap interval over seeds.
+    """Return the ratio of medians with its 95 % bootstrap interval over seeds.
 
     Runs that never get there count as `end`: if the slow ones are among them the ratio is a lower
     bound, if the fast ones are, an upper one.
@@ -62,7 +65,7 @@ def print_tables(traces: Mapping[str, Sequence[Floats]], horizon: float) -> None
 def _print_course(
     title: str, traces: Mapping[str, Sequence[Floats]], column: int, scale: float
 ) -> None:
-    """Medians over seeds, and half the distance of the quartiles."""
+    """Print medians over seeds, and half the distance of the quartiles."""
     print(f"\n{title}\n")
     print("| strategy | " + " | ".join(map(str, MOMENTS)) + " |")
     print("|---|" + "---|" * len(MOMENTS))
@@ -83,7 +86,7 @@ def _print_course(
 
 
 def _print_goals(traces: Mapping[str, Sequence[Floats]]) -> None:
-    """Medians over seeds of what was spent; runs that never get there count as infinite."""
+    """Print medians over seeds of what was spent; runs that never get there count as infinite."""
     print("\nspent when first at a goal / from when on it stays there (runs that get there)\n")
     print("| strategy | " + " | ".join(GOALS) + " |")
     print("|---|" + "---|" * len(GOALS))

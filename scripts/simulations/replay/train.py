@@ -47,7 +47,7 @@ def main() -> None:
         for architecture, count in grid.items()
         for index in range(count)
     ]
-    # The dearest first: the last ones then end together.
+    # The most expensive first: the last ones then end together.
     jobs.sort(key=lambda job: -_macs(job.member.architecture, data))
     options.work.mkdir(parents=True, exist_ok=True)
     _train([job for job in jobs if not _file(options.work, job).exists()], options)
@@ -56,13 +56,18 @@ def main() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("config", type=Path)
-    parser.add_argument("--work", type=Path, required=True, help="where trained members wait")
-    parser.add_argument("--data-dir", type=Path, default=Path("data"))
-    parser.add_argument("--members", type=int, default=8, help="at most")
-    # A single network is drawn afresh by every trial of a search by hand: one would repeat itself.
-    parser.add_argument("--least", type=int, default=3, help="members of an architecture")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("config", type=Path, help="study file; the table goes beside it")
+    parser.add_argument(
+        "--work", type=Path, required=True, help="folder that keeps trained members"
+    )
+    parser.add_argument("--data-dir", type=Path, default=Path("data"), help="as of ensearch")
+    parser.add_argument(
+        "--members", type=int, default=8, help="train at most this many members of a network"
+    )
+    # A single network is drawn afresh by every trial of a search by hand: a lone member would
+    # repeat itself.
+    parser.add_argument("--least", type=int, default=3, help="and no fewer than this many")
+    parser.add_argument("--workers", type=int, default=2, help="processes that train at once")
     return parser
 
 
@@ -73,7 +78,8 @@ def _macs(architecture: Architecture, data: datasets.Dataset) -> int:
 def _grid(
     config: configs.StudyConfig, data: datasets.Dataset, least: int, most: int
 ) -> dict[Architecture, int]:
-    """Architecture -> members to train."""
+    """Return the architectures to train, and how many members of each."""
+    assert config.space.width is not None, "a table is trained on a grid of widths"
     grid = {}
     for depth in config.space.depth:
         for width in config.space.width:
@@ -126,19 +132,19 @@ def _pack(
     losses: dict[Architecture, list[npt.NDArray[np.float32]]] = {shape: [] for shape in grid}
     seconds = 0.0
     for job in jobs:
-        with np.load(_file(options.work, job)) as found:
-            rounded = np.round(found["logits"].astype(np.float64) * STEP) / STEP
+        with np.load(_file(options.work, job)) as kept:
+            rounded = np.round(kept["logits"].astype(np.float64) * STEP) / STEP
             logits[job.member.architecture].append(rounded.astype(np.float16))
-            losses[job.member.architecture].append(found["losses"].astype(np.float32))
-            seconds += float(found["seconds"])
+            losses[job.member.architecture].append(kept["losses"].astype(np.float32))
+            seconds += float(kept["seconds"])
     shapes = sorted(grid, key=lambda shape: (shape.depth, shape.width))
     path = options.config.with_suffix(".npz")
     np.savez_compressed(
         path,
         # All members of all architectures one after the other; `members` says how many of each.
-        logits=np.stack([one for shape in shapes for one in logits[shape]]),
+        logits=np.stack([member for shape in shapes for member in logits[shape]]),
         # Mean training loss of every epoch, for replays of early stopping.
-        losses=np.stack([one for shape in shapes for one in losses[shape]]),
+        losses=np.stack([member for shape in shapes for member in losses[shape]]),
         members=np.array([grid[shape] for shape in shapes]),
         depth=np.array([shape.depth for shape in shapes]),
         width=np.array([shape.width for shape in shapes]),

@@ -44,17 +44,16 @@ class World:
     cost: Floats
     truth: Floats
     accuracy: tuple[Floats, ...]
-    losses: tuple[Floats, ...]  # members x epochs, mean training loss of every epoch
 
     def train_macs(self, shape: int) -> float:
-        """Training one member, in multiply-adds: 3 x macs x images x epochs."""
+        """Return the multiply-adds of training one member: 3 x macs x images x epochs."""
         return self.train_factor * self.macs[shape]
 
     def fits(self, pick: Pick) -> bool:
         return self.macs[pick[0]] * pick[1] <= self.budget
 
     def observed(self, shape: int, mask: int, size: int) -> float:
-        """Accuracy of `size` members, averaged over all such ensembles among those in `mask`."""
+        """Return the mean accuracy of all ensembles of `size` among the members in `mask`."""
         return _over_subsets(self.accuracy[shape], mask, size)
 
 
@@ -68,7 +67,7 @@ def _over_subsets(scores: Floats, mask: int, size: int) -> float:
 
 
 def load(config_file: Path) -> World:
-    """The world of a configuration file, whose table lies beside it under the same name."""
+    """Return the world of a configuration file, whose table lies beside it under the same name."""
     config = configs.resolve(configs.read_file(config_file))
     with np.load(config_file.with_suffix(".npz")) as file:
         table = {key: file[key] for key in file}
@@ -79,14 +78,14 @@ def load(config_file: Path) -> World:
         for width, depth in zip(table["width"], table["depth"], strict=True)
     )
     costs = dict(zip(shapes, (int(m) for m in table["macs"]), strict=True))
-    dearest = max(costs.values())
+    highest = max(costs.values())
     steps = ladder.build(
         config.space,
         config.budget,
         config.schedule,
         _RESOLUTION,
         # What the table lacks is above the budget as a single network already.
-        lambda shape: Cost(macs=costs.get(shape, dearest * 1000), params=0),
+        lambda shape: Cost(macs=costs.get(shape, highest * 1000), params=0),
     )
     assert config.limit_train is not None, "a world trains on a stated number of images"
     return make(
@@ -98,7 +97,6 @@ def load(config_file: Path) -> World:
         train_factor=3.0 * config.limit_train * config.schedule.epochs,
         members=[int(m) for m in table["members"]],
         logits=table["logits"],
-        losses=table["losses"],
         labels=table["labels"].astype(np.int64),
     )
 
@@ -113,10 +111,9 @@ def make(
     train_factor: float,
     members: Sequence[int],
     logits: npt.NDArray[np.float16],
-    losses: npt.NDArray[np.float32],
     labels: Labels,
 ) -> World:
-    """A world from its parts; `logits` is sum(members) x N x C, one architecture after another."""
+    """Return a world from its parts; `logits` is sum(members) x N x C, in order of shapes."""
     ends = np.cumsum(members)
     parts = [slice(end - count, end) for count, end in zip(members, ends, strict=True)]
     accuracies = [_accuracies(_probs(logits[part]), labels) for part in parts]
@@ -138,17 +135,16 @@ def make(
         cost=cost,
         truth=truth,
         accuracy=tuple(accuracies),
-        losses=tuple(losses[part].astype(np.float64) for part in parts),
     )
 
 
 def _probs(logits: npt.NDArray[np.float16]) -> Floats:
-    """Probabilities R x N x C from logits R x N x C."""
+    """Return probabilities R x N x C from logits R x N x C."""
     return np.stack([probs_of(member) for member in logits])
 
 
 def _accuracies(probs: Floats, labels: Labels) -> Floats:
-    """Accuracy of every ensemble among R members, by bit mask: 256 values.
+    """Return the accuracy of every ensemble among R members, by bit mask: 256 values.
 
     Index 0 and masks of members that do not exist hold NaN, so that using one shows.
     """

@@ -1,4 +1,4 @@
-"""Pools of drawn members, and images without end: what a choice is worth is known to any digit."""
+"""Pools of drawn members, and images without end: what a selection is worth is known exactly."""
 
 import numpy as np
 
@@ -6,17 +6,18 @@ from ensearch.core import Labels
 from ensearch.ensembles.candidates import Candidates
 
 
-class World:
+class DrawnPool:
     """Networks of M members each; draws images with all members' probabilities on them.
 
     Logits are skill x label + `shared` noise, which is an image's own, + noise of the network on
-    that image (`kinds`) + noise of the member on it (`own`). A network twice as dear is 0.15 more
-    skilled, give or take `luck` for networks and a third of it for members.
+    that image (`kinds`) + noise of the member on it (`own`). A network of twice the cost is 0.15
+    more skilled, give or take `luck` for networks and a third of it for members.
     """
 
     def __init__(
         self,
         seed: int,
+        *,
         networks: int = 6,
         members: int = 4,
         classes: int = 10,
@@ -34,6 +35,7 @@ class World:
         self.noise = shared, kinds, own
 
     def draw(self, images: int, seed: int) -> tuple[Candidates, Labels]:
+        """Return all members with their probabilities on so many new images, and the labels."""
         rng = np.random.default_rng(seed)
         shared, kinds, own = self.noise
         labels = rng.integers(0, self.classes, images)
