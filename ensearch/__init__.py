@@ -1,3 +1,125 @@
-"""ensearch: for a FLOP budget, one bigger network or an ensemble of smaller ones?"""
+"""For a FLOP budget and a dataset: one bigger network, or an ensemble of smaller ones?
+
+    import ensearch
+
+    results = ensearch.run(budget=2e6, dataset="digits")
+    results.table()  # both fronts by budget; results.plot(), results.write(), results.to_dicts()
+    confirmed = ensearch.confirm(results.conditions.study)
+
+Verbs: `plan`, `run`, `resume`, `results`, `studies`, `confirm`, `combine`, `add_model`,
+`import_predictions`, `count`, `list_datasets`, `list_spaces`, `dashboard`; the pool's own verbs are
+functions of `ensearch.pool`. Everything is imported when it is first used, so that this costs
+nothing; torch and optuna come with the first search.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from ensearch.errors import (
+    BudgetError,
+    EnsearchError,
+    StorageError,
+    TrialsFailedError,
+    UnavailableError,
+    UnfinishedError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from ensearch.api.catalogue import list_datasets, list_spaces
+    from ensearch.api.confirmation import confirm
+    from ensearch.api.counting import count
+    from ensearch.api.page import dashboard
+    from ensearch.api.results import results, studies
+    from ensearch.api.search import plan, resume, run
+    from ensearch.core import (
+        Architecture,
+        Budget,
+        Cost,
+        Ensemble,
+        Evaluation,
+        Member,
+        Schedule,
+        Scores,
+    )
+    from ensearch.datasets import Dataset
+    from ensearch.report.confirmation.results import Confirmed
+    from ensearch.report.study.results import Results
+    from ensearch.search_space.space import SearchSpace
+    from ensearch.store import Store
 
 __version__ = "0.1.0"
+
+# Where each name is defined that is imported when it is first used.
+_HOMES = {
+    "api.catalogue": ("list_datasets", "list_spaces"),
+    "api.confirmation": ("confirm",),
+    "api.counting": ("count",),
+    "api.page": ("dashboard",),
+    "api.results": ("results", "studies"),
+    "api.search": ("plan", "resume", "run"),
+    "core": (
+        "Architecture",
+        "Budget",
+        "Cost",
+        "Ensemble",
+        "Evaluation",
+        "Member",
+        "Schedule",
+        "Scores",
+    ),
+    "datasets": ("Dataset",),
+    "report.confirmation.results": ("Confirmed",),
+    "report.study.results": ("Results",),
+    "search_space.space": ("SearchSpace",),
+    "store": ("Store",),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+_PACKAGES = ("datasets", "families", "pool")  # reached as ensearch.pool without an import
+
+__all__ = [
+    "Architecture",
+    "Budget",
+    "BudgetError",
+    "Confirmed",
+    "Cost",
+    "Dataset",
+    "EnsearchError",
+    "Ensemble",
+    "Evaluation",
+    "Member",
+    "Results",
+    "Schedule",
+    "Scores",
+    "SearchSpace",
+    "StorageError",
+    "Store",
+    "TrialsFailedError",
+    "UnavailableError",
+    "UnfinishedError",
+    "UsageError",
+    "confirm",
+    "count",
+    "dashboard",
+    "list_datasets",
+    "list_spaces",
+    "plan",
+    "results",
+    "resume",
+    "run",
+    "studies",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(importlib.import_module(f"ensearch.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+    if name in _PACKAGES:
+        return importlib.import_module(f"ensearch.{name}")
+    raise AttributeError(f"module 'ensearch' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_PACKAGES})

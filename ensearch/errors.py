@@ -54,6 +54,12 @@ class TrialsFailedError(EnsearchError):
     exit_code = 6
 
 
+class UnfinishedError(EnsearchError):
+    """A run was stopped before it had a result. It can be resumed."""
+
+    exit_code = 75
+
+
 def invalid(option: str, says: str) -> UsageError:
     """The error for an option with a value that is not legal: `limit_train must be ...; got 0.`.
 

@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import Any
 
 from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.store import Store
 from ensearch.study import config, search, study
-from ensearch.study.driver import Limits
-from ensearch.study.search import Where
+from ensearch.study.options import Limits, RunOptions
+from ensearch.study.search import Placement
 from tests.closed_form import train_one
 from tests.trainers import each
 
@@ -43,8 +44,16 @@ def drive(
 
     if begun is not None:
         begun.set()
-    settings = {"budget": "2e6", "dataset": spec, "space": SPACE, "study": name, "epochs": 1}
+    settings: dict[str, Any] = {
+        "budget": "2e6",
+        "dataset": spec,
+        "space": SPACE,
+        "study": name,
+        "epochs": 1,
+    }
     with Store.open(url, create=True) as store:
-        opened = study.open_study(config.resolve(settings), store, Path("data"), "a CPU")
-        where = Where(device="cpu", workers=1, launcher="inline")
+        opened = study.open_study(
+            config.resolve(RunOptions(**settings)), store, Path("data"), "a CPU"
+        )
+        where = Placement(device="cpu", workers=1, launcher="inline")
         search.run(opened, store, Limits(trials=TRIALS), where, train=slow)

@@ -8,7 +8,8 @@ import numpy as np
 from ensearch.core import Architecture, Cost, Evaluation, Schedule, Scores, SubsetHits
 from ensearch.fronts import analysis
 from ensearch.fronts.analysis import Crossover, FrontRow, Fronts
-from ensearch.report.study.results import Conditions, Results
+from ensearch.report.study.findings import Conditions
+from ensearch.report.study.results import Results
 
 SCHEDULE = Schedule(epochs=10, flip=True, crop=4)
 

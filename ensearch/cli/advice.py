@@ -33,6 +33,20 @@ ADVICE: dict[str, str] = {
     ),
     # training
     "no_cuda": "Or train on the CPU with --device cpu.",
+    "option_missing": "Example: ensearch run --budget 5e9 --dataset cifar10",
+    "files_missing": "To train them again: ensearch resume {study} --retrain-missing{storage}",
+    "images_differ": "To begin a new study: --study NAME.",
+    "study_differs": "Go on with it by `ensearch resume {study}{storage}`, or give the new study a "
+    "name of its own with --study NAME.",
+    "foreign_optuna_study": "Choose another name with --study, or another --storage.",
+    "nothing_evaluated": "Go on with `ensearch resume {study}{storage}`.",
+    "members_without_weights": "Leave out --no-retrain: ensearch confirm {study}{storage}",
+    "confirmed_files_missing": "To train them again: "
+    "ensearch confirm {study} --retrain-missing{storage}",
+    "members_failed": "Their messages: ensearch status {study}{storage}",
+    "no_confirmation": "Make one: ensearch confirm {study}{storage}",
+    "confirmation_unfinished": "Go on with: ensearch confirm {study}{storage}",
+    "port_taken": "For example: ensearch dashboard --port 0{storage}",
 }
 
 
@@ -45,8 +59,9 @@ def explain(error: EnsearchError, storage: str = "") -> str:
     """The message of an error with what to type, in one paragraph."""
     message = str(error)
     if "option" in error.facts:
-        message = f"{flag(str(error.facts['option']))} {error.facts['says']}"
+        option = str(error.facts["option"])
+        message = message.replace(option, flag(option), 1)
     advice = ADVICE.get(error.problem)
-    return (
-        message if advice is None else f"{message} {advice.format(**error.facts, storage=storage)}"
-    )
+    if advice is None:
+        return message
+    return f"{message} {advice.format(**{'storage': storage} | error.facts)}"

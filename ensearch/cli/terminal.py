@@ -65,11 +65,21 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
     return wrapper
 
 
+@contextmanager
+def advising(storage: object) -> Iterator[None]:
+    """Within it, the advice of errors names this storage, which a file may have named."""
+    try:
+        yield
+    except EnsearchError as error:
+        error.facts.setdefault("storage", place(storage))
+        raise
+
+
 def place(storage: object) -> str:
     """What a person must type behind a command to mean this storage, without its password."""
     if storage in (None, options.DEFAULT_STORAGE, os.environ.get("ENSEARCH_STORAGE")):
         return ""
-    from ensearch.store.server import redacted  # SQLAlchemy takes 0.3 s to import
+    from ensearch.api.storage import redacted  # SQLAlchemy takes 0.3 s to import
 
     return f" --storage {shlex.quote(redacted(str(storage)))}"
 
@@ -96,12 +106,13 @@ def say(text: str) -> None:
 class Interrupts:
     """Remembers a first Ctrl-C or SIGTERM, for the driver to stop cleanly; a second one raises.
 
-    Within `at_once` the first one raises too.
+    Until `wait_for_driver` the first one raises too: nobody asks whether to stop while images are
+    read, and a million pictures take long.
     """
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        self._waits = True
+        self._waits = False
 
     def __call__(self) -> bool:
         return self.signal is not None
@@ -110,20 +121,15 @@ class Interrupts:
     def exit_code(self) -> int:
         return TERMINATED if self.signal == signal.SIGTERM else INTERRUPTED
 
+    def wait_for_driver(self) -> None:
+        """From now on somebody asks now and then whether to stop."""
+        self._waits = True
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         again, self.signal = self.signal is not None, number
         if again or not self._waits:
             raise KeyboardInterrupt(self.exit_code)
         say("stopping: finished members are kept. Once more to stop at once.")
-
-    @contextmanager
-    def at_once(self) -> Iterator[None]:
-        """For what nobody asks in between whether to stop, as reading a million pictures."""
-        self._waits = False
-        try:
-            yield
-        finally:
-            self._waits = True
 
     @contextmanager
     def installed(self) -> Iterator["Interrupts"]:

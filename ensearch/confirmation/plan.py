@@ -15,7 +15,7 @@ from ensearch.core import (
     full_label,
     network_key,
 )
-from ensearch.errors import StorageError, UsageError
+from ensearch.errors import StorageError, invalid
 from ensearch.search_space.space import has_resolutions
 from ensearch.store import Store
 from ensearch.study.config import StudyConfig
@@ -146,7 +146,7 @@ def decide(store: Store, config: StudyConfig, request: Request) -> Confirmation:
     and is finished, or else a new one, which is not stored yet.
 
     A plan under way is kept even if the search has gone on since: it has opened test already.
-    StorageError if nothing has been evaluated, UsageError for budgets that hold nothing.
+    Raises StorageError if nothing has been evaluated, UsageError for budgets that hold nothing.
     """
     begun = plans(store, config.name)
     for plan in reversed(begun):
@@ -155,8 +155,9 @@ def decide(store: Store, config: StudyConfig, request: Request) -> Confirmation:
     evaluations = [e for e in store.evaluations(config.name) if e.split == "val"]
     if not evaluations:
         raise StorageError(
-            f"study {config.name!r} has no finished evaluation, so there is nothing to confirm. "
-            f"Go on with `ensearch resume {config.name}`."
+            f"study {config.name!r} has no finished evaluation, so there is nothing to confirm.",
+            problem="nothing_evaluated",
+            study=config.name,
         )
     budgets = _budgets(store, config, request, evaluations)
     choices = finalists.choose(evaluations, budgets, request.top, request.fewest)
@@ -179,10 +180,11 @@ def _budgets(
     cheapest = min(e.cost.macs for e in evaluations)
     for budget in request.budgets:
         if not cheapest <= budget <= config.budget.macs:
-            raise UsageError(
-                f"--budgets: study {config.name} has evaluated configurations from "
-                f"{format_count(cheapest * unit)} up to its budget of "
-                f"{format_count(config.budget.macs * unit)}; got {format_count(budget * unit)}."
+            raise invalid(
+                "budgets",
+                f"must lie between {format_count(cheapest * unit)}, the cheapest configuration "
+                f"that study {config.name} has evaluated, and its budget of "
+                f"{format_count(config.budget.macs * unit)}; got {format_count(budget * unit)}.",
             )
     return request.budgets
 

@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from ensearch import launch
 from ensearch.confirmation import plan as confirmation_plan
@@ -13,23 +14,20 @@ from ensearch.cost import training_macs
 from ensearch.errors import StorageError, TrialsFailedError
 from ensearch.launch import Train
 from ensearch.seeds import derive
-from ensearch.store import Lease, Store, openings
-from ensearch.study import scoring
+from ensearch.store import Store, openings
+from ensearch.study import pace, scoring
 from ensearch.study.events import Event, MemberDone, MemberFailed, MemberReady
-from ensearch.study.members import Pool
-from ensearch.study.plan import Speed
+from ensearch.study.members import MemberQueue
+from ensearch.study.pace import TICK, Renewal
 from ensearch.study.scoring import Scorer
-from ensearch.study.search import Where
+from ensearch.study.search import Placement
+from ensearch.study.speed import Speed
 from ensearch.study.study import Study
 from ensearch.training import train_members
 
-# Seconds between looks at the limits, and between renewals of the lease.
-_TICK = 0.5
-_RENEW = 5.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class ConfirmationWork:
     """What a plan still has to do: members in all, those that are ready, and the rest's cost."""
 
     members: int
@@ -69,7 +67,9 @@ def _fresh(study: Study, finalist: Finalist) -> tuple[Member, ...]:
     )
 
 
-def work(study: Study, store: Store, plan: Confirmation, speed: Speed, workers: int) -> Work:
+def work(
+    study: Study, store: Store, plan: Confirmation, speed: Speed, workers: int
+) -> ConfirmationWork:
     """What is ahead. Predicting costs next to nothing and is not counted."""
     wanted = [m for group in members(study, store, plan).values() for m in group]
     missing = _missing(store, wanted)
@@ -78,7 +78,7 @@ def work(study: Study, store: Store, plan: Confirmation, speed: Speed, workers: 
         speed.seconds(study.count(m.architecture).macs) * images * m.schedule.epochs
         for m in missing
     ]
-    return Work(
+    return ConfirmationWork(
         members=len(wanted),
         ready=len(wanted) - len(missing),
         train_macs=sum(_train_macs(study, member) for member in missing),
@@ -102,7 +102,7 @@ def _train_macs(study: Study, member: Member) -> float:
 class _Progress:
     """Counts members that are ready, and guesses the time left as the search does."""
 
-    ahead: Work
+    ahead: ConfirmationWork
     on_event: Callable[[Event], None]
     macs: dict[str, float]  # of training, by key of those that are not ready
     started: float = field(default_factory=time.monotonic)
@@ -126,27 +126,27 @@ class _Progress:
         )
 
     def seconds_left(self) -> float:
-        """From the plan at first, from what has been seen later."""
+        """Seconds until all members are ready."""
         total = sum(self.macs.values())
         share = min(1.0, self.over / total) if total else self.done / self.ahead.members
         elapsed = time.monotonic() - self.started
-        return (1 - share) * ((1 - share) * self.ahead.seconds + elapsed)
+        return pace.seconds_left(share, elapsed, self.ahead.seconds)
 
 
 def run(
     study: Study,
     store: Store,
     plan: Confirmation,
-    where: Where,
+    where: Placement,
     *,
-    ahead: Work,
+    ahead: ConfirmationWork,
     seconds: float | None = None,
     train: Train = train_members,
     take_over: bool = False,
     retrain_missing: bool = False,
     on_event: Callable[[Event], None] = lambda event: None,
     is_interrupted: Callable[[], bool] = lambda: False,
-) -> str:
+) -> Literal["done", "time", "interrupted"]:
     """Train and score the plan's members: "done", or "time" or "interrupted" before that.
 
     Opens the test split, and records it. StorageError if another driver works on the study or
@@ -163,7 +163,7 @@ def run(
         missing = {m.key: _train_macs(study, m) for m in _missing(store, wanted)}
         counting = _Progress(ahead=ahead, on_event=on_event, macs=missing)
         launcher = launch.get(where.launcher).open(train, where.workers)
-        pool = Pool(
+        queue = MemberQueue(
             study=study,
             store=store,
             launcher=launcher,
@@ -174,11 +174,11 @@ def run(
             stage=plan.stage,
         )
         try:
-            ended = _collect(pool, lease, wanted, counting, seconds, is_interrupted)
+            ended = _collect(queue, Renewal(lease), wanted, counting, seconds, is_interrupted)
         finally:
             launcher.close()
         if ended == "done":
-            _conclude(study, store, plan, groups, pool)
+            _conclude(study, store, plan, groups, queue)
         return ended
     finally:
         with contextlib.suppress(Exception):
@@ -200,38 +200,38 @@ def _check_files(
     name = study.config.name
     if not plan.retrain and blind:
         raise StorageError(
-            f"{len(blind)} members of the search cannot predict test: their weights were not kept "
-            f"(--no-weights). Train fresh ones: ensearch confirm {name}"
+            f"{len(blind)} members of the search cannot predict test: their weights were not kept. "
+            "Train fresh ones.",
+            problem="members_without_weights",
+            study=name,
         )
     if plan.retrain and lost and not retrain_missing:
         raise StorageError(
             f"{len(lost)} files of members that this confirmation needs are missing, such as "
-            f"{lost[0]}. Restore them, or train those members again: ensearch confirm {name} "
-            "--retrain-missing"
+            f"{lost[0]}. Restore them, or train those members again.",
+            problem="confirmed_files_missing",
+            study=name,
         )
 
 
 def _collect(
-    pool: Pool,
-    lease: Lease,
+    queue: MemberQueue,
+    renew: Renewal,
     wanted: Sequence[Member],
     counting: _Progress,
     seconds: float | None,
     is_interrupted: Callable[[], bool],
-) -> str:
-    started = renewed = time.monotonic()
-    pool.require(wanted, splits=("val", "test"))
-    counting.done = sum(pool.outcomes([member]) is not None for member in wanted)
-    while pool.outcomes(wanted) is None:
-        now = time.monotonic()
+) -> Literal["done", "time", "interrupted"]:
+    started = time.monotonic()
+    queue.require(wanted, splits=("val", "test"))
+    counting.done = sum(queue.outcomes([member]) is not None for member in wanted)
+    while queue.outcomes(wanted) is None:
         if is_interrupted():
             return "interrupted"
-        if seconds is not None and now - started >= seconds:
+        if seconds is not None and time.monotonic() - started >= seconds:
             return "time"
-        pool.collect(_TICK)
-        if now - renewed > _RENEW:
-            lease.renew()
-            renewed = now
+        queue.collect(TICK)
+        renew()
     return "done"
 
 
@@ -240,7 +240,7 @@ def _conclude(
     store: Store,
     plan: Confirmation,
     groups: dict[str, tuple[Member, ...]],
-    pool: Pool,
+    queue: MemberQueue,
 ) -> None:
     """Score every network whose members are all there; the others are left out, and named."""
     config, dataset = study.config, study.dataset
@@ -252,7 +252,7 @@ def _conclude(
     )
     failures = {}
     for name, group in groups.items():
-        reasons = sorted({outcome for outcome in pool.outcomes(group) or () if outcome})
+        reasons = sorted({outcome for outcome in queue.outcomes(group) or () if outcome})
         if reasons:
             failures[name] = ", ".join(reasons)
             continue
@@ -265,7 +265,7 @@ def _conclude(
                 group[0].schedule,
                 split,
                 study.count(group[0].architecture),
-                pool.train_macs(group[0]),
+                queue.train_macs(group[0]),
             )
             outcomes = [found for _, found in scored]
             store.save_evaluations(config.name, rows, keys, outcomes, stage=plan.stage)
@@ -276,6 +276,7 @@ def _conclude(
     if len(failures) == len(groups):
         raise TrialsFailedError(
             f"the members of all {len(groups)} networks failed: "
-            f"{', '.join(sorted(set(failures.values())))}. `ensearch status {config.name}` shows "
-            "their messages."
+            f"{', '.join(sorted(set(failures.values())))}.",
+            problem="members_failed",
+            study=config.name,
         )

@@ -22,6 +22,8 @@ import numpy.typing as npt
 
 from ensearch import plugins
 from ensearch.core import Floats, Labels, Schedule
+from ensearch.datasets._arrays import Arrays
+from ensearch.datasets._arrays import keep as keep_arrays
 from ensearch.datasets._dataset import Dataset, DatasetModule, Pictures, Raw, Source
 from ensearch.datasets._split import others, stratified, val_count
 from ensearch.datasets._stored import Images, Stored
@@ -29,6 +31,7 @@ from ensearch.errors import UsageError, invalid
 from ensearch.seeds import derive
 
 __all__ = [
+    "Arrays",
     "Dataset",
     "DatasetModule",
     "Images",
@@ -38,6 +41,7 @@ __all__ = [
     "Stored",
     "check",
     "get",
+    "keep_arrays",
     "load",
     "names",
     "schedule",

@@ -1,24 +1,22 @@
 """What a study is: everything that its results depend on, stored with it and compared on resume.
 
-Flags and a configuration file (`--config study.toml`) say the same things with the same names;
-a flag wins over the file, the file over the dataset's own defaults.
+Options win over a configuration file, and the file over the dataset's own defaults.
 """
 
 import dataclasses
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ensearch import datasets, units
 from ensearch.core import Budget, Schedule
 from ensearch.ensembles.averaging import RULES
-from ensearch.errors import UsageError, unknown
+from ensearch.errors import UsageError, invalid, unknown
 from ensearch.search_space import space
 from ensearch.search_space.space import SearchSpace
-from ensearch.search_space.toml import check_keys, read_toml
+from ensearch.search_space.toml import check_keys
+from ensearch.study.options import RunOptions
 
 SAMPLERS = ("tpe", "random", "nsga2", "gp", "qmc")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -70,94 +68,44 @@ def differences(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str
     return lines
 
 
-# Keys of a configuration file that say what the study is, then those that say how far to go.
-_STUDY_KEYS: dict[str, type | tuple[type, ...]] = {
-    "study": str,
-    "budget": (str, int, float),
-    "flops_per_mac": int,
-    "dataset": str,
-    "limit_train": int,
-    "space": (str, dict),
-    "schedule": dict,
-    "epochs": int,
-    "seed": int,
-    "rule": str,
-    "sampler": str,
-}
-_LIMIT_KEYS: dict[str, type | tuple[type, ...]] = {
-    "trials": int,
-    "timeout": (str, int, float),
-    "train_budget": (str, int, float),
-    "workers": int,
-    "device": str,
-    "launcher": str,
-    "ray_address": str,
-    "weights": bool,
-    "storage": str,
-    "data_dir": str,
-}
-
-
-def read_file(path: Path) -> dict[str, Any]:
-    """A configuration file as a table of flags, keys and types checked."""
-    if not os.path.isfile(path):  # unlike Path.is_file, False for a name that is too long
-        raise UsageError(f"no configuration file at {str(path)!r}.")
-    table = read_toml(path)
-    legal = _STUDY_KEYS | _LIMIT_KEYS
-    check_keys(table, list(legal), str(path))
-    for key, value in table.items():
-        kinds = legal[key]
-        wanted = kinds if isinstance(kinds, tuple) else (kinds,)
-        # To Python true is a whole number too.
-        if isinstance(value, bool) != (bool in wanted) or not isinstance(value, kinds):
-            words = " or ".join(_KIND_WORDS[kind] for kind in wanted)
-            raise UsageError(f"{path}: {key} must be {words}; got {value!r}.")
-    return table
-
-
-_KIND_WORDS = {
-    bool: "true or false",
-    str: "a text",
-    int: "a whole number",
-    float: "a number",
-    dict: "a table",
-}
-
-
-def resolve(settings: Mapping[str, Any]) -> StudyConfig:
-    """A study from flags and file merged (absent or None = default). Touches no data.
+def resolve(options: RunOptions) -> StudyConfig:
+    """Return the study that the options describe. Touches no data.
 
     Raises UsageError for the first value that is not legal, before anything expensive.
     """
-    given = {key: value for key, value in settings.items() if value is not None}
-    for key in ("budget", "dataset"):
-        if key not in given:
-            raise UsageError(
-                f"--{key} is missing. Example: ensearch run --budget 5e9 --dataset cifar10"
-            )
-    flops_per_mac = _choice("flops-per-mac", given.get("flops_per_mac", 1), (1, 2))
-    flops = units.parse_count(given["budget"], "budget")
-    dataset = str(given["dataset"])
-    datasets.check(dataset)
-    chosen = _space(given.get("space", "wide_resnet"))
-    limit = given.get("limit_train")
+    if options.budget is None or options.dataset is None:
+        missing = "budget" if options.budget is None else "dataset"
+        raise UsageError(f"{missing} is missing.", problem="option_missing", option=missing)
+    if not isinstance(options.dataset, str):
+        raise TypeError("arrays are kept by `datasets.keep_arrays` first, which names them")
+    flops_per_mac = 1 if options.flops_per_mac is None else options.flops_per_mac
+    if flops_per_mac not in (1, 2):
+        raise invalid("flops_per_mac", f"must be 1 or 2; got {flops_per_mac}.")
+    flops = units.parse_count(options.budget, "budget")
+    datasets.check(options.dataset)
+    space_searched = _space("wide_resnet" if options.space is None else options.space)
+    limit = options.limit_train
     if limit is not None and limit < 1:
-        raise UsageError(f"--limit-train must be a number of images of at least 1; got {limit}.")
-    seed = given.get("seed", 0)
+        raise invalid("limit_train", f"must be a number of images of at least 1; got {limit}.")
+    seed = 0 if options.seed is None else options.seed
     if not 0 <= seed < 2**63:
-        raise UsageError(f"--seed must be a whole number from 0 to 2**63 - 1; got {seed}.")
-    short = f"{datasets.short_name(dataset)}-{chosen.name}-{units.format_count(flops)}"
+        raise invalid("seed", f"must be a whole number from 0 to 2**63 - 1; got {seed}.")
+    name = options.study
+    if name is None:
+        cost = units.format_count(flops)
+        whole = f"{datasets.short_name(options.dataset)}-{space_searched.name}-{cost}"
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", whole)[-100:]
     return StudyConfig(
-        name=check_name(given.get("study", re.sub(r"[^A-Za-z0-9._-]+", "-", short)[-100:])),
+        name=check_name(name),
         budget=Budget(macs=flops / flops_per_mac),
         flops_per_mac=flops_per_mac,
-        dataset=dataset,
+        dataset=options.dataset,
         limit_train=limit,
-        space=chosen,
-        schedule=_schedule(dataset, chosen, given),
+        space=space_searched,
+        schedule=_schedule(options.dataset, space_searched, options),
         seed=seed,
-        rule=_choice("rule", given.get("rule", RULES[0]), RULES),
-        sampler=_choice("sampler", given.get("sampler", SAMPLERS[0]), SAMPLERS),
+        rule=_choice("rule", options.rule, RULES),
+        sampler=_choice("sampler", options.sampler, SAMPLERS),
     )
 
 
@@ -171,30 +119,33 @@ def check_name(name: str) -> str:
     return name
 
 
-def _choice(what: str, value: Any, legal: tuple[Any, ...]) -> Any:
+def _choice(option: str, value: str | None, legal: tuple[str, ...]) -> str:
+    """Return the value, or the first legal one where nothing was said."""
+    if value is None:
+        return legal[0]
     if value not in legal:
-        raise unknown(f"value for --{what}", str(value), map(str, legal))
+        raise unknown(f"value for {option}", value, legal)
     return value
 
 
-def _space(value: str | dict[str, Any]) -> SearchSpace:
+def _space(value: str | Mapping[str, Any]) -> SearchSpace:
     if isinstance(value, str):
         return space.load(value)
     table = dict(value)
     return space.from_table(str(table.pop("name", "custom")), table)
 
 
-def _schedule(dataset: str, chosen: SearchSpace, given: Mapping[str, Any]) -> Schedule:
-    """The dataset's short schedule, changed by the file's [schedule], then by --epochs.
+def _schedule(dataset: str, chosen: SearchSpace, options: RunOptions) -> Schedule:
+    """Return the dataset's short schedule, changed by `schedule`, then by `epochs`.
 
     A field that is an axis of the space may not be given; it has the nearest value of the axis,
     so that the study's schedule is one of those that are searched.
     """
-    changes = dict(given.get("schedule", {}))
+    changes = dict(options.schedule or {})
     legal = [f.name for f in dataclasses.fields(Schedule)]
     check_keys(changes, legal, "schedule")
-    if "epochs" in given:
-        changes["epochs"] = given["epochs"]
+    if options.epochs is not None:
+        changes["epochs"] = options.epochs
     for field, value in changes.items():
         if isinstance(value, list):
             raise UsageError(

@@ -13,35 +13,16 @@ from dataclasses import dataclass, field
 from ensearch.core import Ensemble, Evaluation, evaluation_key
 from ensearch.fronts.analysis import best_within
 from ensearch.search_space.ladder import Cell
-from ensearch.store import Lease, Store, TrialRecord
-from ensearch.study import scoring
-from ensearch.study.events import Event, TrialDone, TrialFailed
-from ensearch.study.members import Pool
-from ensearch.study.plan import Plan
+from ensearch.store import Store, TrialRecord
+from ensearch.study import pace, scoring
+from ensearch.study.events import EndReason, Event, TrialDone, TrialFailed
+from ensearch.study.members import MemberQueue
+from ensearch.study.options import Limits
+from ensearch.study.pace import TICK, Renewal
 from ensearch.study.sampler import Sampler
 from ensearch.study.scoring import Scorer
 from ensearch.study.study import Study
-
-# Seconds between looks at the limits, and between renewals of the lease, while members train.
-_TICK = 0.5
-_RENEW = 5.0
-
-REASONS = {
-    "trials": "all trials that were asked for are done",
-    "exhausted": "every configuration of the search space within the budget has been evaluated",
-    "time": "the time limit is reached",
-    "train budget": "the training budget is spent",
-    "interrupted": "interrupted",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """When to stop; whichever comes first. `trials` and `train_macs` count the whole study."""
-
-    trials: int
-    seconds: float | None = None  # of this run
-    train_macs: float | None = None
+from ensearch.study.work import SearchWork
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,13 +40,13 @@ class Driver:
 
     study: Study
     store: Store
-    lease: Lease
+    renew: Renewal
     sampler: Sampler
-    pool: Pool
+    queue: MemberQueue
     limits: Limits
     on_event: Callable[[Event], None]
     is_interrupted: Callable[[], bool]
-    expected: Plan | None
+    expected: SearchWork | None
     window: deque[_Pending] = field(default_factory=deque)
     members: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by network
     evaluations: dict[str, Evaluation] = field(default_factory=dict)  # by key
@@ -74,7 +55,6 @@ class Driver:
     told_before: int = 0
     spent_before: float = 0.0
     started: float = field(default_factory=time.monotonic)
-    renewed: float = field(default_factory=time.monotonic)
 
     def restore(self) -> None:
         """Take over what earlier runs of the study have left; train again what has lost files."""
@@ -85,34 +65,34 @@ class Driver:
         self.members = dict(self.store.evaluation_members(name))
         counts = self.sampler.counts()
         self.told = self.told_before = counts.done + counts.failed
-        self.spent_before = self.pool.spent
+        self.spent_before = self.queue.spent
         used = self.store.members({key for keys in self.members.values() for key in keys})
         members = [record.member for record in used.values()]
-        self.pool.require(members)
-        while self.pool.outcomes(members) is None and not self.is_interrupted():
-            self.pool.collect(_TICK)
+        self.queue.require(members)
+        while self.queue.outcomes(members) is None and not self.is_interrupted():
+            self.queue.collect(TICK)
             self.renew()
 
-    def run(self) -> str:
-        """Work until a limit is reached or somebody interrupts; why it ended."""
+    def run(self) -> EndReason:
+        """Work until a limit is reached or somebody interrupts; return why it ended."""
         while True:
             if self.is_interrupted():
                 return "interrupted"
             seconds = self.limits.seconds
             if seconds is not None and time.monotonic() - self.started >= seconds:
                 return "time"
-            ended = self.fill()
-            if not self.window:
-                return ended
+            reason = self.fill()
+            if reason is not None and not self.window:
+                return reason
             if not self.tell_first():
-                self.pool.collect(_TICK)
+                self.queue.collect(TICK)
                 self.renew()
 
-    def fill(self) -> str:
-        """Ask until the window is full; else the reason why no more can be asked."""
+    def fill(self) -> EndReason | None:
+        """Ask until the window is full; else return the reason why no more can be asked."""
         # Twice the slots: a trial of one member does not leave the other workers idle while the
         # first in line is told. 8 asks in flight cost nothing measurable in hypervolume.
-        slots = self.pool.launcher.slots
+        slots = self.queue.launcher.slots
         room = 1 if slots == 1 else 2 * slots
         while len(self.window) < room:
             asked = self.told + len(self.window)
@@ -120,16 +100,16 @@ class Driver:
                 # No trial repeats another: more could not be asked for.
                 return "exhausted" if asked >= len(self.study.ladder.cells) else "trials"
             limit = self.limits.train_macs
-            if limit is not None and self.pool.spent + self.pool.committed >= limit:
+            if limit is not None and self.queue.spent + self.queue.committed >= limit:
                 return "train budget"
-            found = self.sampler.ask()
-            if found is None:
+            asked_now = self.sampler.ask()
+            if asked_now is None:
                 return "exhausted"
-            number, cell = found
+            number, cell = asked_now
             ensemble = self.study.ensemble(cell)
-            self.pool.require(ensemble.members)
+            self.queue.require(ensemble.members)
             self.window.append(_Pending(number=number, cell=cell, ensemble=ensemble))
-        return "full"
+        return None
 
     def tell_first(self) -> bool:
         """Score, record and tell the first trial in line, if all its members have ended.
@@ -137,7 +117,7 @@ class Driver:
         Recorded before it is told: a kill in between leaves it to be told again, not lost.
         """
         trial = self.window[0]
-        outcomes = self.pool.outcomes(trial.ensemble.members)
+        outcomes = self.queue.outcomes(trial.ensemble.members)
         if outcomes is None:
             return False
         self.window.popleft()
@@ -180,7 +160,7 @@ class Driver:
         All that it does besides waiting for members, for this trial or others: the trials of a run
         add up to what everything around training took. The first pays for the start.
         """
-        worked = time.monotonic() - self.started - self.pool.waited
+        worked = time.monotonic() - self.started - self.queue.waited
         since, self.charged = worked - self.charged, worked
         return since
 
@@ -199,7 +179,7 @@ class Driver:
             trial.cell.schedule,
             "val",
             self.study.count(architecture),
-            self.pool.train_macs(trial.ensemble.members[0]),
+            self.queue.train_macs(trial.ensemble.members[0]),
         )
         self.store.save_evaluations(config.name, rows, keys, [found for _, found in scored])
         self.members[network] = tuple(keys)
@@ -220,7 +200,7 @@ class Driver:
         )
 
     def seconds_left(self) -> float:
-        """From the plan at first, from what has been seen later.
+        """Seconds until the trials that were asked for are done.
 
         What is over is the mean of two shares, of the trials and of the expected training: trials
         alone mislead at first, when large ensembles are new, and training alone at the end, when
@@ -232,12 +212,7 @@ class Driver:
         ahead = max(1, self.limits.trials - self.told_before)
         over = (self.told - self.told_before) / ahead
         if self.expected is None or not self.expected.train_macs:
-            return elapsed * (1 - over) / over
-        trained = self.pool.spent - self.spent_before
+            return pace.seconds_left(over, elapsed, None)
+        trained = self.queue.spent - self.spent_before
         over = (over + min(1.0, trained / self.expected.train_macs)) / 2
-        return (1 - over) * ((1 - over) * self.expected.seconds + elapsed)
-
-    def renew(self) -> None:
-        if time.monotonic() - self.renewed > _RENEW:
-            self.lease.renew()
-            self.renewed = time.monotonic()
+        return pace.seconds_left(over, elapsed, self.expected.seconds)

@@ -1,8 +1,45 @@
-"""What a running search or confirmation tells whoever watches it."""
+"""What a running search or confirmation tells whoever watches it, as plain data."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from ensearch.core import Evaluation
+
+# Why a run ended. A confirmation has "time" and "interrupted" too.
+EndReason = Literal["trials", "exhausted", "time", "train budget", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """Everything is read and checked, and work begins: `lines` say what is ahead, for people.
+
+    `total` counts the trials or members, whichever `unit` names, that there will be in all.
+    """
+
+    lines: tuple[str, ...]
+    unit: Literal["trials", "members"]
+    total: int
+    flops_per_mac: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A sentence that a person should read."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchEnded:
+    """A run of a search ended, and so many trials the study now has.
+
+    `waiting` trials are under way: the next run goes on with them.
+    """
+
+    reason: EndReason
+    done: int
+    failed: int
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,5 +121,14 @@ class MemberReady:
 
 
 Event = (
-    MemberProgress | MemberDone | MemberFailed | WayChosen | TrialDone | TrialFailed | MemberReady
+    Planned
+    | Note
+    | MemberProgress
+    | MemberDone
+    | MemberFailed
+    | WayChosen
+    | TrialDone
+    | TrialFailed
+    | MemberReady
+    | SearchEnded
 )

@@ -1,4 +1,4 @@
-"""The pool as a running study uses it: a member that exists is taken, a missing one is trained."""
+"""The members of a running study: one that is stored is taken, a missing one is trained."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -30,7 +30,7 @@ _EVERY_STUDY = ""
 
 
 @dataclass(slots=True, kw_only=True)
-class Pool:
+class MemberQueue:
     """Members of one run: asks the launcher for what is missing and stores what comes back."""
 
     study: Study
@@ -136,7 +136,7 @@ class Pool:
         if not self.store.members([member.key])[member.key].has_weights:
             raise StorageError(
                 f"member {member.key} ({member.architecture.label}) must predict more than it did, "
-                "and its weights were not kept (--no-weights). Only training anew helps."
+                "and its weights were not kept. Only training it anew helps."
             )
         return self.store.weights_path(member.key)
 
@@ -145,8 +145,9 @@ class Pool:
         if missing and not self.retrain_missing:
             raise StorageError(
                 f"{len(missing)} files of members that this study needs are missing, such as "
-                f"{missing[0]}. Restore them, or train those members again: ensearch resume "
-                f"{self.study.config.name} --retrain-missing"
+                f"{missing[0]}. Restore them, or train those members again.",
+                problem="files_missing",
+                study=self.study.config.name,
             )
         return {path.name.partition(".")[0] for path in missing}
 

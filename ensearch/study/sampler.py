@@ -91,8 +91,9 @@ class Sampler:
         if self._study.directions != [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]:
             raise StorageError(
                 f"the storage holds an Optuna study {study!r} that ensearch did not make (its "
-                f"directions are {[d.name.lower() for d in self._study.directions]}). "
-                "Choose another name with --study, or another --storage."
+                f"directions are {[d.name.lower() for d in self._study.directions]}).",
+                problem="foreign_optuna_study",
+                study=study,
             )
 
     def recover(self) -> None:

@@ -1,23 +1,28 @@
 """A search from end to end: the only place where store, sampler, launcher and driver meet."""
 
 import contextlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from ensearch import launch
+from ensearch.errors import invalid
 from ensearch.launch import Train
 from ensearch.store import Store
-from ensearch.study.driver import Driver, Limits
-from ensearch.study.events import Event
-from ensearch.study.members import Pool
-from ensearch.study.plan import Plan
+from ensearch.study.driver import Driver
+from ensearch.study.events import Event, SearchEnded
+from ensearch.study.members import MemberQueue
+from ensearch.study.options import Limits
+from ensearch.study.pace import Renewal
 from ensearch.study.sampler import Sampler
 from ensearch.study.study import Study
-from ensearch.training import train_members
+from ensearch.study.work import SearchWork
+from ensearch.training import resolve_device, train_members
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Where:
+class Placement:
     """Where members train: a launcher's name, how many at a time, and the device of each."""
 
     device: str
@@ -26,32 +31,54 @@ class Where:
     keep_weights: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """Why the run ended (a key of REASONS), and how many trials the study now has."""
+def placement(
+    *,
+    launcher: str | None,
+    device: str | None,
+    workers: int | None,
+    ray_address: str | None,
+    weights: bool | None,
+) -> Placement:
+    """Return where members will train, and begin what the first of them would wait for.
 
-    reason: str
-    done: int
-    failed: int
-    waiting: int
+    None stands for the default. Raises UsageError for an unknown launcher, and for the address of a
+    cluster that it would not use; UnavailableError for a device that is not there.
+    """
+    launcher = "processes" if launcher is None else launcher
+    module = launch.get(launcher)
+    if ray_address is not None:
+        if launcher != "ray":
+            raise invalid("ray_address", f"is for the launcher ray; the launcher is {launcher}.")
+        os.environ["RAY_ADDRESS"] = ray_address  # where Ray and its own programs look for it too
+    if workers is not None and workers < 1:
+        raise invalid("workers", f"must be a whole number of at least 1; got {workers}.")
+    module.warm_up()
+    resolved = resolve_device("auto" if device is None else device)
+    usual = workers is None or launcher == "inline"
+    return Placement(
+        device=resolved,
+        workers=module.usual(resolved) if usual else cast(int, workers),
+        launcher=launcher,
+        keep_weights=weights is not False,
+    )
 
 
 def run(
     study: Study,
     store: Store,
     limits: Limits,
-    where: Where,
+    where: Placement,
     *,
-    expected: Plan | None = None,
+    expected: SearchWork | None = None,
     train: Train = train_members,
     take_over: bool = False,
     retrain_missing: bool = False,
     on_event: Callable[[Event], None] = lambda event: None,
     is_interrupted: Callable[[], bool] = lambda: False,
-) -> Outcome:
+) -> SearchEnded:
     """Search until a limit is reached. The study, its members and trials are in the store.
 
-    `expected` is the plan, from which the time left is estimated.
+    `expected` is the work that the plan says, from which the time left is estimated.
 
     Raises StorageError if another driver works on the study, if files of its members are missing
     (unless they are to be trained again), or if the storage fails.
@@ -73,7 +100,7 @@ def run(
                 prepare=store.prepare,
                 translated=store.translated,
             )
-        pool = Pool(
+        queue = MemberQueue(
             study=study,
             store=store,
             launcher=launcher,
@@ -86,9 +113,9 @@ def run(
         driver = Driver(
             study=study,
             store=store,
-            lease=lease,
+            renew=Renewal(lease),
             sampler=sampler,
-            pool=pool,
+            queue=queue,
             limits=limits,
             on_event=on_event,
             is_interrupted=is_interrupted,
@@ -104,7 +131,7 @@ def run(
             with contextlib.suppress(Exception):
                 sampler.release()
             sampler.close()
-        return Outcome(
+        return SearchEnded(
             reason=reason, done=counts.done, failed=counts.failed, waiting=counts.waiting
         )
     finally:

@@ -155,13 +155,16 @@ def _refuse_differences(name: str, stored: StudyRecord, asked: dict[str, Any]) -
         raise StorageError(
             f"the images of {asked['dataset']} are others than those study {name} began with: "
             "accuracies would not compare. Put the old ones back, or begin a new study of the new "
-            "ones with --study NAME."
+            "ones.",
+            problem="images_differ",
+            study=name,
         )
     if lines:
         listing = "\n".join(f"  {line}" for line in lines)
         raise StorageError(
-            f"study {name} exists in this storage with another configuration:\n{listing}\n"
-            f"Go on with it by `ensearch resume {name}`, or give the new one its own --study NAME."
+            f"study {name} exists in this storage with another configuration:\n{listing}\n",
+            problem="study_differs",
+            study=name,
         )
 
 

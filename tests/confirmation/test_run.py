@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,14 +18,14 @@ from ensearch.confirmation.plan import Confirmation, Request
 from ensearch.errors import StorageError, TrialsFailedError, UsageError
 from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.report.confirmation import files, text
-from ensearch.report.confirmation.results import collect_confirmation
+from ensearch.report.confirmation.results import collect
 from ensearch.seeds import derive
 from ensearch.store import Store, openings
 from ensearch.study import config, search, study
-from ensearch.study.driver import Limits
 from ensearch.study.events import MemberReady
-from ensearch.study.plan import Speed
-from ensearch.study.search import Where
+from ensearch.study.options import Limits, RunOptions
+from ensearch.study.search import Placement
+from ensearch.study.speed import Speed
 from tests import closed_form
 from tests.trainers import One, each
 
@@ -36,7 +37,7 @@ SPACE = {
     "width": {"low": 0.25, "high": 2.0, "step": 0.0625},
     "rungs": 8,
 }
-INLINE = Where(device="cpu", workers=1, launcher="inline")
+INLINE = Placement(device="cpu", workers=1, launcher="inline")
 SPEED = Speed(fixed=0.0, per_mac=1e-9)
 
 
@@ -83,11 +84,19 @@ def copied(folder: Path, to: Path) -> Store:
 
 
 def opened(store: Store, spec: str) -> study.Study:
-    settings = {"budget": "2e6", "dataset": spec, "space": SPACE, "study": "one", "epochs": 1}
-    return study.open_study(config.resolve(settings), store, Path("data"), "a CPU")
+    settings: dict[str, Any] = {
+        "budget": "2e6",
+        "dataset": spec,
+        "space": SPACE,
+        "study": "one",
+        "epochs": 1,
+    }
+    return study.open_study(config.resolve(RunOptions(**settings)), store, Path("data"), "a CPU")
 
 
-def search_in(store: Store, spec: str, trials: int = 10_000, where: Where = INLINE) -> study.Study:
+def search_in(
+    store: Store, spec: str, trials: int = 10_000, where: Placement = INLINE
+) -> study.Study:
     found = opened(store, spec)
     search.run(found, store, Limits(trials=trials), where, train=closed_form.train)
     return found
@@ -251,7 +260,7 @@ def test_without_retraining_the_searchs_members_predict_from_their_weights(
 
 def test_members_without_weights_cannot_be_scored_again(empty: Store, spec: str) -> None:
     found = search_in(empty, spec, 6, dataclasses.replace(INLINE, keep_weights=False))
-    with pytest.raises(StorageError, match=r"--no-weights.*ensearch confirm one"):
+    with pytest.raises(StorageError, match=r"weights were not kept"):
         confirm_in(empty, found, Request(retrain=False))
     assert openings.openings(empty, "one") == [], "a refused plan has seen nothing"
     assert confirm_in(empty, found)[0] == "done"
@@ -319,7 +328,7 @@ def test_a_lost_file_is_trained_again_only_on_request(store: Store, searched: st
     lost = store.evaluation_members("one", plan.stage)[plan.finalists[0].network][0]
     next(store.files.rglob(f"{lost}.test.npz")).unlink()
     more = Request(members=3)  # another plan that needs the same member
-    with pytest.raises(StorageError, match="confirm one --retrain-missing"):
+    with pytest.raises(StorageError, match="files of members that this confirmation needs"):
         confirm_in(store, searched, more)
     assert len(openings.openings(store, "one")) == 1
     trainer = Counting()
@@ -345,7 +354,7 @@ def test_a_study_under_way_is_not_confirmed(store: Store, searched: study.Study)
 
 def test_a_study_without_evaluations_has_nothing_to_confirm(empty: Store, spec: str) -> None:
     found = search_in(empty, spec, trials=0)
-    with pytest.raises(StorageError, match="ensearch resume one"):
+    with pytest.raises(StorageError, match="no finished evaluation"):
         confirm_in(empty, found)
 
 
@@ -369,7 +378,7 @@ def truth(budget: float, base: float = 5e4) -> float:
 def test_the_known_crossover_is_confirmed_on_test(store: Store, searched: study.Study) -> None:
     """Longer training changes nothing in this world: the same crossover, within the interval."""
     confirm_in(store, searched)
-    found = collect_confirmation(store, "one")
+    found = collect(store, "one")
     crossover, where = found.results.fronts.crossover, closed_form.crossover((2, 3, 4))
     assert crossover.status == "crossed"
     assert crossover.budget is not None
@@ -392,7 +401,7 @@ def test_the_known_crossover_is_confirmed_on_test(store: Store, searched: study.
 
 def test_val_chooses_and_test_scores(store: Store, searched: study.Study) -> None:
     confirm_in(store, searched)
-    found = collect_confirmation(store, "one")
+    found = collect(store, "one")
     best = {True: 0, False: 0}
     for row in found.results.fronts.rows:
         for choice, single in ((row.single, True), (row.ensemble, False)):
@@ -416,7 +425,7 @@ def test_a_crossover_of_the_short_schedule_only_is_called_so(
     assert truth(1e6) > 0 > truth(1e6, base)
     longer = Counting(train=partial(closed_form.train_one, margin=world(base)))
     confirm_in(store, searched, train=longer)
-    found = collect_confirmation(store, "one")
+    found = collect(store, "one")
     assert found.shift is not None
     assert found.shift.verdict == "short schedule only"
     assert found.shift.doublings == pytest.approx(1.38, abs=0.5)
@@ -427,8 +436,8 @@ def test_a_crossover_of_the_short_schedule_only_is_called_so(
 
 def test_what_is_read_again_is_the_same(store: Store, searched: study.Study) -> None:
     confirm_in(store, searched)
-    first = collect_confirmation(store, "one")
-    again = collect_confirmation(store, "one", number=1)
+    first = collect(store, "one")
+    again = collect(store, "one", number=1)
     assert files.summary(first) == files.summary(again)
 
 
@@ -437,14 +446,14 @@ def test_a_second_opening_and_old_members_are_called_optimistic(
 ) -> None:
     confirm_in(store, searched)
     confirm_in(store, searched, Request(retrain=False))
-    found = collect_confirmation(store, "one")
+    found = collect(store, "one")
     assert (found.plan.number, found.opening) == (2, 2)
     assert (found.ranks, found.shift, found.pairs) == (None, None, None)
     said = " ".join(text.paragraphs(found))
     assert "has been opened 2 times: numbers after the first are optimistic" in said
     assert "the search's own members" in text.sentence(found)
     files.write(found, tmp_path / "out")
-    files.write(collect_confirmation(store, "one", number=1), tmp_path / "out")
+    files.write(collect(store, "one", number=1), tmp_path / "out")
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
         f"{name}.{kind}" for name in ("confirm-2", "confirm") for kind in ("csv", "json", "png")
     ]
@@ -455,13 +464,13 @@ def test_a_second_opening_and_old_members_are_called_optimistic(
     table = (tmp_path / "out" / "confirm-2.csv").read_text().splitlines()
     assert len(table) == 1 + len(found.results.evaluations)
     assert "accuracy_test_fraction" in table[0]
-    first = collect_confirmation(store, "one", number=1)
+    first = collect(store, "one", number=1)
     assert "These are of opening 1" in " ".join(text.warnings(first))
 
 
 def test_other_budgets_are_those_of_the_search_too(store: Store, searched: study.Study) -> None:
     confirm_in(store, searched, Request(budgets=(5e5, 2e6)))
-    found = collect_confirmation(store, "one")
+    found = collect(store, "one")
     for fronts in (found.results.fronts, found.search.fronts):
         assert [row.budget for row in fronts.rows] == [5e5, 2e6]
         assert all(row.low is not None for row in fronts.rows if row.matched)
@@ -474,17 +483,17 @@ def test_what_was_left_out_is_said(store: Store, searched: study.Study) -> None:
         lambda job: "diverged" if job.member.architecture == bad.architecture else None
     )
     confirm_in(store, searched, train=trainer)
-    found = collect_confirmation(store, "one")
+    found = collect(store, "one")
     assert found.left_out[bad.label] == "diverged"
     assert f"{bad.label} (diverged)" in " ".join(text.paragraphs(found))
     assert bad.key not in {e.key for e in found.results.evaluations}
 
 
 def test_there_is_nothing_to_read_before_it_is_scored(store: Store, searched: study.Study) -> None:
-    with pytest.raises(StorageError, match=r"there are: none\. Make one: ensearch confirm one"):
-        collect_confirmation(store, "one")
+    with pytest.raises(StorageError, match=r"there are: none\."):
+        collect(store, "one")
     confirm_in(store, searched, is_interrupted=lambda: True)
     with pytest.raises(StorageError, match="not scored yet"):
-        collect_confirmation(store, "one")
+        collect(store, "one")
     with pytest.raises(StorageError, match="Did you mean 'one'"):
-        collect_confirmation(store, "ones")
+        collect(store, "ones")

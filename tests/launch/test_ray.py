@@ -18,8 +18,8 @@ from ensearch.launch import Failed, Launcher, MemberJob, Trained, _on_ray
 from ensearch.launch import ray as launch_ray
 from ensearch.store import Store
 from ensearch.study import config, search, study
-from ensearch.study.driver import Limits
-from ensearch.study.search import Where
+from ensearch.study.options import Limits, RunOptions
+from ensearch.study.search import Placement
 from tests.command_line import TINY, ensearch
 from tests.launchers import SECONDS, Driver, Opener, collect, gather, is_alive, outcomes, running
 from tests.trainers import (
@@ -57,12 +57,18 @@ def test_a_search_finds_what_it_finds_inline(ray_cluster: Any, tmp_path: Path) -
     """Real training on digits, one epoch: the same evaluations and the same bits of predictions."""
     found = {}
     for launcher in ("inline", "ray"):
-        settings = {"budget": "4e5", "dataset": "digits", "space": str(tmp_path / "tiny.toml")}
+        settings: dict[str, Any] = {
+            "budget": "4e5",
+            "dataset": "digits",
+            "space": str(tmp_path / "tiny.toml"),
+        }
         (tmp_path / "tiny.toml").write_text(TINY)
-        asked = config.resolve(settings | {"limit_train": 200, "epochs": 1, "study": "one"})
+        asked = config.resolve(
+            RunOptions(**settings | {"limit_train": 200, "epochs": 1, "study": "one"})
+        )
         with Store.open(str(tmp_path / f"{launcher}.db"), create=True) as store:
             opened = study.open_study(asked, store, Path("data"), "a CPU")
-            where = Where(device="cpu", workers=1, launcher=launcher)
+            where = Placement(device="cpu", workers=1, launcher=launcher)
             outcome = search.run(opened, store, Limits(trials=4), where)
             assert (outcome.done, outcome.failed) == (4, 0)
             found[launcher] = (

@@ -175,7 +175,7 @@ def test_collect_refuses_a_study_of_another_version(store: Store) -> None:
 
 def test_collect_says_what_to_do_about_a_study_without_results(store: Store) -> None:
     store.add_study(replace(store.study(NAME), name="empty"))
-    with pytest.raises(StorageError, match="`ensearch resume empty`"):
+    with pytest.raises(StorageError, match="no finished evaluation to report"):
         collect(store, "empty")
     with pytest.raises(StorageError, match="Did you mean 'empty'"):
         collect(store, "emty")

@@ -10,13 +10,12 @@ from rich.console import Console
 from ensearch.fronts.crossover import Status
 from ensearch.report.study import figure_data, text
 from ensearch.report.study.results import Results
-from ensearch.report.study.table import print_table
 from tests.worlds import SENTENCE, handmade
 
 
 def printed(found: Results, width: int = 80) -> str:
     stream = StringIO()
-    print_table(found, Console(file=stream, width=width))
+    Console(file=stream, width=width).print(found.table())
     return stream.getvalue()
 
 

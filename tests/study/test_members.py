@@ -1,17 +1,19 @@
 """The pool: how missing members are put into tasks, and what becomes of what comes back."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ensearch.cli.progress import line
+from ensearch.api.progress import line
 from ensearch.core import Architecture, Member, Schedule
 from ensearch.errors import UnavailableError
 from ensearch.launch import Failed, Measured, MemberJob, Trained, Update, lockstep_key
 from ensearch.store import Store
 from ensearch.study import config, study
 from ensearch.study.events import WayChosen
-from ensearch.study.members import SIDE_BY_SIDE, Pool
+from ensearch.study.members import SIDE_BY_SIDE, MemberQueue
+from ensearch.study.options import RunOptions
 from tests.closed_form import train_one, write_dataset
 from tests.searches import SPACE
 
@@ -47,12 +49,18 @@ class Tasks:
 @pytest.fixture
 def opened(store: Store, tmp_path: Path) -> study.Study:
     spec = write_dataset(tmp_path / "two.npz", images=400)
-    settings = {"budget": "2e6", "dataset": spec, "space": SPACE, "study": "one", "epochs": 1}
-    return study.open_study(config.resolve(settings), store, Path("data"), "a GPU")
+    settings: dict[str, Any] = {
+        "budget": "2e6",
+        "dataset": spec,
+        "space": SPACE,
+        "study": "one",
+        "epochs": 1,
+    }
+    return study.open_study(config.resolve(RunOptions(**settings)), store, Path("data"), "a GPU")
 
 
-def pool_of(opened: study.Study, store: Store, device: str = "cuda", **how: object) -> Pool:
-    return Pool(
+def pool_of(opened: study.Study, store: Store, device: str = "cuda", **how: object) -> MemberQueue:
+    return MemberQueue(
         study=opened,
         store=store,
         launcher=Tasks(),
@@ -64,7 +72,7 @@ def pool_of(opened: study.Study, store: Store, device: str = "cuda", **how: obje
     )
 
 
-def tasks(pool: Pool) -> Tasks:
+def tasks(pool: MemberQueue) -> Tasks:
     assert isinstance(pool.launcher, Tasks)
     return pool.launcher
 
@@ -81,7 +89,7 @@ def members(opened: study.Study, count: int, shape: Architecture = WIDE) -> list
     ]
 
 
-def seeds(pool: Pool) -> list[list[int]]:
+def seeds(pool: MemberQueue) -> list[list[int]]:
     return [[job.member.seed for job in jobs] for jobs in tasks(pool).tasks]
 
 

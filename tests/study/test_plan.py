@@ -4,17 +4,34 @@ import dataclasses
 
 import pytest
 
-from ensearch.cli.progress import line
+from ensearch.api.progress import line
 from ensearch.core import Architecture, Budget, Cost, Schedule
 from ensearch.search_space import ladder
 from ensearch.search_space.ladder import Cell, Ladder
-from ensearch.study import config, plan
+from ensearch.study import config, work
+from ensearch.study import speed as speeds
 from ensearch.study.events import MemberDone, TrialDone, TrialFailed
-from ensearch.study.plan import Plan, Speed
+from ensearch.study.options import RunOptions
+from ensearch.study.plan import StudyPlan
+from ensearch.study.speed import Speed
+from ensearch.study.work import SearchWork
 from tests.worlds import evaluation
 
 SCHEDULE = Schedule(epochs=2)
 SPEED = Speed(fixed=1e-3, per_mac=1e-9)
+
+
+def described(asked: config.StudyConfig, steps: Ladder, ahead: SearchWork, workers: int) -> str:
+    plan = StudyPlan(
+        config=asked,
+        ladder=steps,
+        work=ahead,
+        speed=SPEED,
+        images={"train": 100, "val": 50, "test": 10},
+        workers=workers,
+        device="a CPU",
+    )
+    return str(plan)
 
 
 def cell(size: int, width: float, macs: int, schedule: Schedule = SCHEDULE) -> Cell:
@@ -42,7 +59,7 @@ def two_cells() -> Ladder:
 
 def test_members_that_trials_share_are_paid_for_once(two_cells: Ladder) -> None:
     """Both trials need 4 members: 4 x 3 x 1e6 x 100 images x 2 epochs = 2.4e9."""
-    made = plan.estimate(two_cells, images=100, trials=2, speed=SPEED, workers=2)
+    made = work.estimate(two_cells, images=100, trials=2, speed=SPEED, workers=2)
     assert made.members == 4
     assert made.train_macs == 2.4e9
     # 4 members x 200 images x 2 ms over 2 workers.
@@ -52,15 +69,15 @@ def test_members_that_trials_share_are_paid_for_once(two_cells: Ladder) -> None:
 
 def test_no_more_trials_than_configurations(two_cells: Ladder) -> None:
     speed = Speed(fixed=0, per_mac=1e-9)
-    assert plan.estimate(two_cells, 100, 50, speed, 1).trials == 2
-    assert plan.estimate(two_cells, 100, 0, speed, 1).seconds == 0
+    assert work.estimate(two_cells, 100, 50, speed, 1).trials == 2
+    assert work.estimate(two_cells, 100, 0, speed, 1).seconds == 0
 
 
 def test_schedules_are_paid_for_by_their_own_epochs() -> None:
     """One network twice: 2 epochs for one member, 10 for two, of 100 images each."""
     cells = (cell(1, 1, 10**6), cell(2, 1, 10**6, Schedule(epochs=10)))
     steps = Ladder(budget=Budget(macs=4e6), cells=cells)
-    made = plan.estimate(steps, images=100, trials=2, speed=SPEED, workers=1)
+    made = work.estimate(steps, images=100, trials=2, speed=SPEED, workers=1)
     assert made.members == 3
     assert made.train_macs == 3 * 1e6 * 100 * (2 + 2 * 10)
     assert made.seconds == pytest.approx(2e-3 * 100 * (2 + 2 * 10))
@@ -73,7 +90,7 @@ def test_the_plan_shares_the_trials_as_the_search_does(trials: int, singles: int
     cells = [cell(1, width, 1_000_000) for width in (1, 2)]
     cells += [cell(2, width, 5_000_000) for width in (3, 4, 5, 6)]
     steps = Ladder(budget=Budget(macs=1e7), cells=tuple(cells))
-    made = plan.estimate(steps, images=1, trials=trials, speed=SPEED, workers=1)
+    made = work.estimate(steps, images=1, trials=trials, speed=SPEED, workers=1)
     assert made.train_macs == 3 * 2 * (1e6 * singles + 1e7 * (trials - singles))
 
 
@@ -87,7 +104,7 @@ def test_the_plan_says_what_each_budget_offers_to_both_kinds() -> None:
         "rungs": 4,
         "schedule": {"peak_lr": [0.1, 0.4], "epochs": [3, 12]},
     }
-    asked = config.resolve({"budget": "80e3", "dataset": "digits", "space": table})
+    asked = config.resolve(RunOptions(budget="80e3", dataset="digits", space=table))
     steps = ladder.build(
         asked.space,
         asked.budget,
@@ -95,10 +112,8 @@ def test_the_plan_says_what_each_budget_offers_to_both_kinds() -> None:
         8,
         cost_of,
     )
-    made = plan.estimate(steps, 100, 40, SPEED, 1)
-    images = {"train": 100, "val": 50, "test": 10}
-    lines = plan.describe(asked, steps, made, SPEED, images, 1, "a CPU")
-    text = "\n".join(lines)
+    made = work.estimate(steps, 100, 40, SPEED, 1)
+    text = described(asked, steps, made, 1)
     # 80k: 2 × 10-2. 40k: 1 × 10-2. Each with 4 schedules; 20k lies a rung below the 4.
     assert "single networks + ensembles: 0 + 4 at 80k, 4 + 0 at 40k" in text
     assert "8 distinct configurations, 4 single networks and 4 ensembles" in text
@@ -109,7 +124,7 @@ def test_the_plan_says_what_each_budget_offers_to_both_kinds() -> None:
     assert "epochs is an axis" in text
     plain = dataclasses.replace(asked, space=dataclasses.replace(asked.space, schedule=()))
     steps = ladder.build(plain.space, plain.budget, plain.schedule, 8, cost_of)
-    text = "\n".join(plan.describe(plain, steps, made, SPEED, images, 1, "a CPU"))
+    text = described(plain, steps, made, 1)
     assert "axis" not in text
     assert "axes" not in text
 
@@ -129,40 +144,37 @@ def test_the_plan_names_what_no_rung_holds() -> None:
     listed = [{"depth": depth, "width": 1.0} for depth in (10, 16, 100, 106)]
     shapes = {"family": "wide_resnet", "members": [1, 2], "shapes": listed, "rungs": 4}
     for space, left in ((table, "depth 100"), (shapes, "10-1, 100-1, 106-1")):
-        asked = config.resolve({"budget": "80e3", "dataset": "digits", "space": space})
+        asked = config.resolve(RunOptions(budget="80e3", dataset="digits", space=space))
         steps = ladder.build(asked.space, asked.budget, asked.schedule, 8, cost_of)
-        made = plan.estimate(steps, 100, 4, SPEED, 1)
-        images = {"train": 100, "val": 50, "test": 10}
-        lines = plan.describe(asked, steps, made, SPEED, images, 1, "a CPU")
-        found = [line for line in lines if line.startswith("left out")]
-        assert found == [f"left out  {left}: too dear for the budget, or cheaper than the lowest"]
+        made = work.estimate(steps, 100, 4, SPEED, 1)
+        text = described(asked, steps, made, 1)
+        lines = [line for line in text.splitlines() if line.startswith("left out")]
+        assert lines == [f"left out  {left}: too dear for the budget, or cheaper than the lowest"]
 
 
 def test_one_of_a_thing_is_not_several(two_cells: Ladder) -> None:
-    asked = config.resolve({"budget": "4e6", "dataset": "digits"})
-    images = {"train": 100, "val": 50, "test": 10}
+    asked = config.resolve(RunOptions(budget="4e6", dataset="digits"))
     one = Ladder(budget=Budget(macs=4e6), cells=(cell(1, 1, 10**6, Schedule(epochs=1)),))
-    made = plan.estimate(one, 100, 1, SPEED, 1)
-    text = "\n".join(plan.describe(asked, one, made, SPEED, images, 1, "a CPU"))
+    made = work.estimate(one, 100, 1, SPEED, 1)
+    text = described(asked, one, made, 1)
     assert "schedule  1 epoch, batches" in text
     assert "1 trial, up to about 1 member and" in text
     assert "with 1 worker on" in text
 
 
 def test_the_dearest_member_is_not_said_to_be_part_of_less_time(two_cells: Ladder) -> None:
-    asked = config.resolve({"budget": "4e6", "dataset": "digits"})
-    images = {"train": 100, "val": 50, "test": 10}
-    made = Plan(trials=2, members=4, train_macs=1e9, seconds=47, longest=63)
-    text = "\n".join(plan.describe(asked, two_cells, made, SPEED, images, 2, "a CPU"))
+    asked = config.resolve(RunOptions(budget="4e6", dataset="digits"))
+    made = SearchWork(trials=2, members=4, train_macs=1e9, seconds=47, longest=63)
+    text = described(asked, two_cells, made, 2)
     assert "about 47s with 2 workers on a CPU, up to 1m3s more if the dearest member" in text
     # Nor does a study of one member take half its time on two workers: 100 images x 2 x 2 ms.
     one = Ladder(budget=Budget(macs=4e6), cells=(cell(1, 1, 1_000_000),))
-    assert plan.estimate(one, 100, 1, SPEED, 2).seconds == pytest.approx(0.4)
+    assert work.estimate(one, 100, 1, SPEED, 2).seconds == pytest.approx(0.4)
 
 
 def test_speed_separates_overhead_from_arithmetic() -> None:
     cells = (cell(1, 1, 1_000_000), cell(1, 2, 9_000_000))
-    speed = plan.measure(
+    speed = speeds.measure(
         Ladder(budget=Budget(macs=1e7), cells=cells), lambda a: {1: 2e-3, 2: 10e-3}[int(a.width)]
     )
     assert speed.per_mac == pytest.approx(1e-9)
@@ -171,25 +183,21 @@ def test_speed_separates_overhead_from_arithmetic() -> None:
 
 
 def test_a_plan_of_more_than_a_day_says_what_makes_it_smaller(two_cells: Ladder) -> None:
-    made = Plan(trials=2, members=4, train_macs=1e18, seconds=3e5, longest=1e5)
-    asked = config.resolve({"budget": "4e6", "dataset": "digits"})
-    images = {"train": 100, "val": 50, "test": 10}
-    text = "\n".join(plan.describe(asked, two_cells, made, SPEED, images, 2, "a CPU"))
+    made = SearchWork(trials=2, members=4, train_macs=1e18, seconds=3e5, longest=1e5)
+    asked = config.resolve(RunOptions(budget="4e6", dataset="digits"))
+    text = described(asked, two_cells, made, 2)
     assert "3d11h" in text
     assert "500 images/s at 1M" in text  # 1 ms and 1e6 times 1 ns each
-    for option in ("--budget", "--epochs", "--limit-train", "--trials", "--timeout", "--device"):
-        assert option in text
+    for remedy in ("budget", "epochs", "training images", "trials", "time limit", "GPU"):
+        assert remedy in text
     short = dataclasses.replace(made, seconds=60)
-    assert "warning" not in "\n".join(
-        plan.describe(asked, two_cells, short, SPEED, images, 2, "a CPU")
-    )
+    assert "warning" not in described(asked, two_cells, short, 2)
 
 
 def test_the_plan_counts_in_the_unit_asked_for(two_cells: Ladder) -> None:
-    asked = config.resolve({"budget": "8e6", "dataset": "digits", "flops_per_mac": 2})
-    made = Plan(trials=2, members=4, train_macs=1e9, seconds=1, longest=1)
-    images = {"train": 100, "val": 50, "test": 10}
-    text = "\n".join(plan.describe(asked, two_cells, made, SPEED, images, 2, "a CPU"))
+    asked = config.resolve(RunOptions(budget="8e6", dataset="digits", flops_per_mac=2))
+    made = SearchWork(trials=2, members=4, train_macs=1e9, seconds=1, longest=1)
+    text = described(asked, two_cells, made, 2)
     assert "8M FLOPs (2 per multiply-add)" in text
     assert "4 × 10-1 at 8M" in text
 
@@ -203,7 +211,7 @@ def test_a_cpu_plan_for_the_papers_budget_is_honest() -> None:
         space.load("wide_resnet"), Budget(macs=5.25e9), SCHEDULE, 32, lambda a: cost.count(a, 3, 10)
     )
     speed = Speed(fixed=0, per_mac=3 / 5e9)
-    made = plan.estimate(steps, 45_000, 80, speed, workers=2)
+    made = work.estimate(steps, 45_000, 80, speed, workers=2)
     assert made.seconds > 7 * 86400
 
 

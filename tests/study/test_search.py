@@ -17,16 +17,16 @@ from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.report.study.results import collect
 from ensearch.store import Store
 from ensearch.study import config, search, study
-from ensearch.study.driver import Limits
-from ensearch.study.events import MemberFailed, TrialDone, TrialFailed
-from ensearch.study.search import Where
+from ensearch.study.events import MemberFailed, SearchEnded, TrialDone, TrialFailed
+from ensearch.study.options import Limits, RunOptions
+from ensearch.study.search import Placement
 from tests.closed_form import accuracy, crossover, train, train_one, write_dataset
 from tests.searches import SPACE
 from tests.trainers import each
 
 AXES: dict[str, list[float]] = {"peak_lr": [0.1, 0.4], "epochs": [1, 2]}
 TUNING: dict[str, object] = {"space": SPACE | {"schedule": AXES}, "epochs": None}
-INLINE = Where(device="cpu", workers=1, launcher="inline")
+INLINE = Placement(device="cpu", workers=1, launcher="inline")
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +35,17 @@ def spec(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def configured(spec: str, **changes: object) -> config.StudyConfig:
-    settings = {"budget": "2e6", "dataset": spec, "space": SPACE, "study": "one", "epochs": 1}
-    return config.resolve(settings | changes)
+    settings: dict[str, Any] = {
+        "budget": "2e6",
+        "dataset": spec,
+        "space": SPACE,
+        "study": "one",
+        "epochs": 1,
+    }
+    return config.resolve(RunOptions(**settings | changes))
 
 
-def search_in(store: Store, spec: str, limits: Limits, **how: object) -> search.Outcome:
+def search_in(store: Store, spec: str, limits: Limits, **how: object) -> SearchEnded:
     changes = how.pop("changes", {})
     assert isinstance(changes, dict)
     opened = study.open_study(configured(spec, **changes), store, Path("data"), "a CPU")
@@ -387,8 +393,9 @@ def test_a_missing_file_is_named_and_trained_again_only_on_request(store: Store,
     path = next(store.files.rglob(f"{lost}.val.npz"))
     path.unlink()
     for name in ("one", "two"):  # a study that shares the member needs it as well
-        with pytest.raises(StorageError, match=f"resume {name} --retrain-missing"):
+        with pytest.raises(StorageError, match="are missing") as caught:
             search_in(store, spec, Limits(trials=5), changes={"study": name})
+        assert (caught.value.problem, caught.value.facts) == ("files_missing", {"study": name})
     # An interruption while it is trained again forgets nothing.
     with pytest.raises(KeyboardInterrupt):
         search_in(store, spec, Limits(trials=4), train=interrupt, retrain_missing=True)

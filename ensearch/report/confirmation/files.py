@@ -10,58 +10,58 @@ from ensearch.confirmation.plan import Finalist
 from ensearch.core import Evaluation
 from ensearch.fronts.rank_agreement import Estimate, Ranks
 from ensearch.report.confirmation import text
-from ensearch.report.confirmation.results import Confirmed
+from ensearch.report.confirmation.findings import ConfirmedFindings
 from ensearch.report.study import figure, figure_data, files
 
 
-def write(found: Confirmed, folder: Path) -> list[Path]:
+def write(confirmed: ConfirmedFindings, folder: Path) -> list[Path]:
     """Write all three into `folder`, each whole or not at all; returns their paths.
 
     A later plan has files of its own: its numbers are not those of the first opening of test.
     Costs are multiply-adds whatever unit the study's tables use. The CSV holds evaluations on
     test. StorageError if the folder cannot be written.
     """
-    number = found.plan.number
+    number = confirmed.plan.number
     name = "confirm" if number == 1 else f"confirm-{number}"
-    plain = json.dumps(summary(found), indent=2, ensure_ascii=False, allow_nan=False)
-    body = files.csv_of(found.results.evaluations, found.results.seed_errors)
+    plain = json.dumps(summary(confirmed), indent=2, ensure_ascii=False, allow_nan=False)
+    body = files.csv_of(confirmed.results.evaluations, confirmed.results.seed_errors)
     return [
         files.replace(folder / f"{name}.csv", body.encode()),
         files.replace(folder / f"{name}.json", (plain + "\n").encode()),
-        figure.draw_png(figure_data.compute(found.results), folder / f"{name}.png"),
+        figure.draw_png(figure_data.compute(confirmed.results), folder / f"{name}.png"),
     ]
 
 
-def summary(found: Confirmed) -> dict[str, Any]:
+def summary(confirmed: ConfirmedFindings) -> dict[str, Any]:
     """What confirm.json holds: plain data without NaN or infinity, costs in multiply-adds."""
-    plan, shift = found.plan, found.shift
-    search = files.summary(found.search)
-    return files.summary(found.results) | {
-        "sentence": text.sentence(found),
-        "remarks": text.paragraphs(found),
-        "warnings": text.warnings(found),
-        "openings": [asdict(opening) for opening in found.openings],
-        "openings_elsewhere": [look.opened for look in found.elsewhere],
-        "opening": found.opening,
+    plan, shift = confirmed.plan, confirmed.shift
+    search = files.summary(confirmed.search)
+    return files.summary(confirmed.results) | {
+        "sentence": text.sentence(confirmed),
+        "remarks": text.paragraphs(confirmed),
+        "warnings": text.warnings(confirmed),
+        "openings": [asdict(opening) for opening in confirmed.openings],
+        "openings_elsewhere": [look.opened for look in confirmed.elsewhere],
+        "opening": confirmed.opening,
         "plan": {
             "number": plan.number,
             "retrained": plan.retrain,
             "created": plan.created,
             "request": asdict(plan.request),
             "budgets_multiply_adds": list(plan.budgets),
-            "finalists": [_finalist(found, finalist) for finalist in plan.finalists],
+            "finalists": [_finalist(confirmed, finalist) for finalist in plan.finalists],
         },
-        "left_out": dict(found.left_out),
+        "left_out": dict(confirmed.left_out),
         "rank_correlation": None
-        if found.ranks is None
-        else {name: ranks and _ranks(ranks) for name, ranks in found.ranks.items()},
-        "near_cost_pairs": found.pairs and asdict(found.pairs),
-        "shift": shift and asdict(shift) | {"sentence": text.shifted(found)},
+        if confirmed.ranks is None
+        else {name: ranks and _ranks(ranks) for name, ranks in confirmed.ranks.items()},
+        "near_cost_pairs": confirmed.pairs and asdict(confirmed.pairs),
+        "shift": shift and asdict(shift) | {"sentence": text.shifted(confirmed)},
         "search": {key: search[key] for key in ("headline", "crossover", "rows")},
     }
 
 
-def _finalist(found: Confirmed, finalist: Finalist) -> dict[str, Any]:
+def _finalist(confirmed: ConfirmedFindings, finalist: Finalist) -> dict[str, Any]:
     def accuracy(evaluations: tuple[Evaluation, ...]) -> float | None:
         return next((e.scores.accuracy for e in evaluations if e.key == finalist.key), None)
 
@@ -74,8 +74,8 @@ def _finalist(found: Confirmed, finalist: Finalist) -> dict[str, Any]:
         "schedule_full": asdict(finalist.full),
         "reasons": [asdict(reason) for reason in finalist.reasons],
         "accuracy_val_fraction_short": finalist.accuracy,
-        "accuracy_val_fraction_full": accuracy(found.val),
-        "accuracy_test_fraction_full": accuracy(found.results.evaluations),
+        "accuracy_val_fraction_full": accuracy(confirmed.val),
+        "accuracy_test_fraction_full": accuracy(confirmed.results.evaluations),
     }
 
 

@@ -1,182 +1,70 @@
-"""A confirmation in the store -> what it found: test fronts beside those of the search."""
+"""A confirmation, as a person uses it: in a terminal, in a notebook, in a script."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
 
-import numpy as np
+from matplotlib.figure import Figure
+from rich.console import Group
+from rich.text import Text
 
-from ensearch.confirmation import plan as confirmation_plan
-from ensearch.confirmation.plan import Confirmation, Finalist
-from ensearch.core import Evaluation, Labels, SubsetHits
-from ensearch.errors import StorageError
-from ensearch.fronts import analysis, rank_agreement, seed_variance
-from ensearch.fronts.rank_agreement import Pairs, Ranks, Shift
-from ensearch.pool import diversity
-from ensearch.report.study.results import Conditions, Results, collect
-from ensearch.store import SEARCH, Store, openings
-from ensearch.store.openings import Look, Opening
-from ensearch.study.scoring import Scorer
-
-Scored = tuple[tuple[Evaluation, ...], dict[str, SubsetHits]]
+from ensearch.errors import UsageError
+from ensearch.report import _notebook as notebook
+from ensearch.report.confirmation import files, findings, text
+from ensearch.report.confirmation.findings import ConfirmedFindings
+from ensearch.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Confirmed:
-    """Everything that may be said about one confirmation.
-
-    `results` are scored on test, chosen on val, at the budgets of the plan; `search` are those of
-    the search, on val, at the same budgets. The ranks compare the finalists' accuracies, the
-    search's on val and the confirmed on test, by group: all, single networks, ensembles. Ranks
-    and shift are None where nothing was retrained. `left_out` are finalists whose members failed.
-    """
-
-    plan: Confirmation
-    openings: tuple[Opening, ...]
-    elsewhere: tuple[Look, ...]  # of others at the same test labels, oldest first
-    results: Results
-    val: tuple[Evaluation, ...]  # what chose
-    search: Results
-    ranks: Mapping[str, Ranks | None] | None
-    pairs: Pairs | None
-    shift: Shift | None
-    left_out: Mapping[str, str]  # label -> reason
+class Confirmed(ConfirmedFindings):
+    """What a confirmation found on the test split, and ways to show and keep it."""
 
     @property
-    def opening(self) -> int:
-        """Which opening of the study's test split it is: the first is 1."""
-        place = [o.plan for o in self.openings].index(self.plan.number)
-        own = self.openings[place].opened
-        return 1 + place + len([look for look in self.elsewhere if look.opened <= own])
+    def sentence(self) -> str:
+        """The finding and its conditions in one sentence."""
+        return text.sentence(self)
 
-    @property
-    def opened(self) -> str:
-        """When this confirmation looked at test."""
-        return next(o.opened for o in self.openings if o.plan == self.plan.number)
+    def table(self) -> Group:
+        """Return the fronts on test and what must stand beside them, for `rich.print`."""
+        return Group(
+            self.results.table(),
+            *(Text(f"\n{paragraph}") for paragraph in text.paragraphs(self)),
+            Text(f"\n{self.sentence}", style="bold"),
+        )
+
+    def _repr_html_(self) -> str:
+        return notebook.html(self.table())
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return a row for each evaluation on test, `pandas.DataFrame(confirmed.to_dicts())`."""
+        return self.results.to_dicts()
+
+    def summary(self) -> dict[str, Any]:
+        """Return what confirm.json holds: plain data without NaN or infinity."""
+        return files.summary(self)
+
+    def plot(self) -> Figure:
+        """Return the trade-off figure on test."""
+        return self.results.plot()
+
+    def write(self, folder: str | Path | None = None) -> list[Path]:
+        """Write confirm.csv, confirm.json and confirm.png; return their paths.
+
+        The folder is beside the storage if nobody says otherwise. Raises StorageError if it cannot
+        be written.
+        """
+        where = self.results.folder if folder is None else Path(folder)
+        if where is None:
+            raise UsageError(
+                "this machine does not have the storage's folder: name one to write to."
+            )
+        return files.write(self, where)
 
 
-def collect_confirmation(store: Store, study: str, number: int | None = None) -> Confirmed:
+def collect(store: Store, study: str, number: int | None = None) -> Confirmed:
     """Read a confirmation, the last one if no number is given, and analyse its fronts on test.
 
-    StorageError if there is none, or if it is not scored yet.
+    Raises StorageError if there is none, or if it is not scored yet.
     """
-    plan = _plan(store, study, number)
-    whole = collect(store, study)
-    scorer = _scorer(store, whole.conditions)
-    val, test = (_scored(scorer, study, plan.stage, split) for split in ("val", "test"))
-    seed = whole.conditions.seed
-    fronts = analysis.analyse(test[0], plan.budgets, test[1], selected_on=val, seed=seed)
-    search = whole
-    if plan.budgets != whole.conditions.budgets:
-        found = _scored(scorer, study, SEARCH, "val")
-        fronts_of_search = analysis.analyse(found[0], plan.budgets, found[1], seed=seed)
-        search = replace(whole, fronts=fronts_of_search)
-    test_by_key = {e.key: e for e in test[0]}
-    there = [f for f in plan.finalists if f.key in test_by_key]
-    full = [test_by_key[f.key].scores.accuracy for f in there]
-    short = [f.accuracy for f in there]
-    return Confirmed(
-        plan=plan,
-        openings=tuple(openings.openings(store, study)),
-        elsewhere=openings.elsewhere(store, study),
-        results=_results(store, whole, plan, test, fronts),
-        val=val[0],
-        search=search,
-        ranks=_ranks(there, short, full, seed) if plan.retrain else None,
-        pairs=rank_agreement.near_pairs([f.macs for f in there], short, full)
-        if plan.retrain
-        else None,
-        shift=rank_agreement.shift(search.fronts, fronts) if plan.retrain else None,
-        left_out=_left_out(plan, there),
-    )
-
-
-def _plan(store: Store, study: str, number: int | None) -> Confirmation:
-    store.study(study)
-    plans = {plan.number: plan for plan in confirmation_plan.plans(store, study)}
-    if not plans or (number is not None and number not in plans):
-        known = ", ".join(map(str, plans)) or "none"
-        raise StorageError(
-            f"study {study!r} has no confirmation{'' if number is None else f' {number}'}; there "
-            f"are: {known}. Make one: ensearch confirm {study}"
-        )
-    plan = plans[max(plans) if number is None else number]
-    if not any(e.split == "test" for e in store.evaluations(study, plan.stage)):
-        raise StorageError(
-            f"confirmation {plan.number} of study {study!r} is not scored yet. Go on with: "
-            f"ensearch confirm {study}"
-        )
-    return plan
-
-
-def _scorer(store: Store, c: Conditions) -> Scorer:
-    labels: dict[str, Labels] = {}
-    for split in ("val", "test"):
-        found = store.note(c.study, f"{split}_labels")
-        if not isinstance(found, list):
-            raise StorageError(
-                f"the labels of {split} are not stored with study {c.study!r}, so its confirmation "
-                "cannot be judged. Restore a copy of the storage."
-            )
-        labels[split] = np.asarray(found, dtype=np.int64)
-    return Scorer(store=store, labels=labels, rule=c.rule, seed=c.seed)
-
-
-def _scored(scorer: Scorer, study: str, stage: str, split: str) -> Scored:
-    """Evaluations of one split and their outcomes by key. StorageError for missing predictions."""
-    found = [e for e in scorer.store.evaluations(study, stage) if e.split == split]
-    return tuple(found), scorer.subset_hits(study, split, stage)
-
-
-def _results(
-    store: Store,
-    whole: Results,
-    plan: Confirmation,
-    test: Scored,
-    fronts: analysis.Fronts,
-) -> Results:
-    """The search's results with everything that a confirmation changes."""
-    study = whole.conditions.study
-    used = store.evaluation_members(study, plan.stage)
-    members = store.members({key for keys in used.values() for key in keys}).values()
-    schedules = sorted({f.full for f in plan.finalists}, key=lambda schedule: schedule.epochs)
-    return replace(
-        whole,
-        conditions=replace(
-            whole.conditions,
-            stage="retrained" if plan.retrain else "rescored",
-            split="test",
-            schedule=replace(whole.conditions.schedule, epochs=schedules[0].epochs),
-            epochs=tuple(sorted({schedule.epochs for schedule in schedules})),
-            budgets=plan.budgets,
-        ),
-        evaluations=test[0],
-        fronts=fronts,
-        members=len(members),
-        train_macs=sum(member.train_macs for member in members),
-        train_seconds=sum(member.seconds for member in members),
-        predicted=(),
-        diversity=diversity.of_confirmation(store, study, plan.stage, plan.budgets[-1]),
-        seed_errors={e.key: seed_variance.seed_error(e, test[1]) for e in test[0]},
-        notes=(),
-    )
-
-
-def _ranks(
-    finalists: Sequence[Finalist], short: Sequence[float], full: Sequence[float], seed: int
-) -> dict[str, Ranks | None]:
-    groups = {
-        "all": list(range(len(finalists))),
-        "single networks": [i for i, f in enumerate(finalists) if f.is_single],
-        "ensembles": [i for i, f in enumerate(finalists) if not f.is_single],
-    }
-    return {
-        name: rank_agreement.ranks([short[i] for i in chosen], [full[i] for i in chosen], seed)
-        for name, chosen in groups.items()
-    }
-
-
-def _left_out(plan: Confirmation, there: Sequence[Finalist]) -> dict[str, str]:
-    kept, failures = {f.key for f in there}, dict(plan.failures)
-    return {
-        f.label: failures.get(f.network, "not scored") for f in plan.finalists if f.key not in kept
-    }
+    whole = findings.collect(store, study, number)
+    return Confirmed(**{field.name: getattr(whole, field.name) for field in fields(whole)})

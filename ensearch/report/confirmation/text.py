@@ -2,58 +2,60 @@
 
 import math
 
-from ensearch.confirmation.finalists import Reason
+from ensearch.confirmation import announcement
 from ensearch.confirmation.plan import Confirmation
 from ensearch.fronts.analysis import FrontRow
 from ensearch.fronts.rank_agreement import Estimate, Ranks
-from ensearch.report.confirmation.results import Confirmed
+from ensearch.report.confirmation.findings import ConfirmedFindings
 from ensearch.report.study import text
-from ensearch.report.study.results import Conditions
-from ensearch.units import counted, format_count
+from ensearch.report.study.findings import Conditions
+from ensearch.units import counted
 
 
-def sentence(found: Confirmed) -> str:
+def sentence(confirmed: ConfirmedFindings) -> str:
     """Conditions, who wins at how many budgets, the crossover, and whether short ranks foretell."""
-    c = found.results.conditions
-    parts = [_winner(found), _crossover(found)]
-    if found.ranks is not None:
-        parts.append(_trust(found.ranks["all"], len(found.plan.finalists) - len(found.left_out)))
-    start = f"On the {c.images['test']:,} test images of {c.dataset}, {_trained(found.plan)}"
+    c = confirmed.results.conditions
+    parts = [_winner(confirmed), _crossover(confirmed)]
+    if confirmed.ranks is not None:
+        parts.append(
+            _trust(confirmed.ranks["all"], len(confirmed.plan.finalists) - len(confirmed.left_out))
+        )
+    start = f"On the {c.images['test']:,} test images of {c.dataset}, {_trained(confirmed.plan)}"
     return f"{start}, {'; '.join(parts)}."
 
 
-def paragraphs(found: Confirmed) -> list[str]:
+def paragraphs(confirmed: ConfirmedFindings) -> list[str]:
     """What must stand beside the sentence: ranks, shift, what is missing, what is optimistic."""
     lines = []
-    if found.ranks is not None and found.pairs is not None:
-        groups = [f"{name} {_ranks(r)}" for name, r in found.ranks.items() if r is not None]
+    if confirmed.ranks is not None and confirmed.pairs is not None:
+        groups = [f"{name} {_ranks(r)}" for name, r in confirmed.ranks.items() if r is not None]
         lines.append(
             "Ranks, short schedule on val against full schedule on test (Kendall's tau, Spearman's "
             f"rho, 95 % bootstrap over configurations): {'; '.join(groups) or 'too few to tell'}. "
-            f"Of {found.pairs.pairs} pairs within sqrt(2) in cost, {found.pairs.kept} keep their "
-            "order."
+            f"Of {confirmed.pairs.pairs} pairs within sqrt(2) in cost, {confirmed.pairs.kept} keep "
+            "their order."
         )
-    if found.shift is not None:
-        lines.append(shifted(found))
-    if found.left_out:
-        names = ", ".join(f"{label} ({reason})" for label, reason in found.left_out.items())
+    if confirmed.shift is not None:
+        lines.append(shifted(confirmed))
+    if confirmed.left_out:
+        names = ", ".join(f"{label} ({reason})" for label, reason in confirmed.left_out.items())
         lines.append(f"Left out, because members failed: {names}.")
-    return [*lines, *warnings(found)]
+    return [*lines, *warnings(confirmed)]
 
 
-def warnings(found: Confirmed) -> list[str]:
+def warnings(confirmed: ConfirmedFindings) -> list[str]:
     """Why the numbers may be optimistic; empty for a first opening with fresh members."""
     lines = []
-    if not found.plan.retrain:
+    if not confirmed.plan.retrain:
         lines.append(
             "Optimistic: the search's own members were scored, and on val the same members chose "
-            "the configurations. Fresh ones: leave out --no-retrain."
+            "the configurations. Fresh members tell more."
         )
-    times = len(found.openings) + len(found.elsewhere)
+    times = len(confirmed.openings) + len(confirmed.elsewhere)
     if times > 1:
         lines.append(
             f"The test split of this study has been opened {times} times: numbers after the first "
-            f"are optimistic. These are of opening {found.opening}, of {found.opened[:10]}."
+            f"are optimistic. These are of opening {confirmed.opening}, of {confirmed.opened[:10]}."
         )
     return lines
 
@@ -61,23 +63,12 @@ def warnings(found: Confirmed) -> list[str]:
 def _trained(plan: Confirmation) -> str:
     if not plan.retrain:
         return "scored by the search's own members (optimistic)"
-    return f"with fresh seeds and {schedule(plan)}"
+    return f"with fresh seeds and {announcement.schedule(plan)}"
 
 
-def schedule(plan: Confirmation) -> str:
-    """`40 epochs (4 x the search's 10)`."""
-    full = sorted({f.full.epochs for f in plan.finalists})
-    short = sorted({f.short.epochs for f in plan.finalists})
-    times = {f.full.epochs / f.short.epochs for f in plan.finalists}
-    ratio = f"{times.pop():.3g} x " if len(times) == 1 else "against "
-    epochs = " to ".join(map(str, sorted({full[0], full[-1]})))
-    before = " to ".join(map(str, sorted({short[0], short[-1]})))
-    return f"{epochs} epoch{'' if epochs == '1' else 's'} ({ratio}the search's {before})"
-
-
-def _winner(found: Confirmed) -> str:
-    c = found.results.conditions
-    matched = [row for row in found.results.fronts.rows if row.matched]
+def _winner(confirmed: ConfirmedFindings) -> str:
+    c = confirmed.results.conditions
+    matched = [row for row in confirmed.results.fronts.rows if row.matched]
     if not matched:
         return (
             "no budget has a single network and an ensemble of matched cost, so neither can be "
@@ -107,11 +98,11 @@ def _places(some: list[FrontRow], matched: list[FrontRow], c: Conditions) -> str
     return text.count(some[0].budget, c) if len(some) == 1 else f"{len(some)} of them"
 
 
-def _crossover(found: Confirmed) -> str:
-    c, crossover = found.results.conditions, found.results.fronts.crossover
-    matched = [row for row in found.results.fronts.rows if row.matched]
+def _crossover(confirmed: ConfirmedFindings) -> str:
+    c, crossover = confirmed.results.conditions, confirmed.results.fronts.crossover
+    matched = [row for row in confirmed.results.fronts.rows if row.matched]
     if crossover.status == "crossed" and crossover.budget is not None:
-        return f"the crossover lies at {text.count(crossover.budget, c)}{_interval(found)}"
+        return f"the crossover lies at {text.count(crossover.budget, c)}{_interval(confirmed)}"
     if crossover.status == "ensembles always":
         return f"a crossover, if there is one, lies below {text.count(matched[0].budget, c)}"
     if crossover.status == "singles always":
@@ -121,12 +112,12 @@ def _crossover(found: Confirmed) -> str:
     return "where the crossover lies cannot be told"
 
 
-def _interval(found: Confirmed) -> str:
+def _interval(confirmed: ConfirmedFindings) -> str:
     """` (95 % interval 0.8G to 2.1G)`, ends beyond the budgets in words; empty if not known."""
-    c, crossover = found.results.conditions, found.results.fronts.crossover
+    c, crossover = confirmed.results.conditions, confirmed.results.fronts.crossover
     if crossover.low is None or crossover.high is None:
         return ""
-    matched = [row.budget for row in found.results.fronts.rows if row.matched]
+    matched = [row.budget for row in confirmed.results.fronts.rows if row.matched]
     low = (
         text.count(crossover.low, c) if crossover.low > 0 else f"below {text.count(matched[0], c)}"
     )
@@ -160,12 +151,12 @@ def _estimate(e: Estimate) -> str:
     return f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]"
 
 
-def shifted(found: Confirmed) -> str:
+def shifted(confirmed: ConfirmedFindings) -> str:
     """Whether the search's crossover survives the full schedule; empty if nothing was retrained."""
-    shift, c = found.shift, found.results.conditions
+    shift, c = confirmed.shift, confirmed.results.conditions
     if shift is None:
         return ""
-    before = found.search.fronts.crossover.budget
+    before = confirmed.search.fronts.crossover.budget
     if shift.doublings is not None and before is not None:
         where = "higher" if shift.doublings > 0 else "lower"
         moved = (
@@ -173,8 +164,10 @@ def shifted(found: Confirmed) -> str:
             f"{text.count(before, c)}"
         )
     else:
-        moved = f"Status of the crossover: {found.search.fronts.crossover.status} in the search, "
-        moved += f"{found.results.fronts.crossover.status} here"
+        moved = (
+            f"Status of the crossover: {confirmed.search.fronts.crossover.status} in the search, "
+        )
+        moved += f"{confirmed.results.fronts.crossover.status} here"
     if shift.mean_change is not None:
         moved += (
             f"; the advantage has the same sign at {shift.agree} of "
@@ -192,9 +185,9 @@ def shifted(found: Confirmed) -> str:
     return f"{moved}. {ends[shift.verdict]}"
 
 
-def carried(found: Confirmed) -> str:
+def carried(confirmed: ConfirmedFindings) -> str:
     """For the report of the search, which goes on behind `trained for ... images; `."""
-    if found.shift is None:
+    if confirmed.shift is None:
         return ""
     words = {
         "holds": "moves the crossover by no more than one doubling",
@@ -202,22 +195,5 @@ def carried(found: Confirmed) -> str:
         "advantage round, so that it is true of the short schedule only",
         "unclear": "leaves open whether the crossover moves",
     }
-    return (
-        f"a confirmation with {schedule(found.plan)} {words[found.shift.verdict]} "
-        f"(`ensearch confirm {found.results.conditions.study}`)."
-    )
-
-
-def reasons(found: tuple[Reason, ...], flops_per_mac: int) -> str:
-    """`best within 1.41M, 2M; near the crossover`: why a configuration is a finalist."""
-    told: dict[str, list[str]] = {}
-    for reason in found:
-        budget = format_count(reason.budget * flops_per_mac)
-        if reason.why == "near the crossover":
-            told.setdefault(reason.why, [])
-        elif reason.why == "matched cost":
-            told.setdefault("matched cost at", []).append(budget)
-        else:
-            place = "best" if reason.place == 1 else f"number {reason.place}"
-            told.setdefault(f"{place} within", []).append(budget)
-    return "; ".join(f"{what} {', '.join(places)}".strip() for what, places in told.items())
+    schedule = announcement.schedule(confirmed.plan)
+    return f"a confirmation with {schedule} {words[confirmed.shift.verdict]}."

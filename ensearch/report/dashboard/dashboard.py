@@ -18,7 +18,7 @@ from ensearch.errors import StorageError, UnavailableError, unknown
 from ensearch.report.dashboard.guard import guard
 from ensearch.report.study import text
 from ensearch.report.study.figure_data import Dot, Steps, Tradeoff, compute
-from ensearch.report.study.results import Results
+from ensearch.report.study.findings import Findings
 from ensearch.units import counted, format_count, unit_name
 
 Prepare = Callable[[Any], None]  # is given a SQLAlchemy engine
@@ -28,7 +28,7 @@ FIGURE = "tradeoff"
 SINGLE, ENSEMBLE, GREY = "#0072B2", "#D55E00", "#5F6368"
 
 
-def publish(storage_url: str, results: Results, *, prepare: Prepare | None = None) -> None:
+def publish(storage_url: str, results: Findings, *, prepare: Prepare | None = None) -> None:
     """Put the table as a note, and the trade-off figure, on the study's page; replaces both.
 
     `prepare` is given the storage's SQLAlchemy engine. Raises StorageError if the storage holds
@@ -50,7 +50,7 @@ def publish(storage_url: str, results: Results, *, prepare: Prepare | None = Non
         storage.engine.dispose()
 
 
-def _attributes(results: Results) -> dict[str, str]:
+def _attributes(results: Findings) -> dict[str, str]:
     """What the page shows as attributes of the study: what its numbers are true of."""
     c = results.conditions
     return {
@@ -62,7 +62,7 @@ def _attributes(results: Results) -> dict[str, str]:
     }
 
 
-def note(results: Results) -> str:
+def note(results: Findings) -> str:
     """The report in Markdown: the finding, a row per budget, the conditions."""
     heads = text.columns(results.conditions)
     align = ["---:" if index in text.NUMBERS else ":---" for index in range(len(heads))]
@@ -215,8 +215,9 @@ def open_server(
         server = make_server(host, port, app, server_class=kind, handler_class=_Quiet)
     except (OSError, OverflowError) as error:
         raise UnavailableError(
-            f"the dashboard cannot listen on {host} port {port}: {error}. Choose another port "
-            "with --port, or --port 0 for any that is free."
+            f"the dashboard cannot listen on {host} port {port}: {error}. Choose another port, or "
+            "0 for any that is free.",
+            problem="port_taken",
         ) from error
     server.storage = storage
     server.set_app(guard(app, host, server.server_port, allow_edit))
@@ -231,8 +232,8 @@ def _storage(url: str, prepare: Prepare | None) -> RDBStorage:
         storage = RDBStorage(url, engine_kwargs=alive, skip_table_creation=True)
     except (StorageInternalError, RuntimeError) as error:
         raise StorageError(
-            f"the storage holds no studies that this Optuna can read: {error} Begin one with "
-            "`ensearch run`, or name another storage."
+            f"the storage holds no studies that this Optuna can read: {error} Begin one, or name "
+            "another storage.",
         ) from error
     if prepare is not None:
         prepare(storage.engine)

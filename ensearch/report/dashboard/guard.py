@@ -24,14 +24,13 @@ def guard(app: WSGIApplication, host: str, port: int, allow_edit: bool) -> WSGIA
                 start,
                 "403 Forbidden",
                 f"This server does not answer to the name {asked!r}. Open it by the address that "
-                "`ensearch dashboard` printed.",
+                "was printed when it was started.",
             )
         if not allow_edit and environ["REQUEST_METHOD"] not in READING:
             return _refuse(
                 start,
                 "405 Method Not Allowed",
-                "This dashboard is read-only. To change studies here, start it again with "
-                "`ensearch dashboard --allow-edit`.",
+                "This dashboard is read-only: it was started without the permission to edit.",
                 ("Allow", ", ".join(READING)),
             )
         return app(environ, start)

@@ -1,4 +1,4 @@
-"""Results -> everything that the trade-off figure shows, as numbers: computed once, drawn twice."""
+"""Everything that the trade-off figure shows, as numbers: computed once, drawn twice."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 from ensearch.core import Evaluation
 from ensearch.fronts.analysis import biased_upward
 from ensearch.report.study import text
-from ensearch.report.study.results import Conditions, Results
+from ensearch.report.study.findings import Conditions, Findings
 from ensearch.units import unit_name
 
 
@@ -76,7 +76,7 @@ class Tradeoff(NamedTuple):
 NAMED = 4
 
 
-def compute(results: Results) -> Tradeoff:
+def compute(results: Findings) -> Tradeoff:
     c = results.conditions
     evaluations, unit = results.evaluations, c.flops_per_mac
     singles = [e for e in evaluations if e.is_single]
@@ -127,7 +127,7 @@ def _by_architecture(
     )
 
 
-def _front(results: Results, is_single: bool, end: float) -> Steps:
+def _front(results: Findings, is_single: bool, end: float) -> Steps:
     best = _best(results, is_single)
     if not best:
         return Steps((), ())
@@ -135,7 +135,7 @@ def _front(results: Results, is_single: bool, end: float) -> Steps:
     return Steps((*(d.cost for d in best), end), (*(d.accuracy for d in best), best[-1].accuracy))
 
 
-def _best(results: Results, is_single: bool) -> list[Dot]:
+def _best(results: Findings, is_single: bool) -> list[Dot]:
     """The corners of a kind's front, by cost."""
     if results.conditions.stage != "search":
         return _chosen(results, is_single)
@@ -143,7 +143,7 @@ def _best(results: Results, is_single: bool) -> list[Dot]:
     return _corners(kind, results.conditions)
 
 
-def _chosen(results: Results, is_single: bool) -> list[Dot]:
+def _chosen(results: Findings, is_single: bool) -> list[Dot]:
     """What val chose for each budget: on test it may fall, and no maximum over test hides that."""
     c, dots = results.conditions, []
     for row in results.fronts.rows:
@@ -163,7 +163,7 @@ def _corners(evaluations: Sequence[Evaluation], c: Conditions) -> list[Dot]:
     return best
 
 
-def _named(results: Results, is_single: bool, other: Steps) -> list[Named]:
+def _named(results: Findings, is_single: bool, other: Steps) -> list[Named]:
     corners = list(dict.fromkeys(_best(results, is_single)))
     last = len(corners) - 1
     # Of many corners, the cheapest is the least interesting one.
@@ -179,7 +179,7 @@ def _ahead(other: Steps, dot: Dot) -> bool:
     return not below or dot.accuracy >= below[-1]
 
 
-def _y_range(results: Results) -> tuple[float, float]:
+def _y_range(results: Findings) -> tuple[float, float]:
     """From the weakest best of a budget to the best of all, and a third as much again below it.
 
     The best of all may be a predicted one. Without the limit below, the weakest configurations
@@ -194,7 +194,7 @@ def _y_range(results: Results) -> tuple[float, float]:
     return max(min(every), bottom - span / 3) - 0.12 * span, top + 0.12 * span
 
 
-def _gaps(results: Results) -> tuple[Gap, ...]:
+def _gaps(results: Findings) -> tuple[Gap, ...]:
     unit = results.conditions.flops_per_mac
     return tuple(
         Gap(
@@ -208,7 +208,7 @@ def _gaps(results: Results) -> tuple[Gap, ...]:
     )
 
 
-def _crossing(results: Results, low: float, high: float) -> Crossing | None:
+def _crossing(results: Findings, low: float, high: float) -> Crossing | None:
     found, unit = results.fronts.crossover, results.conditions.flops_per_mac
     if found.status != "crossed" or found.budget is None:
         return None

@@ -1,4 +1,4 @@
-"""Results -> evaluations.csv and summary.json, for other programs."""
+"""Findings -> evaluations.csv and summary.json, for other programs."""
 
 import csv
 import io
@@ -16,14 +16,14 @@ from ensearch.errors import StorageError
 from ensearch.fronts.analysis import Multiplier
 from ensearch.pool.diversity import Diversity
 from ensearch.report.study import text
-from ensearch.report.study.results import Results
+from ensearch.report.study.findings import Findings
 
 # Raise it when a field changes its meaning or goes; a new field leaves it as it is.
 SCHEMA = 1
 UNIT = "multiply-adds of one forward pass of all members, per example"
 
 
-def write(results: Results, folder: Path) -> tuple[Path, Path]:
+def write(results: Findings, folder: Path) -> tuple[Path, Path]:
     """Write both files into `folder`, each whole or not at all; returns their paths.
 
     Costs are multiply-adds whatever unit the study's tables use. Raises StorageError if the
@@ -51,7 +51,7 @@ def replace(path: Path, content: bytes) -> Path:
 def csv_of(evaluations: tuple[Evaluation, ...], seed_errors: Mapping[str, float | None]) -> str:
     """One line for each evaluation; what is not known is an empty cell."""
     rows = [
-        _flat(e) | {f"accuracy_{e.split}_seed_standard_error": _blank(seed_errors.get(e.key))}
+        row_of(e) | {f"accuracy_{e.split}_seed_standard_error": _blank(seed_errors.get(e.key))}
         for e in evaluations
     ]
     body = io.StringIO()
@@ -66,7 +66,8 @@ def _blank(value: float | None) -> float | str:
     return "" if value is None or math.isnan(value) else value
 
 
-def _flat(e: Evaluation) -> dict[str, str | int | float]:
+def row_of(e: Evaluation) -> dict[str, str | int | float]:
+    """Return an evaluation as the cells of a row, by the headings of evaluations.csv."""
     # The split stands in the names of the scores: a column of one file must not be mistaken for
     # the same column of another split.
     return {
@@ -96,7 +97,7 @@ def _flat(e: Evaluation) -> dict[str, str | int | float]:
     }
 
 
-def summary(results: Results) -> dict[str, Any]:
+def summary(results: Findings) -> dict[str, Any]:
     """What summary.json holds: plain data without NaN or infinity, costs in multiply-adds."""
     crossover = results.fronts.crossover
     return {
@@ -113,8 +114,8 @@ def summary(results: Results) -> dict[str, Any]:
         "rows": [
             {
                 "budget_multiply_adds": row.budget,
-                "single": row.single and _flat(row.single),
-                "ensemble": row.ensemble and _flat(row.ensemble),
+                "single": row.single and row_of(row.single),
+                "ensemble": row.ensemble and row_of(row.ensemble),
                 "matched": row.matched,
                 "advantage_fraction": row.advantage,
                 "advantage_low": row.low,

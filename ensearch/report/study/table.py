@@ -1,28 +1,28 @@
-"""Results -> a table and its conditions on a rich console; plain text when piped."""
+"""The findings of a study as tables and sentences that rich can print."""
 
-from rich.console import Console
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from ensearch.report.study import text
-from ensearch.report.study.results import Results
+from ensearch.report.study.findings import Findings
 
 
-def print_table(results: Results, console: Console) -> None:
-    """Two tables of budgets, then the findings, then what the numbers are true of."""
-    console.print(_table(results))
-    console.print()
-    console.print(_effort(results))
-    console.print()
-    console.print(Text(results.fronts.crossover.sentence, style="bold"))
-    for sentence in text.further(results):
-        console.print(Text(sentence))
-    console.print()
-    for sentence in text.conditions(results):
-        console.print(Text(sentence, style="dim"))
+def renderable(results: Findings) -> Group:
+    """Return two tables of budgets, the findings, and what the numbers are true of."""
+    return Group(
+        _table(results),
+        "",
+        _effort(results),
+        "",
+        Text(results.fronts.crossover.sentence, style="bold"),
+        *(Text(sentence) for sentence in text.further(results)),
+        "",
+        *(Text(sentence, style="dim") for sentence in text.conditions(results)),
+    )
 
 
-def _table(results: Results) -> Table:
+def _table(results: Findings) -> Table:
     # One space between columns, two before a name: 80 columns then hold the widest legal labels.
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
     for index, name in enumerate(text.columns(results.conditions)):
@@ -44,7 +44,7 @@ def _table(results: Results) -> Table:
     return table
 
 
-def _effort(results: Results) -> Table:
+def _effort(results: Findings) -> Table:
     """What was tried for each budget, and what training cost."""
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
     for name in text.EFFORT[:-1]:

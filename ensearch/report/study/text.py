@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ensearch.core import Evaluation, distinctions, full_label
 from ensearch.fronts.analysis import FrontRow, Multiplier, biased_upward
-from ensearch.report.study.results import Conditions, Results
+from ensearch.report.study.findings import Conditions, Findings
 from ensearch.units import counted, format_count, format_duration, unit_name
 
 NUMBERS = {0, 2, 3, 5, 6}  # columns of `Line` that are aligned to the right and never cut
@@ -36,9 +36,11 @@ def label(evaluation: Evaluation, conditions: Conditions | None = None) -> str:
     With the conditions, also what it has or trained with instead: `28-10@64, peak_lr 0.1`.
     """
     architecture, c = evaluation.architecture, conditions
-    more: tuple[str, ...] = ()
-    if c is not None:
-        more = distinctions(architecture, evaluation.schedule, c.schedule, c.resolutions)
+    more = (
+        ()
+        if c is None
+        else distinctions(architecture, evaluation.schedule, c.schedule, c.resolutions)
+    )
     shape = full_label(architecture.label, more)
     whole = shape if evaluation.is_single else f"{evaluation.size} × {shape}"
     return f"~{whole}" if evaluation.is_predicted else whole
@@ -49,7 +51,7 @@ def count(macs: float, conditions: Conditions) -> str:
     return format_count(macs * conditions.flops_per_mac)
 
 
-def lines(results: Results) -> list[Line]:
+def lines(results: Findings) -> list[Line]:
     """One line per budget, the highest budget first."""
     return [_line(row, results.conditions) for row in reversed(results.fronts.rows)]
 
@@ -95,12 +97,12 @@ class Effort(NamedTuple):
 EFFORT = ("Budget", "Tried", "Train single", "Train ens.", "Single needs ×", "Predicted")
 
 
-def efforts(results: Results) -> list[Effort]:
+def efforts(results: Findings) -> list[Effort]:
     """One line per budget, the highest budget first: what was tried and what training costs."""
     return [_effort(row, results) for row in reversed(results.fronts.rows)]
 
 
-def _effort(row: FrontRow, results: Results) -> Effort:
+def _effort(row: FrontRow, results: Findings) -> Effort:
     c = results.conditions
     within = [e for e in results.evaluations if e.cost.macs <= row.budget]
     return Effort(
@@ -124,7 +126,7 @@ def _multiplier(found: Multiplier | None) -> str:
     return f"{value} [{found.low:.2f}, {high}"
 
 
-def _promise(row: FrontRow, results: Results) -> str:
+def _promise(row: FrontRow, results: Findings) -> str:
     """The best ensemble within the budget whose size was not trained, if it promises more."""
     within = [e for e in results.predicted if e.cost.macs <= row.budget]
     best = max(within, key=lambda e: e.scores.accuracy, default=None)
@@ -134,7 +136,7 @@ def _promise(row: FrontRow, results: Results) -> str:
     return f"{label(best, results.conditions)} {100 * best.scores.accuracy:.2f}"
 
 
-def headline(results: Results) -> str:
+def headline(results: Findings) -> str:
     """The finding in one sentence, short enough for a title."""
     crossover, c = results.fronts.crossover, results.conditions
     matched = [row for row in results.fronts.rows if row.matched]
@@ -169,7 +171,7 @@ def _clearly(matched: list[FrontRow]) -> str:
     return f", clearly at {clear} of {len(matched)}"
 
 
-def _interval(results: Results) -> str:
+def _interval(results: Findings) -> str:
     """` (95 % interval 0.8G to 2.1G)`, an end beyond the budgets in words; empty if not known."""
     low, high = results.fronts.crossover.low, results.fronts.crossover.high
     if low is None or high is None:
@@ -181,13 +183,13 @@ def _interval(results: Results) -> str:
     return f" (95 % interval {bottom} to {top})"
 
 
-def further(results: Results) -> list[str]:
+def further(results: Findings) -> list[str]:
     """What the fitted surface says of the crossover, and whether mixing networks gains anything."""
     fronts = results.fronts
     return [*([fronts.agreement] if fronts.agreement else []), *_diversity(results)]
 
 
-def _diversity(results: Results) -> list[str]:
+def _diversity(results: Findings) -> list[str]:
     found, c = results.diversity, results.conditions
     if found is None:
         return []
@@ -196,7 +198,9 @@ def _diversity(results: Results) -> list[str]:
         f"(at most {found.copies} of one)"
     )
     if found.lead is None:
-        return [f"Mixed ensembles of these {who} were not compared: `ensearch front` does it."]
+        return [
+            f"Mixed ensembles of these {who} were not compared; a search of the pool compares them."
+        ]
     if found.lead.low == found.lead.high:
         return [f"Of these {who} the best ensemble is of one network: mixing gains nothing."]
     says = {1: "beat", 0: "cannot be told from", -1: "lose to"}[found.lead.side]
@@ -236,18 +240,18 @@ def scored(c: Conditions) -> str:
     )
 
 
-def _longer(results: Results) -> str:
+def _longer(results: Findings) -> str:
     if results.conditions.stage == "retrained":
         return "."
     if results.confirmed:
         return f". {results.confirmed[0].upper()}{results.confirmed[1:]}"
     return (
-        ". Short schedule only: longer training may move fronts and crossover; `ensearch confirm` "
-        "tells."
+        ". Short schedule only: longer training may move fronts and crossover, which a "
+        "confirmation tells."
     )
 
 
-def _corrected(results: Results) -> str:
+def _corrected(results: Findings) -> str:
     """Why an advantage may differ from the difference of its columns, and by how much."""
     correction = results.fronts.correction
     kind = biased_upward(correction)
@@ -259,7 +263,7 @@ def _corrected(results: Results) -> str:
     )
 
 
-def conditions(results: Results) -> list[str]:
+def conditions(results: Findings) -> list[str]:
     """Sentences that must stand beside the numbers: what they are true of, and what not."""
     c = results.conditions
     n = {split: f"{count:,}" for split, count in c.images.items()}

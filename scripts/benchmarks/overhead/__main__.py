@@ -22,6 +22,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ensearch.study import config
+from ensearch.study.options import RunOptions
 from scripts.benchmarks.overhead import growth, shares, verbs
 
 PARTS = ("verbs", "shares", "trials", "members", "images", "memory")
@@ -75,11 +76,11 @@ def part_verbs(options: argparse.Namespace) -> dict[str, Any]:
 def part_shares(options: argparse.Namespace) -> list[dict[str, Any]]:
     trials = 3 if options.quick else 12
     usual = {"epochs": 1, "study": "digits", "budget": "2e6", "dataset": "digits"}
-    asked = [config.resolve(usual)]
+    asked = [config.resolve(RunOptions(**usual))]
     if options.data:
         # A ninth of the pictures of CIFAR-10's train: 4 of the 10 epochs of its short schedule.
         pictures = {"dataset": options.data, "study": "pictures", "budget": "1.6e7", "epochs": 4}
-        asked.append(config.resolve(usual | pictures | {"limit_train": 5_000}))
+        asked.append(config.resolve(RunOptions(**usual | pictures | {"limit_train": 5_000})))
     else:
         print("no --data: only handwritten digits, whose training takes less than CIFAR's")
     rows = [shares.of_study(settings, trials, options.workers) for settings in asked]

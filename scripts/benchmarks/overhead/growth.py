@@ -14,8 +14,8 @@ import optuna
 
 from ensearch.store import Store
 from ensearch.study import config, search, study
-from ensearch.study.driver import Limits
 from ensearch.study.events import Event, MemberDone, TrialDone
+from ensearch.study.options import Limits, RunOptions
 from scripts.benchmarks.overhead import world
 from scripts.benchmarks.overhead.stopwatch import Stopwatch
 
@@ -95,7 +95,7 @@ def over_trained(members: int) -> list[dict[str, float]]:
     """A real study of digits in one worker process: its memory after each member, and ours."""
     rows: list[dict[str, float]] = []
     settings = config.resolve(
-        {"budget": "4e5", "dataset": "digits", "study": "digits", "epochs": 1, "limit_train": 256}
+        RunOptions(budget="4e5", dataset="digits", study="digits", epochs=1, limit_train=256)
     )
 
     def note(event: Event) -> None:
@@ -104,7 +104,7 @@ def over_trained(members: int) -> list[dict[str, float]]:
             held = memory(worker.pid or 0)
             rows.append({"members": len(rows) + 1, "worker MiB": held, "MiB": memory()})
 
-    where = search.Where(device="cpu", workers=1, launcher="processes", keep_weights=False)
+    where = search.Placement(device="cpu", workers=1, launcher="processes", keep_weights=False)
     with TemporaryDirectory() as name, Store.open(f"{name}/a.db", create=True) as store:
         opened = study.open_study(settings, store, Path("data"), "a CPU")
         enough = Limits(trials=10**6)

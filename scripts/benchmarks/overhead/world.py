@@ -18,11 +18,11 @@ from ensearch.launch import MemberJob, Progress, Trained, Update
 from ensearch.seeds import derive
 from ensearch.store import Store
 from ensearch.study import config, search, study
-from ensearch.study.driver import Limits
-from ensearch.study.events import Event
+from ensearch.study.events import Event, SearchEnded
+from ensearch.study.options import Limits, RunOptions
 
 CLASSES = 10
-INLINE = search.Where(device="cpu", workers=1, launcher="inline", keep_weights=False)
+INLINE = search.Placement(device="cpu", workers=1, launcher="inline", keep_weights=False)
 # 213 configurations of up to 492 members, 54 of them single networks.
 SPACE: Mapping[str, object] = {"members": [1, 2, 4, 8], "depth": [10, 16, 22], "rungs": 9}
 
@@ -70,7 +70,7 @@ def configured(spec: str, space: Mapping[str, object], **settings: object) -> co
     named: dict[str, object] = {"name": "bench", "family": "wide_resnet"}
     named["width"] = {"low": 0.25, "high": 16.0, "step": 0.0625}
     usual = {"dataset": spec, "space": named | dict(space), "budget": "1e9", "epochs": 1}
-    return config.resolve(usual | {"study": "bench"} | settings)
+    return config.resolve(RunOptions(**usual | {"study": "bench"} | settings))
 
 
 def run(
@@ -78,7 +78,7 @@ def run(
     settings: config.StudyConfig,
     trials: int,
     on_event: Callable[[Event], None] = lambda event: None,
-) -> search.Outcome:
+) -> SearchEnded:
     opened = study.open_study(settings, store, Path("data"), "a CPU")
     limits = Limits(trials=trials)
     return search.run(opened, store, limits, INLINE, train=train, on_event=on_event)

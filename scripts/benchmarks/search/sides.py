@@ -26,6 +26,7 @@ from ensearch.families.wide_resnet import WideResNet
 from ensearch.launch import MemberJob, Trained, Update
 from ensearch.store import Store
 from ensearch.study import config as configs
+from ensearch.study.options import RunOptions
 from ensearch.study.study import source
 from ensearch.training import data as tensors
 from ensearch.training import loop, train_members
@@ -61,7 +62,7 @@ class Task:
     seconds: float
 
     def config(self) -> configs.StudyConfig:
-        return configs.resolve(self.settings | {"seed": self.seed, "study": STUDY})
+        return configs.resolve(RunOptions(**self.settings | {"seed": self.seed, "study": STUDY}))
 
     def data(self) -> Dataset:
         return datasets.load(self.source)

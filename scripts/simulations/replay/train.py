@@ -18,6 +18,7 @@ from ensearch.core import Architecture, Member
 from ensearch.launch import Failed, MemberJob, Trained
 from ensearch.seeds import derive
 from ensearch.study import config as configs
+from ensearch.study.options import read_file
 from ensearch.study.study import source
 from ensearch.training import train_members
 
@@ -27,7 +28,7 @@ STEP = 8
 
 def main() -> None:
     options = _parser().parse_args()
-    config = configs.resolve(configs.read_file(options.config))
+    config = configs.resolve(read_file(options.config))
     origin = source(config, options.data_dir)
     data = datasets.load(origin)
     grid = _grid(config, data, options.least, options.members)

@@ -17,6 +17,7 @@ from ensearch.ensembles.averaging import probs_of
 from ensearch.search_space import ladder
 from ensearch.search_space.ladder import Ladder
 from ensearch.study import config as configs
+from ensearch.study import options
 
 # What is evaluated: an architecture (its index in the table) and how many members of it.
 Pick = tuple[int, int]
@@ -68,7 +69,7 @@ def _over_subsets(scores: Floats, mask: int, size: int) -> float:
 
 def load(config_file: Path) -> World:
     """Return the world of a configuration file, whose table lies beside it under the same name."""
-    config = configs.resolve(configs.read_file(config_file))
+    config = configs.resolve(options.read_file(config_file))
     with np.load(config_file.with_suffix(".npz")) as file:
         table = {key: file[key] for key in file}
     shapes = tuple(

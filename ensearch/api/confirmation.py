@@ -1,0 +1,284 @@
+"""Confirming a study: fresh seeds, a longer schedule, the test split."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ensearch import units
+from ensearch.api import progress
+from ensearch.api.search import OnEvent, never
+from ensearch.confirmation import plan as plans
+from ensearch.confirmation.finalists import FEWEST
+from ensearch.confirmation.plan import Confirmation, Request
+from ensearch.errors import UnfinishedError, UsageError
+from ensearch.store import DEFAULT_URL, Store, openings
+from ensearch.store.openings import Look
+from ensearch.study import config as configs
+from ensearch.study.config import StudyConfig
+from ensearch.study.events import Note, Planned
+
+if TYPE_CHECKING:  # these import torch or matplotlib
+    from ensearch.confirmation.announcement import Announcement
+    from ensearch.report.confirmation.results import Confirmed as Confirmed
+    from ensearch.study.search import Placement
+    from ensearch.study.study import Study
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmOptions:
+    """The options of a confirmation; None where nothing was said, and the default counts."""
+
+    # What is confirmed, and how. The same again goes on with the same plan.
+    budgets: str | float | Sequence[str | float] | None = None
+    top: int = 1
+    fewest: int | None = None
+    epochs: int | None = None
+    members: int | None = None
+    retrain: bool = True
+    # How far to go, and where members train.
+    timeout: float | str | None = None
+    workers: int | None = None
+    device: str | None = None
+    launcher: str | None = None
+    ray_address: str | None = None
+    weights: bool | None = None
+    # Where things lie.
+    storage: str | Path | None = None
+    data_dir: str | Path | None = None
+
+    def request(self, flops_per_mac: int) -> Request:
+        """Return what is asked for, costs in multiply-adds. Raises UsageError."""
+        for option in ("epochs", "members"):
+            if not self.retrain and getattr(self, option) is not None:
+                raise UsageError(
+                    f"{option} says how to retrain, and nothing is to be retrained.",
+                    problem="no_retraining",
+                    option=option,
+                )
+        budgets = self.budgets
+        if budgets is not None:
+            budgets = tuple(b / flops_per_mac for b in units.parse_counts(budgets, "budgets"))
+        usual = Request()
+        return Request(
+            budgets=budgets,
+            top=self.top,
+            fewest=FEWEST if self.fewest is None else self.fewest,
+            epochs=self.epochs,
+            members=usual.members if self.members is None else self.members,
+            retrain=self.retrain,
+        )
+
+
+def confirm(
+    study: str,
+    *,
+    budgets: str | float | Sequence[str | float] | None = None,
+    top: int = 1,
+    fewest: int | None = None,
+    epochs: int | None = None,
+    members: int | None = None,
+    retrain: bool = True,
+    timeout: float | str | None = None,
+    workers: int | None = None,
+    device: str | None = None,
+    launcher: str | None = None,
+    ray_address: str | None = None,
+    weights: bool | None = None,
+    storage: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    retrain_missing: bool = False,
+    take_over: bool = False,
+    on_event: OnEvent | None = None,
+) -> "Confirmed":
+    """Retrain the best configurations with fresh seeds for longer, and score them once on test.
+
+    The same call again goes on where it was interrupted; another one makes another plan, which is
+    recorded as another use of the test split.
+
+    Args:
+        study: its name.
+        budgets: FLOPs to compare at; those of the report if nothing is said.
+        top: so many best single networks, and as many ensembles, of each budget.
+        fewest: at least so many finalists; 12 if nothing is said.
+        epochs: of every member; 4 times the search's if nothing is said.
+        members: train at least so many of each network; 2 if nothing is said.
+        retrain: if False, the search's own members are scored: optimistic.
+        retrain_missing: train members again whose files are gone.
+
+    The other options are those of `run`.
+
+    Raises:
+        UsageError, UnavailableError: as `run`.
+        StorageError: there is no such study, nothing of it is evaluated, or files are missing.
+        TrialsFailedError: no finalist is left, because members failed.
+        UnfinishedError: the confirmation was stopped before it was scored.
+    """
+    options = ConfirmOptions(
+        budgets=budgets,
+        top=top,
+        fewest=fewest,
+        epochs=epochs,
+        members=members,
+        retrain=retrain,
+        timeout=timeout,
+        workers=workers,
+        device=device,
+        launcher=launcher,
+        ray_address=ray_address,
+        weights=weights,
+        storage=storage,
+        data_dir=data_dir,
+    )
+    return confirm_from(
+        study,
+        options,
+        retrain_missing=retrain_missing,
+        take_over=take_over,
+        on_event=on_event,
+    )
+
+
+def confirm_from(
+    study: str,
+    options: ConfirmOptions,
+    *,
+    retrain_missing: bool = False,
+    take_over: bool = False,
+    on_event: OnEvent | None = None,
+    is_interrupted: Callable[[], bool] = never,
+) -> "Confirmed":
+    """Confirm as `confirm` does. `is_interrupted` is asked now and then, and ends the run."""
+    timeout = options.timeout
+    seconds = None if timeout is None else units.parse_duration(timeout, "timeout")
+    storage = DEFAULT_URL if options.storage is None else str(options.storage)
+    with Store.open(storage, create=False) as store, progress.shown(on_event) as show:
+        config = configs.from_dict(store.study(study).config)
+        plan = plans.decide(store, config, options.request(config.flops_per_mac))
+        if plan.finished:
+            show(
+                Note(
+                    text=f"confirmation {plan.number} of {study} is complete: nothing is trained "
+                    "or opened"
+                )
+            )
+        else:
+            work = _Work(config=config, store=store, plan=plan, options=options)
+            work.run(
+                seconds,
+                retrain_missing=retrain_missing,
+                take_over=take_over,
+                show=show,
+                is_interrupted=is_interrupted,
+            )
+        return _conclude(store, study, plan.number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """A plan that is to be trained and scored."""
+
+    config: StudyConfig
+    store: Store
+    plan: Confirmation
+    options: ConfirmOptions
+
+    def run(
+        self,
+        seconds: float | None,
+        *,
+        retrain_missing: bool,
+        take_over: bool,
+        show: OnEvent,
+        is_interrupted: Callable[[], bool],
+    ) -> None:
+        """Train and score; UnfinishedError if the run was stopped before it was scored."""
+        from ensearch import training
+        from ensearch.confirmation import run
+        from ensearch.study import search
+        from ensearch.study.study import open_study
+
+        options = self.options
+        where = search.placement(
+            launcher=options.launcher,
+            device=options.device,
+            workers=options.workers,
+            ray_address=options.ray_address,
+            weights=options.weights,
+        )
+        device = training.describe_device(where.device)
+        data_dir = Path("data" if options.data_dir is None else options.data_dir)
+        study = open_study(self.config, self.store, data_dir, device)
+        announcement = self._announcement(study, where, device)
+        show(
+            Planned(
+                lines=tuple(announcement.lines()),
+                unit="members",
+                total=announcement.work.members,
+                flops_per_mac=self.config.flops_per_mac,
+            )
+        )
+        reason = run.run(
+            study,
+            self.store,
+            self.plan,
+            where,
+            ahead=announcement.work,
+            seconds=seconds,
+            take_over=take_over,
+            retrain_missing=retrain_missing,
+            on_event=show,
+            is_interrupted=is_interrupted,
+        )
+        if reason != "done":
+            raise UnfinishedError(
+                f"{progress.REASONS[reason]}: members that are trained are kept, and nothing has "
+                "been scored yet.",
+                problem="confirmation_stopped",
+                study=self.config.name,
+                reason=reason,
+            )
+
+    def _announcement(self, study: "Study", where: "Placement", device: str) -> "Announcement":
+        """Measure the speed here, where something must be trained, and return what is ahead."""
+        from ensearch.confirmation import run
+        from ensearch.confirmation.announcement import Announcement
+        from ensearch.study import speed
+        from ensearch.study.speed import Speed
+
+        work = run.work(study, self.store, self.plan, Speed(fixed=0.0, per_mac=0.0), where.workers)
+        if work.train_macs:
+            here = speed.measured(study, self.store, where.device)
+            work = run.work(study, self.store, self.plan, here, where.workers)
+        return Announcement(
+            config=self.config,
+            plan=self.plan,
+            work=work,
+            images=study.images,
+            where=where,
+            device=device,
+            before=_uses_before(self.store, self.config.name, self.plan),
+        )
+
+
+def _uses_before(store: Store, study: str, plan: Confirmation) -> list[Look]:
+    """Return the uses of the study's test split before this plan's, oldest first."""
+    own = {o.plan: o.opened for o in openings.openings(store, study)}
+    others = [
+        Look(what=f"confirm {study}", opened=opened, of="", study=study)
+        for number, opened in own.items()
+        if number != plan.number
+    ]
+    others += openings.elsewhere(store, study)
+    return [look for look in others if look.opened <= own.get(plan.number, look.opened)]
+
+
+def _conclude(store: Store, study: str, number: int) -> "Confirmed":
+    """Return what was found, and leave a word for the search's report."""
+    from ensearch.report.confirmation import text
+    from ensearch.report.confirmation.results import collect
+
+    confirmed = collect(store, study, number)
+    if confirmed.plan.retrain:
+        store.set_note(study, "confirmed", text.carried(confirmed))
+    return confirmed

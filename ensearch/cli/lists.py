@@ -1,0 +1,33 @@
+"""`spaces` and `datasets`: list what there is to choose from."""
+
+import json
+
+import typer
+
+from ensearch.cli import options
+from ensearch.cli.terminal import guarded
+
+
+@guarded
+def spaces(as_json: options.AsJson = False) -> None:
+    """List the search spaces that ship with ensearch."""
+    from ensearch.api.catalogue import list_spaces
+
+    _print(list_spaces(), as_json)
+
+
+@guarded
+def datasets(as_json: options.AsJson = False) -> None:
+    """List the datasets that `--dataset` takes."""
+    from ensearch.api.catalogue import list_datasets
+
+    _print(list_datasets(), as_json)
+
+
+def _print(summaries: dict[str, str], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(summaries, indent=2))
+        return
+    width = max(map(len, summaries))
+    for name, summary in summaries.items():
+        typer.echo(f"{name:<{width}}  {summary}")

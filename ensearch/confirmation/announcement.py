@@ -1,0 +1,115 @@
+"""What a confirmation is about to do, in lines for people, before anything trains."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ensearch.confirmation.finalists import Reason
+from ensearch.confirmation.plan import Confirmation
+from ensearch.confirmation.run import ConfirmationWork
+from ensearch.store import openings
+from ensearch.store.openings import Look
+from ensearch.study.config import StudyConfig
+from ensearch.study.search import Placement
+from ensearch.units import counted, format_count, format_duration, unit_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """A confirmation that is about to begin. `images` counts them by split.
+
+    `before` holds the uses of the test split before this one, oldest first.
+    """
+
+    config: StudyConfig
+    plan: Confirmation
+    work: ConfirmationWork
+    images: Mapping[str, int]
+    where: Placement
+    device: str  # for people
+    before: Sequence[Look]
+
+    def lines(self) -> list[str]:
+        """Return it as lines of a label and what it says."""
+        return [*self._finalists(), *self._training(), self._test()]
+
+    def _finalists(self) -> list[str]:
+        config, plan, images = self.config, self.plan, self.images
+        unit = config.flops_per_mac
+
+        def cost(macs: float) -> str:
+            return format_count(macs * unit)
+
+        labels = [f.label for f in plan.finalists]
+        width = max(map(len, labels))
+        return [
+            f"study     {config.name}, confirmation {plan.number}",
+            f"data      {config.dataset}: {images['train']} train, {images['val']} val, "
+            f"{images['test']} test images",
+            f"budgets   {', '.join(map(cost, reversed(plan.budgets)))} {unit_name(unit)}",
+            f"finalists {len(labels)} of {counted(len(plan.networks), 'network')}, "
+            "selected on val:",
+            *(
+                f"          {label:<{width}}  {cost(f.macs):>6}  val {f.accuracy:.2%}  "
+                f"{reasons(f.reasons, unit)}"
+                for label, f in zip(labels, plan.finalists, strict=True)
+            ),
+        ]
+
+    def _training(self) -> list[str]:
+        plan, work = self.plan, self.work
+        if not plan.retrain:
+            return [
+                "schedule  the search's own: nothing is retrained",
+                f"work      {counted(work.members, 'member')} to predict test; optimistic, "
+                "because they also selected the finalists",
+            ]
+        missing = work.members - work.ready
+        lines = [
+            f"schedule  {schedule(plan)}, everything else as in the search",
+            f"members   {work.members} with fresh seeds, at least {plan.request.members} of every "
+            f"network; {work.ready} are kept already",
+        ]
+        if not missing:
+            return [*lines, "work      nothing is left to train"]
+        workers = f"{counted(self.where.workers, 'worker')} on {self.device}"
+        return [
+            *lines,
+            f"work      {counted(missing, 'member')} and "
+            f"{format_count(work.train_macs)} multiply-adds of training",
+            f"time      about {format_duration(work.seconds)} with {workers}",
+        ]
+
+    def _test(self) -> str:
+        if not self.before:
+            return "test      this confirmation opens the test split, for the first time"
+        return (
+            f"test      the test split of this study has been opened "
+            f"{openings.before(self.before)}: the numbers of confirmation {self.plan.number} are "
+            "optimistic"
+        )
+
+
+def schedule(plan: Confirmation) -> str:
+    """Return `40 epochs (4 x the search's 10)`."""
+    full = sorted({f.full.epochs for f in plan.finalists})
+    short = sorted({f.short.epochs for f in plan.finalists})
+    times = {f.full.epochs / f.short.epochs for f in plan.finalists}
+    ratio = f"{times.pop():.3g} x " if len(times) == 1 else "against "
+    epochs = " to ".join(map(str, sorted({full[0], full[-1]})))
+    before = " to ".join(map(str, sorted({short[0], short[-1]})))
+    return f"{epochs} epoch{'' if epochs == '1' else 's'} ({ratio}the search's {before})"
+
+
+def reasons(every: Sequence[Reason], flops_per_mac: int) -> str:
+    """Return why a configuration is a finalist: `best within 1.41M, 2M; near the crossover`."""
+    told: dict[str, list[str]] = {}
+    for reason in every:
+        budget = format_count(reason.budget * flops_per_mac)
+        if reason.why == "near the crossover":
+            told.setdefault(reason.why, [])
+        elif reason.why == "matched cost":
+            told.setdefault("matched cost at", []).append(budget)
+        else:
+            rank = "best" if reason.place == 1 else f"number {reason.place}"
+            told.setdefault(f"{rank} within", []).append(budget)
+    return "; ".join(f"{what} {', '.join(budgets)}".strip() for what, budgets in told.items())

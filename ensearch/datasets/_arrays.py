@@ -1,0 +1,60 @@
+"""Arrays as a dataset: kept in an npz file named by what they hold, so that a study can go on."""
+
+import hashlib
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ensearch.datasets import npz
+from ensearch.errors import StorageError, UnavailableError, invalid
+
+# x_train, y_train, x_test, y_test, as `datasets/npz.py` describes them.
+Arrays = tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]
+
+
+def keep(arrays: Arrays, folder: Path) -> str:
+    """Write the arrays into `folder`, unless they are there already; return the dataset's name.
+
+    The name is npz:FOLDER/arrays-DIGEST.npz, and the digest is of what the arrays hold. Raises
+    UsageError if they do not fit, StorageError if they cannot be written.
+    """
+    named = _named(arrays)
+    path = folder.absolute() / f"arrays-{_digest(named)}.npz"
+    if path.exists():
+        return f"npz:{path}"
+    temporary = path.with_name(f".{uuid.uuid4().hex}.npz")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(temporary, allow_pickle=False, **named)
+        npz.load(str(temporary), folder)  # refuses what does not fit
+        os.replace(temporary, path)
+    except UnavailableError as error:
+        says = str(error).removeprefix(f"{temporary}: ")
+        raise invalid("dataset", f"does not hold images that can be used: {says}") from error
+    except OSError as error:
+        raise StorageError(f"cannot keep the arrays in {folder}: {error.strerror}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return f"npz:{path}"
+
+
+def _named(arrays: Arrays) -> dict[str, npt.NDArray[Any]]:
+    if not isinstance(arrays, tuple | list) or len(arrays) != len(npz.KEYS):
+        what = f"{len(arrays)} of them" if isinstance(arrays, tuple | list) else type(arrays)
+        raise invalid("dataset", f"must be a name or the arrays {', '.join(npz.KEYS)}; got {what}.")
+    return {key: np.asarray(array) for key, array in zip(npz.KEYS, arrays, strict=True)}
+
+
+def _digest(named: dict[str, npt.NDArray[Any]]) -> str:
+    """Return 16 hexadecimal digits, equal for equal arrays."""
+    digest = hashlib.sha256()
+    for key, array in named.items():
+        digest.update(f"{key} {array.dtype.str} {array.shape} ".encode())
+        if array.dtype.hasobject:  # `npz` refuses it, with what it holds
+            continue
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:16]

@@ -1,0 +1,187 @@
+"""What a confirmation found, computed once: test fronts beside those of the search."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ensearch.confirmation import plan as confirmation_plan
+from ensearch.confirmation.plan import Confirmation, Finalist
+from ensearch.core import Evaluation, Labels, SubsetHits
+from ensearch.errors import StorageError
+from ensearch.fronts import analysis, rank_agreement, seed_variance
+from ensearch.fronts.rank_agreement import Pairs, Ranks, Shift
+from ensearch.pool import diversity
+from ensearch.report.study import results as study_results
+from ensearch.report.study.findings import Conditions
+from ensearch.report.study.results import Results
+from ensearch.store import SEARCH, Store, openings
+from ensearch.store.openings import Look, Opening
+from ensearch.study.scoring import Scorer
+
+Scored = tuple[tuple[Evaluation, ...], dict[str, SubsetHits]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmedFindings:
+    """Everything that may be said about one confirmation.
+
+    `results` are scored on test, chosen on val, at the budgets of the plan; `search` are those of
+    the search, on val, at the same budgets. The ranks compare the finalists' accuracies, the
+    search's on val and the confirmed on test, by group: all, single networks, ensembles. Ranks
+    and shift are None where nothing was retrained. `left_out` are finalists whose members failed.
+    """
+
+    plan: Confirmation
+    openings: tuple[Opening, ...]
+    elsewhere: tuple[Look, ...]  # of others at the same test labels, oldest first
+    results: Results
+    val: tuple[Evaluation, ...]  # what chose
+    search: Results
+    ranks: Mapping[str, Ranks | None] | None
+    pairs: Pairs | None
+    shift: Shift | None
+    left_out: Mapping[str, str]  # label -> reason
+
+    @property
+    def opening(self) -> int:
+        """Which opening of the study's test split it is: the first is 1."""
+        place = [o.plan for o in self.openings].index(self.plan.number)
+        own = self.openings[place].opened
+        return 1 + place + len([look for look in self.elsewhere if look.opened <= own])
+
+    @property
+    def opened(self) -> str:
+        """When this confirmation looked at test."""
+        return next(o.opened for o in self.openings if o.plan == self.plan.number)
+
+
+def collect(store: Store, study: str, number: int | None = None) -> ConfirmedFindings:
+    """Read a confirmation, the last one if no number is given, and analyse its fronts on test.
+
+    StorageError if there is none, or if it is not scored yet.
+    """
+    plan = _plan(store, study, number)
+    whole = study_results.collect(store, study)
+    scorer = _scorer(store, whole.conditions)
+    val, test = (_scored(scorer, study, plan.stage, split) for split in ("val", "test"))
+    seed = whole.conditions.seed
+    fronts = analysis.analyse(test[0], plan.budgets, test[1], selected_on=val, seed=seed)
+    search = whole
+    if plan.budgets != whole.conditions.budgets:
+        found = _scored(scorer, study, SEARCH, "val")
+        fronts_of_search = analysis.analyse(found[0], plan.budgets, found[1], seed=seed)
+        search = replace(whole, fronts=fronts_of_search)
+    test_by_key = {e.key: e for e in test[0]}
+    there = [f for f in plan.finalists if f.key in test_by_key]
+    full = [test_by_key[f.key].scores.accuracy for f in there]
+    short = [f.accuracy for f in there]
+    return ConfirmedFindings(
+        plan=plan,
+        openings=tuple(openings.openings(store, study)),
+        elsewhere=openings.elsewhere(store, study),
+        results=_results(store, whole, plan, test, fronts),
+        val=val[0],
+        search=search,
+        ranks=_ranks(there, short, full, seed) if plan.retrain else None,
+        pairs=rank_agreement.near_pairs([f.macs for f in there], short, full)
+        if plan.retrain
+        else None,
+        shift=rank_agreement.shift(search.fronts, fronts) if plan.retrain else None,
+        left_out=_left_out(plan, there),
+    )
+
+
+def _plan(store: Store, study: str, number: int | None) -> Confirmation:
+    store.study(study)
+    plans = {plan.number: plan for plan in confirmation_plan.plans(store, study)}
+    if not plans or (number is not None and number not in plans):
+        known = ", ".join(map(str, plans)) or "none"
+        raise StorageError(
+            f"study {study!r} has no confirmation{'' if number is None else f' {number}'}; there "
+            f"are: {known}.",
+            problem="no_confirmation",
+            study=study,
+        )
+    plan = plans[max(plans) if number is None else number]
+    if not any(e.split == "test" for e in store.evaluations(study, plan.stage)):
+        raise StorageError(
+            f"confirmation {plan.number} of study {study!r} is not scored yet.",
+            problem="confirmation_unfinished",
+            study=study,
+        )
+    return plan
+
+
+def _scorer(store: Store, c: Conditions) -> Scorer:
+    labels: dict[str, Labels] = {}
+    for split in ("val", "test"):
+        found = store.note(c.study, f"{split}_labels")
+        if not isinstance(found, list):
+            raise StorageError(
+                f"the labels of {split} are not stored with study {c.study!r}, so its confirmation "
+                "cannot be judged. Restore a copy of the storage."
+            )
+        labels[split] = np.asarray(found, dtype=np.int64)
+    return Scorer(store=store, labels=labels, rule=c.rule, seed=c.seed)
+
+
+def _scored(scorer: Scorer, study: str, stage: str, split: str) -> Scored:
+    """Evaluations of one split and their outcomes by key. StorageError for missing predictions."""
+    found = [e for e in scorer.store.evaluations(study, stage) if e.split == split]
+    return tuple(found), scorer.subset_hits(study, split, stage)
+
+
+def _results(
+    store: Store,
+    whole: Results,
+    plan: Confirmation,
+    test: Scored,
+    fronts: analysis.Fronts,
+) -> Results:
+    """The search's results with everything that a confirmation changes."""
+    study = whole.conditions.study
+    used = store.evaluation_members(study, plan.stage)
+    members = store.members({key for keys in used.values() for key in keys}).values()
+    schedules = sorted({f.full for f in plan.finalists}, key=lambda schedule: schedule.epochs)
+    return replace(
+        whole,
+        conditions=replace(
+            whole.conditions,
+            stage="retrained" if plan.retrain else "rescored",
+            split="test",
+            schedule=replace(whole.conditions.schedule, epochs=schedules[0].epochs),
+            epochs=tuple(sorted({schedule.epochs for schedule in schedules})),
+            budgets=plan.budgets,
+        ),
+        evaluations=test[0],
+        fronts=fronts,
+        members=len(members),
+        train_macs=sum(member.train_macs for member in members),
+        train_seconds=sum(member.seconds for member in members),
+        predicted=(),
+        diversity=diversity.of_confirmation(store, study, plan.stage, plan.budgets[-1]),
+        seed_errors={e.key: seed_variance.seed_error(e, test[1]) for e in test[0]},
+        notes=(),
+    )
+
+
+def _ranks(
+    finalists: Sequence[Finalist], short: Sequence[float], full: Sequence[float], seed: int
+) -> dict[str, Ranks | None]:
+    groups = {
+        "all": list(range(len(finalists))),
+        "single networks": [i for i, f in enumerate(finalists) if f.is_single],
+        "ensembles": [i for i, f in enumerate(finalists) if not f.is_single],
+    }
+    return {
+        name: rank_agreement.ranks([short[i] for i in chosen], [full[i] for i in chosen], seed)
+        for name, chosen in groups.items()
+    }
+
+
+def _left_out(plan: Confirmation, there: Sequence[Finalist]) -> dict[str, str]:
+    kept, failures = {f.key for f in there}, dict(plan.failures)
+    return {
+        f.label: failures.get(f.network, "not scored") for f in plan.finalists if f.key not in kept
+    }

@@ -1,0 +1,182 @@
+"""What a study found, computed once: all that its text, table, figures and files read."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from ensearch.core import Evaluation, Schedule, SubsetHits
+from ensearch.ensembles import extrapolation
+from ensearch.errors import StorageError
+from ensearch.fronts import analysis, seed_variance
+from ensearch.pool.diversity import Diversity
+from ensearch.search_space.space import has_resolutions
+from ensearch.store import Store
+from ensearch.study.scoring import Scorer
+
+# The split that the search scores on; it never opens the test split.
+SPLIT = "val"
+# What scored: the members of the search, fresh members on a full schedule, or the members of the
+# search on test.
+Stage = Literal["search", "retrained", "rescored"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What the numbers of a study are true of. Budgets in multiply-adds per example."""
+
+    study: str
+    dataset: str
+    classes: int
+    images: Mapping[str, int]  # split -> number of images
+    limit_train: int | None
+    family: str
+    schedule: Schedule
+    stage: Stage
+    split: str  # that the scores are of; val chose in any case
+    sizes: tuple[int, ...]  # of ensembles in the search space
+    epochs: tuple[int, ...]  # that members trained for, if the space has an axis of epochs
+    seed: int
+    rule: str  # how members' probabilities are averaged
+    sampler: str
+    budget: float
+    budgets: tuple[float, ...]  # at which fronts are compared, ascending
+    flops_per_mac: int  # how many FLOPs tables and axes count for one multiply-add
+    resolutions: bool = False  # whether networks read images of more than one size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """Everything that a report may say about one study.
+
+    `fronts.rows` stand at the budgets of the conditions. `train_macs` (an estimate) and
+    `train_seconds` count all `members`, also those of the pool that another study trained.
+    """
+
+    conditions: Conditions
+    config: Mapping[str, object]
+    environment: Mapping[str, object]
+    evaluations: tuple[Evaluation, ...]
+    fronts: analysis.Fronts
+    trials_done: int
+    trials_failed: int
+    failures: Mapping[str, int]  # reason -> failed trials
+    members: int
+    train_macs: float
+    train_seconds: float
+    notes: tuple[str, ...]
+    predicted: tuple[Evaluation, ...] = ()  # sizes that were not trained; in no front
+    seed_errors: Mapping[str, float | None] = field(default_factory=dict)  # by evaluation key
+    diversity: Diversity | None = None  # whether mixed ensembles are better; None if not known
+    confirmed: str = ""  # what a confirmation on a full schedule said, if there was one
+
+
+def collect(store: Store, study: str) -> Findings:
+    """Read a study and analyse its fronts on the validation split.
+
+    Raises StorageError if there is no such study, if nothing of it has been evaluated yet, or if
+    its configuration was not written by a compatible version.
+    """
+    record = store.study(study)
+    conditions = _conditions(study, record.config)
+    trials = store.trials(study)
+    failures = Counter(t.reason or "error" for t in trials if t.state == "failed")
+    evaluations = tuple(e for e in store.evaluations(study) if e.split == SPLIT)
+    if not evaluations:
+        reasons = ", ".join(f"{reason}: {n}" for reason, n in failures.most_common())
+        raise StorageError(
+            f"study {study!r} has no finished evaluation to report ({failures.total()} trials "
+            f"failed{f': {reasons}' if reasons else ''}).",
+            problem="nothing_evaluated",
+            study=study,
+        )
+    used = store.evaluation_members(study)
+    members = store.members(sorted({key for keys in used.values() for key in keys})).values()
+    outcomes, notes = _outcomes(store, conditions)
+    others = sum(m.trained_by != study for m in members)
+    if others:
+        notes += (f"{others} of the {len(members)} members were trained by other studies.",)
+    return Findings(
+        conditions=conditions,
+        config=record.config,
+        environment=record.environment,
+        evaluations=evaluations,
+        fronts=analysis.analyse(evaluations, conditions.budgets, outcomes, seed=conditions.seed),
+        trials_done=sum(t.state == "done" for t in trials),
+        trials_failed=failures.total(),
+        failures=dict(failures.most_common()),
+        members=len(members),
+        train_macs=sum(m.train_macs for m in members),
+        train_seconds=sum(m.seconds for m in members),
+        notes=notes,
+        predicted=_predicted(evaluations, conditions),
+        confirmed=str(store.note(study, "confirmed") or ""),
+        seed_errors={e.key: seed_variance.seed_error(e, outcomes) for e in evaluations}
+        if outcomes
+        else {},
+    )
+
+
+def _predicted(
+    evaluations: tuple[Evaluation, ...], conditions: Conditions
+) -> tuple[Evaluation, ...]:
+    """The sizes of the space that were not trained, within the budget and twice the trained size.
+
+    Beyond it the line in 1/size is led too far by its first two points.
+    """
+    found = extrapolation.predict(evaluations, conditions.sizes)
+    return tuple(e for e in found if e.size <= 2 * e.trained and e.cost.macs <= conditions.budget)
+
+
+def _conditions(study: str, config: Mapping[str, Any]) -> Conditions:
+    try:
+        return Conditions(
+            study=study,
+            dataset=config["dataset"],
+            classes=config["classes"],
+            images=config["images"],
+            limit_train=config["limit_train"],
+            family=config["space"]["family"],
+            schedule=Schedule(**config["schedule"]),
+            stage="search",
+            split=SPLIT,
+            sizes=tuple(config["space"]["members"]),
+            epochs=tuple(config["space"].get("schedule", {}).get("epochs", ())),
+            seed=config["seed"],
+            rule=config["rule"],
+            sampler=config["sampler"],
+            budget=config["budget"],
+            budgets=tuple(sorted(config["budgets"])),
+            flops_per_mac=config["flops_per_mac"],
+            resolutions=has_resolutions(config["space"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise StorageError(
+            f"the stored configuration of study {study!r} cannot be read ({error!r}): another "
+            "version of ensearch wrote it. Report it with that version."
+        ) from error
+
+
+def _outcomes(
+    store: Store, conditions: Conditions
+) -> tuple[dict[str, SubsetHits] | None, tuple[str, ...]]:
+    """SubsetHits on every image, by evaluation key; None, with a note, if not known.
+
+    All or nothing: a bootstrap over some of the configurations would choose among fewer than the
+    fronts do, and its band would belong to another question.
+    """
+    found = store.note(conditions.study, f"{SPLIT}_labels")
+    if not isinstance(found, list):
+        return None, ("The validation labels are not stored: no band and no interval.",)
+    scorer = Scorer(
+        store=store,
+        labels={SPLIT: np.asarray(found, dtype=np.int64)},
+        rule=conditions.rule,
+        seed=conditions.seed,
+    )
+    try:
+        return scorer.subset_hits(conditions.study, SPLIT), ()
+    except StorageError as error:
+        return None, (f"No band and no interval, because predictions are missing: {error}",)

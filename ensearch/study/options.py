@@ -1,0 +1,131 @@
+"""What a person may ask of a search, as flags, as keywords in Python or in a configuration file."""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ensearch import units
+from ensearch.datasets import Arrays
+from ensearch.errors import UsageError, invalid
+from ensearch.search_space.toml import check_keys, read_toml
+
+TRIALS = 40  # of a study, where nobody says how many
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """The options of a search; None where nothing was said, and the default counts.
+
+    Counts and times are numbers or the texts that people type: `2e6` or "2M", `90` or "1h30m".
+    """
+
+    # What the study is: stored with it, and compared when it goes on.
+    study: str | None = None
+    budget: float | str | None = None  # FLOPs per example of the whole ensemble
+    flops_per_mac: int | None = None
+    dataset: str | Arrays | None = None
+    limit_train: int | None = None
+    space: str | Mapping[str, Any] | None = None  # a name, a file, or the table of a file
+    schedule: Mapping[str, Any] | None = None  # fields of `core.Schedule` that differ
+    epochs: int | None = None
+    seed: int | None = None
+    rule: str | None = None
+    sampler: str | None = None
+    # How far to go.
+    trials: int | None = None
+    timeout: float | str | None = None  # seconds of this run
+    train_budget: float | str | None = None  # multiply-adds of training, of the study in all
+    # Where members train.
+    workers: int | None = None
+    device: str | None = None
+    launcher: str | None = None
+    ray_address: str | None = None
+    weights: bool | None = None
+    # Where things lie.
+    storage: str | Path | None = None
+    data_dir: str | Path | None = None
+
+    def over(self, others: "RunOptions") -> "RunOptions":
+        """Return these options, and those of `others` where these say nothing."""
+        said = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) is not None
+        }
+        return dataclasses.replace(others, **said)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """When a search stops; whichever comes first. `trials` and `train_macs` count the study."""
+
+    trials: int
+    seconds: float | None = None  # of this run
+    train_macs: float | None = None
+
+
+def limits(options: RunOptions, trials: int = TRIALS) -> Limits:
+    """Return the limits that the options set; `trials` counts where they name no number.
+
+    Raises UsageError for the first value that is not legal.
+    """
+    if options.trials is not None and options.trials < 1:
+        raise invalid("trials", f"must be a whole number of at least 1; got {options.trials}.")
+    timeout, train = options.timeout, options.train_budget
+    return Limits(
+        trials=options.trials or trials,
+        seconds=None if timeout is None else units.parse_duration(timeout, "timeout"),
+        train_macs=None if train is None else units.parse_count(train, "train_budget"),
+    )
+
+
+# Types of the keys of a configuration file.
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "study": str,
+    "budget": (str, int, float),
+    "flops_per_mac": int,
+    "dataset": str,
+    "limit_train": int,
+    "space": (str, dict),
+    "schedule": dict,
+    "epochs": int,
+    "seed": int,
+    "rule": str,
+    "sampler": str,
+    "trials": int,
+    "timeout": (str, int, float),
+    "train_budget": (str, int, float),
+    "workers": int,
+    "device": str,
+    "launcher": str,
+    "ray_address": str,
+    "weights": bool,
+    "storage": str,
+    "data_dir": str,
+}
+_WORDS = {
+    bool: "true or false",
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    dict: "a table",
+}
+
+
+def read_file(path: str | Path) -> RunOptions:
+    """Return the options that a TOML file sets. Raises UsageError for unknown keys and types."""
+    if not os.path.isfile(path):  # unlike Path.is_file, False for a name that is too long
+        raise UsageError(f"no configuration file at {str(path)!r}.")
+    table: dict[str, Any] = dict(read_toml(Path(path)))
+    check_keys(table, list(_KINDS), str(path))
+    for key, value in table.items():
+        kinds = _KINDS[key]
+        wanted = kinds if isinstance(kinds, tuple) else (kinds,)
+        # To Python true is a whole number too.
+        if isinstance(value, bool) != (bool in wanted) or not isinstance(value, kinds):
+            words = " or ".join(_WORDS[kind] for kind in wanted)
+            raise UsageError(f"{path}: {key} must be {words}; got {value!r}.")
+    return RunOptions(**table)

@@ -1,0 +1,34 @@
+"""How long a run still takes, and the lease that it renews while it waits."""
+
+import time
+from dataclasses import dataclass, field
+
+from ensearch.store import Lease
+
+# Seconds between looks at the limits, and between renewals of the lease, while members train.
+TICK = 0.5
+_RENEW = 5.0
+
+
+@dataclass(slots=True)
+class Renewal:
+    """Renews the lease of a study, at most every few seconds however often it is called."""
+
+    lease: Lease
+    _last: float = field(default_factory=time.monotonic)
+
+    def __call__(self) -> None:
+        if time.monotonic() - self._last > _RENEW:
+            self.lease.renew()
+            self._last = time.monotonic()
+
+
+def seconds_left(over: float, elapsed: float, expected: float | None) -> float:
+    """Return the seconds that are left: from the plan at first, from what has been seen later.
+
+    `over` is the share of the work that is done, `elapsed` the seconds that it took, `expected` the
+    seconds that the plan says for all of it, None where there is no plan.
+    """
+    if expected is None:
+        return elapsed * (1 - over) / over
+    return (1 - over) * ((1 - over) * expected + elapsed)

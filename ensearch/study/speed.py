@@ -1,0 +1,99 @@
+"""How fast members train here, measured before the first training."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from typing import Any
+
+from ensearch import training
+from ensearch.core import Architecture
+from ensearch.search_space.ladder import Ladder
+from ensearch.store import Store
+from ensearch.study.study import Study
+
+_LEAST_SECONDS = 60.0  # of training, to judge a speed by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speed:
+    """Training time of one image on one worker: seconds = fixed + per_mac x multiply-adds."""
+
+    fixed: float
+    per_mac: float
+
+    def seconds(self, macs: int) -> float:
+        return self.fixed + self.per_mac * macs
+
+
+def measure(ladder: Ladder, seconds_per_image: Callable[[Architecture], float]) -> Speed:
+    """Return the speed from two measurements.
+
+    Small networks are bound by overhead, large ones by arithmetic.
+
+    The second network is the largest that costs at most 50 M, so that one step of it stays short
+    on a CPU; beyond, time grows in proportion.
+    """
+    costs = {cell.architecture: cell.member_macs for cell in ladder.cells}
+    small = min(costs, key=lambda a: costs[a])
+    moderate = [a for a in costs if costs[a] <= 50e6] or [small]
+    large = max(moderate, key=lambda a: costs[a])
+    fast, slow = seconds_per_image(small), seconds_per_image(large)
+    if costs[large] == costs[small] or slow <= fast:
+        return Speed(fixed=0.0, per_mac=slow / costs[large])
+    per_mac = (slow - fast) / (costs[large] - costs[small])
+    return Speed(fixed=max(0.0, fast - per_mac * costs[small]), per_mac=per_mac)
+
+
+def measured(study: Study, store: Store, device: str) -> Speed:
+    """Return how fast members train here, measured once a day for each device and batch size.
+
+    Measuring takes 5 s of training on a CPU, more than all else that a resume does before it goes
+    on. A measurement is kept with the study, for this version of PyTorch.
+    """
+    dataset, batch_size = study.dataset, study.config.schedule.batch_size
+    here, known = _stored(study, store, device)
+    now = datetime.now(UTC)
+    yesterday = (now - timedelta(days=1)).isoformat()
+    if known.get(here, {}).get("measured", "") < yesterday:
+        shape = (dataset.channels, len(dataset.classes), dataset.resolution)
+        speed = measure(
+            study.ladder, lambda a: training.measure_speed(a, shape, batch_size, device)
+        )
+        known[here] = dataclasses.asdict(speed) | {"measured": now.isoformat()}
+        store.set_note(study.config.name, "speed", known)
+    return Speed(fixed=known[here]["fixed"], per_mac=known[here]["per_mac"])
+
+
+def _stored(study: Study, store: Store, device: str) -> tuple[str, dict[str, Any]]:
+    """Return the name of what decides about the speed here, and the speeds that are stored."""
+    batch_size = study.config.schedule.batch_size
+    known = store.note(study.config.name, "speed")
+    here = f"{training.describe_device(device)}, PyTorch {version('torch')}, {batch_size}"
+    return here, known if isinstance(known, dict) else {}
+
+
+def contradiction(
+    speed: Speed, study: Study, seconds: list[float], train_macs: float
+) -> float | None:
+    """Return how many times as long as the speed says training took; None where that agrees.
+
+    `seconds` are those of each member, `train_macs` their multiply-adds of training in all. Less
+    than a minute in all is mostly starts, and where members have different epochs their overheads
+    are not known: neither contradicts anything.
+    """
+    if sum(seconds) < _LEAST_SECONDS or "epochs" in study.ladder.schedule_axes:
+        return None
+    steps = study.images["train"] * study.config.schedule.epochs
+    # Training a network takes three times the multiply-adds that its images need.
+    promised = speed.fixed * steps * len(seconds) + speed.per_mac * train_macs / 3
+    ratio = sum(seconds) / promised
+    return None if 0.5 <= ratio <= 2 else ratio
+
+
+def forget(study: Study, store: Store, device: str) -> None:
+    """Forget the speed measured here: the machine was busy then, or is now."""
+    here, known = _stored(study, store, device)
+    known.pop(here, None)
+    store.set_note(study.config.name, "speed", known)

@@ -1,0 +1,81 @@
+"""How much a search will train: expected members, multiply-adds and seconds."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ensearch.cost import training_macs
+from ensearch.search_space.ladder import Cell, Ladder
+from ensearch.study.speed import Speed
+
+# Random draws of trials over which the expected cost of a study is averaged.
+_DRAWS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchWork:
+    """Expected work of `trials` new trials; `members` and below are averages over random draws."""
+
+    trials: int
+    members: float
+    train_macs: float
+    seconds: float
+    longest: float  # seconds for the most expensive single member
+
+
+def estimate(ladder: Ladder, images: int, trials: int, speed: Speed, workers: int) -> SearchWork:
+    """Return the average work of random draws of `trials` cells.
+
+    A member that several trials share is paid for once.
+
+    As in a search, single networks and ensembles take turns. `images` are for training.
+    """
+    singles, ensembles = by_kind(ladder.cells)
+    trials = min(trials, len(ladder.cells))
+    # Half of the trials each, the odd one to the single networks, and what one kind lacks to the
+    # other.
+    share = min(len(singles), max(trials - len(ensembles), (trials + 1) // 2))
+    rng = np.random.default_rng(0)
+    members, macs, seconds = [], [], []
+    for _ in range(_DRAWS):
+        drawn = [*_draw(singles, share, rng), *_draw(ensembles, trials - share, rng)]
+        largest = _largest(drawn)
+        members.append(sum(cell.size for cell in largest))
+        macs.append(sum(training_macs(cell.cost, images, cell.schedule) for cell in largest))
+        each = [_seconds(cell, images, speed) for cell in largest]
+        whole = sum(cell.size * alone for cell, alone in zip(largest, each, strict=True))
+        # No member trains on two workers.
+        seconds.append(max(whole / workers, *each, 0.0))
+    return SearchWork(
+        trials=trials,
+        members=float(np.mean(members)),
+        train_macs=float(np.mean(macs)),
+        seconds=float(np.mean(seconds)),
+        longest=max(_seconds(cell, images, speed) for cell in ladder.cells),
+    )
+
+
+def by_kind(cells: Iterable[Cell]) -> tuple[list[Cell], list[Cell]]:
+    """Return the single networks and the ensembles among the cells."""
+    cells = list(cells)
+    return [c for c in cells if c.is_single], [c for c in cells if not c.is_single]
+
+
+def _draw(cells: Sequence[Cell], number: int, rng: np.random.Generator) -> list[Cell]:
+    return [cells[i] for i in rng.choice(len(cells), size=number, replace=False)] if number else []
+
+
+def _seconds(cell: Cell, images: int, speed: Speed) -> float:
+    """To train one member of the cell on one worker."""
+    return speed.seconds(cell.member_macs) * cell.schedule.epochs * images
+
+
+def _largest(cells: Iterable[Cell]) -> list[Cell]:
+    """Return the cell with most members of each network: the others are parts of it."""
+    best: dict[str, Cell] = {}
+    for cell in cells:
+        network = cell.network
+        if network not in best or cell.size > best[network].size:
+            best[network] = cell
+    return list(best.values())

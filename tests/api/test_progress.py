@@ -1,0 +1,92 @@
+"""Progress on a terminal: what matters stands first, so that a narrow terminal keeps it."""
+
+import io
+from collections.abc import Iterator
+
+import pytest
+from rich.console import Console
+
+from ensearch.api import progress
+from ensearch.api.progress import OnEvent
+from ensearch.study.events import (
+    MemberDone,
+    MemberFailed,
+    MemberProgress,
+    Note,
+    Planned,
+    SearchEnded,
+    TrialDone,
+)
+from tests.worlds import evaluation
+
+PLANNED = Planned(lines=("study     one",), unit="trials", total=2, flops_per_mac=1)
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=io.StringIO(), force_terminal=True, width=60)
+
+
+@pytest.fixture
+def show(console: Console) -> Iterator[OnEvent]:
+    with progress.bars(console) as drawn:
+        drawn(PLANNED)
+        yield drawn
+
+
+def drawn_since(console: Console, before: int) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()[before:]
+
+
+def size(console: Console) -> int:
+    assert isinstance(console.file, io.StringIO)
+    return len(console.file.getvalue())
+
+
+def test_trials_members_and_the_best_so_far_fit_60_columns(console: Console, show: OnEvent) -> None:
+    assert "0/2" in drawn_since(console, 0)
+    before = size(console)
+    show(MemberProgress(key="a", label="10-1", epoch=3, epochs=12))
+    assert "3/12" in drawn_since(console, before)
+    assert "epochs of member 10-1" in drawn_since(console, before)
+    before = size(console)
+    show(MemberDone(key="a", label="10-1", seconds=1))
+    assert "10-1" not in drawn_since(console, before)
+    single = evaluation(1, 10, 1, 1_000_000, 0.9)
+    before = size(console)
+    show(
+        TrialDone(
+            number=0, label="1 × 10-1", evaluation=single, told=1, trials=2, seconds_left=95,
+            best_single=single, best_ensemble=None,
+        )
+    )  # fmt: skip
+    text = drawn_since(console, before)
+    assert "1/2" in text
+    assert "about 1m35s left" in text
+    assert "best single 10-1 90.00% at 1M" in text
+
+
+def test_a_failure_stays_on_the_screen_as_it_is_written(console: Console, show: OnEvent) -> None:
+    show(MemberFailed(key="a", label="10-1", reason="error", detail="odd [/x] text"))
+    assert "odd [/x] text" in drawn_since(console, 0)
+
+
+def test_lines_are_one_for_each_event_that_is_worth_one() -> None:
+    lines: list[str] = []
+    show = progress.Lines(lines.append)
+    show(PLANNED)
+    show(MemberProgress(key="a", label="10-1", epoch=3, epochs=12))
+    show(Note(text="the machine was busy"))
+    show(SearchEnded(reason="trials", done=1, failed=0, waiting=0))
+    assert lines == [
+        "note      the machine was busy",
+        "all trials that were asked for are done: 1 trial done, 0 failed",
+    ]
+
+
+def test_a_caller_who_watches_is_told_and_nothing_is_drawn() -> None:
+    told: list[object] = []
+    with progress.shown(told.append) as show:
+        show(PLANNED)
+    assert told == [PLANNED]
