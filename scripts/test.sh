@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# Everything that must pass: lint, format, types, tests. What CI runs.
+# Everything that must pass: lint, format, types, tests. What CI runs. Arguments go to pytest.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh" dev
 
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
+# Which lines of ensearch the tests execute is reported for the whole suite: a part says nothing.
+if [ $# -eq 0 ]; then
+    set -- --cov --cov-report term
+fi
 # A file's tests stay in one process: they share clusters, servers and trained studies. At most four
 # processes: each takes up to 1.7 GB.
 .venv/bin/pytest --numprocesses auto --maxprocesses 4 --dist loadfile "$@"

@@ -51,3 +51,16 @@ def test_files_named_in_the_readme_exist() -> None:
         assert name in ("mine.toml", "study.toml") or any(p.exists() for p in places), name
     for picture in re.findall(r"\]\(([^)]+)\)", README):
         assert (ROOT / picture).is_file(), picture
+
+
+def test_files_and_programs_named_for_contributors_exist() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    # A bare name lies in the package of the paragraph, or among the helpers of the tests.
+    folders = [ROOT, ROOT / "tests", *(ROOT / "ensearch").glob("**/")]
+    names = set(re.findall(r"`((?:[\w.]+/)*\w+(?:\.py|\.sh|/))`", text))
+    assert len(names) > 30
+    for name in names:
+        assert "NAME" in name or any((folder / name).exists() for folder in folders), name
+    for module in re.findall(r"python -m (scripts[\w.]+)", text):
+        where = ROOT / module.replace(".", "/")
+        assert where.with_suffix(".py").is_file() or (where / "__main__.py").is_file(), module
