@@ -54,7 +54,7 @@ class _Chosen:
             self.reasons.setdefault(e.key, []).append(reason)
 
     def dearest(self, budget: float, single: bool) -> int:
-        """Of the finalists of one kind within the budget; 0 if there is none."""
+        """Cost of the most expensive single network (or ensemble) within the budget; 0 if none."""
         kind = (e.cost.macs for e in self.found.values() if e.is_single == single)
         return max((macs for macs in kind if macs <= budget), default=0)
 

@@ -187,7 +187,7 @@ def _levels(channel: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
 
 
 def _fingerprint(parts: Sequence[Pictures | Labels], raw: Raw) -> str:
-    """Of the splits themselves, not of the seed that made them: whatever changes them shows."""
+    """A digest of the splits themselves, not of the seed that made them: every change shows."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(repr(part.shape).encode())

@@ -28,7 +28,7 @@ class Begun:
 
     @property
     def broken(self) -> dict[int, str]:
-        """By row."""
+        """Why a picture could not be read, by row."""
         return {row: why for reasons in self.done.values() for row, why in reasons.items()}
 
     def add(self, first: int, broken: dict[int, str]) -> None:

@@ -24,9 +24,9 @@ def stratified(labels: Labels, count: int, seed: int) -> npt.NDArray[np.int64]:
 
 
 def others(some: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
-    """Those of 0 .. count - 1 that are not among `some`, ascending.
+    """The numbers of 0 .. count - 1 that are not among `some`, ascending.
 
-    By a mask: numpy's functions of sets took a third of the start with 100,000 pictures.
+    It uses a mask: numpy's functions of sets took a third of the start with 100,000 pictures.
     """
     rest = np.ones(count, dtype=bool)
     rest[some] = False

@@ -54,7 +54,7 @@ def patch(resolution: int) -> int:
 
 
 def heads(width: int) -> int:
-    """Of the divisors of the width, the one whose heads are nearest to 64, as a ratio."""
+    """The divisor of the width whose heads are nearest to 64 wide, as a ratio."""
     divisors = (count for count in range(1, width + 1) if width % count == 0)
     return min(divisors, key=lambda count: abs(math.log(width / count / _HEAD)))
 

@@ -204,7 +204,7 @@ def _check(evaluations: Sequence[Evaluation], budgets: Sequence[float], replicat
 def _outcomes(
     evaluations: Mapping[str, Evaluation], outcomes: Hits | None
 ) -> dict[str, SubsetHits]:
-    """Those of the evaluations, checked against their accuracies; none if none are stored."""
+    """The hits of the evaluations, checked against their accuracies; empty if none are stored."""
     result: dict[str, SubsetHits] = {}
     for key, e in evaluations.items() if outcomes is not None else ():
         found = (outcomes or {}).get(key)

@@ -42,7 +42,7 @@ class Ranks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairs:
-    """Of `pairs` of configurations with nearly equal cost, `kept` have the same one ahead twice."""
+    """Among `pairs` of configurations of nearly equal cost, `kept` keep the same one ahead."""
 
     pairs: int
     kept: int

@@ -257,7 +257,7 @@ def _room(ray: Any, device: str) -> int:
 
 
 def _resources(ray: Any) -> list[dict[str, float]]:
-    """Of every node that lives."""
+    """The resources of every node that lives."""
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 

@@ -69,7 +69,7 @@ def places(count: int) -> list[int]:
 
 
 def digest(images: Iterable[npt.NDArray[np.uint8]]) -> str:
-    """Of some images of a split in their order; of all would take long. 16 hexadecimal digits."""
+    """A digest of some images of a split in their order (all would take long): 16 hex digits."""
     found = hashlib.sha256()
     for image in images:
         found.update(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes())

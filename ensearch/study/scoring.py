@@ -32,7 +32,7 @@ class Scorer:
     def score(
         self, network: str, members: Sequence[str], split: str
     ) -> list[tuple[Scores, SubsetHits]]:
-        """Of sizes 1 to R, from the stored predictions of R `members` (keys) of one network.
+        """Scores of sizes 1 to R, from the stored predictions of R `members` (keys) of one network.
 
         On another split than val the temperature is fitted on val. StorageError if predictions
         are missing or damaged.
@@ -53,11 +53,11 @@ class Scorer:
         ]
 
     def subset_hits(self, study: str, split: str, stage: str = SEARCH) -> dict[str, SubsetHits]:
-        """Of every evaluation of a stage of a study, by key, on one split.
+        """The hits of every evaluation of a stage of a study on one split, by evaluation key.
 
-        As they were kept with the evaluations: averaging the predictions of 500 members on 5,000
-        images again takes 12 s. That is done for evaluations of versions that kept none;
-        StorageError if predictions are then missing or damaged.
+        They were kept with the evaluations, because averaging the predictions of 500 members
+        on 5,000 images again takes 12 s. That is done for evaluations of versions that kept
+        none; StorageError if predictions are then missing or damaged.
         """
         found = self.store.subset_hits(study, split, stage)
         for network, members in self.store.evaluation_members(study, stage).items():

@@ -155,7 +155,7 @@ def _chosen(results: Findings, is_single: bool) -> list[Dot]:
 
 
 def _corners(evaluations: Sequence[Evaluation], c: Conditions) -> list[Dot]:
-    """Those better than everything cheaper, by cost."""
+    """The evaluations that are better than everything cheaper, by cost."""
     best: list[Dot] = []
     for e in sorted(evaluations, key=lambda e: (e.cost.macs, -e.scores.accuracy)):
         if not best or 100 * e.scores.accuracy > best[-1].accuracy:

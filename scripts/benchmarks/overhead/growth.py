@@ -135,7 +135,7 @@ def over_images(images: Sequence[int], repeats: int) -> list[dict[str, float]]:
 
 
 def _median(images: int, space: Mapping[str, object], repeats: int) -> dict[str, float]:
-    """Of each figure, over new searches in new storages."""
+    """The median of each figure over new searches in new storages."""
     runs = [_one(images, space) for _ in range(repeats)]
     return {what: statistics.median(run[what] for run in runs) for what in runs[0]}
 

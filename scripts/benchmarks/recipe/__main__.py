@@ -120,7 +120,7 @@ def _as(kind: type, text: str) -> object:
 
 
 def _identity(run: Run) -> str:
-    """Of figures, not names: a default that has changed since is another recipe."""
+    """What makes a run the same: figures, not names, since a default may have changed."""
     what = {key: run[key] for key in ("data", "epochs", "network", "figures", "seed")}
     return json.dumps(what, sort_keys=True)
 

@@ -116,7 +116,7 @@ def predict(model, x):
 
 
 def most_channels(data, budget):
-    """Of the first stage, of a single network of depth 10 within the budget."""
+    """Channels of the first stage of the widest single network of depth 10 within the budget."""
     channels = 4
     while channels < 256 and count(10, channels + 1, data) <= budget:
         channels += 1
