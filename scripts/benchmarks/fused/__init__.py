@@ -1,0 +1,1 @@
+"""Members of one network trained side by side against one after another."""

@@ -1,0 +1,89 @@
+"""Members side by side against one after another: images per second, way by way, in one run.
+
+    python -m scripts.benchmarks.fused --out result.json
+
+For every network and number of members all ways of `ensearch.training.strategies` train the same
+random pictures of CIFAR-10's size in batches of 128. Each takes turns with one after another; the
+ratio is the median over turns, with the least and the largest. "Over graphs" compares with one
+after another where each step is a recorded CUDA graph. Then: what the short measurement of a
+search would choose and how long it takes; which share of the GPU's peak WRN-28-10 reaches; and how
+far members trained together end from the same ones trained alone, on scikit-learn's digits.
+
+Without CUDA small networks of 8 x 8 and 32 x 32 pictures train on one thread: there are no graphs
+and no share of a peak, and a search never trains members of a CPU side by side.
+"""
+
+import argparse
+import json
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ensearch.training import describe_device
+from ensearch.training.device import reproducible
+from scripts.benchmarks.fused.equality import equality
+from scripts.benchmarks.fused.throughput import throughput
+from scripts.benchmarks.fused.utilisation import utilisation
+from scripts.benchmarks.fused.ways import BATCH, STEPS
+from scripts.benchmarks.machine import machine
+
+ON_GPU = [(32, name) for name in ("16-1", "16-4", "10-1", "16-2", "28-4")]
+ON_CPU = [(8, "10-0.25"), (8, "10-1"), (32, "10-1")]
+
+
+def main() -> None:
+    options = _parser().parse_args()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    start, turns = time.perf_counter(), 3 if options.quick else 5
+    result: dict[str, Any] = {
+        "date": date.today().isoformat(),
+        "device": describe_device(device),
+        **machine(),
+        "turns": turns,
+    }
+    print(f"{result['device']}, torch {result['torch']}, batches of {BATCH}, {STEPS} steps a turn")
+    with reproducible(device):
+        result["equality"] = equality(device)
+        if device == "cuda":
+            result["utilisation"] = utilisation(turns)
+        else:
+            print("\nno CUDA here: no graphs, no bfloat16, no share of a peak (WRN-28-10)")
+        result["throughput"] = _throughputs(device, turns, start, options)
+    result["seconds"] = time.perf_counter() - start
+    if options.out:
+        options.out.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="fewer networks and turns")
+    parser.add_argument("--out", type=Path, help="write the figures and their conditions as JSON")
+    parser.add_argument(
+        "--minutes", type=float, default=8.0, help="begin no network after so many minutes"
+    )
+    return parser
+
+
+def _throughputs(
+    device: str, turns: int, start: float, options: argparse.Namespace
+) -> list[dict[str, Any]]:
+    """Measure one network and number of members after another until the time is over."""
+    networks = ON_GPU if device == "cuda" else ON_CPU
+    sizes = (8, 4, 2) if device == "cuda" else (4, 2)
+    rows = []
+    work = [(*network, size) for network in networks for size in sizes]
+    for resolution, network, count in work[: 4 if options.quick else None]:
+        if time.perf_counter() - start > 60 * options.minutes:
+            print(f"\nno time left for WRN-{network} with {count} members (--minutes)")
+            continue
+        rows.append(throughput(resolution, network, count, device, turns))
+        if device == "cuda":
+            torch.cuda.empty_cache()
+    return rows
+
+
+if __name__ == "__main__":
+    main()
