@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ensearch.api.confirmation import confirm
     from ensearch.api.counting import count
     from ensearch.api.page import dashboard
+    from ensearch.api.pool import add_model, combine, import_predictions
     from ensearch.api.results import results, studies
     from ensearch.api.search import plan, resume, run
     from ensearch.core import (
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     )
     from ensearch.datasets import Dataset
     from ensearch.report.confirmation.results import Confirmed
+    from ensearch.report.pool.fronts import PoolFronts
     from ensearch.report.study.results import Results
     from ensearch.search_space.space import SearchSpace
     from ensearch.store import Store
@@ -56,6 +58,7 @@ _HOMES = {
     "api.confirmation": ("confirm",),
     "api.counting": ("count",),
     "api.page": ("dashboard",),
+    "api.pool": ("add_model", "combine", "import_predictions"),
     "api.results": ("results", "studies"),
     "api.search": ("plan", "resume", "run"),
     "core": (
@@ -70,6 +73,7 @@ _HOMES = {
     ),
     "datasets": ("Dataset",),
     "report.confirmation.results": ("Confirmed",),
+    "report.pool.fronts": ("PoolFronts",),
     "report.study.results": ("Results",),
     "search_space.space": ("SearchSpace",),
     "store": ("Store",),
@@ -88,6 +92,7 @@ __all__ = [
     "Ensemble",
     "Evaluation",
     "Member",
+    "PoolFronts",
     "Results",
     "Schedule",
     "Scores",
@@ -98,9 +103,12 @@ __all__ = [
     "UnavailableError",
     "UnfinishedError",
     "UsageError",
+    "add_model",
+    "combine",
     "confirm",
     "count",
     "dashboard",
+    "import_predictions",
     "list_datasets",
     "list_spaces",
     "plan",

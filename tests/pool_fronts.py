@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from ensearch.ensembles.paired_differences import Lead
 from ensearch.pool.entry import Entry
-from ensearch.pool.results import BASELINES, KINDS, MIXED, Chosen, Fronts, Score
+from ensearch.pool.results import BASELINES, FRONTS, MIXED, Estimate, FrontPoint, PoolFindings
 
 
 def entry(name: str) -> Entry:
@@ -23,44 +23,46 @@ def entry(name: str) -> Entry:
     )
 
 
-def row(kind: str, budget: float, members: tuple[int, ...], accuracy: float) -> Chosen:
-    score = Score(accuracy=accuracy, low=accuracy - 0.02, high=accuracy + 0.02, macs=0.9 * budget)
-    return Chosen(
-        kind=kind,
+def row(front: str, budget: float, members: tuple[int, ...], accuracy: float) -> FrontPoint:
+    score = Estimate(
+        accuracy=accuracy, low=accuracy - 0.02, high=accuracy + 0.02, macs=0.9 * budget
+    )
+    return FrontPoint(
+        front=front,
         budget=budget,
         members=members,
         thresholds=(),
         exits=(1.0,),
         macs=0.9 * budget,
-        flattered=accuracy,
-        halves=8,
+        biased_accuracy=accuracy,
+        agreeing_halves=8,
         val=score,
     )
 
 
-def fronts(steps: int, leads: dict[str, Lead], name: str = "net") -> Fronts:
-    """At the largest budget the kinds lead as told."""
+def fronts(steps: int, leads: dict[str, Lead], name: str = "net") -> PoolFindings:
+    """At the largest budget the fronts lead as told."""
     budgets = tuple(1e6 * 2.0**step for step in range(steps))
 
-    def rows(kinds: tuple[str, ...]) -> tuple[Chosen, ...]:
+    def rows(names: tuple[str, ...]) -> tuple[FrontPoint, ...]:
         return tuple(
-            row(kind, budget, (0, 1) if kind == MIXED else (0,), 0.5 + 0.01 * k)
-            for k, kind in enumerate(kinds)
+            row(front, budget, (0, 1) if front == MIXED else (0,), 0.5 + 0.01 * k)
+            for k, front in enumerate(names)
             for budget in budgets
         )
 
-    return Fronts(
+    return PoolFindings(
         query="all",
         entries=(entry(f"{name}-0"), entry(f"{name}-1")),
         labels={"val": "100 images"},
         measure="max",
         budgets=budgets,
-        chosen=rows(KINDS),
+        points=rows(FRONTS),
         baselines=rows(BASELINES),
-        leads={(kind, budgets[-1]): lead for kind, lead in leads.items()},
-        comparison=None,
-        kept=(),
-        hypervolumes=dict.fromkeys((*KINDS, *BASELINES), 0.1),
+        leads={(front, budgets[-1]): lead for front, lead in leads.items()},
+        mixed_lead=None,
+        cascade_comparisons=(),
+        hypervolumes=dict.fromkeys((*FRONTS, *BASELINES), 0.1),
         reference=0.1,
     )
 

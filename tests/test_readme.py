@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ensearch.cli import pool_app
+from ensearch.cli import pool
 from tests.command_line import VERBS, ensearch
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +33,7 @@ def test_commands_in_the_readme_parse(command: str) -> None:
 # A verb without a name is called as its function.
 POOL = [
     f"pool {command.name or command.callback.__name__}"
-    for command in pool_app.app.registered_commands
+    for command in pool.app.registered_commands
     if command.callback is not None
 ]
 

@@ -47,6 +47,33 @@ ADVICE: dict[str, str] = {
     "no_confirmation": "Make one: ensearch confirm {study}{storage}",
     "confirmation_unfinished": "Go on with: ensearch confirm {study}{storage}",
     "port_taken": "For example: ensearch dashboard --port 0{storage}",
+    "dataset_unknown": "`ensearch pool list --json{storage}` shows those of its entries.",
+    "labels_ambiguous": "Give it by --dataset FINGERPRINT.",
+    "labels_not_kept": "`ensearch resume STUDY{storage}` opens it.",
+    "labels_of_halves_unusable": (
+        "Or let `ensearch pool images --dataset {dataset} --seed {seed} --out NEW.npz{storage}` "
+        "write them again."
+    ),
+    "labels_of_split_unusable": (
+        "Or let `ensearch pool images --dataset {dataset} --choose-on study --out "
+        "NEW.npz{storage}` write them again, with the --seed of then."
+    ),
+    "labels_of_study_unusable": "Or let `ensearch resume {study}{storage}` write them again.",
+    "labels_unusable": "To remove them, type `ensearch pool remove {names}{storage}`.",
+    "member_unusable": (
+        "To train it again, delete what is left of the file and type "
+        "`ensearch {verb} {study} --retrain-missing{storage}`."
+    ),
+    "member_used": "--force removes it all the same.",
+    "model_unusable": "To remove it, type `ensearch pool remove {name}{storage}`.",
+    "not_confirmed": (
+        "`ensearch confirm {study}{storage}` trains its best networks anew and scores them on test."
+    ),
+    "pool_empty": (
+        "Train members with `ensearch run --budget 2e6 --dataset digits{storage}`, or import "
+        "predictions with `ensearch pool import FILE.npz --name B0 --macs 0.39e9{storage}`."
+    ),
+    "predictions_do_not_fit": "`ensearch pool verify{storage}` checks all entries.",
 }
 
 

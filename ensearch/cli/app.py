@@ -11,7 +11,18 @@ from typing import Annotated
 import typer
 
 from ensearch import __version__
-from ensearch.cli import confirm, cost, dashboard, lists, pool_app, report, run, terminal
+from ensearch.cli import (
+    confirm,
+    cost,
+    dashboard,
+    front,
+    lists,
+    pool,
+    pool_models,
+    report,
+    run,
+    terminal,
+)
 
 app = typer.Typer(
     name="ensearch",
@@ -45,8 +56,11 @@ app.command()(run.resume)
 app.command()(report.status)
 app.command()(report.report)
 app.command()(confirm.confirm)
-app.add_typer(pool_app.app)
-app.command()(pool_app.front)
+pool.app.command("import")(pool_models.import_)
+pool.app.command()(pool_models.add)
+pool.app.command()(pool_models.images)
+app.add_typer(pool.app)
+app.command()(front.front)
 app.command()(dashboard.dashboard)
 app.command()(cost.cost)
 app.command()(lists.spaces)

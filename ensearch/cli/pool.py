@@ -1,240 +1,196 @@
-"""`pool list`, `show`, `remove` and `verify`: what can be combined. None imports torch."""
+"""`ensearch pool list`, `show`, `remove` and `verify`: look at what can be combined."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 from rich.console import Console
 
 from ensearch import units
-from ensearch.cli.terminal import say
+from ensearch.cli import _console_table as console_table
+from ensearch.cli import options
+from ensearch.cli._console_table import TableRow
+from ensearch.cli.advice import ADVICE, explain
+from ensearch.cli.terminal import guarded, place, say
 from ensearch.errors import StorageError
-from ensearch.pool import entry as pool_entry
-from ensearch.pool import verification
-from ensearch.pool.entry import Entry
-from ensearch.report import _console_table as console_table
-from ensearch.report._console_table import Row
-from ensearch.store import Store, openings
 
-EMPTY = (
-    "the pool is empty. Train members: ensearch run --budget 2e6 --dataset digits; or bring "
-    "predictions: ensearch pool import FILE.npz --name B0 --macs 0.39e9"
+if TYPE_CHECKING:  # imported when a verb needs it
+    from ensearch.api.pool import EntryDescription, EntryDetails
+
+app = typer.Typer(
+    name="pool",
+    help="Trained members and models of others: what can be combined without training.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
 )
+Test = Annotated[
+    bool, typer.Option("--test", help="Also on test. This is recorded as an opening of it.")
+]
 
 
-def listed(storage: str, with_test: bool, as_json: bool) -> None:
-    with Store.open(storage, create=False) as store:
-        found = pool_entry.entries(store)
-        splits = ("val", "test") if with_test else ("val",)
-        if with_test:
-            _open_test(store, found, "pool list --test")
-        known = store.pool.datasets()
-        rows = [_described(store, entry, splits, known) for entry in found]
+@app.command("list")
+@guarded
+def list_(
+    test: Test = False,
+    storage: options.Storage = options.DEFAULT_STORAGE,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show members, by network, and models, with cost and accuracy (JSON: every entry)."""
+    from ensearch.api import pool
+
+    entries = pool.entries(storage=storage, test=test, on_note=say)
     if as_json:
+        rows = [entry.to_dict() for entry in entries]
         typer.echo(json.dumps(rows, indent=2, allow_nan=False))
-        return
-    if not rows:
-        typer.echo(EMPTY)
-        return
-    _print(found, rows, splits)
+    elif not entries:
+        typer.echo(f"The pool is empty. {ADVICE['pool_empty'].format(storage=place(storage))}")
+    else:
+        _print_table(entries)
 
 
-def _open_test(store: Store, found: Sequence[Entry], what: str) -> None:
-    """Recorded before it is done; what one command sees of several splits is one look."""
-    fingerprints = sorted({e.labels["test"] for e in found if "test" in e.labels})
-    before = {one: openings.looks(store, one) for one in fingerprints}
-    for one in fingerprints:
-        openings.record(store, one, what)
-        say(openings.sentence(one, what, before[one]))
-
-
-def _described(
-    store: Store,
-    entry: Entry,
-    splits: Sequence[str],
-    known: Mapping[str, tuple[str, dict[str, str]]],
-) -> dict[str, Any]:
-    """Plain data; an accuracy that cannot be read is None.
-
-    `data` is what people call the images of its rows, `dataset` the fingerprint of all the images:
-    for a model, where only one has such rows.
-    """
-    fits = {
-        fingerprint: spec
-        for fingerprint, (spec, labels) in known.items()
-        if (entry.dataset in ("", fingerprint))
-        and entry.labels
-        and entry.labels.items() <= labels.items()
-    }
-    return {
-        "name": entry.name,
-        "kind": "member" if entry.is_member else "model",
-        "network": entry.network,
-        "multiply_adds_per_example": entry.macs,
-        "parameters": entry.params,
-        **{f"accuracy_{split}": accuracy(store, entry, split) for split in splits},
-        "labels": dict(entry.labels),
-        "data": ", ".join(sorted(set(fits.values()))),
-        "dataset": entry.dataset or (next(iter(fits)) if len(fits) == 1 else ""),
-        "origin": entry.origin,
-        "schedule": None if entry.schedule is None else entry.schedule.content(),
-        "inputs": None if entry.inputs is None else asdict(entry.inputs),
-        "may_have_seen_val": entry.may_have_seen_val,
-        "created": entry.created.isoformat(timespec="seconds"),
-    }
-
-
-def accuracy(store: Store, entry: Entry, split: str) -> float | None:
-    """None where there are no predictions or they cannot be used: `verify` says why."""
-    if split not in entry.labels:
-        return None
-    try:
-        labels = store.pool.labels(entry.labels[split]).values
-        logits = pool_entry.logits(store, entry, split)
-    except StorageError:
-        return None
-    if len(logits) != len(labels):
-        return None
-    return float(np.mean(logits.argmax(axis=1) == labels))
-
-
-def _print(found: Sequence[Entry], rows: list[dict[str, Any]], splits: Sequence[str]) -> None:
+def _print_table(entries: Sequence["EntryDescription"]) -> None:
     """A line for each network of members and for each model."""
-    columns = ("Seeds", "FLOPs", "Params", *(f"{split} %" for split in splits), "Labels")
-    groups: dict[str, list[int]] = {}
-    for index, entry in enumerate(found):
-        groups.setdefault(entry.network if entry.is_member else f"\n{entry.name}", []).append(index)
+    splits = list(entries[0].accuracies)
+    groups: dict[str, list[EntryDescription]] = {}
+    for described in entries:
+        entry = described.entry
+        groups.setdefault(entry.network if entry.is_member else f"\n{entry.name}", []).append(
+            described
+        )
     lines = []
-    for indices in groups.values():
-        first = found[indices[0]]
-        origins = sorted({found[i].origin for i in indices})
+    for group in groups.values():
+        first = group[0].entry
+        origins = sorted({described.entry.origin for described in group})
         cells = (
-            str(len(indices)),
+            str(len(group)),
             units.format_count(first.macs),
             "" if first.params is None else units.format_count(first.params),
-            *(_mean([rows[i][f"accuracy_{split}"] for i in indices]) for split in splits),
+            *(
+                _mean_percent([described.accuracies[split] for described in group])
+                for split in splits
+            ),
             first.labels.get("val", "")[:8],
         )
         more = f" and {len(origins) - 1} more" if len(origins) > 1 else ""
-        lines.append(Row(name=pool_entry.shown_as(first), cells=cells, last=origins[0] + more))
-    heads = Row(name="Name", cells=columns, last="Origin")
+        lines.append(TableRow(name=group[0].listed_name, cells=cells, last=origins[0] + more))
+    columns = ("Seeds", "FLOPs", "Params", *(f"{split} %" for split in splits), "Labels")
+    heads = TableRow(name="Name", cells=columns, last="Origin")
     if not console_table.print_rows(heads, lines, Console()):
         say("note: `ensearch pool show NAME` says where an entry is from")
 
 
-def _mean(values: Sequence[float | None]) -> str:
+def _mean_percent(values: Sequence[float | None]) -> str:
     known = [value for value in values if value is not None]
-    return f"{100 * np.mean(known):.2f}" if known else "?"
+    return f"{100 * sum(known) / len(known):.2f}" if known else "?"
 
 
-def show(name: str, with_test: bool, storage: str, as_json: bool) -> None:
-    """One entry, or all of a network: then JSON is a list of them."""
-    with Store.open(storage, create=False) as store:
-        chosen = pool_entry.called(pool_entry.entries(store), name)
-        splits = ("val", "test") if with_test else ("val",)
-        if with_test:
-            _open_test(store, chosen, f"pool show --test {name}")
-        known, rows = store.pool.datasets(), []
-        for entry in chosen:
-            row = _described(store, entry, splits, known)
-            row["labels"] = {s: _summary(store, f) for s, f in entry.labels.items()}
-            row["used_by"] = store.pool.users(entry.key)[0] if entry.is_member else []
-            rows.append(row)
+@app.command()
+@guarded
+def show(
+    name: Annotated[str, typer.Argument(help="As `ensearch pool list` shows it.")],
+    test: Test = False,
+    storage: options.Storage = options.DEFAULT_STORAGE,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show an entry or all of a network: what its rows belong to and which studies use it."""
+    from ensearch.api import pool
+
+    entries = pool.show(name, storage=storage, test=test, on_note=say)
     if as_json:
-        content = rows[0] if chosen[0].name == name else rows
+        rows = [entry.to_dict() for entry in entries]
+        # A name of one entry gives one object, that of a network a list.
+        content = rows[0] if entries[0].name == name else rows
         typer.echo(json.dumps(content, indent=2, allow_nan=False))
         return
-    for number, (entry, row) in enumerate(zip(chosen, rows, strict=True)):
-        typer.echo(("\n" if number else "") + "\n".join(_lines(entry, row, splits)))
+    for number, details in enumerate(entries):
+        typer.echo(("\n" if number else "") + "\n".join(_lines(details, place(storage))))
 
 
-def _summary(store: Store, fingerprint: str) -> str:
-    try:
-        return store.pool.labels(fingerprint).summary
-    except StorageError:
-        return f"{fingerprint}, which cannot be read: see `ensearch pool verify`"
-
-
-def _lines(entry: Entry, row: dict[str, Any], splits: Sequence[str]) -> list[str]:
+def _lines(details: "EntryDetails", storage: str) -> list[str]:
+    entry = details.entry
+    verify = f"see `ensearch pool verify{storage}`"
     lines = {
         "name": entry.name,
         "network": entry.network,
         "cost": f"{entry.macs:,} multiply-adds per example",
         "parameters": "not said" if entry.params is None else f"{entry.params:,}",
-        "data": row["data"] or "not known",
-        **{split: _right(entry, split, row[f"accuracy_{split}"]) for split in splits},
-        **{f"{split} rows": text for split, text in row["labels"].items()},
+        "data": details.data or "not known",
+        **{split: _right(details, split, verify) for split in details.accuracies},
+        **{
+            f"{split} rows": summary or f"{entry.labels[split]}, which cannot be read: {verify}"
+            for split, summary in details.labels.items()
+        },
         "origin": entry.origin,
-        "created": row["created"],
+        "created": entry.created.isoformat(timespec="seconds"),
     }
     if entry.schedule is not None:
         table = entry.schedule.content()
         lines["schedule"] = ", ".join(f"{field} {value}" for field, value in table.items())
-        lines["used by"] = ", ".join(row["used_by"]) or "no study"
+        lines["used by"] = ", ".join(details.used_by) or "no study"
     else:
-        lines["inputs"] = _inputs(entry)
+        lines["inputs"] = _inputs(details)
     return [f"{what:<10}  {text}" for what, text in lines.items()]
 
 
-def _right(entry: Entry, split: str, value: float | None) -> str:
-    if split not in entry.labels:
-        return f"not predicted, only {', '.join(entry.labels) or 'of images not known'}"
-    if value is None:
-        return "no predictions that can be read: see `ensearch pool verify`"
-    return f"{value:.2%} right"
+def _right(details: "EntryDetails", split: str, verify: str) -> str:
+    labels, accuracy = details.entry.labels, details.accuracies[split]
+    if split not in labels:
+        return f"not predicted, only {', '.join(labels) or 'of images not known'}"
+    if accuracy is None:
+        return f"no predictions that can be read: {verify}"
+    return f"{accuracy:.2%} right"
 
 
-def _inputs(entry: Entry) -> str:
-    found = entry.inputs
-    if found is None:
+def _inputs(details: "EntryDetails") -> str:
+    inputs = details.entry.inputs
+    if inputs is None:
         return "unknown: predicted by others, or before this was kept"
-    return f"{found.resolution} pixels a side, {found.normalisation}, of the {found.normalised_by}"
+    return (
+        f"{inputs.resolution} pixels a side, {inputs.normalisation}, of the {inputs.normalised_by}"
+    )
 
 
-def removed(names: Sequence[str], force: bool, storage: str) -> None:
-    with Store.open(storage, create=False) as store:
-        found = pool_entry.entries(store)
-        chosen = [pool_entry.named(found, name) for name in dict.fromkeys(names)]
-        for entry in chosen:  # all are looked at before the first goes
-            if entry.is_member:
-                _refuse_used(store, entry, force)
-        for entry in chosen:
-            if entry.is_member:
-                store.pool.remove_member(entry.key)
-            else:
-                store.pool.remove(entry.name)
-            typer.echo(f"removed {entry.name}")
+@app.command()
+@guarded
+def remove(
+    names: Annotated[list[str], typer.Argument(help="As `ensearch pool list --json` shows them.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Also members that evaluations of studies use.")
+    ] = False,
+    storage: options.Storage = options.DEFAULT_STORAGE,
+) -> None:
+    """Take models or trained members out of the storage, with their files."""
+    from ensearch.api import pool
+
+    for name in pool.remove(names, storage=storage, force=force):
+        typer.echo(f"removed {name}")
 
 
-def _refuse_used(store: Store, entry: Entry, force: bool) -> None:
-    using, live = store.pool.users(entry.key)
-    if live:
-        raise StorageError(
-            f"{entry.name} belongs to {', '.join(live)}, which is running: wait for it or stop it."
-        )
-    if using and not force:
-        raise StorageError(
-            f"{entry.name} is used by evaluations of {', '.join(using)}: what they say could not "
-            "be computed again without it. --force removes it all the same."
-        )
+@app.command()
+@guarded
+def verify(
+    storage: options.Storage = options.DEFAULT_STORAGE, as_json: options.AsJson = False
+) -> None:
+    """Check every entry: files whole, numbers finite, rows of the labels, content unchanged."""
+    from ensearch.api import pool
 
-
-def verify(storage: str, as_json: bool) -> None:
-    with Store.open(storage, create=False) as store:
-        count = len(pool_entry.entries(store))
-        found = verification.problems(store)
+    checked = pool.verify(storage=storage)
+    texts = [explain(problem.error, place(storage)) for problem in checked.problems]
     if as_json:
-        rows = [
-            {"name": one.name, "problem": one.says, "entries": list(one.entries)} for one in found
+        problems = [
+            problem.to_dict() | {"problem": text}
+            for problem, text in zip(checked.problems, texts, strict=True)
         ]
-        typer.echo(json.dumps({"entries": count, "problems": rows}, indent=2))
-    for one in () if as_json else found:
-        typer.echo(f"{one.name}: {one.says}")
-    if found:
-        bad = len({name for one in found for name in one.entries})
-        raise StorageError(f"{bad} of {count} entries of the pool cannot be used as they are.")
+        typer.echo(json.dumps(checked.to_dict() | {"problems": problems}, indent=2))
+    else:
+        for problem, text in zip(checked.problems, texts, strict=True):
+            typer.echo(f"{problem.name}: {text}")
+    if checked.problems:
+        raise StorageError(
+            f"{len(checked.unusable)} of {checked.entries} entries of the pool cannot be used as "
+            "they are."
+        )
     if not as_json:
-        typer.echo(f"{count} entries, and nothing is wrong with them")
+        typer.echo(f"{checked.entries} entries, and nothing is wrong with them")

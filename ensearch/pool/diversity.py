@@ -1,8 +1,9 @@
-"""Do a study's members do better mixed than among their own kind?
+"""Whether mixed ensembles of a study's members are better than ensembles of one network.
 
 Kondratyuk et al. 2020 found copies of one searched network about as good as the diverse networks of
 several searches. Here every study tests it on its own members: the best ensemble of any of them
-against the best of one network, within the largest budget. `ensearch front` tells more, and longer.
+against the best of one network, within the largest budget. A search of the pool tells more, and
+takes longer.
 """
 
 import hashlib
@@ -18,24 +19,24 @@ from ensearch.ensembles import cross_fitting, paired_differences, selection
 from ensearch.ensembles.cross_fitting import Search
 from ensearch.ensembles.paired_differences import Lead
 from ensearch.errors import StorageError
-from ensearch.pool import entry as pool_entry
 from ensearch.pool import search as pool_search
-from ensearch.pool.entry import Entry
+from ensearch.pool.entry import Entry, all_entries
+from ensearch.pool.predictions import agreed_labels
 from ensearch.store import SEARCH, Store
 
 # Ensembles that each search scores. Of 59 members on 2,500 images 5,000 were better on other images
 # by 0.13 points at several budgets, and took five times as long.
 TRIES = 500
-# Above it nothing is compared unasked: 492 members on 5,000 images took 8 s on one core.
-MOST = 200
+# The most members that are compared unasked: 492 members on 5,000 images took 8 s on one core.
+UNASKED = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diversity:
-    """What mixing `members` of `networks` gains over copies of one, within `budget`.
+    """What mixing `members` of `networks` gains over copies of one network, within `budget`.
 
-    In accuracy: on halves of val that did not choose, or on test. `lead` is None where it was not
-    compared.
+    The gain is one in accuracy, on halves of val that took no part in the selection, or on test.
+    `lead` is None where it was not compared.
     """
 
     split: Split
@@ -47,24 +48,25 @@ class Diversity:
 
 
 def of_search(store: Store, study: str, budget: float, *, always: bool) -> Diversity | None:
-    """Of the members that the search evaluated, on val; compared once, and kept in the storage.
+    """The diversity of the members that the search of a study evaluated, on val.
 
-    Members that have come since are compared anew if `always`, or if there are at most 200. None
-    where predictions or labels are missing, or if a single network was trained.
+    It is compared once, and kept in the storage. Members that have come since are compared anew if
+    `always`, or if there are at most 200. The result is None where predictions or labels are
+    missing, or if a single network was trained.
     """
-    found, result = _members(store, study, SEARCH, "val", budget)
+    entries, result = _members(store, study, SEARCH, "val", budget)
     if result is None:
         return None
-    keys = ",".join(sorted(entry.key for entry in found))
+    keys = ",".join(sorted(entry.key for entry in entries))
     digest = hashlib.sha256(f"{budget} {keys}".encode()).hexdigest()[:16]
     kept = cast(dict[str, Any], store.note(study, "diversity") or {})
     if kept.get("of") == digest:
         return replace(result, lead=Lead(**kept["lead"]))
-    if len(found) > MOST and not always:
+    if len(entries) > UNASKED and not always:
         return result
     try:
-        lead = _on_val(store, found, budget)
-    except StorageError:  # who asks for the comparison alone, by `ensearch front`, is told why
+        lead = _on_val(store, entries, budget)
+    except StorageError:  # a search of the pool, which compares nothing else, says why
         return None
     if lead is not None:
         with suppress(StorageError):  # a storage that is read only or busy costs no report
@@ -73,15 +75,15 @@ def of_search(store: Store, study: str, budget: float, *, always: bool) -> Diver
 
 
 def of_confirmation(store: Store, study: str, stage: str, budget: float) -> Diversity | None:
-    """Of the members of a confirmation, chosen on val and scored on test; None as `of_search`.
+    """The diversity of the members of a confirmation, selected on val and scored on test.
 
-    Looks at test, as the confirmation does.
+    It uses test, as the confirmation does. The result is None where that of `of_search` is.
     """
-    found, result = _members(store, study, stage, "test", budget)
+    entries, result = _members(store, study, stage, "test", budget)
     if result is None:
         return None
     try:
-        return replace(result, lead=_on_test(store, found, budget))
+        return replace(result, lead=_on_test(store, entries, budget))
     except StorageError:
         return None
 
@@ -89,15 +91,18 @@ def of_confirmation(store: Store, study: str, stage: str, budget: float) -> Dive
 def _members(
     store: Store, study: str, stage: str, split: Split, budget: float
 ) -> tuple[list[Entry], Diversity | None]:
-    """Those of a stage, and what is known before they are compared, if there is what to compare."""
+    """The members of a stage, and what is known before they are compared.
+
+    The latter is None if there is nothing to compare.
+    """
     used = {key for keys in store.evaluation_members(study, stage).values() for key in keys}
-    found = [entry for entry in pool_entry.entries(store) if entry.key in used]
-    networks = Counter(entry.network for entry in found)
+    entries = [entry for entry in all_entries(store) if entry.key in used]
+    networks = Counter(entry.network for entry in entries)
     if len(networks) < 2:
-        return found, None
-    return found, Diversity(
+        return entries, None
+    return entries, Diversity(
         split=split,
-        members=len(found),
+        members=len(entries),
         networks=len(networks),
         copies=max(networks.values()),
         budget=budget,
@@ -105,8 +110,8 @@ def _members(
     )
 
 
-def _on_val(store: Store, found: Sequence[Entry], budget: float) -> Lead | None:
-    pool, y = pool_search.candidates(store, found, "val", pool_entry.agreed(store, found, "val"))
+def _on_val(store: Store, entries: Sequence[Entry], budget: float) -> Lead | None:
+    pool, y = pool_search.candidates(store, entries, "val", agreed_labels(store, entries, "val"))
     same, any_kind = (
         paired_differences.crossed(cross_fitting.checked(search, pool, y, [budget]))
         for search in _searches()
@@ -114,9 +119,9 @@ def _on_val(store: Store, found: Sequence[Entry], budget: float) -> Lead | None:
     return paired_differences.leads([((same, 0), (any_kind, 0))])[0]
 
 
-def _on_test(store: Store, found: Sequence[Entry], budget: float) -> Lead | None:
+def _on_test(store: Store, entries: Sequence[Entry], budget: float) -> Lead | None:
     val, test = (
-        pool_search.candidates(store, found, split, pool_entry.agreed(store, found, split))
+        pool_search.candidates(store, entries, split, agreed_labels(store, entries, split))
         for split in ("val", "test")
     )
     same, any_kind = (
@@ -126,5 +131,5 @@ def _on_test(store: Store, found: Sequence[Entry], budget: float) -> Lead | None
 
 
 def _searches() -> tuple[Search, Search]:
-    """For the best ensemble of one network, and of any."""
+    """The searches for the best ensemble of one network, and of any networks."""
     return partial(selection.copies, tries=TRIES), partial(selection.best_of_many, tries=TRIES)

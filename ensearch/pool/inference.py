@@ -20,13 +20,16 @@ from ensearch.units import format_duration
 
 BATCH = 128
 PIXELS = 128 * 64 * 64  # of a batch on a CPU, where every core has one in memory
-MOST = 16  # batches at a time: more cost memory
+BATCHES = 16  # at a time: more cost memory
 FIRST, EVERY = 3.0, 10.0  # seconds until somebody who waits hears something, and then hears more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Normalised:
-    """A model and what its inputs are: `mean` and `std` per channel, in grey levels of 0..255."""
+class NormalisedModel:
+    """A model and what its inputs are.
+
+    `mean` and `std` are per channel, in grey levels of 0..255; `resolution` is in pixels a side.
+    """
 
     model: nn.Module
     mean: tuple[float, ...]
@@ -35,19 +38,19 @@ class Normalised:
 
 
 def logits(
-    ready: Normalised,
+    network: NormalisedModel,
     images: Pictures,
     device: str,
-    say: Callable[[str], None] = lambda line: None,
+    on_note: Callable[[str], None] = lambda note: None,
 ) -> npt.NDArray[np.float32]:
     """N x C logits in float32: rounding is not worth the doubt in a model that is not ours.
 
-    `say` hears how far it is where it takes more than a few seconds. Raises UnavailableError where
-    a device has too little memory.
+    `on_note` hears how far it is where it takes more than a few seconds. Raises UnavailableError
+    where a device has too little memory.
     """
-    model = ready.model.eval().to(device).to(memory_format=torch.channels_last)
-    mean, std = (torch.tensor(values, device=device) for values in (ready.mean, ready.std))
-    side = ready.resolution
+    model = network.model.eval().to(device).to(memory_format=torch.channels_last)
+    mean, std = (torch.tensor(values, device=device) for values in (network.mean, network.std))
+    side = network.resolution
 
     def predict(start: int) -> npt.NDArray[np.float32]:
         batch = np.array(images[start : start + step])  # writable: what torch asks for
@@ -57,28 +60,28 @@ def logits(
                 x = F.interpolate(x, (side, side), mode="bilinear", antialias=True).contiguous(
                     memory_format=torch.channels_last
                 )
-            found: npt.NDArray[np.float32] = model(x).float().cpu().numpy()
-        return found
+            rows: npt.NDArray[np.float32] = model(x).float().cpu().numpy()
+        return rows
 
     step = BATCH if device != "cpu" else min(BATCH, max(1, PIXELS // side**2))
     starts = range(0, len(images), step)
-    rows, clock = [], _Clock(say=say, began=time.monotonic())
+    batches, clock = [], _Clock(on_note=on_note, began=time.monotonic())
     try:
         with _cores(device) as run:
             for future in [run(predict, start) for start in starts]:
-                rows.append(future.result())
-                clock.tell(min(len(rows) * step, len(images)), len(images))
+                batches.append(future.result())
+                clock.tell(min(len(batches) * step, len(images)), len(images))
     except torch.OutOfMemoryError as error:
         raise UnavailableError(
             f"{device} has too little memory for {step} images of {side} pixels a side at once: "
-            "take --device cpu, or a smaller --resolution."
+            "take the CPU, or a smaller resolution."
         ) from error
-    return np.concatenate(rows)
+    return np.concatenate(batches)
 
 
 @contextmanager
 def _cores(device: str) -> Iterator[Callable[..., "Future[Any]"]]:
-    """Something that runs a function soon, in order; on a CPU on every core at once.
+    """A function that runs another one soon, in order; on a CPU on every core at once.
 
     A core computes whole batches by itself. Sharing every batch among the cores, as PyTorch does,
     makes them wait for each other at every layer: where another program had one of two cores,
@@ -87,7 +90,7 @@ def _cores(device: str) -> Iterator[Callable[..., "Future[Any]"]]:
     """
     threads, own = torch.get_num_threads(), device == "cpu"
     pool = ThreadPoolExecutor(
-        max_workers=min(usual(device), MOST),
+        max_workers=min(usual(device), BATCHES),
         initializer=torch.set_num_threads,
         initargs=(1 if own else threads,),
     )
@@ -102,7 +105,7 @@ def _cores(device: str) -> Iterator[Callable[..., "Future[Any]"]]:
 class _Clock:
     """Tells now and then how far it is."""
 
-    say: Callable[[str], None]
+    on_note: Callable[[str], None]
     began: float
     told: float = 0.0
 
@@ -111,4 +114,4 @@ class _Clock:
         if done < count and passed >= (self.told + EVERY if self.told else FIRST):
             self.told = passed
             left = format_duration(passed / done * (count - done))
-            self.say(f"{done:,} of {count:,} images, about {left} left")
+            self.on_note(f"{done:,} of {count:,} images, about {left} left")

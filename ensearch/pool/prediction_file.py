@@ -36,14 +36,14 @@ FORM = (
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Predicted:
-    """Of one split: N x C logits as they are stored, and N labels."""
+    """The predictions of one split: N x C logits as they are stored, and N labels."""
 
     logits: npt.NDArray[np.float16]
     labels: Labels
 
 
 def read(path: Path) -> tuple[dict[str, Predicted], tuple[str, ...]]:
-    """By split, and the names of the classes, empty if the file has none.
+    """The predictions by split, and the names of the classes, empty if the file has none.
 
     Raises UsageError naming the file, what is wrong and what to do.
     """
@@ -57,10 +57,10 @@ def _arrays(path: Path) -> dict[str, Array]:
     name = ""
     try:
         # From memory: numpy leaves a file open when it turns out to be damaged.
-        found = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
-        if not isinstance(found, np.lib.npyio.NpzFile):
+        loaded = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
             raise UsageError(f"holds a single array. {FORM}.")
-        with found as archive:
+        with loaded as archive:
             _check_names(archive.files)
             arrays = {}
             for name in archive.files:
@@ -92,11 +92,11 @@ def _check_names(names: Sequence[str]) -> None:
 
 
 def checked(arrays: Mapping[str, Array]) -> tuple[dict[str, Predicted], tuple[str, ...]]:
-    """See `read`. Raises UsageError."""
+    """The predictions by split, and the names of the classes, of arrays by name; see `read`."""
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):
             raise UsageError(f"{name} is not an array: write the file with numpy.savez.")
-    found = {}
+    predicted = {}
     for split in SPLITS:
         kinds = [kind for kind in KINDS if f"{kind}_{split}" in arrays]
         if len(kinds) > 1:
@@ -108,16 +108,16 @@ def checked(arrays: Mapping[str, Array]) -> tuple[dict[str, Predicted], tuple[st
             name = f"{kinds[0]}_{split}"
             logits = _logits(name, arrays[name], kinds[0])
             labels = _labels(f"y_{split}", arrays[f"y_{split}"], name, logits.shape)
-            found[split] = Predicted(logits=logits, labels=labels)
-    if not found:
+            predicted[split] = Predicted(logits=logits, labels=labels)
+    if not predicted:
         raise UsageError(f"holds no predictions. {FORM}.")
-    counts = {split: one.logits.shape[1] for split, one in found.items()}
+    counts = {split: of_split.logits.shape[1] for split, of_split in predicted.items()}
     if len(set(counts.values())) > 1:
         raise UsageError(
             f"val has {counts['val']} classes (columns), test {counts['test']}: both must be "
             "predictions of one model."
         )
-    return found, _classes(arrays.get("classes"), min(counts.values()))
+    return predicted, _classes(arrays.get("classes"), min(counts.values()))
 
 
 def _logits(name: str, array: Array, kind: str) -> npt.NDArray[np.float16]:
@@ -176,9 +176,9 @@ def _check_probs(name: str, values: npt.NDArray[np.float64]) -> None:
 def _labels(name: str, array: Array, of: str, shape: tuple[int, ...]) -> Labels:
     rows, classes = shape
     if array.ndim != 1 or len(array) != rows:
-        found = " x ".join(map(str, array.shape)) or "a single number"
+        shown = " x ".join(map(str, array.shape)) or "a single number"
         raise UsageError(
-            f"{name} should be one label for each of the {rows} rows of {of}; found {found}. Save "
+            f"{name} should be one label for each of the {rows} rows of {of}; found {shown}. Save "
             "both in the order of the images."
         )
     if array.dtype.kind not in "iu":
@@ -203,10 +203,10 @@ def _classes(names: Array | None, count: int) -> tuple[str, ...]:
             f"classes should be a vector of strings; found {names.dtype} in {names.ndim} axes. "
             "Save numpy.array(names, dtype=str)."
         )
-    found = tuple(str(name) for name in names.tolist())
-    if len(found) != count or len(set(found)) < count:
+    listed = tuple(str(name) for name in names.tolist())
+    if len(listed) != count or len(set(listed)) < count:
         raise UsageError(
-            f"classes should be {count} different names, one for each column; found {len(found)}, "
-            f"{len(set(found))} of them different."
+            f"classes should be {count} different names, one for each column; found {len(listed)}, "
+            f"{len(set(listed))} of them different."
         )
-    return found
+    return listed

@@ -1,102 +1,122 @@
-"""Which entries of the pool take part: `--pool QUERY`."""
+"""Which entries of the pool a query selects."""
 
 import difflib
 import fnmatch
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from ensearch.errors import StorageError, UsageError
-from ensearch.pool.entry import ALL, Entry, entries, lacking, spellings
-from ensearch.store import Store
+from ensearch.errors import StorageError, UsageError, invalid
+from ensearch.pool.entry import ALL, Entry, all_entries, spellings
+from ensearch.pool.predictions import why_lacking
+from ensearch.store import SEARCH, Store
 
 
-def select(store: Store, query: str, say: Callable[[str], None] = lambda line: None) -> list[Entry]:
+def select(
+    store: Store, query: str, on_note: Callable[[str], None] = lambda note: None
+) -> list[Entry]:
     """Entries that match any of the comma-separated parts of a query, and no part after a `!`.
 
     A part is `all`, a name, what a table calls an entry, a pattern over these such as `eff*`,
-    `study:NAME` (the members that its search evaluated), `confirmed:NAME` (those of its
+    `study:NAME` (the members that its search evaluated), `confirmed:NAME` (the members of its
     confirmations) or `dataset:FINGERPRINT` (its beginning will do). Entries without predictions of
-    val, which cannot be chosen, are left out and said, but for those that are named. Raises
-    UsageError where a part matches nothing.
+    val, which cannot be selected on it, are left out with a note, unless the query names them.
+    Raises UsageError where a part matches nothing, StorageError if the pool is empty.
     """
-    found = entries(store)
-    if not found:
+    entries = all_entries(store)
+    if not entries:
         raise StorageError(
-            f"the pool of {store.place} is empty: train members with `ensearch run`, or bring "
-            "models by `ensearch pool import` or `ensearch pool add`."
+            f"the pool of {store.place} is empty: nothing has been trained or imported.",
+            problem="pool_empty",
         )
     parts = [part.strip() for part in query.split(",")]
     without = [part.removeprefix("!") for part in parts if part.startswith("!")]
     within = [part for part in parts if not part.startswith("!")] or [ALL]
-    keys = _keys(store, found, within) - _keys(store, found, without)
-    chosen = [entry for entry in found if entry.key in keys]
-    if not chosen:
-        raise UsageError(f"--pool {query!r} leaves out everything that it takes in.")
-    # One that is named is refused later, with the reason: somebody counts on it.
-    able = [entry for entry in chosen if "val" in entry.labels or entry.name in within]
-    if able and len(able) < len(chosen):
-        example = next(e for e in chosen if "val" not in e.labels and e.name not in within)
-        say(
-            f"note: {len(chosen) - len(able)} of {len(chosen)} entries are left out, because "
-            f"without predictions of val nothing can be chosen: {lacking(example, 'val')}"
+    keys = _keys(store, entries, within) - _keys(store, entries, without)
+    matching = [entry for entry in entries if entry.key in keys]
+    if not matching:
+        raise invalid("pool", f"{query!r} leaves out everything that it takes in.")
+    # An entry that is named is refused later, with the reason: somebody counts on it.
+    usable = [entry for entry in matching if "val" in entry.labels or entry.name in within]
+    if usable and len(usable) < len(matching):
+        example = next(entry for entry in matching if entry not in usable)
+        on_note(
+            f"note: {len(matching) - len(usable)} of {len(matching)} entries are left out, because "
+            "nothing can be selected without predictions of val: "
+            f"{why_lacking(example, 'val')}"
         )
-    return able or chosen
+    return usable or matching
 
 
-def _keys(store: Store, found: Sequence[Entry], parts: Sequence[str]) -> set[str]:
+def _keys(store: Store, entries: Sequence[Entry], parts: Sequence[str]) -> set[str]:
     keys: set[str] = set()
     for part in parts:
-        matched = _matching(store, found, part)
-        if not matched:
-            models_first = sorted(found, key=lambda entry: entry.is_member)
-            raise UsageError(
-                f"--pool: nothing in the pool matches {part!r}."
-                f"{_nearest(store, found, part)} It takes all, names, patterns such as 'eff*', "
-                "study:NAME, confirmed:NAME and dataset:FINGERPRINT, separated by commas, and "
-                f"'!eff*' to leave some out. There are {len(found)} entries, such as "
-                f"{', '.join(entry.name for entry in models_first[:5])}."
-            )
-        keys |= {entry.key for entry in matched}
+        matching = _matching(store, entries, part)
+        if not matching:
+            raise _unmatched(store, entries, part)
+        keys |= {entry.key for entry in matching}
     return keys
 
 
-def _matching(store: Store, found: Sequence[Entry], part: str) -> list[Entry]:
-    kind, _, argument = part.partition(":")
-    if kind == "study":
+def _unmatched(store: Store, entries: Sequence[Entry], part: str) -> UsageError:
+    models_first = sorted(entries, key=lambda entry: entry.is_member)
+    return invalid(
+        "pool",
+        f"has a part without a match: nothing in the pool matches {part!r}."
+        f"{_nearest(store, entries, part)} A query takes all, names, patterns such as 'eff*', "
+        "study:NAME, confirmed:NAME and dataset:FINGERPRINT, separated by commas, and '!eff*' to "
+        f"leave some out. There are {len(entries)} entries, such as "
+        f"{', '.join(entry.name for entry in models_first[:5])}.",
+    )
+
+
+def _matching(store: Store, entries: Sequence[Entry], part: str) -> list[Entry]:
+    prefix, _, argument = part.partition(":")
+    if prefix == "study":
         store.study(argument)  # refuses an unknown name with the nearest
-        used = {key for keys in store.evaluation_members(argument).values() for key in keys}
-        return [entry for entry in found if entry.key in used]
-    if kind == "confirmed":
-        store.study(argument)
-        numbers = range(1, 1 + len(cast(list[Any], store.note(argument, "confirmations") or [])))
-        stages = [store.evaluation_members(argument, f"confirm-{number}") for number in numbers]
-        used = {key for stage in stages for keys in stage.values() for key in keys}
-        if not used:
-            raise UsageError(
-                f"--pool confirmed:{argument}: nothing of study {argument} is confirmed yet. "
-                f"`ensearch confirm {argument}` trains its best networks anew and scores them "
-                f"on test; --pool study:{argument} has those of the search."
-            )
-        return [entry for entry in found if entry.key in used]
-    if kind == "dataset":
-        return [e for e in found if argument and _is_of(e, argument)]
+        used = _members(store, argument, SEARCH)
+        return [entry for entry in entries if entry.key in used]
+    if prefix == "confirmed":
+        used = _confirmed(store, argument)
+        return [entry for entry in entries if entry.key in used]
+    if prefix == "dataset":
+        return [entry for entry in entries if argument and _belongs_to(entry, argument)]
     if part == ALL:
-        return list(found)
-    return [entry for entry in found if entry.name == part] or [
+        return list(entries)
+    return [entry for entry in entries if entry.name == part] or [
         entry
-        for entry in found
+        for entry in entries
         if any(fnmatch.fnmatchcase(name, part) for name in (entry.name, *spellings(entry)))
     ]
 
 
-def _nearest(store: Store, found: Sequence[Entry], part: str) -> str:
+def _members(store: Store, study: str, stage: str) -> set[str]:
+    return {key for keys in store.evaluation_members(study, stage).values() for key in keys}
+
+
+def _confirmed(store: Store, study: str) -> set[str]:
+    """Keys of the members of a study's confirmations. Raises UsageError if there are none."""
+    store.study(study)
+    count = len(cast(list[Any], store.note(study, "confirmations") or []))
+    keys: set[str] = set()
+    for number in range(1, 1 + count):
+        keys |= _members(store, study, f"confirm-{number}")
+    if not keys:
+        raise UsageError(
+            f"nothing of study {study} is confirmed yet, so that confirmed:{study} has no "
+            f"members; study:{study} has those of the search.",
+            problem="not_confirmed",
+            study=study,
+        )
+    return keys
+
+
+def _nearest(store: Store, entries: Sequence[Entry], part: str) -> str:
     names = {study.name.lower(): f"study:{study.name}" for study in store.studies()}
-    names |= {name.lower(): name for entry in found for name in (entry.name, *spellings(entry))}
+    names |= {name.lower(): name for entry in entries for name in (entry.name, *spellings(entry))}
     near = difflib.get_close_matches(part.lower(), names, n=1, cutoff=0.5)
     return f" Did you mean {names[near[0]]!r}?" if near else ""
 
 
-def _is_of(entry: Entry, fingerprint: str) -> bool:
-    return any(
-        one.startswith(fingerprint) for one in (entry.dataset, *entry.labels.values()) if one
-    )
+def _belongs_to(entry: Entry, fingerprint: str) -> bool:
+    known = (entry.dataset, *entry.labels.values())
+    return any(value.startswith(fingerprint) for value in known if value)

@@ -1,4 +1,4 @@
-"""What a search over the pool found: the nouns that `combining` fills and reports read."""
+"""What a search over the pool finds: the nouns that `search` fills and reports read."""
 
 import math
 from collections.abc import Mapping
@@ -8,16 +8,17 @@ from ensearch.ensembles.paired_differences import Lead
 from ensearch.fronts.crossover import WIDTH
 from ensearch.pool.entry import Entry
 
-SINGLE, SAME, MIXED, CASCADE = KINDS = ("single", "same architecture", "mixed", "cascade")
+SINGLE, SAME, MIXED, CASCADE = FRONTS = ("single", "same architecture", "mixed", "cascade")
 # As in ENCAS (Chebykin et al. 2022, arXiv:2203.04011): what a search of cascades should beat.
 GREEDY, RANDOM = BASELINES = ("greedy cascades", "random cascades")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """On images that did not choose: accuracy with its 95 % interval, mean multiply-adds.
+class Estimate:
+    """An accuracy on images that took no part in the selection, its 95 % interval, and the cost.
 
-    On val they are means over halves, which may have chosen other members than those shown.
+    `macs` are mean multiply-adds per example. On val all are means over halves, which may have
+    selected other members than those of the point.
     """
 
     accuracy: float
@@ -27,28 +28,29 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
-    """What one kind's search chose within a budget. Costs in multiply-adds per example.
+class FrontPoint:
+    """What the search of one front selected within a budget. Costs in multiply-adds per example.
 
     `members` are indices of the entries, of a cascade in the order in which they run. `macs` and
-    `flattered`, the accuracy, are on the images of val that chose; `val` is by images that did not.
-    `halves` says how many halves of val chose these members too.
+    `biased_accuracy` are measured on the images of val that made the selection, so the accuracy is
+    biased upward; `val` is measured on images that did not. `agreeing_halves` counts the halves of
+    val that selected these members too.
     """
 
-    kind: str
+    front: str
     budget: float
     members: tuple[int, ...]
     thresholds: tuple[float, ...]
     exits: tuple[float, ...]
     macs: float
-    flattered: float
-    halves: int
-    val: Score
-    test: Score | None = None
+    biased_accuracy: float
+    agreeing_halves: int
+    val: Estimate
+    test: Estimate | None = None
 
     @property
-    def shown(self) -> Score:
-        """The one that verdicts are about."""
+    def shown(self) -> Estimate:
+        """The estimate that verdicts are about: that on test if there is one."""
         return self.test or self.val
 
     @property
@@ -63,59 +65,61 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """A cascade chosen within `share` of the cost of the best mixed ensemble, held against it.
+class CascadeComparison:
+    """A cascade selected within `share` of the cost of the best mixed ensemble, held against it.
 
-    `lead` is its accuracy less the ensemble's.
+    `lead` is the accuracy of the cascade less that of the ensemble.
     """
 
     share: float
-    ensemble: Chosen
-    cascade: Chosen
+    ensemble: FrontPoint
+    cascade: FrontPoint
     lead: Lead
 
     @property
     def cost(self) -> float:
-        """The cascade's over the ensemble's."""
+        """The cost of the cascade as a share of that of the ensemble."""
         return self.cascade.cost / self.ensemble.cost
 
     @property
     def accuracy(self) -> float | None:
-        """The cascade's over the ensemble's; None where that is 0."""
+        """The accuracy of the cascade as a share of the ensemble's; None where that is 0."""
         whole = self.ensemble.shown.accuracy
         return self.cascade.shown.accuracy / whole if whole else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fronts:
-    """All that a report of a pool may say. `chosen` has for each budget one of each kind found.
+class PoolFindings:
+    """All that a report of a pool may say.
 
-    `leads`, `comparison` and `kept` are differences on test where it is scored, else on val by
-    images that did not choose. The intervals of `leads` hold all at once.
+    `points` has for each budget one point of each front on which something fits. `leads`,
+    `mixed_lead` and `cascade_comparisons` are differences on test where it is scored, else on val
+    by images that took no part in the selection. The intervals of `leads` hold all at once.
     """
 
     query: str
     entries: tuple[Entry, ...]
     labels: Mapping[str, str]  # split -> what its labels are, in words
     measure: str
-    budgets: tuple[float, ...]  # ascending
-    chosen: tuple[Chosen, ...]
-    baselines: tuple[Chosen, ...]
-    leads: Mapping[tuple[str, float], Lead]  # by kind and budget: over the single network there
-    comparison: Lead | None  # mixed over same architecture, at the largest budget
-    kept: tuple[Kept, ...]  # by ascending share
-    hypervolumes: Mapping[str, float]  # by kind, also of baselines; of `val`
+    budgets: tuple[float, ...]  # ascending, in multiply-adds per example
+    points: tuple[FrontPoint, ...]
+    baselines: tuple[FrontPoint, ...]
+    leads: Mapping[tuple[str, float], Lead]  # by front and budget: over the single network there
+    mixed_lead: Lead | None  # mixed over same architecture, at the largest budget
+    cascade_comparisons: tuple[CascadeComparison, ...]  # by ascending share
+    hypervolumes: Mapping[str, float]  # by front, also of baselines; of `val`
     reference: float  # accuracy of the hypervolumes
-    opened_before: int = 0  # how often test had been looked at
+    opened_before: int = 0  # how often test had been used before
     opened_how: str = ""  # for people: 3 times before (front twice; pool list once)
 
     @property
     def has_test(self) -> bool:
         return "test" in self.labels
 
-    def of(self, kind: str, budget: float) -> Chosen | None:
-        found = (c for c in self.chosen if (c.kind, c.budget) == (kind, budget))
-        return next(found, None)
+    def point(self, front: str, budget: float) -> FrontPoint | None:
+        """The point of a front at a budget; None where nothing fits."""
+        points = (p for p in self.points if (p.front, p.budget) == (front, budget))
+        return next(points, None)
 
 
 def wilson(accuracy: float, images: float) -> tuple[float, float]:

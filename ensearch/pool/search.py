@@ -1,7 +1,7 @@
 """Entries of the pool -> four fronts: single networks, same architecture, mixed, cascades.
 
-Every choice is made on val. What it is worth is told by halves of val that did not choose, or by
-test.
+Every selection is made on val. What it is worth is measured on halves of val that took no part in
+it, or on test.
 """
 
 import math
@@ -16,24 +16,24 @@ from ensearch.ensembles import cascade_selection, cross_fitting, paired_differen
 from ensearch.ensembles.candidates import Candidates, Choice, narrowed
 from ensearch.ensembles.cascades import Cascade
 from ensearch.ensembles.cross_fitting import Checked, Found, Search
-from ensearch.ensembles.paired_differences import Judged, Lead, Place
+from ensearch.ensembles.paired_differences import Judged, Lead
 from ensearch.errors import BudgetError
 from ensearch.fronts.hypervolume import hypervolume
-from ensearch.pool import entry as pool_entry
+from ensearch.pool import predictions
 from ensearch.pool.entry import Entry
 from ensearch.pool.results import (
     BASELINES,
     CASCADE,
+    FRONTS,
     GREEDY,
-    KINDS,
     MIXED,
     RANDOM,
     SAME,
     SINGLE,
-    Chosen,
-    Fronts,
-    Kept,
-    Score,
+    CascadeComparison,
+    Estimate,
+    FrontPoint,
+    PoolFindings,
     wilson,
 )
 from ensearch.store import Store
@@ -52,18 +52,20 @@ ORDERS = 300
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the ensemble's cost, at which a cascade is held against it
 
 
-def ladder(budget: float, found: Sequence[Entry], unit: int = 1) -> tuple[float, ...]:
-    """Budgets, each half of the next, that a member fits into. BudgetError if none fits.
+def ladder(budget: float, entries: Sequence[Entry], flops_per_mac: int = 1) -> tuple[float, ...]:
+    """Ascending budgets, each half of the next, that an entry fits into.
 
-    Errors count `unit` FLOPs for a multiply-add.
+    Budgets are in multiply-adds; errors count `flops_per_mac` for each. Raises BudgetError if no
+    entry fits.
     """
-    cheapest = min(entry.macs for entry in found)
+    cheapest = min(entry.macs for entry in entries)
     if cheapest > budget:
         raise BudgetError(
-            f"nothing fits the budget of {format_count(budget * unit)} {unit_name(unit)}: the "
-            f"cheapest of {len(found)} {'entry' if len(found) == 1 else 'entries'} costs "
+            f"nothing fits the budget of {format_count(budget * flops_per_mac)} "
+            f"{unit_name(flops_per_mac)}: the cheapest of {len(entries)} "
+            f"{'entry' if len(entries) == 1 else 'entries'} costs "
             # In full: rounded down it would not be enough.
-            f"{format_count(cheapest * unit, 15)}. Give at least that."
+            f"{format_count(cheapest * flops_per_mac, 15)}. Give at least that."
         )
     steps = min(MOST_BUDGETS - 1, int(math.log2(budget / cheapest)))
     return tuple(budget / 2**step for step in range(steps, -1, -1))
@@ -72,51 +74,51 @@ def ladder(budget: float, found: Sequence[Entry], unit: int = 1) -> tuple[float,
 def compute(
     store: Store,
     query: str,
-    found: Sequence[Entry],
+    entries: Sequence[Entry],
     budgets: Sequence[float],
     measure: str,
     with_test: bool,
-    say: Callable[[str], None] = lambda line: None,
-) -> Fronts:
-    """Search all four fronts at ascending `budgets`.
+    on_note: Callable[[str], None] = lambda note: None,
+) -> PoolFindings:
+    """Search all four fronts at ascending `budgets`, in multiply-adds per example.
 
     Raises StorageError if entries do not belong to the same images, BudgetError if none fits.
     """
-    ladder(budgets[-1], found)
-    labels = {
-        s: pool_entry.agreed(store, found, s) for s in ("val", *(["test"] if with_test else []))
-    }
-    pool, y = candidates(store, found, "val", labels["val"])
-    checked = _searched(pool, y, budgets, measure, say)
-    val = {kind: paired_differences.crossed(one) for kind, one in checked.items()}
-    test = _on_test(store, found, checked, labels["test"]) if with_test else None
-    chosen = {kind: _chosen(kind, checked[kind], val, test) for kind in checked}
+    ladder(budgets[-1], entries)
+    splits = ("val", "test") if with_test else ("val",)
+    labels = {split: predictions.agreed_labels(store, entries, split) for split in splits}
+    pool, y = candidates(store, entries, "val", labels["val"])
+    checked = _searched(pool, y, budgets, measure, on_note)
+    val = {front: paired_differences.crossed(of_front) for front, of_front in checked.items()}
+    test = _on_test(store, entries, checked, labels["test"]) if with_test else None
+    points = {front: _points(front, checked[front], val, test) for front in checked}
     rows = {
-        kind: [one for one in of.values() if one.budget in budgets] for kind, of in chosen.items()
+        front: [point for point in of_front.values() if point.budget in budgets]
+        for front, of_front in points.items()
     }
     shown = test or val
     # What the most frequent class alone gets.
     reference = float(np.bincount(labels["val"].values).max() / len(y))
-    return Fronts(
+    top = budgets[-1]
+    (mixed_lead,) = paired_differences.leads([(_at(shown[SAME], top), _at(shown[MIXED], top))])
+    return PoolFindings(
         query=query,
-        entries=tuple(found),
+        entries=tuple(entries),
         labels={split: of_split.summary for split, of_split in labels.items()},
         measure=measure,
         budgets=tuple(budgets),
-        chosen=tuple(row for kind in KINDS for row in rows[kind]),
-        baselines=tuple(row for kind in BASELINES for row in rows[kind]),
+        points=tuple(row for front in FRONTS for row in rows[front]),
+        baselines=tuple(row for front in BASELINES for row in rows[front]),
         leads=_leads(shown, budgets),
-        comparison=paired_differences.leads(
-            [(_place(shown[SAME], budgets[-1]), _place(shown[MIXED], budgets[-1]))]
-        )[0],
-        kept=_kept(shown, chosen, budgets[-1]),
+        mixed_lead=mixed_lead,
+        cascade_comparisons=_cascade_comparisons(shown, points, top),
         hypervolumes=_volumes(rows, val[SINGLE], budgets, reference),
         reference=reference,
     )
 
 
 def searches(measure: str) -> dict[str, Search]:
-    """By kind."""
+    """The search of each front and of each baseline, by its name."""
     return {
         SINGLE: selection.singles,
         SAME: partial(selection.copies, tries=TRIES),
@@ -132,156 +134,165 @@ def _searched(
     y: Labels,
     budgets: Sequence[float],
     measure: str,
-    say: Callable[[str], None],
+    on_note: Callable[[str], None],
 ) -> dict[str, Checked]:
-    """Every kind at all budgets, some also at budgets that only they need."""
+    """The front of every search at all budgets, some also at budgets that only they need."""
     checked: dict[str, Checked] = {}
-    for kind, search in searches(measure).items():
-        say(f"searching {kind}")
-        at = set(budgets)
-        if kind == SINGLE:
-            at.add(float(pool.macs.min()))
-        if kind == CASCADE:
+    for front, search in searches(measure).items():
+        on_note(f"searching {front}")
+        steps = set(budgets)
+        if front == SINGLE:
+            steps.add(float(pool.macs.min()))
+        if front == CASCADE:
             best = checked[MIXED].choices[-1]
-            at |= set(_shares(best.macs) if best else ())
-        checked[kind] = cross_fitting.checked(search, pool, y, sorted(at))
+            steps |= set(_shares(best.macs) if best else ())
+        checked[front] = cross_fitting.checked(search, pool, y, sorted(steps))
     return checked
 
 
 def _shares(macs: float) -> list[float]:
-    """Budgets of cascades that are held against an ensemble of that cost."""
+    """Budgets of the cascades that are held against an ensemble of that cost."""
     return [share * float(macs) for share in SHARES]
 
 
 def candidates(
-    store: Store, found: Sequence[Entry], split: str, labels: SplitLabels
+    store: Store, entries: Sequence[Entry], split: str, labels: SplitLabels
 ) -> tuple[Candidates, Labels]:
     """Entries as the searches take them, and the labels that go with them."""
-    probs, y = narrowed(lambda: pool_entry.probs(store, found, split, labels), labels.values)
+    probs, y = narrowed(lambda: predictions.probs(store, entries, split, labels), labels.values)
     pool = Candidates(
-        keys=tuple(entry.key for entry in found),
-        networks=tuple(entry.network for entry in found),
-        macs=np.array([entry.macs for entry in found], np.int64),
+        keys=tuple(entry.key for entry in entries),
+        networks=tuple(entry.network for entry in entries),
+        macs=np.array([entry.macs for entry in entries], np.int64),
         probs=probs,
         narrow=True,
     )
     return pool, y
 
 
-def _score(judged: Judged, budget: float, is_given: bool) -> Score:
-    """With Wilson's interval; unless choices are given, on as few images as spread as replicates.
+def _estimate(judged: Judged, budget: float, is_given: bool) -> Estimate:
+    """The accuracy with Wilson's interval.
 
-    In simulated pools (`scripts/simulations/cross_fitting`, 500 images, n = 100) intervals of
-    replicates held the true accuracy in 93 to 97 %, Wilson's on all images in 91 to 96 %.
+    Unless the selections are given, the interval is that of as few images as make the replicates
+    spread. In simulated pools (`scripts/simulations/cross_fitting`, 500 images, n = 100) intervals
+    of replicates held the true accuracy in 93 to 97 %, Wilson's on all images in 91 to 96 %.
     """
-    _, k = _place(judged, budget)
+    _, k = _at(judged, budget)
     accuracy, images = float(judged.accuracy[k]), float(judged.images)
     variance = float(judged.drawn[:, k].var(ddof=1))
     if not is_given and variance > accuracy * (1 - accuracy) / images > 0:
         images = accuracy * (1 - accuracy) / variance
     low, high = wilson(accuracy, images)
-    return Score(accuracy=accuracy, low=low, high=high, macs=float(judged.macs[k]))
+    return Estimate(accuracy=accuracy, low=low, high=high, macs=float(judged.macs[k]))
 
 
-def _place(judged: Judged, budget: float) -> Place:
+def _at(judged: Judged, budget: float) -> tuple[Judged, int]:
     return judged, judged.budgets.index(budget)
 
 
-def _chosen(
-    kind: str, checked: Checked, val: Mapping[str, Judged], test: Mapping[str, Judged] | None
-) -> dict[float, Chosen]:
-    """By budget, also those that only a comparison needs."""
-    result = {}
-    for k, (budget, found) in enumerate(zip(checked.budgets, checked.choices, strict=True)):
-        # A half of the images may have found nothing where all did: then nothing checks it.
-        if found is None or math.isnan(val[kind].accuracy[k]):
+def _points(
+    front: str, checked: Checked, val: Mapping[str, Judged], test: Mapping[str, Judged] | None
+) -> dict[float, FrontPoint]:
+    """The points of a front by budget, also those that only a comparison needs."""
+    points = {}
+    for k, (budget, selected) in enumerate(zip(checked.budgets, checked.choices, strict=True)):
+        # Nothing may fit on a half of the images where it does on all: then nothing checks it.
+        if selected is None or math.isnan(val[front].accuracy[k]):
             continue
         thresholds: tuple[float, ...] = ()
         exits: tuple[float, ...] = (1.0,)
-        if isinstance(found, Cascade):
-            thresholds, exits = found.thresholds, found.exits
-        result[budget] = Chosen(
-            kind=kind,
+        if isinstance(selected, Cascade):
+            thresholds, exits = selected.thresholds, selected.exits
+        points[budget] = FrontPoint(
+            front=front,
             budget=budget,
-            members=found.members,
+            members=selected.members,
             thresholds=thresholds,
             exits=exits,
-            macs=float(found.macs),
-            flattered=found.accuracy,
-            halves=checked.agreeing(k),
-            val=_score(val[kind], budget, is_given=False),
-            test=None if test is None else _score(test[kind], budget, is_given=True),
+            macs=float(selected.macs),
+            biased_accuracy=selected.accuracy,
+            agreeing_halves=checked.agreeing(k),
+            val=_estimate(val[front], budget, is_given=False),
+            test=None if test is None else _estimate(test[front], budget, is_given=True),
         )
-    return result
+    return points
 
 
 def _on_test(
-    store: Store, found: Sequence[Entry], checked: Mapping[str, Checked], labels: SplitLabels
+    store: Store, entries: Sequence[Entry], checked: Mapping[str, Checked], labels: SplitLabels
 ) -> dict[str, Judged]:
-    """The same choices, scored on test. Only what was chosen is read."""
-    chosen = [choice for one in checked.values() for choice in one.choices if choice is not None]
-    used = sorted({member for choice in chosen for member in choice.members})
-    place = {member: k for k, member in enumerate(used)}
-    pool, y = candidates(store, [found[member] for member in used], "test", labels)
+    """The same selections, scored on test. Only predictions of selected entries are read."""
+    selections = [
+        selected
+        for of_front in checked.values()
+        for selected in of_front.choices
+        if selected is not None
+    ]
+    used = sorted({member for selected in selections for member in selected.members})
+    index = {member: k for k, member in enumerate(used)}
+    pool, y = candidates(store, [entries[member] for member in used], "test", labels)
     return {
-        kind: paired_differences.given(
-            [c and _moved(c, place) for c in one.choices], one.budgets, pool, y
+        front: paired_differences.given(
+            [selected and _renumbered(selected, index) for selected in of_front.choices],
+            of_front.budgets,
+            pool,
+            y,
         )
-        for kind, one in checked.items()
+        for front, of_front in checked.items()
     }
 
 
-def _moved(choice: Found, place: Mapping[int, int]) -> Found:
-    members = tuple(place[member] for member in choice.members)
-    if isinstance(choice, Choice):
-        return replace(choice, members=members)
-    return replace(choice, members=members)
+def _renumbered(selected: Found, index: Mapping[int, int]) -> Found:
+    members = tuple(index[member] for member in selected.members)
+    if isinstance(selected, Choice):
+        return replace(selected, members=members)
+    return replace(selected, members=members)
 
 
 def _leads(shown: Mapping[str, Judged], budgets: Sequence[float]) -> dict[tuple[str, float], Lead]:
-    """Of the other kinds over single networks, at every budget."""
-    wanted = [(kind, budget) for kind in KINDS if kind != SINGLE for budget in budgets]
-    pairs = [(_place(shown[SINGLE], b), _place(shown[kind], b)) for kind, b in wanted]
-    found = zip(wanted, paired_differences.leads(pairs), strict=True)
-    return {where: lead for where, lead in found if lead is not None}
+    """The leads of the other fronts over single networks, at every budget."""
+    wanted = [(front, budget) for front in FRONTS if front != SINGLE for budget in budgets]
+    pairs = [(_at(shown[SINGLE], budget), _at(shown[front], budget)) for front, budget in wanted]
+    leads = zip(wanted, paired_differences.leads(pairs), strict=True)
+    return {where: lead for where, lead in leads if lead is not None}
 
 
-def _kept(
-    shown: Mapping[str, Judged], chosen: Mapping[str, Mapping[float, Chosen]], top: float
-) -> tuple[Kept, ...]:
+def _cascade_comparisons(
+    shown: Mapping[str, Judged], points: Mapping[str, Mapping[float, FrontPoint]], top: float
+) -> tuple[CascadeComparison, ...]:
     """Cascades within shares of the cost of the ensemble at the largest budget."""
-    whole = chosen[MIXED].get(top)
-    if whole is None:
+    ensemble = points[MIXED].get(top)
+    if ensemble is None:
         return ()
-    best = _place(shown[MIXED], top)
-    found = [
-        (share, chosen[CASCADE][budget], (best, _place(shown[CASCADE], budget)))
-        for share, budget in zip(SHARES, _shares(whole.macs), strict=True)
-        if budget in chosen[CASCADE]
+    best = _at(shown[MIXED], top)
+    rivals = [
+        (share, points[CASCADE][budget], (best, _at(shown[CASCADE], budget)))
+        for share, budget in zip(SHARES, _shares(ensemble.macs), strict=True)
+        if budget in points[CASCADE]
     ]
+    leads = paired_differences.leads([pair for _, _, pair in rivals])
     return tuple(
-        Kept(share=share, ensemble=whole, cascade=cascade, lead=lead)
-        for (share, cascade, _), lead in zip(
-            found, paired_differences.leads([pair for _, _, pair in found]), strict=True
-        )
+        CascadeComparison(share=share, ensemble=ensemble, cascade=cascade, lead=lead)
+        for (share, cascade, _), lead in zip(rivals, leads, strict=True)
         if lead is not None
     )
 
 
 def _volumes(
-    rows: Mapping[str, Sequence[Chosen]],
+    rows: Mapping[str, Sequence[FrontPoint]],
     singles: Judged,
     budgets: Sequence[float],
     reference: float,
 ) -> dict[str, float]:
-    """Every front begins with the cheapest members, which all kinds may choose.
+    """The hypervolume of each front and baseline on val, by its name.
 
-    Otherwise the kind that spends most of the smallest budget would have the smallest volume.
+    Every front begins with the cheapest members, which all searches may select. Otherwise the
+    front that spends most of the smallest budget would have the smallest volume.
     """
     low = singles.budgets[0]
-    result = {}
-    for kind, points in rows.items():
-        costs = [low, *(max(low, min(one.macs, budgets[-1])) for one in points)]
-        accuracies = [float(singles.accuracy[0]), *(one.val.accuracy for one in points)]
-        result[kind] = hypervolume(costs, accuracies, budgets[-1], low, reference)
-    return result
+    volumes = {}
+    for front, points in rows.items():
+        costs = [low, *(max(low, min(point.macs, budgets[-1])) for point in points)]
+        accuracies = [float(singles.accuracy[0]), *(point.val.accuracy for point in points)]
+        volumes[front] = hypervolume(costs, accuracies, budgets[-1], low, reference)
+    return volumes

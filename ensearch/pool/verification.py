@@ -1,96 +1,143 @@
 """What is wrong with the pool, and how to put it right."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ensearch.datasets import _held_out as held_out
 from ensearch.errors import StorageError
-from ensearch.pool import entry as pool_entry
-from ensearch.pool.entry import Entry
-from ensearch.pool.register import content_key
-from ensearch.store import Store
-from ensearch.store.labels import RESTORE, SplitLabels
+from ensearch.pool import predictions
+from ensearch.pool.entry import Entry, all_entries
+from ensearch.pool.registration import content_key
+from ensearch.store import DEFAULT_URL, Store
+from ensearch.store.labels import SplitLabels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """In words, of an entry or of labels that several `entries` share."""
+    """What is wrong with an entry, or with labels that several `entries` share."""
 
     name: str
-    says: str
+    error: StorageError
     entries: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The problem as plain data."""
+        return {"name": self.name, "problem": str(self.error), "entries": list(self.entries)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """The number of entries that were checked, and every problem among them."""
+
+    entries: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def unusable(self) -> tuple[str, ...]:
+        """The names of all entries that have a problem."""
+        return tuple(sorted({name for problem in self.problems for name in problem.entries}))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as plain data."""
+        problems = [problem.to_dict() for problem in self.problems]
+        return {"entries": self.entries, "problems": problems}
+
+
+def verify(*, storage: str | Path = DEFAULT_URL) -> Verification:
+    """Check every entry of the pool, and return all problems.
+
+    Files must be there and whole, numbers finite, rows those of the labels, and the content what
+    it was when it came. Raises StorageError if there is no storage.
+    """
+    with Store.open(str(storage), create=False) as store:
+        return Verification(entries=len(all_entries(store)), problems=tuple(problems(store)))
 
 
 def problems(store: Store) -> list[Problem]:
-    """Of every entry: files there and whole, finite, rows of the labels, content as it was."""
-    every = pool_entry.entries(store)
+    """All problems of labels and of entries; see `verify`."""
+    entries = all_entries(store)
     labels: dict[str, SplitLabels] = {}
-    found = []
-    for fingerprint in sorted({f for entry in every for f in entry.labels.values()}):
+    problems = []
+    for fingerprint in sorted({f for entry in entries for f in entry.labels.values()}):
         try:
             labels[fingerprint] = store.pool.labels(fingerprint)
         except StorageError as error:
-            found.append(_of_labels(store, fingerprint, str(error), every))
-    for entry in every:
-        found += [
-            Problem(name=entry.name, says=one, entries=(entry.name,))
-            for one in _of_entry(store, entry, labels)
+            problems.append(_labels_problem(store, fingerprint, error, entries))
+    for entry in entries:
+        problems += [
+            Problem(name=entry.name, error=error, entries=(entry.name,))
+            for error in _entry_errors(store, entry, labels)
         ]
-    return found
+    return problems
 
 
-def _of_labels(store: Store, fingerprint: str, says: str, every: Sequence[Entry]) -> Problem:
-    names = tuple(entry.name for entry in every if fingerprint in entry.labels.values())
+def _labels_problem(
+    store: Store, fingerprint: str, error: StorageError, entries: Sequence[Entry]
+) -> Problem:
+    names = tuple(entry.name for entry in entries if fingerprint in entry.labels.values())
     needed = names[0] if len(names) == 1 else f"{len(names)} entries such as {names[0]}"
-    what = says.removesuffix(f". {RESTORE}.")
+    says = " ".join(str(error.facts[name]) for name in ("path", "says") if name in error.facts)
     return Problem(
         name=f"labels {fingerprint[:8]}, of {needed}",
-        says=f"{what}; {_written_again(store, fingerprint, names)}",
+        error=_labels_unusable(store, fingerprint, f"{says or error}.", names),
         entries=names,
     )
 
 
-def _written_again(store: Store, fingerprint: str, names: Sequence[str]) -> str:
-    """What writes labels again, whether their file is lost or damaged."""
-    data = {
+def _labels_unusable(
+    store: Store, fingerprint: str, says: str, names: Sequence[str]
+) -> StorageError:
+    """The error for labels that cannot be read, with what writes them again."""
+    specs = {
         images: spec
         for images, (spec, labels) in store.pool.datasets().items()
         if fingerprint in labels.values()
     }
     for study in store.studies():
-        if study.config.get("fingerprint") in data:
-            return f"or let `ensearch resume {study.name}` write them again"
-    for spec in data.values():
-        of, seed = held_out.parts(spec)
-        how = "--choose-on study" if seed is None else f"--seed {seed}"
-        return (
-            f"or let `ensearch pool images --dataset {shlex.quote(of)} {how} --out NEW.npz` write "
-            "them again" + (", with the --seed of then" if seed is None else "")
-        )
-    return f"or `ensearch pool remove {' '.join(names)}`, and import again"
+        if study.config.get("fingerprint") in specs:
+            return StorageError(says, problem="labels_of_study_unusable", study=study.name)
+    for spec in specs.values():
+        dataset, seed = held_out.parts(spec)
+        quoted = shlex.quote(dataset)
+        if seed is None:
+            return StorageError(says, problem="labels_of_split_unusable", dataset=quoted)
+        return StorageError(says, problem="labels_of_halves_unusable", dataset=quoted, seed=seed)
+    return StorageError(
+        f"{says} Else remove the entries that need them, and import these again.",
+        problem="labels_unusable",
+        names=" ".join(names),
+    )
 
 
-def _of_entry(store: Store, entry: Entry, labels: dict[str, SplitLabels]) -> list[str]:
-    says, wrong, logits = [], [], {}
+def _entry_errors(
+    store: Store, entry: Entry, labels: Mapping[str, SplitLabels]
+) -> Iterator[StorageError]:
+    wrong, logits = [], {}
     for split, fingerprint in entry.labels.items():
         try:
-            rows = logits[split] = pool_entry.logits(store, entry, split)
+            rows = logits[split] = predictions.logits(store, entry, split)
         except StorageError as error:
-            says.append(str(error))
+            yield error
             continue
-        of = labels.get(fingerprint)
-        if of is not None and rows.shape != (len(of.values), of.count):
-            wrong.append(f"{split}: {rows.shape[0]} x {rows.shape[1]} predictions for {of.summary}")
+        of_split = labels.get(fingerprint)
+        if of_split is not None and rows.shape != (len(of_split.values), of_split.count):
+            wrong.append(
+                f"{split}: {rows.shape[0]} x {rows.shape[1]} predictions for {of_split.summary}"
+            )
         if not np.isfinite(rows).all():
             wrong.append(f"{split}: predictions with NaN or infinity")
     if entry.is_member:
-        lost = store.missing_files([entry.key])
-        says += [f"{path} is missing" for path in lost if path.suffix == ".safetensors"]
+        for path in store.missing_files([entry.key]):
+            if path.suffix == ".safetensors":
+                yield StorageError(f"{path} is missing")
         if not entry.labels:
-            says.append("the labels of its images are not kept: resume a study of them")
+            yield StorageError("the labels of its images are not kept: resume a study of them")
     elif len(logits) == len(entry.labels) and content_key(logits) != entry.key:
-        wrong.append("its predictions are not those that were brought")
-    return [*says, *([f"{'; '.join(wrong)}. {pool_entry.remedy(entry)}."] if wrong else [])]
+        wrong.append("its predictions are not those that were imported")
+    if wrong:
+        yield predictions.unusable(entry, "; ".join(wrong))

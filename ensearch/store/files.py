@@ -86,4 +86,4 @@ def _damaged(says: str) -> str:
 
 
 def unusable(path: Path, says: str, remedy: str = RETRAIN) -> StorageError:
-    return StorageError(f"{path} {says}. {remedy}.")
+    return StorageError(f"{path} {says}. {remedy}.", path=path, says=says)

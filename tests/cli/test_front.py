@@ -12,7 +12,7 @@ import pytest
 
 from ensearch.pool import results
 from ensearch.pool.entry import Entry
-from ensearch.pool.results import BASELINES, CASCADE, KINDS, MIXED, SAME, SINGLE
+from ensearch.pool.results import BASELINES, CASCADE, FRONTS, MIXED, SAME, SINGLE
 from ensearch.report.pool import text as pool_text
 from ensearch.units import format_count
 from tests import models
@@ -34,7 +34,7 @@ def rows(found: dict[str, Any], kind: str) -> list[dict[str, Any]]:
 def test_the_planted_answers_are_found(pool: Path) -> None:
     found = front("--pool all --budget 20M --budgets 1M,2M,10M")
     assert found["budgets_multiply_adds"] == [1e6, 2e6, 1e7, 2e7]
-    for kind in KINDS:
+    for kind in FRONTS:
         for row in rows(found, kind):
             cost = row["cost_multiply_adds_per_example"]
             assert cost <= row["budget_multiply_adds_per_example"]
@@ -72,7 +72,7 @@ def test_the_table_says_who_wins_and_files_are_written(pool: Path) -> None:
     assert sorted(p.name for p in written.iterdir()) == ["front.csv", "front.json", "front.png"]
     with (written / "front.csv").open() as file:
         lines = list(csv.DictReader(file))
-    assert {line["front"] for line in lines} == set(KINDS)
+    assert {line["front"] for line in lines} == set(FRONTS)
     assert (written / "front.png").stat().st_size > 10_000
 
 
@@ -155,10 +155,10 @@ def test_one_difference_is_in_the_table_the_sentence_and_the_record(pool: Path) 
 def test_baselines_stand_beside_the_fronts(pool: Path) -> None:
     found = front("--pool all --budget 20M")
     assert {row["front"] for row in found["baselines"]} == set(BASELINES)
-    assert set(found["hypervolumes"]) == {*KINDS, *BASELINES}
+    assert set(found["hypervolumes"]) == {*FRONTS, *BASELINES}
     # The cheapest member begins every front: no kind can have less than single networks.
     least = found["hypervolumes"][SINGLE]
-    assert all(found["hypervolumes"][kind] >= least - 0.01 for kind in KINDS)
+    assert all(found["hypervolumes"][kind] >= least - 0.01 for kind in FRONTS)
     assert "Baselines: greedy cascades 0." in found["caveats"][-1]
     assert f"above {found['hypervolume_reference_accuracy']:.1%}" in found["caveats"][-1]
 
@@ -220,7 +220,7 @@ def test_the_unit_of_the_table_can_be_two_flops(pool: Path) -> None:
         ("--pool all --budget 10k", 3, "the cheapest of 4 entries costs 1M"),
         ("--pool nobody --budget 1M", 2, "nothing in the pool matches 'nobody'"),
         ("--pool all --budget 1M --measure sureness", 2, "unknown measure of confidence"),
-        ("--pool all --budget 1M --budgets 2M", 2, "must not be above --budget 1M"),
+        ("--pool all --budget 1M --budgets 2M", 2, "--budgets must not be above the budget of 1M"),
         ("--pool all --budget x", 2, "--budget must be a positive number"),
         ("--pool all --budget 1M --flops-per-mac 3", 2, "must be 1 or 2"),
         ("--pool all --budget 1M --storage none.db", 4, "no studies in"),
@@ -267,7 +267,7 @@ def test_other_images_are_refused(pool: Path) -> None:
 
 def test_one_entry_is_a_pool(pool: Path) -> None:
     found = front("--pool left --budget 20M --measure entropy")
-    for kind in KINDS:
+    for kind in FRONTS:
         assert rows(found, kind)[-1]["members"] == ["left"]
 
 

@@ -12,17 +12,9 @@ import pytest
 from typer.testing import Result
 
 from ensearch.errors import EnsearchError, StorageError, UsageError
-from ensearch.pool import (
-    entry as pool_entry,
-)
-from ensearch.pool import (
-    prediction_file,
-    register,
-    verification,
-)
-from ensearch.pool import (
-    query as pool_query,
-)
+from ensearch.pool import entry as pool_entry
+from ensearch.pool import label_matches, prediction_file, predictions, registration, verification
+from ensearch.pool import query as pool_query
 from ensearch.store import Store, openings
 from ensearch.store.labels import SplitLabels, digest, places
 from tests import models, servers
@@ -63,7 +55,7 @@ def test_predictions_are_imported_listed_shown_verified_and_removed(folder: Path
     assert len(list(Path("studies/ensearch.members").rglob("*.val.npz"))) == 1
 
 
-def test_looking_at_test_is_recorded(folder: Path) -> None:
+def test_a_use_of_test_is_recorded(folder: Path) -> None:
     bring_in("B0")
     first = ensearch("pool list --test --json")
     assert "for the first time" in first.stderr
@@ -147,10 +139,10 @@ def test_labels_in_another_order_are_refused_not_averaged(folder: Path) -> None:
     bring_in("B2", "", **shorter)
     bring_in("B4")
     bring_in("B3", classes=np.array(list("abdc")))
-    assert "Say which by --dataset" in bring_in("B5").stderr
+    assert "Give it by --dataset FINGERPRINT" in bring_in("B5").stderr
     with Store.open(DB, create=False) as store:
-        found = {e.name: e for e in pool_entry.entries(store)}
-        assert pool_entry.agreed(store, [found["B0"], found["B4"]], "val").count == 4
+        found = {e.name: e for e in pool_entry.all_entries(store)}
+        assert predictions.agreed_labels(store, [found["B0"], found["B4"]], "val").count == 4
         for name, why in (
             ("B1", "another order, or another selection of the images"),
             ("B2", "not the same images"),
@@ -158,7 +150,7 @@ def test_labels_in_another_order_are_refused_not_averaged(folder: Path) -> None:
         ):
             pair = [found["B0"], found[name]]
             with pytest.raises(StorageError, match=f"B0 and {name} cannot be combined") as caught:
-                pool_entry.agreed(store, pair, "val")
+                predictions.agreed_labels(store, pair, "val")
             assert why in str(caught.value)
             assert f"dataset:{pair[1].labels['val']}" in str(caught.value)
 
@@ -167,12 +159,12 @@ def test_a_model_without_a_split_is_named(folder: Path) -> None:
     content = models.arrays()
     models.write(Path("t.npz"), {k: v for k, v in content.items() if k.endswith("test")})
     result = ensearch("pool import t.npz --name T --macs 1M")
-    assert "`ensearch front` cannot choose this model" in result.stderr
+    assert "this model cannot be selected" in result.stderr
     assert "?" in ensearch("pool list").stdout
     with Store.open(DB, create=False) as store:
-        found = pool_entry.entries(store)
+        found = pool_entry.all_entries(store)
         with pytest.raises(StorageError, match="T has no predictions of val, only of test"):
-            pool_entry.agreed(store, found, "val")
+            predictions.agreed_labels(store, found, "val")
 
 
 def test_entries_that_cannot_be_chosen_are_left_out_and_said(folder: Path) -> None:
@@ -198,12 +190,12 @@ def test_groups_that_do_not_agree_are_listed(folder: Path) -> None:
     for name in ("B1", "B2"):
         bring_in(name, y_val=np.roll(content["y_val"], 1))
     with Store.open(DB, create=False) as store:
-        found = pool_entry.entries(store)
-        says = message(lambda: pool_entry.agreed(store, found, "val"))
+        found = pool_entry.all_entries(store)
+        says = message(lambda: predictions.agreed_labels(store, found, "val"))
     groups = says.splitlines()[1:]
     assert len(groups) == 2
-    assert f"--pool dataset:{found[1].labels['val']}  2 entries such as B1" in groups[0]
-    assert f"--pool dataset:{found[0].labels['val']}  B0, 40 images of 4 classes" in groups[1]
+    assert f"dataset:{found[1].labels['val']}  2 entries such as B1" in groups[0]
+    assert f"dataset:{found[0].labels['val']}  B0, 40 images of 4 classes" in groups[1]
     assert "folder:PATH@32 and @64" in says
 
 
@@ -215,7 +207,7 @@ def test_one_split_as_val_and_test_is_refused(folder: Path) -> None:
     }
     result = bring_in("B0", **same)
     assert result.exit_code == 2
-    assert "the images that choose cannot be test" in result.stderr
+    assert "images on which models are selected cannot be their test" in result.stderr
     # In another order, and as a part of the other.
     order = np.argsort(content["y_val"], kind="stable")[5:]
     of = {name: content[f"{name}_val"] for name in ("probs", "y")}
@@ -260,8 +252,8 @@ def test_labels_of_datasets_stay_while_a_study_or_a_file_has_them(store: Store) 
     member = replace(record.member, dataset="study")
     store.add_trained(replace(record, member=member), predictions_of(member, "val"), None)
     for name, of_split in labels.items():
-        macs = register.Model(name=name, macs=1, params=None, network="", origin="")
-        register.keep(store, macs, found, {"val": of_split})
+        macs = registration.Model(name=name, macs=1, params=None, network="", origin="")
+        registration.add(store, macs, found, {"val": of_split})
         store.pool.remove(name)
     assert set(store.pool.datasets()) == {"study", "file"}
     assert {one.images for one in store.pool.known_labels()} == {"study", "file"}
@@ -271,7 +263,7 @@ def test_queries_pick_entries(folder: Path) -> None:
     for name in ("eff0", "eff1", "vit"):
         bring_in(name)
     with Store.open(DB, create=False) as store:
-        fingerprint = pool_entry.entries(store)[0].labels["val"]
+        fingerprint = pool_entry.all_entries(store)[0].labels["val"]
 
         def names(query: str) -> list[str]:
             return [entry.name for entry in pool_query.select(store, query)]
@@ -295,7 +287,7 @@ def test_verify_finds_what_is_wrong(folder: Path) -> None:
     for name in ("gone", "torn", "other", "fine", "nan"):
         bring_in(name)
     with Store.open(DB, create=False) as store:
-        found = {entry.name: entry for entry in pool_entry.entries(store)}
+        found = {entry.name: entry for entry in pool_entry.all_entries(store)}
         root = store.files
 
         def file(name: str) -> Path:
@@ -308,7 +300,7 @@ def test_verify_finds_what_is_wrong(folder: Path) -> None:
         np.savez(file("nan"), logits=np.full((40, 4), np.nan, np.float16))
         says = dict.fromkeys(found, "")
         for problem in verification.problems(store):
-            says[problem.name] += problem.says
+            says[problem.name] += str(problem.error)
     assert says.pop("fine") == ""
     for name, word in (
         ("gone", "is missing"),
@@ -336,7 +328,8 @@ def test_labels_that_are_lost_or_changed_are_found(folder: Path) -> None:
     assert "holds other labels than it did" in damaged.stdout
     path.unlink()
     lost = ensearch("pool verify")
-    assert "is missing: restore a copy; or `ensearch pool remove B0 B1`, and import" in lost.stdout
+    assert "is missing: restore a copy. " in lost.stdout
+    assert "`ensearch pool remove B0 B1`" in lost.stdout
     assert "2 of 2 entries" in lost.stderr
     assert lost.stdout.count("\n") == 1
     assert "which cannot be read" in ensearch("pool show B0").stdout
@@ -369,13 +362,13 @@ def test_labels_of_images_are_written_again_as_verify_advises(folder: Path) -> N
 def test_damaged_predictions_of_a_trained_member_are_trained_again(folder: Path) -> None:
     assert quick().exit_code == 0
     with Store.open(DB, create=False) as store:
-        entry = pool_entry.entries(store)[0]
+        entry = pool_entry.all_entries(store)[0]
         path = store.files / entry.key[:2] / f"{entry.key}.val.npz"
     path.write_bytes(b"torn")
     says = ensearch("pool verify").stdout
     assert "import" not in says
     command = "resume digits-tiny-400k --retrain-missing"
-    assert f"delete what is left of the file and `ensearch {command}`" in says
+    assert f"delete what is left of the file and type `ensearch {command}`" in says
     path.unlink()
     assert ensearch(f"{command} --launcher inline").exit_code == 0
     assert ensearch("pool verify").exit_code == 0
@@ -495,7 +488,10 @@ def test_trained_members_and_models_of_others_meet(folder: Path) -> None:
     assert "has seen val" in result.stderr
     assert [row["may_have_seen_val"] for row in listed()] == [False] * len(members) + [True]
     with Store.open(DB, create=False) as store:
-        assert pool_entry.agreed(store, pool_entry.entries(store), "val").images == y.images
+        assert (
+            predictions.agreed_labels(store, pool_entry.all_entries(store), "val").images
+            == y.images
+        )
         assert len(pool_query.select(store, "study:digits-tiny-400k")) == len(members)
     front = ensearch("front --pool all --budget 1M --json")
     assert front.exit_code == 0, front.stderr
@@ -538,13 +534,13 @@ def test_trained_members_and_models_of_others_meet(folder: Path) -> None:
 def test_members_whose_labels_were_never_kept_are_named(store: Store) -> None:
     record = record_of(1)
     store.add_trained(record, predictions_of(record.member, "val"), None)
-    (entry,) = pool_entry.entries(store)
+    (entry,) = pool_entry.all_entries(store)
     with pytest.raises(StorageError, match="are not kept in this storage: open a study"):
-        pool_entry.agreed(store, [entry], "val")
+        predictions.agreed_labels(store, [entry], "val")
     (problem,) = verification.problems(store)
-    assert "resume a study of them" in problem.says
+    assert "resume a study of them" in str(problem.error)
     store.pool.remove_member(entry.key)
-    assert pool_entry.entries(store) == []
+    assert pool_entry.all_entries(store) == []
     assert not list(store.files.rglob("*.val.npz"))
 
 
@@ -554,10 +550,10 @@ def test_equal_labels_of_several_images_ask_which(store: Store) -> None:
         of_split = SplitLabels(values=y, count=4, images=images)
         store.pool.add_labels(f"data-{images}", "npz:x", {"val": of_split})
     found, _ = prediction_file.checked({"probs_val": models.probs(y, 1, 0), "y_val": y})
-    with pytest.raises(UsageError, match=r"\(npz:x\), \w+ \(npz:x\). Say which by --dataset"):
-        register.matched(store, found, (), "")
-    labels, _ = register.matched(store, found, (), "data-b")["val"]
-    assert labels.images == "b"
+    with pytest.raises(UsageError, match=r"\(npz:x\), \w+ \(npz:x\). Say which is meant"):
+        label_matches.match(store, found, (), "")
+    match = label_matches.match(store, found, (), "data-b")["val"]
+    assert match.labels.images == "b"
     other, _ = prediction_file.checked({"probs_val": models.probs(y, 1, 0), "y_val": 3 - y})
     with pytest.raises(UsageError, match="labels differ"):
-        register.matched(store, other, (), "data-b")
+        label_matches.match(store, other, (), "data-b")

@@ -81,8 +81,8 @@ def test_a_checkpoint_gets_the_inputs_that_are_said(images: Path, asked: str) ->
     result = ensearch(f"{ADD} {mine} --normalise {asked}")
     assert result.exit_code == 0, result.stderr
     other = {"dataset": "model", "model": "dataset"}[asked]
-    assert f"of the {asked}; if it was trained with those of the {other}" in result.stderr
-    assert f"--normalise {other}" in result.stderr
+    assert f", of the {asked}\n" in result.stderr
+    assert f"deviation of the {other} is added with --normalise {other}" in result.stderr
     of_timm = "mean 0.485 0.456 0.406 and deviation 0.229 0.224 0.225"
     assert (of_timm in result.stderr) == (asked == "model")
     shown = ensearch("pool show mine").stdout
@@ -118,7 +118,7 @@ def test_images_are_predicted_as_in_one_batch(monkeypatch: pytest.MonkeyPatch) -
     torch.manual_seed(0)
     model = timm.create_model("resnet10t", num_classes=3)
     images = np.random.default_rng(0).integers(0, 256, (70, 8, 8, 3)).astype(np.uint8)
-    ready = inference.Normalised(model=model, mean=(9.0,) * 3, std=(60.0,) * 3, resolution=16)
+    ready = inference.NormalisedModel(model=model, mean=(9.0,) * 3, std=(60.0,) * 3, resolution=16)
     with torch.inference_mode():
         x = (torch.from_numpy(images).float() - 9) / 60
         x = torch.nn.functional.interpolate(
@@ -213,7 +213,7 @@ def test_unknown_models_and_several_checkpoints_are_refused(images: Path) -> Non
     assert unknown.exit_code == 2
     assert "resnet18" in unknown.stderr
     several = ensearch(f"{line} --timm resnet18,resnet34 --checkpoint w.pth")
-    assert "--checkpoint is for one model; --timm names 2" in several.stderr
+    assert "--checkpoint is for one model; 2 are named" in several.stderr
 
 
 def test_without_a_network_the_error_says_so(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:

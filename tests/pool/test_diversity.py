@@ -19,7 +19,7 @@ DATABASE = "sqlite:///studies/ensearch.db"
 def whole(pool: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Takes all that is in the pool for the members of any study."""
     store = Store.open(DATABASE, create=False)
-    every = tuple(entry.key for entry in pool_entry.entries(store))
+    every = tuple(entry.key for entry in pool_entry.all_entries(store))
     monkeypatch.setattr(store, "evaluation_members", lambda *_: {"any": every})
     return store
 
@@ -60,7 +60,7 @@ def test_what_was_compared_is_kept_until_members_or_budget_change(
 def test_many_members_are_compared_only_when_asked(
     whole: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(diversity, "MOST", 3)
+    monkeypatch.setattr(diversity, "UNASKED", 3)
     assert found(whole, 2e7).lead is None
     compared = found(whole, 2e7, always=True)
     assert compared.lead is not None
@@ -83,10 +83,10 @@ def test_one_network_or_missing_predictions_give_no_comparison(
     def missing(*_: object) -> None:
         raise StorageError("no predictions")
 
-    monkeypatch.setattr(pool_entry, "agreed", missing)
+    monkeypatch.setattr(diversity, "agreed_labels", missing)
     assert diversity.of_search(whole, "s", 2e7, always=True) is None
     assert diversity.of_confirmation(whole, "s", "confirm-1", 2e7) is None
-    (alone, *_) = pool_entry.entries(whole)
+    (alone, *_) = pool_entry.all_entries(whole)
     monkeypatch.setattr(whole, "evaluation_members", lambda *_: {"any": (alone.key,)})
     assert diversity.of_search(whole, "s", 2e7, always=True) is None
 

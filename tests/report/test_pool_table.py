@@ -6,41 +6,50 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from ensearch.pool.results import CASCADE, KINDS, MIXED, SINGLE, Chosen, Fronts, Kept, Score
+from ensearch.pool.results import (
+    CASCADE,
+    FRONTS,
+    MIXED,
+    SINGLE,
+    CascadeComparison,
+    Estimate,
+    FrontPoint,
+    PoolFindings,
+)
 from ensearch.report.pool import table as pool_table
 from ensearch.report.pool import text as pool_text
 from tests.pool_fronts import fronts, lead, row
 
 
-def printed(found: Fronts, width: int = 80) -> str:
+def printed(findings: PoolFindings, width: int = 80) -> str:
     console = Console(file=io.StringIO(), width=width)
-    pool_table.print_fronts(found, 1, console)
+    console.print(pool_table.FrontTable(findings=findings, unit=1), crop=False)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
-def on_test(found: Fronts, costs: dict[tuple[str, float], float]) -> Fronts:
+def on_test(findings: PoolFindings, costs: dict[tuple[str, float], float]) -> PoolFindings:
     """Every row scored on test as on val, at its cost on val if nothing else is said."""
 
-    def scored(one: Chosen) -> Chosen:
-        cost = costs.get((one.kind, one.budget), one.macs)
+    def scored(one: FrontPoint) -> FrontPoint:
+        cost = costs.get((one.front, one.budget), one.macs)
         return replace(one, test=replace(one.val, macs=cost))
 
     return replace(
-        found,
+        findings,
         labels={"val": "100 images", "test": "100 images"},
-        chosen=tuple(map(scored, found.chosen)),
-        baselines=tuple(map(scored, found.baselines)),
+        points=tuple(map(scored, findings.points)),
+        baselines=tuple(map(scored, findings.baselines)),
     )
 
 
-def cascades(steps: int, leads: dict[float, tuple[float, float]]) -> Fronts:
+def cascades(steps: int, leads: dict[float, tuple[float, float]]) -> PoolFindings:
     """Cascades of two members, that lead at the budgets as told."""
-    found = fronts(steps, {})
+    findings = fronts(steps, {})
     return replace(
-        found,
-        chosen=tuple(
-            replace(one, members=(1, 0)) if one.kind == CASCADE else one for one in found.chosen
+        findings,
+        points=tuple(
+            replace(one, members=(1, 0)) if one.front == CASCADE else one for one in findings.points
         ),
         leads={(CASCADE, budget): lead(*ends) for budget, ends in leads.items()},
     )
@@ -74,8 +83,8 @@ def test_what_is_behind_stays_behind_when_it_overspends() -> None:
 
 
 def test_cost_and_accuracy_in_a_row_are_of_one_split() -> None:
-    found = on_test(cascades(1, {}), {(CASCADE, 1e6): 0.8e6})
-    (line,) = (one for one in printed(found).splitlines() if "cascade" in one[:20])
+    findings = on_test(cascades(1, {}), {(CASCADE, 1e6): 0.8e6})
+    (line,) = (one for one in printed(findings).splitlines() if "cascade" in one[:20])
     assert "800k" in line
     assert "900k" not in line
 
@@ -83,71 +92,77 @@ def test_cost_and_accuracy_in_a_row_are_of_one_split() -> None:
 @pytest.mark.parametrize("top", [1e6, 4e6])
 def test_the_network_itself_is_no_better_than_itself(top: float) -> None:
     """Halves that chose otherwise may make it look so."""
-    found = fronts(3, {})
-    found = replace(found, leads={("same architecture", top): lead(0.01, 0.05)})
-    assert "*same" not in printed(found)
-    assert "beats" not in pool_text.headline(found, 1).replace("clearly beats", "")
+    findings = fronts(3, {})
+    findings = replace(findings, leads={("same architecture", top): lead(0.01, 0.05)})
+    assert "*same" not in printed(findings)
+    assert "beats" not in pool_text.headline(findings, 1).replace("clearly beats", "")
 
 
 def test_halves_stand_beside_what_they_score() -> None:
-    found = fronts(1, {})
-    one = replace(found.chosen[0], halves=5)
-    text = printed(replace(found, chosen=(one, *found.chosen[1:])))
+    findings = fronts(1, {})
+    one = replace(findings.points[0], agreeing_halves=5)
+    text = printed(replace(findings, points=(one, *findings.points[1:])))
     assert [line.split()[-3] for line in text.splitlines()[1:3]] == ["5/8", "8/8"]
     assert "8/8: val % is theirs" in " ".join(text.split())
-    assert "Halves" not in printed(on_test(found, {}))
+    assert "Halves" not in printed(on_test(findings, {}))
 
 
 def test_the_cascade_of_the_sentence_has_a_row() -> None:
-    found = cascades(2, {})
-    whole = found.of(MIXED, 2e6)
+    findings = cascades(2, {})
+    whole = findings.point(MIXED, 2e6)
     assert whole is not None
-    score = Score(accuracy=0.519, low=0.4, high=0.6, macs=0.7e6)
+    score = Estimate(accuracy=0.519, low=0.4, high=0.6, macs=0.7e6)
     one = replace(row(CASCADE, 0.95e6, (1, 0), 0.519), val=score, macs=0.7e6)
-    kept = Kept(share=0.5, ensemble=whole, cascade=one, lead=lead(-0.02, 0.018))
-    text = printed(replace(found, kept=(kept,)))
+    kept = CascadeComparison(share=0.5, ensemble=whole, cascade=one, lead=lead(-0.02, 0.018))
+    text = printed(replace(findings, cascade_comparisons=(kept,)))
     assert (
-        "Chosen within 950k, a cascade keeps 99.8% of the accuracy (51.90 of 52.00 %) of the mixed "
-        "ensemble within 2M, at 39% of its cost (700k of 1.8M): -0.10 points [-2.00, +1.80]. It "
-        "runs net-1 → net-0."
+        "Selected within 950k, a cascade keeps 99.8% of the accuracy (51.90 of 52.00 %) of the "
+        "mixed ensemble within 2M, at 39% of its cost (700k of 1.8M): -0.10 points [-2.00, +1.80]. "
+        "It runs net-1 → net-0."
     ) in " ".join(text.split())
     (line,) = (one for one in text.splitlines() if one.strip().startswith("950k"))
     cells = "950k cascade 51.90 [40.00, 60.00] 8/8 700k net-1 → net-0"
     assert line.split() == cells.split()
     # Where a budget of the table chose the same, that row is the one.
     same = replace(one, budget=1e6)
-    others = tuple(c for c in found.chosen if (c.kind, c.budget) != (CASCADE, 1e6))
-    text = printed(replace(found, kept=(kept,), chosen=(*others, same)))
+    others = tuple(c for c in findings.points if (c.front, c.budget) != (CASCADE, 1e6))
+    text = printed(replace(findings, cascade_comparisons=(kept,), points=(*others, same)))
     assert "950k" not in text
-    assert "Chosen within 1M, a cascade keeps 99.8%" in text
+    assert "Selected within 1M, a cascade keeps 99.8%" in text
 
 
 def test_a_cascade_as_dear_as_the_ensemble_keeps_nothing_worth_saying() -> None:
-    found = cascades(2, {})
-    whole = found.of(MIXED, 2e6)
+    findings = cascades(2, {})
+    whole = findings.point(MIXED, 2e6)
     assert whole is not None
 
-    def kept(share: float, accuracy: float) -> Kept:
-        score = Score(accuracy=accuracy, low=0.4, high=0.6, macs=share * whole.macs)
+    def kept(share: float, accuracy: float) -> CascadeComparison:
+        score = Estimate(accuracy=accuracy, low=0.4, high=0.6, macs=share * whole.macs)
         one = replace(row(CASCADE, share * 1.8e6, (1, 0), accuracy), val=score)
-        return Kept(share=share, ensemble=whole, cascade=one, lead=lead(-0.02, 0.018))
+        return CascadeComparison(share=share, ensemble=whole, cascade=one, lead=lead(-0.02, 0.018))
 
     cheap, dear, equal = kept(0.5, 0.48), kept(0.75, 0.5), kept(1.0, 0.52)
-    assert pool_text.best_kept(replace(found, kept=(cheap, dear, equal))) == dear
-    assert pool_text.best_kept(replace(found, kept=(equal,))) == equal
+    assert (
+        pool_text.best_comparison(replace(findings, cascade_comparisons=(cheap, dear, equal)))
+        == dear
+    )
+    assert pool_text.best_comparison(replace(findings, cascade_comparisons=(equal,))) == equal
     good = kept(0.5, 0.519)
-    assert pool_text.best_kept(replace(found, kept=(good, dear, equal))) == good
+    assert (
+        pool_text.best_comparison(replace(findings, cascade_comparisons=(good, dear, equal)))
+        == good
+    )
 
 
 @pytest.mark.parametrize("length", [3, 12, 28, 60])
 @pytest.mark.parametrize("width", [80, 72, 200])
 def test_no_name_is_broken(length: int, width: int) -> None:
     name = ("wide_resnet-10-0.25@8/00cd15a2" * 3)[:length]
-    for found in (fronts(2, {}, name), on_test(fronts(2, {}, name), {})):
-        lines = printed(found, width).splitlines()
+    for findings in (fronts(2, {}, name), on_test(fronts(2, {}, name), {})):
+        lines = printed(findings, width).splitlines()
         table = lines[: lines.index("")]
         assert max(map(len, lines)) <= width
-        assert sum(line.count(f"{name}-0") for line in table) == 2 * len(KINDS)
+        assert sum(line.count(f"{name}-0") for line in table) == 2 * len(FRONTS)
         assert sum(line.count(f"{name}-1") for line in table) == 2
         assert SINGLE in table[1]
         # Beside the numbers wherever there is room.
@@ -157,12 +172,12 @@ def test_no_name_is_broken(length: int, width: int) -> None:
 
 
 def test_a_cascade_that_is_the_ensemble_itself_is_called_so() -> None:
-    found = cascades(1, {})
-    whole = found.of(MIXED, 1e6)
+    findings = cascades(1, {})
+    whole = findings.point(MIXED, 1e6)
     assert whole is not None
-    same = replace(whole, kind=CASCADE, budget=whole.macs)
-    kept = Kept(share=1.0, ensemble=whole, cascade=same, lead=lead(0.0, 0.0))
-    text = " ".join(printed(replace(found, kept=(kept,))).split())
+    same = replace(whole, front=CASCADE, budget=whole.macs)
+    kept = CascadeComparison(share=1.0, ensemble=whole, cascade=same, lead=lead(0.0, 0.0))
+    text = " ".join(printed(replace(findings, cascade_comparisons=(kept,))).split())
     says = "At no more cost than the mixed ensemble within 1M, cascades gain nothing"
     assert f"{says}: the same members." in text
     assert "a cascade keeps" not in text

@@ -1,4 +1,4 @@
-"""Fronts of a pool -> a PNG: accuracy against cost, one step line for each kind."""
+"""Findings of a pool -> a figure: accuracy against cost, one step line for each front."""
 
 import io
 import math
@@ -14,15 +14,15 @@ from matplotlib.transforms import offset_copy
 
 from ensearch.pool.results import (
     CASCADE,
+    FRONTS,
     GREEDY,
-    KINDS,
     MIXED,
     RANDOM,
     SAME,
     SINGLE,
-    Chosen,
-    Fronts,
-    Score,
+    Estimate,
+    FrontPoint,
+    PoolFindings,
 )
 from ensearch.report.pool import text
 from ensearch.report.study.figure import DPI, ENSEMBLE, GREY, INK, LEFT, PALE, PIXELS, wrapped
@@ -30,7 +30,7 @@ from ensearch.report.study.figure import SINGLE as BLUE
 from ensearch.report.study.files import replace
 from ensearch.units import format_count, unit_name
 
-# Of Okabe and Ito like those of a study; shape and line say the same again.
+# Colours of Okabe and Ito like those of a study; shape and line say the same again.
 _LOOKS = {
     SINGLE: (BLUE, "o", (0, (4, 1.5))),
     SAME: (ENSEMBLE, "D", "-"),
@@ -38,17 +38,45 @@ _LOOKS = {
     CASCADE: ("#CC79A7", "^", "-"),
 }
 
-_WIDTHS = (1.2, 2.0, 2.9, 3.8)  # of lines by kind: where they are equal all can be seen
+_WIDTHS = (1.2, 2.0, 2.9, 3.8)  # of the lines of fronts: where they are equal all can be seen
 _SIZES = (3.5, 5.0, 6.5, 8.0)  # of markers
 _Dashes = str | tuple[int, tuple[float, ...]]
 _THIN: dict[str, _Dashes] = {GREEDY: "-", RANDOM: (0, (1, 1.5))}
 
 
-def draw_png(found: Fronts, unit: int, path: Path) -> Path:
-    """Write a figure of 1200 x 800 pixels. Raises StorageError if `path` cannot be written."""
+def draw(findings: PoolFindings, unit: int) -> Figure:
+    """A figure of 1200 x 800 pixels; `unit` FLOPs are counted for a multiply-add."""
     figure = Figure(figsize=(PIXELS[0] / DPI, PIXELS[1] / DPI), dpi=DPI, facecolor="white")
+    top = _title(figure, findings, unit)
+    axes = figure.add_axes((LEFT, 0.105, 0.98 - LEFT, top - 0.105))
+    for front in FRONTS:
+        _front(axes, findings, front, unit)
+    for front, dashes in _THIN.items():
+        _baseline(axes, findings, front, dashes, unit)
+    _style(axes, findings, unit)
+    figure.legend(
+        loc="lower left",
+        bbox_to_anchor=(LEFT - 0.009, top + 0.005),
+        ncols=len(FRONTS) + len(_THIN),
+        frameon=False,
+        fontsize=7.5,
+        handlelength=2.6,
+        columnspacing=1.2,
+    )
+    return figure
+
+
+def write_png(findings: PoolFindings, unit: int, path: Path) -> Path:
+    """Write the figure of `draw`; returns the path. Raises StorageError if it cannot be written."""
+    buffer = io.BytesIO()
+    draw(findings, unit).savefig(buffer, format="png", metadata={"Software": None})
+    return replace(path, buffer.getvalue())
+
+
+def _title(figure: Figure, findings: PoolFindings, unit: int) -> float:
+    """Write the verdicts above the axes; returns where these may end, as a share of the height."""
     canvas = FigureCanvasAgg(figure)
-    first, *others = text.verdict(found, unit)
+    first, *others = text.verdict(findings, unit)
     title = wrapped(canvas, first.removesuffix("."), size=11.5, weight="bold")
     figure.text(
         LEFT,
@@ -63,86 +91,69 @@ def draw_png(found: Fronts, unit: int, path: Path) -> Path:
     lines = "\n".join(wrapped(canvas, " ".join(others), size=7.5))
     below = 0.97 - 0.052 * len(title)
     figure.text(LEFT, below, lines, size=7.5, color=GREY, va="top", parse_math=False)
-    top = below - 0.095 - 0.03 * lines.count("\n")
-    axes = figure.add_axes((LEFT, 0.105, 0.98 - LEFT, top - 0.105))
-    split = "test" if found.has_test else "val"
-    for kind in KINDS:
-        _front(axes, found, kind, unit)
-    for kind, style in _THIN.items():
-        _baseline(axes, found, kind, style, unit)
-    _style(axes, found, split, unit)
-    figure.legend(
-        loc="lower left",
-        bbox_to_anchor=(LEFT - 0.009, top + 0.005),
-        ncols=len(KINDS) + len(_THIN),
-        frameon=False,
-        fontsize=7.5,
-        handlelength=2.6,
-        columnspacing=1.2,
-    )
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return replace(path, buffer.getvalue())
+    return below - 0.095 - 0.03 * lines.count("\n")
 
 
-def _points(found: Fronts, rows: Sequence[Chosen]) -> list[tuple[float, Score]]:
-    """What was chosen for each budget, by its cost; the accuracy may fall.
+def _points(findings: PoolFindings, rows: Sequence[FrontPoint]) -> list[tuple[float, Estimate]]:
+    """What was selected for each budget, by ascending cost; the accuracy may fall.
 
-    One choice at two budgets is one point, unless halves of val that chose otherwise gave it two
-    accuracies: then the line goes from that of the smaller budget to that of the larger.
+    One selection at two budgets is one point, unless halves of val that selected otherwise gave it
+    two accuracies: then the line goes from that of the smaller budget to that of the larger.
     """
     descending = sorted(rows, key=lambda row: (-row.cost, -row.budget))
     unique = {(row.cost, row.shown.accuracy): row.shown for row in descending}
     points = [(cost, score) for (cost, _), score in reversed(unique.items())]
     # What is best at its own cost stays so up to the edge of the figure.
-    last = max(found.budgets[-1], points[-1][0]) if points else 0.0
+    last = max(findings.budgets[-1], points[-1][0]) if points else 0.0
     return [*points, (last, points[-1][1])] if points else []
 
 
-def _baseline(axes: Axes, found: Fronts, kind: str, style: _Dashes, unit: int) -> None:
-    points = _points(found, [row for row in found.baselines if row.kind == kind])
+def _baseline(axes: Axes, findings: PoolFindings, front: str, dashes: _Dashes, unit: int) -> None:
+    points = _points(findings, [row for row in findings.baselines if row.front == front])
     axes.step(
         [cost * unit for cost, _ in points],
         [100 * score.accuracy for _, score in points],
         where="post",
         color=GREY,
-        linestyle=style,
+        linestyle=dashes,
         linewidth=0.8,
-        label=kind,
+        label=front,
         zorder=8,
     )
 
 
-def _front(axes: Axes, found: Fronts, kind: str, unit: int) -> None:
-    rows = [row for row in text.shown_rows(found) if row.kind == kind]
-    points = _points(found, rows)
+def _front(axes: Axes, findings: PoolFindings, front: str, unit: int) -> None:
+    rows = [row for row in text.shown_rows(findings) if row.front == front]
+    points = _points(findings, rows)
     if not points:
         return
-    color, marker, style = _LOOKS[kind]
-    place = KINDS.index(kind)
+    color, marker, style = _LOOKS[front]
+    level = FRONTS.index(front)
     costs = [cost * unit for cost, _ in points]
-    told = {(row.cost, row.shown.accuracy) for row in rows if text.side(found, row) > 0}
+    told = {(row.cost, row.shown.accuracy) for row in rows if text.side(findings, row) > 0}
     for cost, score in points[:-1]:
         is_told = (cost, score.accuracy) in told
-        _bar(axes, cost * unit, score, color, dots=4 * place - 6, is_told=is_told)
+        _bar(axes, cost * unit, score, color, dots=4 * level - 6, is_told=is_told)
     axes.step(
         costs,
         [100 * score.accuracy for _, score in points],
         where="post",
         color=color,
         linestyle=style,
-        linewidth=_WIDTHS[place],
+        linewidth=_WIDTHS[level],
         marker=marker,
-        markersize=_SIZES[place],
+        markersize=_SIZES[level],
         markevery=range(len(costs) - 1),
         markeredgecolor="white",
         markeredgewidth=0.5,
-        label=kind,
-        zorder=3 + len(KINDS) - place,
+        label=front,
+        zorder=3 + len(FRONTS) - level,
     )
 
 
-def _bar(axes: Axes, cost: float, score: Score, color: str, *, dots: float, is_told: bool) -> None:
+def _bar(
+    axes: Axes, cost: float, score: Estimate, color: str, *, dots: float, is_told: bool
+) -> None:
     """The interval, a few dots aside: four bars over each other are one grey one."""
     low, high = 100 * score.low, 100 * score.high
     aside = offset_copy(axes.transData, axes.get_figure(root=True), x=dots, units="dots")
@@ -163,9 +174,10 @@ def _bar(axes: Axes, cost: float, score: Score, color: str, *, dots: float, is_t
         )
 
 
-def _style(axes: Axes, found: Fronts, split: str, unit: int) -> None:
-    costs = [row.cost for row in found.chosen] or [1.0]
-    low, high = min(costs) * unit, max(found.budgets[-1], *costs) * unit
+def _style(axes: Axes, findings: PoolFindings, unit: int) -> None:
+    split = "test" if findings.has_test else "val"
+    costs = [row.cost for row in findings.points] or [1.0]
+    low, high = min(costs) * unit, max(findings.budgets[-1], *costs) * unit
     axes.set_xscale("log")
     axes.set_xlim(low / 1.1, high * 1.1)
     decades = math.log10(high / low) if high > low else 0.0
@@ -173,7 +185,7 @@ def _style(axes: Axes, found: Fronts, split: str, unit: int) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=marks, numticks=20))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_count(value)))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    is_told = any(text.side(found, row) > 0 for row in found.chosen)
+    is_told = any(text.side(findings, row) > 0 for row in findings.points)
     told = f"{text.AHEAD} beats the single network within its budget. " * is_told
     axes.set_xlabel(
         f"{unit_name(unit)} per example, mean over images\nBars: 95 %. {told}Grey: baselines, "
@@ -181,7 +193,7 @@ def _style(axes: Axes, found: Fronts, split: str, unit: int) -> None:
         size=8,
         color=INK,
     )
-    how = "chosen on val" if split == "test" else "by halves that did not choose"
+    how = "selected on val" if split == "test" else "by halves that did not select"
     axes.set_ylabel(f"accuracy on {split} (%), {how}", size=8, color=INK)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(GREY)

@@ -1,4 +1,4 @@
-"""Fronts of a pool -> front.csv and front.json."""
+"""Findings of a pool -> front.csv and front.json."""
 
 import csv
 import io
@@ -8,94 +8,102 @@ from typing import Any
 
 from ensearch.ensembles.cross_fitting import CUTS
 from ensearch.pool.entry import Entry
-from ensearch.pool.results import KINDS, Chosen, Fronts
+from ensearch.pool.results import FRONTS, FrontPoint, PoolFindings
 from ensearch.report.pool import text
 from ensearch.report.study.files import plain, replace
 
 SCHEMA = 3
 
 
-def write(found: Fronts, folder: Path) -> None:
-    """front.csv and front.json. Raises StorageError if they cannot be written."""
-    plain = json.dumps(summary(found), indent=2, ensure_ascii=False, allow_nan=False)
-    replace(folder / "front.json", f"{plain}\n".encode())
-    rows = [_flat(row, found) for row in found.chosen]
+def write(findings: PoolFindings, folder: Path) -> None:
+    """Write front.csv and front.json. Raises StorageError if they cannot be written."""
+    content = json.dumps(summary(findings), indent=2, ensure_ascii=False, allow_nan=False)
+    replace(folder / "front.json", f"{content}\n".encode())
+    cells = rows(findings)
     body = io.StringIO()
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    names = list(dict.fromkeys(name for row in cells for name in row))
     writer = csv.DictWriter(body, fieldnames=names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(cells)
     replace(folder / "front.csv", body.getvalue().encode())
 
 
-def _flat(row: Chosen, found: Fronts) -> dict[str, Any]:
-    """Costs in multiply-adds whatever unit the tables use."""
-    names = [found.entries[member].name for member in row.members]
+def rows(findings: PoolFindings) -> list[dict[str, Any]]:
+    """The rows of front.csv: one for each point, with texts and numbers by column.
+
+    Costs are in multiply-adds per example, whatever unit the tables use.
+    """
+    return [_cells(point, findings) for point in findings.points]
+
+
+def _cells(point: FrontPoint, findings: PoolFindings) -> dict[str, Any]:
+    names = [findings.entries[member].name for member in point.members]
     cells: dict[str, Any] = {
-        "budget_multiply_adds_per_example": row.budget,
-        "front": row.kind,
+        "budget_multiply_adds_per_example": point.budget,
+        "front": point.front,
         "members": " ".join(names),
-        "thresholds": " ".join(f"{t:.6g}" for t in row.thresholds),
-        "exit_shares": " ".join(f"{share:.6g}" for share in row.exits),
-        "cost_multiply_adds_per_example": row.macs,
-        "accuracy_val_of_choosing_images_fraction": row.flattered,
-        f"halves_of_{2 * CUTS}_that_chose_these_members": row.halves,
+        "thresholds": " ".join(f"{threshold:.6g}" for threshold in point.thresholds),
+        "exit_shares": " ".join(f"{share:.6g}" for share in point.exits),
+        "cost_multiply_adds_per_example": point.macs,
+        "accuracy_val_of_choosing_images_fraction": point.biased_accuracy,
+        f"halves_of_{2 * CUTS}_that_chose_these_members": point.agreeing_halves,
     }
-    for split, score in (("val", row.val), ("test", row.test)):
-        if score is not None:
+    for split, estimate in (("val", point.val), ("test", point.test)):
+        if estimate is not None:
             cells |= {
-                f"accuracy_{split}_fraction": score.accuracy,
-                f"accuracy_{split}_low": score.low,
-                f"accuracy_{split}_high": score.high,
-                f"cost_{split}_multiply_adds_per_example": score.macs,
+                f"accuracy_{split}_fraction": estimate.accuracy,
+                f"accuracy_{split}_low": estimate.low,
+                f"accuracy_{split}_high": estimate.high,
+                f"cost_{split}_multiply_adds_per_example": estimate.macs,
             }
-    if row.kind in KINDS[1:]:
-        cells |= plain(found.leads.get((row.kind, row.budget)), "less_single_")
+    if point.front in FRONTS[1:]:
+        cells |= plain(findings.leads.get((point.front, point.budget)), "less_single_")
     return cells
 
 
-def summary(found: Fronts) -> dict[str, Any]:
-    """What front.json holds: plain data without NaN or infinity."""
+def summary(findings: PoolFindings) -> dict[str, Any]:
+    """The content of front.json: plain data without NaN or infinity."""
     return {
         "schema": SCHEMA,
         "unit": "multiply-adds of one forward pass, per example; of a cascade the mean over images",
-        "query": found.query,
-        "entries": [_entry(entry) for entry in found.entries],
-        "labels": dict(found.labels),
-        "measure": found.measure,
-        "budgets_multiply_adds": list(found.budgets),
-        "rows": [_row(row, found) for row in found.chosen],
-        "baselines": [_row(row, found) for row in found.baselines],
-        "differences_on": "test" if found.has_test else "val, by halves that did not choose",
+        "query": findings.query,
+        "entries": [_entry(entry) for entry in findings.entries],
+        "labels": dict(findings.labels),
+        "measure": findings.measure,
+        "budgets_multiply_adds": list(findings.budgets),
+        "rows": [_row(point, findings) for point in findings.points],
+        "baselines": [_row(point, findings) for point in findings.baselines],
+        "differences_on": "test" if findings.has_test else "val, by halves that did not choose",
         "mixed_minus_same_architecture": {
-            "budget_multiply_adds": found.budgets[-1],
-            **plain(found.comparison),
+            "budget_multiply_adds": findings.budgets[-1],
+            **plain(findings.mixed_lead),
         },
         "cascades_against_best_mixed_ensemble": [
             {
-                "share_of_cost_allowed": one.share,
-                "share_of_cost": one.cost,
-                "share_of_accuracy": one.accuracy,
-                **plain(one.lead),
-                "ensemble": _row(one.ensemble, found),
-                "cascade": _row(one.cascade, found),
+                "share_of_cost_allowed": comparison.share,
+                "share_of_cost": comparison.cost,
+                "share_of_accuracy": comparison.accuracy,
+                **plain(comparison.lead),
+                "ensemble": _row(comparison.ensemble, findings),
+                "cascade": _row(comparison.cascade, findings),
             }
-            for one in found.kept
+            for comparison in findings.cascade_comparisons
         ],
-        "hypervolumes": dict(found.hypervolumes),
-        "hypervolume_reference_accuracy": found.reference,
-        "openings_of_test_before": found.opened_before if found.has_test else None,
-        "opened_before_by": found.opened_how if found.opened_before else None,
-        "verdict": text.verdict(found, 1),
-        "caveats": text.conditions(found, 1),
+        "hypervolumes": dict(findings.hypervolumes),
+        "hypervolume_reference_accuracy": findings.reference,
+        "openings_of_test_before": findings.opened_before if findings.has_test else None,
+        "opened_before_by": findings.opened_how if findings.opened_before else None,
+        "verdict": text.verdict(findings, 1),
+        "caveats": text.conditions(findings, 1),
     }
 
 
-def _row(row: Chosen, found: Fronts) -> dict[str, Any]:
-    return _flat(row, found) | {
-        "members": [found.entries[member].name for member in row.members],
-        "thresholds": list(row.thresholds),
-        "exit_shares": list(row.exits),
+def _row(point: FrontPoint, findings: PoolFindings) -> dict[str, Any]:
+    """The cells of `rows`, with lists of members, thresholds and shares."""
+    return _cells(point, findings) | {
+        "members": [findings.entries[member].name for member in point.members],
+        "thresholds": list(point.thresholds),
+        "exit_shares": list(point.exits),
     }
 
 

@@ -1,4 +1,4 @@
-"""Fronts of a pool -> words."""
+"""Findings of a pool -> words."""
 
 from collections import Counter
 
@@ -8,84 +8,86 @@ from ensearch.pool import entry as pool_entry
 from ensearch.pool.results import (
     BASELINES,
     CASCADE,
-    KINDS,
+    FRONTS,
     MIXED,
     SAME,
     SINGLE,
-    Chosen,
-    Fronts,
-    Kept,
+    CascadeComparison,
+    FrontPoint,
+    PoolFindings,
 )
 from ensearch.pool.search import ORDERS
 from ensearch.units import format_count, unit_name
 
 MOST_OF = 0.99  # of an accuracy: what a cascade should keep
-AHEAD, BEHIND = "*", "-"  # of the single network within the same budget
+AHEAD, BEHIND = "*", "-"  # marks: against the single network within the same budget
 OVER = "!"  # costs more than its budget on test
 
 
-def labels(found: Fronts) -> dict[str, str]:
-    """By network a short name: `16-0.5`, and as much more as tells the networks apart."""
-    names = {entry.network: pool_entry.spellings(entry) for entry in found.entries}
+def labels(findings: PoolFindings) -> dict[str, str]:
+    """A short name by network: `16-0.5`, and as much more as tells the networks apart."""
+    names = {entry.network: pool_entry.spellings(entry) for entry in findings.entries}
     # Depth and width say enough where all members are of one family and resolution.
-    kinds = {names[e.network][1].replace(e.label, "") for e in found.entries if e.is_member}
-    place = int(len(kinds) > 1)
-    short = {network: _one_of(of, place) for network, of in names.items()}
+    families = {names[e.network][1].replace(e.label, "") for e in findings.entries if e.is_member}
+    length = int(len(families) > 1)
+    short = {network: _spelling(spellings, length) for network, spellings in names.items()}
     count = Counter(short.values())
     return {
-        network: label if count[label] == 1 else _one_of(names[network], place + 2)
+        network: label if count[label] == 1 else _spelling(names[network], length + 2)
         for network, label in short.items()
     }
 
 
-def _one_of(spellings: tuple[str, ...], place: int) -> str:
-    return spellings[min(place, len(spellings) - 1)]
+def _spelling(spellings: tuple[str, ...], length: int) -> str:
+    return spellings[min(length, len(spellings) - 1)]
 
 
-def describe(chosen: Chosen, found: Fronts) -> str:
-    """`2 × 16-0.5 + B0`; of a cascade `10-0.5 → B0`, in the order in which they run."""
-    names = labels(found)
-    networks = [names[found.entries[member].network] for member in chosen.members]
-    if chosen.kind == CASCADE:
+def describe(point: FrontPoint, findings: PoolFindings) -> str:
+    """The members of a point: `2 × 16-0.5 + B0`, or `10-0.5 → B0` as a cascade runs them."""
+    names = labels(findings)
+    networks = [names[findings.entries[member].network] for member in point.members]
+    if point.front == CASCADE:
         return " → ".join(networks)
     return " + ".join(
         name if count == 1 else f"{count} × {name}" for name, count in Counter(networks).items()
     )
 
 
-def shown_rows(found: Fronts) -> list[Chosen]:
-    """All that are in the table: also the cascade that is held against the mixed ensemble."""
-    row = _kept_row(found)
-    return [*found.chosen, *([row] if row and row not in found.chosen else [])]
+def shown_rows(findings: PoolFindings) -> list[FrontPoint]:
+    """All points of the table, with the cascade that is held against the mixed ensemble."""
+    row = _comparison_row(findings)
+    return [*findings.points, *([row] if row and row not in findings.points else [])]
 
 
 def count(macs: float, unit: int) -> str:
     return format_count(macs * unit)
 
 
-def side(found: Fronts, row: Chosen) -> int:
-    """Whether a row is told from the single network within its budget, and which way.
+def side(findings: PoolFindings, row: FrontPoint) -> int:
+    """1 if a row is known to beat the single network within its budget, -1 if to lose, else 0.
 
-    One that spends more than its budget on test is not told to be better within it.
+    A row that spends more than its budget on test is never said to be better within it.
     """
-    single = found.of(SINGLE, row.budget)
-    lead = found.leads.get((row.kind, row.budget))
+    single = findings.point(SINGLE, row.budget)
+    lead = findings.leads.get((row.front, row.budget))
     if lead is None or (single is not None and row.members == single.members):
         return 0
     return min(lead.side, 0) if row.overspends else lead.side
 
 
-def verdict(found: Fronts, unit: int) -> list[str]:
+def verdict(findings: PoolFindings, unit: int) -> list[str]:
     """Whether anything beats single networks, whether mixed ensembles win, what a cascade keeps."""
-    first = f"{headline(found, unit)}."
-    if _alone(found) is not None:
+    first = f"{headline(findings, unit)}."
+    if _alone(findings) is not None:
         return [first]
-    return [line for line in (first, _mixed(found, unit), _cascade(found, unit)) if line]
+    return [line for line in (first, _mixed(findings, unit), _cascade(findings, unit)) if line]
 
 
-def _alone(found: Fronts) -> Chosen | None:
-    """What all kinds chose at the largest budget, if it is the same."""
-    rows = [row for kind in KINDS if (row := found.of(kind, found.budgets[-1])) is not None]
+def _alone(findings: PoolFindings) -> FrontPoint | None:
+    """The point of all fronts at the largest budget, if they have the same members."""
+    rows = [
+        row for front in FRONTS if (row := findings.point(front, findings.budgets[-1])) is not None
+    ]
     return rows[0] if len({row.members for row in rows}) == 1 else None
 
 
@@ -93,102 +95,110 @@ def _gap(lead: Lead) -> str:
     return f"{100 * lead.difference:+.2f} points [{100 * lead.low:+.2f}, {100 * lead.high:+.2f}]"
 
 
-def _mixed(found: Fronts, unit: int) -> str:
-    lead = found.comparison
+def _mixed(findings: PoolFindings, unit: int) -> str:
+    lead = findings.mixed_lead
     if lead is None:
         return ""
     if lead.low == lead.high:
-        return (
-            f"At {count(found.budgets[-1], unit)}, mixed ensembles gain nothing: the same members."
-        )
+        top = count(findings.budgets[-1], unit)
+        return f"At {top}, mixed ensembles gain nothing: the same members."
     says = {
         1: "mixed ensembles beat ensembles of one architecture",
         -1: "mixed ensembles lose to ensembles of one architecture",
         0: "whether mixed ensembles beat those of one architecture cannot be told",
     }[lead.side]
-    return f"At {count(found.budgets[-1], unit)}, {says}: {_gap(lead)}."
+    return f"At {count(findings.budgets[-1], unit)}, {says}: {_gap(lead)}."
 
 
-def best_kept(found: Fronts) -> Kept | None:
-    """The cheapest cascade that keeps 99 % of the ensemble's accuracy, else the dearest.
+def best_comparison(findings: PoolFindings) -> CascadeComparison | None:
+    """The cheapest cascade that keeps 99 % of the ensemble's accuracy, else the most expensive.
 
-    One that may cost as much as the ensemble saves nothing: it counts where there is no other.
+    A cascade that may cost as much as the ensemble saves nothing: it counts where there is no
+    other.
     """
-    saving = [one for one in found.kept if one.share < 1] or found.kept
-    most = [one for one in saving if one.accuracy is not None and one.accuracy >= MOST_OF]
-    return next(iter(most or saving[-1:]), None)
+    every = findings.cascade_comparisons
+    saving = [comparison for comparison in every if comparison.share < 1] or every
+    keeping = [c for c in saving if c.accuracy is not None and c.accuracy >= MOST_OF]
+    return next(iter(keeping or saving[-1:]), None)
 
 
-def _kept_row(found: Fronts) -> Chosen | None:
-    """The cascade of `best_kept`, as the table has it already where some budget chose the same."""
-    one = best_kept(found)
-    if one is None or one.accuracy is None or one.lead.low == one.lead.high:
+def _comparison_row(findings: PoolFindings) -> FrontPoint | None:
+    """The cascade of `best_comparison`, as the table has it where some budget selected the same."""
+    best = best_comparison(findings)
+    if best is None or best.accuracy is None or best.lead.low == best.lead.high:
         return None
 
-    def what(row: Chosen) -> tuple[object, ...]:
-        return row.kind, row.members, row.thresholds, row.shown.accuracy
+    def identity(row: FrontPoint) -> tuple[object, ...]:
+        return row.front, row.members, row.thresholds, row.shown.accuracy
 
-    return next((row for row in found.chosen if what(row) == what(one.cascade)), one.cascade)
-
-
-def _cascade(found: Fronts, unit: int) -> str:
-    one, row = best_kept(found), _kept_row(found)
-    if one is None or one.accuracy is None:
-        return ""
-    whole = f"the mixed ensemble within {count(found.budgets[-1], unit)}"
-    if row is None:
-        return f"At no more cost than {whole}, cascades gain nothing: the same members."
-    ratio = f"{_percent(row)} of {_percent(one.ensemble)} %"
-    costs = f"{count(row.cost, unit)} of {count(one.ensemble.cost, unit)}"
-    return (
-        f"Chosen within {count(row.budget, unit)}, a cascade keeps {one.accuracy:.1%} of "
-        f"the accuracy ({ratio}) of {whole}, at {one.cost:.0%} of its cost ({costs}): "
-        f"{_gap(one.lead)}. It runs {describe(row, found)}."
+    return next(
+        (row for row in findings.points if identity(row) == identity(best.cascade)), best.cascade
     )
 
 
-def _percent(row: Chosen) -> str:
+def _cascade(findings: PoolFindings, unit: int) -> str:
+    best, row = best_comparison(findings), _comparison_row(findings)
+    if best is None or best.accuracy is None:
+        return ""
+    whole = f"the mixed ensemble within {count(findings.budgets[-1], unit)}"
+    if row is None:
+        return f"At no more cost than {whole}, cascades gain nothing: the same members."
+    ratio = f"{_percent(row)} of {_percent(best.ensemble)} %"
+    costs = f"{count(row.cost, unit)} of {count(best.ensemble.cost, unit)}"
+    return (
+        f"Selected within {count(row.budget, unit)}, a cascade keeps {best.accuracy:.1%} of "
+        f"the accuracy ({ratio}) of {whole}, at {best.cost:.0%} of its cost ({costs}): "
+        f"{_gap(best.lead)}. It runs {describe(row, findings)}."
+    )
+
+
+def _percent(row: FrontPoint) -> str:
     return f"{100 * row.shown.accuracy:.2f}"
 
 
-def headline(found: Fronts, unit: int) -> str:
-    """What can be told at the largest budget, also for the title of a figure; no full stop.
+def headline(findings: PoolFindings, unit: int) -> str:
+    """What can be told at the largest budget, also as the title of a figure; without full stop.
 
     Where nothing is ahead there, it names the smaller budgets at which something is.
     """
-    top = found.budgets[-1]
-    if any(row.budget == top and side(found, row) > 0 for row in found.chosen):
-        return _at_top(found, unit)
-    told = [row for row in found.chosen if side(found, row) > 0]
+    top = findings.budgets[-1]
+    if any(row.budget == top and side(findings, row) > 0 for row in findings.points):
+        return _at_top(findings, unit)
+    told = [row for row in findings.points if side(findings, row) > 0]
     if not told:
-        return _at_top(found, unit)
+        return _at_top(findings, unit)
     budgets = sorted({row.budget for row in told}, reverse=True)
     *others, last = (count(budget, unit) for budget in budgets)
     within = f"{', '.join(others)} and {last}" if others else last
-    kinds = " or ".join(_NAMES[kind] for kind in KINDS if kind in {row.kind for row in told})
-    return f"{_at_top(found, unit)}; within {within} {kinds} beats the single network"
+    ahead = {row.front for row in told}
+    winners = " or ".join(_NAMES[front] for front in FRONTS if front in ahead)
+    return f"{_at_top(findings, unit)}; within {within} {winners} beats the single network"
 
 
-def _at_top(found: Fronts, unit: int) -> str:
-    top = found.budgets[-1]
-    rows = [row for kind in KINDS if (row := found.of(kind, top)) is not None]
+def _at_top(findings: PoolFindings, unit: int) -> str:
+    top = findings.budgets[-1]
+    rows = [row for front in FRONTS if (row := findings.point(front, top)) is not None]
     within = f"Within {count(top, unit)} FLOPs"
     if not rows:
-        return f"{within} nothing was found on both halves of val"
-    if (one := _alone(found)) is not None:
-        return f"{within} all fronts are one network: {describe(one, found)}, {_percent(one)} %"
-    single = found.of(SINGLE, top)
+        return f"{within} nothing fits on both halves of val"
+    if (only := _alone(findings)) is not None:
+        return (
+            f"{within} all fronts are one network: {describe(only, findings)}, {_percent(only)} %"
+        )
+    single = findings.point(SINGLE, top)
     rivals = {
-        row.kind: (side(found, row), found.leads[row.kind, top].difference)
+        row.front: (side(findings, row), findings.leads[row.front, top].difference)
         for row in rows
-        if (single is None or row.members != single.members) and (row.kind, top) in found.leads
+        if (single is None or row.members != single.members) and (row.front, top) in findings.leads
     }
     if not rivals:
         return f"{within} nothing could be compared on both halves of val"
-    # One that is told comes before one that only looks better, and that before what overspends.
-    by = {row.kind: row for row in rows}
-    best = max(rivals, key=lambda kind: (rivals[kind][0], not by[kind].overspends, rivals[kind][1]))
-    gap = _gap(found.leads[best, top])
+    # A known lead comes before one that only looks better, and that before what overspends.
+    by = {row.front: row for row in rows}
+    best = max(
+        rivals, key=lambda front: (rivals[front][0], not by[front].overspends, rivals[front][1])
+    )
+    gap = _gap(findings.leads[best, top])
     if rivals[best][0] > 0:
         return f"{within} {_NAMES[best]} beats the best single network: {gap}"
     if rivals[best][0] < 0:
@@ -208,41 +218,41 @@ _NAMES = {
 }
 
 
-def conditions(found: Fronts, unit: int) -> list[str]:
+def conditions(findings: PoolFindings, unit: int) -> list[str]:
     """What stands beside the numbers."""
-    networks = len({entry.network for entry in found.entries})
+    networks = len({entry.network for entry in findings.entries})
     lines = [
         f"Unit: {unit_name(unit)} per example; of a cascade the mean over images.",
-        f"Pool: {_number(len(found.entries), 'entry', 'entries')} of "
-        f"{_number(networks, 'network', 'networks')} ({found.query}), nothing was trained. "
-        f"Data: val {found.labels['val']}.",
+        f"Pool: {_number(len(findings.entries), 'entry', 'entries')} of "
+        f"{_number(networks, 'network', 'networks')} ({findings.query}), nothing was trained. "
+        f"Data: val {findings.labels['val']}.",
         "95 %: over images and choices, not over training seeds.",
         "Same architecture and mixed may be one network alone, where that is best. Cascades leave "
-        f"by {_MEASURES[found.measure]} of the mean so far; thresholds are chosen on val.",
-        _volumes(found, unit),
+        f"by {_MEASURES[findings.measure]} of the mean so far; thresholds are selected on val.",
+        _volumes(findings, unit),
     ]
-    seen = sum(entry.may_have_seen_val for entry in found.entries)
+    seen = sum(entry.may_have_seen_val for entry in findings.entries)
     if seen:
         lines.insert(
             2,
             f"{_number(seen, 'entry', 'entries')} may have been trained on images of val, and look "
             "better there than they are.",
         )
-    if found.has_test:
-        lines.insert(2, _test(found))
-    return [*_legend(found), *lines]
+    if findings.has_test:
+        lines.insert(2, _test(findings))
+    return [*_legend(findings), *lines]
 
 
-def _legend(found: Fronts) -> list[str]:
-    """Of the marks and columns of the table, of marks only if there are any."""
-    sides = {side(found, row) for row in found.chosen}
+def _legend(findings: PoolFindings) -> list[str]:
+    """What the marks and columns of the table mean, marks only if there are any."""
+    sides = {side(findings, row) for row in findings.points}
     told = [text for way, text in ((1, f"{AHEAD} more"), (-1, f"{BEHIND} less")) if way in sides]
     lines = [
         f"{' and '.join(told)} accurate than the single network within the same budget, by 95 % "
         "intervals of the differences that hold all at once."
     ]
     lines = lines if told else []
-    if any(row.overspends for row in shown_rows(found)):
+    if any(row.overspends for row in shown_rows(findings)):
         lines.append(
             f"{OVER} costs more on test than the budget it kept to on val: whether it is better "
             "within the budget is not said."
@@ -250,40 +260,43 @@ def _legend(found: Fronts) -> list[str]:
     every = 2 * CUTS
     members = (
         "test % and FLOPs are of the members shown, on test."
-        if found.has_test
-        else f"Halves: how many of the {every} chose the members shown, which all of val chose and "
-        f"whose cost this is ({every}/{every}: val % is theirs)."
+        if findings.has_test
+        else f"Halves: how many of the {every} selected the members shown, which all of val "
+        f"selected and whose cost this is ({every}/{every}: val % is theirs)."
     )
     return [
         *lines,
-        "val % is of choosing so, not of the members shown: a half of val chooses and the other "
-        f"scores, in turn, averaged over {CUTS} cuts, so one network may have several, and a "
-        f"larger budget a lower one. {members}",
+        "val % measures the way of selection, not the members shown: one half of val selects and "
+        f"the other scores, in turn, averaged over {CUTS} cuts, so one network may have several "
+        f"values, and a larger budget a lower one. {members}",
     ]
 
 
-def _number(value: int, one: str, many: str) -> str:
-    return f"{value} {one if value == 1 else many}"
+def _number(value: int, singular: str, plural: str) -> str:
+    return f"{value} {singular if value == 1 else plural}"
 
 
-def _volumes(found: Fronts, unit: int) -> str:
-    def listed(kinds: tuple[str, ...]) -> str:
-        return ", ".join(f"{kind} {found.hypervolumes[kind]:.4f}" for kind in kinds)
+def _volumes(findings: PoolFindings, unit: int) -> str:
+    def listed(fronts: tuple[str, ...]) -> str:
+        return ", ".join(f"{front} {findings.hypervolumes[front]:.4f}" for front in fronts)
 
-    low = min(entry.macs for entry in found.entries)
+    low = min(entry.macs for entry in findings.entries)
     return (
-        f"Hypervolume on val: accuracy above {found.reference:.1%}, which the most frequent class "
-        f"alone gets, x decades of cost from {count(low, unit)}, the cheapest member, to "
-        f"{count(found.budgets[-1], unit)}: {listed(KINDS)}. Baselines: {listed(BASELINES)} "
+        f"Hypervolume on val: accuracy above {findings.reference:.1%}, which the most frequent "
+        f"class alone gets, x decades of cost from {count(low, unit)}, the cheapest member, to "
+        f"{count(findings.budgets[-1], unit)}: {listed(FRONTS)}. Baselines: {listed(BASELINES)} "
         f"({ORDERS} of random members and thresholds; the search scores as many sets of members)."
     )
 
 
-def _test(found: Fronts) -> str:
-    line = f"test: {found.labels['test']}, scored by what all of val chose; verdicts are on test."
-    if not found.opened_before:
+def _test(findings: PoolFindings) -> str:
+    line = (
+        f"test: {findings.labels['test']}, scored by what all of val selected; verdicts are on "
+        "test."
+    )
+    if not findings.opened_before:
         return line
-    return f"{line} It has been opened {found.opened_how}: its numbers are optimistic."
+    return f"{line} It has been opened {findings.opened_how}: its numbers are optimistic."
 
 
 _MEASURES = {

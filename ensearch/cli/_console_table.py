@@ -11,7 +11,7 @@ LEAST = 12  # characters that a last column needs to be worth its place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class TableRow:
     """`name` comes first, `cells` right behind it, `last` where there is room for all of it."""
 
     name: str
@@ -19,7 +19,7 @@ class Row:
     last: str
 
 
-def print_rows(heads: Row, rows: Sequence[Row], console: Console) -> bool:
+def print_rows(heads: TableRow, rows: Sequence[TableRow], console: Console) -> bool:
     """Print them; whether the last column was shown.
 
     A name longer than what the terminal leaves takes a line of its own, with its cells below. The

@@ -1,0 +1,143 @@
+"""Models that exist: to import, to add, to look at, and to combine without training.
+
+Numbers are taken as numbers or as texts such as "2M". No function prints; `on_note` hears each note
+as a sentence.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+
+from ensearch import units
+from ensearch.api.pool_models import AddedModel, add_model, import_predictions
+from ensearch.ensembles.cascades import MEASURES
+from ensearch.errors import invalid, unknown
+from ensearch.pool import predictions, query, search
+from ensearch.pool.description import EntryDescription, EntryDetails, entries, show
+from ensearch.pool.entry import Entry
+from ensearch.pool.image_file import ImageFile, write_images
+from ensearch.pool.removal import remove
+from ensearch.pool.results import PoolFindings
+from ensearch.pool.verification import Problem, Verification, verify
+from ensearch.report.pool.fronts import PoolFronts
+from ensearch.store import DEFAULT_URL, Store, openings
+
+__all__ = [
+    "AddedModel",
+    "EntryDescription",
+    "EntryDetails",
+    "ImageFile",
+    "PoolFronts",
+    "Problem",
+    "Verification",
+    "add_model",
+    "combine",
+    "entries",
+    "import_predictions",
+    "remove",
+    "show",
+    "verify",
+    "write_images",
+]
+
+OnNote = Callable[[str], None]
+
+
+def combine(
+    *,
+    pool: str,
+    budget: str | float,
+    budgets: str | float | Iterable[str | float] | None = None,
+    measure: str = "max",
+    test: bool = False,
+    flops_per_mac: int = 1,
+    storage: str | Path = DEFAULT_URL,
+    on_note: OnNote | None = None,
+) -> PoolFronts:
+    """Search ensembles and cascades over the pool, and return four fronts; nothing is trained.
+
+    `pool` is a query: all, names, patterns such as 'eff*', study:NAME, confirmed:NAME or
+    dataset:FINGERPRINT, separated by commas, and '!eff*' to leave some out. `budget` and `budgets`
+    are FLOPs per example, `flops_per_mac` of them for a multiply-add; without `budgets` they are
+    halves of the budget, up to 8 in all. Cascades stop by `measure`: the "max" probability, the
+    "margin" or the "entropy". With `test` all is scored on test too, which is recorded as a use
+    of it. Raises UsageError for values that are not legal, BudgetError if nothing fits the budget,
+    StorageError if entries cannot be combined.
+    """
+    note = on_note or _unheard
+    if flops_per_mac not in (1, 2):
+        raise invalid("flops_per_mac", f"must be 1 or 2; got {flops_per_mac}.")
+    if measure not in MEASURES:
+        raise unknown("measure of confidence", measure, MEASURES)
+    most = units.parse_count(budget, "budget") / flops_per_mac
+    with Store.open(str(storage), create=False) as store:
+        selected = query.select(store, pool, note)
+        ladder = search.ladder(most, selected, flops_per_mac)
+        steps = _steps(budgets, most, flops_per_mac) or ladder
+        _note_empty(steps, selected, flops_per_mac, note)
+        before = _use_test(store, selected, pool, steps, measure, note) if test else (0, "")
+        findings = search.compute(store, pool, selected, steps, measure, test, note)
+        folder = store.files.with_suffix(".reports") / f"front-{_folder_name(pool)}"
+    findings = replace(findings, opened_before=before[0], opened_how=before[1])
+    values = {field.name: getattr(findings, field.name) for field in fields(PoolFindings)}
+    return PoolFronts(**values, flops_per_mac=flops_per_mac, folder=folder)
+
+
+def _unheard(note: str) -> None:
+    """Do nothing with a note."""
+
+
+def _steps(
+    budgets: str | float | Iterable[str | float] | None, most: float, flops_per_mac: int
+) -> tuple[float, ...]:
+    """Budgets in multiply-adds, ascending, up to the largest; none if none were given."""
+    if budgets is None:
+        return ()
+    steps = {step / flops_per_mac for step in units.parse_counts(budgets, "budgets")}
+    if max(steps) > most:
+        raise invalid(
+            "budgets",
+            f"must not be above the budget of {units.format_count(most * flops_per_mac)}; "
+            f"got {units.format_count(max(steps) * flops_per_mac)}.",
+        )
+    return tuple(sorted(steps | {most}))
+
+
+def _note_empty(
+    steps: Sequence[float], selected: Sequence[Entry], flops_per_mac: int, note: OnNote
+) -> None:
+    """Name the budgets that will have no row."""
+    cheapest = min(entry.macs for entry in selected)
+    empty = [units.format_count(step * flops_per_mac) for step in steps if step < cheapest]
+    if empty:
+        note(
+            f"note: nothing fits {', '.join(empty)}: the cheapest entry costs "
+            f"{units.format_count(cheapest * flops_per_mac, 15)}"
+        )
+
+
+def _use_test(
+    store: Store,
+    selected: Sequence[Entry],
+    pool: str,
+    steps: Sequence[float],
+    measure: str,
+    note: OnNote,
+) -> tuple[int, str]:
+    """Record a use of test; how often it was used before, and for people by whom.
+
+    It is recorded before it is done: what is seen cannot be unseen, also if the search fails.
+    """
+    predictions.agreed_labels(store, selected, "val")  # else the search fails, with nothing seen
+    fingerprint = predictions.agreed_labels(store, selected, "test").fingerprint
+    budgets = ",".join(units.format_count(step, 6) for step in steps)
+    what = f"front --pool {pool} {budgets} {measure}"
+    before = openings.record(store, fingerprint, what)
+    note(openings.sentence(fingerprint, what, before))
+    return len(before), openings.before(before, what)
+
+
+def _folder_name(pool: str) -> str:
+    """Letters, digits and `._-` that name a folder for a query."""
+    return re.sub("[^A-Za-z0-9._-]+", "-", pool).strip("-.")[:80] or "pool"

@@ -1,0 +1,200 @@
+"""`ensearch pool import`, `add` and `images`: models that exist come into the pool."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ensearch import units
+from ensearch.cli import options
+from ensearch.cli.terminal import guarded, say
+
+if TYPE_CHECKING:  # imported when a verb needs it
+    from ensearch.api.pool import AddedModel, ImageFile
+
+ChooseOn = Annotated[
+    str,
+    typer.Option(
+        help="What val is: held-out, half of the held-out images, the other half being test; or "
+        "study, as in studies with this --seed, for models trained without that val."
+    ),
+]
+Seed = Annotated[
+    int, typer.Option(help="Seed of the halves, or of the studies whose val and test are meant.")
+]
+OTHER_IMAGES = (
+    "note: --choose-on held-out of `pool add` and `pool images` takes other images as val"
+)
+
+
+@guarded
+def import_(
+    file: Annotated[Path, typer.Argument(help="An npz file; see above for its arrays.")],
+    name: Annotated[str, typer.Option(help="What the model is called in the pool.")],
+    macs: Annotated[
+        str, typer.Option(help="Multiply-adds of one forward pass of one example: 0.39e9, 390M.")
+    ],
+    params: Annotated[str | None, typer.Option(help="Parameters: 5.3M.")] = None,
+    network: Annotated[
+        str, typer.Option(help="Equal for models that differ in their training only.")
+    ] = "",
+    dataset: Annotated[
+        str,
+        typer.Option(
+            help="Fingerprint of images, or of the labels of val or of test, that the rows must "
+            "belong to; its beginning will do."
+        ),
+    ] = "",
+    storage: options.Storage = options.DEFAULT_STORAGE,
+) -> None:
+    """Import predictions of any model, made anywhere, on val, test or both.
+
+    FILE is what numpy.savez(FILE, probs_val=, y_val=, probs_test=, y_test=, classes=) writes:
+    probs_SPLIT, images x classes with rows that sum to 1, or logits_SPLIT instead; y_SPLIT, the
+    labels 0, 1, ... in the order of the rows; classes, their names, if you like. Predictions are
+    combined with others only where labels and their order are the same. `ensearch pool images`
+    writes the images, in the order in which studies and `pool add` predict them.
+    """
+    from ensearch.api import pool
+
+    added = pool.import_predictions(
+        file,
+        name=name,
+        macs=macs,
+        params=params,
+        network=network,
+        dataset=dataset,
+        storage=storage,
+        on_note=say,
+    )
+    if added.may_have_seen_val:
+        say(OTHER_IMAGES)
+    _print_added(added)
+
+
+def _print_added(added: "AddedModel") -> None:
+    right = "" if added.accuracy_val is None else f", {added.accuracy_val:.2%} right on val"
+    typer.echo(f"{added.name}: {units.format_count(added.macs)} multiply-adds{right}")
+
+
+@guarded
+def add(
+    dataset: Annotated[str, typer.Option(help="From `ensearch datasets`, such as folder:PATH.")],
+    timm: Annotated[str, typer.Option(help="Models of timm: efficientnet_b0,resnet50.")],
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="Weights, .safetensors or of torch.save. (default: timm's pretrained)"),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="What one model is called in the pool. (default: timm's)")
+    ] = None,
+    resolution: Annotated[
+        int | None,
+        typer.Option(min=1, max=10_000, help="Pixels a side to predict at. (default: as they are)"),
+    ] = None,
+    normalise: Annotated[
+        str | None,
+        typer.Option(
+            help="By mean and deviation of: dataset, or model, those of timm's weights. (default: "
+            "model for pretrained weights, dataset for a checkpoint)"
+        ),
+    ] = None,
+    choose_on: ChooseOn = "held-out",
+    seed: Seed = 0,
+    device: options.Device = None,
+    data_dir: options.DataDir = Path("data"),
+    storage: options.Storage = options.DEFAULT_STORAGE,
+) -> None:
+    """Score models that exist on images of a dataset, with their exact cost.
+
+    A model that was trained on all training images has seen the val of studies, which is cut from
+    them. So the held-out images are halved: models are selected on one half (val), and the other is
+    their test.
+
+    Inputs should be what the model was trained with. Images are those of the dataset, as `pool
+    images` writes them (folder: keeps of an image the largest square in its middle, scaled by
+    bicubic interpolation to the side behind the @; imagenet: 87.5 % of that square); --resolution
+    scales these by bilinear interpolation. They are divided by 255, less mean, over deviation: a
+    note says which, and `pool show` keeps it.
+    """
+    from ensearch.api import pool
+
+    added = pool.add_model(
+        dataset=dataset,
+        timm=timm,
+        checkpoint=checkpoint,
+        name=name,
+        resolution=resolution,
+        normalise=normalise,
+        choose_on=choose_on,
+        seed=seed,
+        device=device or "auto",
+        data_dir=data_dir,
+        storage=storage,
+        on_note=say,
+        on_added=_print_added,
+    )
+    _advise(added)
+
+
+def _advise(added: Sequence["AddedModel"]) -> None:
+    """Say what to type if the models need other inputs or other images."""
+    inputs = added[0].inputs
+    if inputs is not None:
+        others = "model" if inputs.normalised_by == "dataset" else "dataset"
+        say(
+            f"note: a model that was trained with mean and deviation of the {others} is added with "
+            f"--normalise {others}"
+        )
+    if added[0].may_have_seen_val:
+        say(OTHER_IMAGES)
+
+
+@guarded
+def images(
+    dataset: Annotated[str, typer.Option(help="From `ensearch datasets`, such as folder:PATH.")],
+    out: Annotated[Path, typer.Option(help="The npz file to write; one that is there stays.")],
+    choose_on: ChooseOn = "held-out",
+    seed: Seed = 0,
+    train: Annotated[
+        bool,
+        typer.Option("--train", help="Also x_train and y_train, which may be large: see above."),
+    ] = False,
+    data_dir: options.DataDir = Path("data"),
+    storage: options.Storage = options.DEFAULT_STORAGE,
+) -> None:
+    """Write val and test of a dataset, to be predicted by any program for `pool import`.
+
+    The file holds x_val, y_val, x_test, y_test and classes: images as bytes, N x R x R x C, in the
+    order in which predictions are expected. The storage keeps the labels, so that an import is
+    known to be of these images. With --train it holds x_train and y_train too, all other images,
+    for models that are to be trained without those that judge them (ImageNet: 193 GB).
+    """
+    from ensearch.api import pool
+
+    file = pool.write_images(
+        dataset=dataset,
+        out=out,
+        choose_on=choose_on,
+        seed=seed,
+        train=train,
+        data_dir=data_dir,
+        storage=storage,
+        on_note=say,
+    )
+    _print_images(file)
+
+
+def _print_images(file: "ImageFile") -> None:
+    shape = f"{file.side} x {file.side} x {file.channels} uint8"
+    for split in ("val", "test"):
+        say(
+            f"{split:<8}  x_{split} {file.images[split]:,} x {shape}, y_{split}; predict them in "
+            f"this order as probs_{split} or logits_{split}, columns in the order of classes"
+        )
+    if "train" in file.images:
+        say(f"train     x_train {file.images['train']:,} x {shape}, y_train")
+    else:
+        say(f"note: --train adds the {file.to_train_on:,} images to train on, x_train and y_train")
+    typer.echo(f"{file.path}")

@@ -1,0 +1,46 @@
+"""Removing entries from the pool."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ensearch.errors import StorageError
+from ensearch.pool.entry import Entry, all_entries, entry_of_name
+from ensearch.store import DEFAULT_URL, Store
+
+
+def remove(
+    names: str | Iterable[str], *, storage: str | Path = DEFAULT_URL, force: bool = False
+) -> tuple[str, ...]:
+    """Remove models or trained members with their files; returns their names.
+
+    Members that evaluations of studies use go only by `force`. Raises UsageError for an unknown
+    name, StorageError for a member that is in use; then nothing is removed.
+    """
+    given = [names] if isinstance(names, str) else names
+    with Store.open(str(storage), create=False) as store:
+        every = all_entries(store)
+        entries = [entry_of_name(every, name) for name in dict.fromkeys(given)]
+        for entry in entries:
+            if entry.is_member:
+                _refuse_used(store, entry, force)
+        for entry in entries:
+            if entry.is_member:
+                store.pool.remove_member(entry.key)
+            else:
+                store.pool.remove(entry.name)
+    return tuple(entry.name for entry in entries)
+
+
+def _refuse_used(store: Store, entry: Entry, force: bool) -> None:
+    users, running = store.pool.users(entry.key)
+    if running:
+        raise StorageError(
+            f"{entry.name} belongs to {', '.join(running)}, which is running: wait for it or stop "
+            "it."
+        )
+    if users and not force:
+        raise StorageError(
+            f"{entry.name} is used by evaluations of {', '.join(users)}: what they say could not "
+            "be computed again without it.",
+            problem="member_used",
+        )
