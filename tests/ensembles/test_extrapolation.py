@@ -17,7 +17,7 @@ from ensearch.errors import UsageError
 from tests import worlds
 
 # 202 Wide ResNets trained on 300 handwritten digits, 8 each of the eight that are used here.
-DIGITS = Path(__file__).parents[2] / "scripts" / "replay" / "digits.npz"
+DIGITS = Path(__file__).parents[2] / "scripts" / "simulations" / "replay" / "digits.npz"
 FULL = 8
 ALL = math.comb(FULL, FULL // 2)
 # Of recorded figures. Logits in steps of 1/8 make means tie, geometric ones above all, and the
@@ -131,7 +131,7 @@ def test_two_members_on_paper() -> None:
 def test_real_members(
     trained: int, size: int, bias: tuple[float, ...], spread: tuple[float, ...]
 ) -> None:
-    """Every pair, or four, of the 8 members of 8 networks: the figures that `sizes` quotes.
+    """Every pair, or four, of the 8 members of 8 networks: the figures that `extrapolation` quotes.
 
     The bias is the mean over the networks, the spread the deviation within a network. Standard
     errors of the bias over the networks: 0.07 to 0.14 points, 0.0002 to 0.0005 nats, 0.0012 to

@@ -183,8 +183,9 @@ def test_collect_says_what_to_do_about_a_study_without_results(store: Store) -> 
 
 def test_reports_import_neither_torch_nor_optuna() -> None:
     code = (
-        "import sys, ensearch.report.collect, ensearch.report.table, ensearch.report.files, "
-        "ensearch.report.figure; print({'torch', 'optuna'} & set(sys.modules))"
+        "import sys, ensearch.report.study.results, ensearch.report.study.table, "
+        "ensearch.report.study.files, ensearch.report.study.figure; "
+        "print({'torch', 'optuna'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -22,7 +22,7 @@ def test_ten_kills_lose_nothing(tmp_path: Path) -> None:
     drive(whole, spec)
     # A server that has imported torch forks in milliseconds.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["ensearch.search"])
+    context.set_forkserver_preload(["ensearch.study.search"])
     moments = random.Random(0)
     kept: set[str] = set()
     for kill in range(10):
