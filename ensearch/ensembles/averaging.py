@@ -20,7 +20,7 @@ RULES = ("arithmetic", "geometric")
 
 
 def probs_of(logits: npt.NDArray[np.float16]) -> Floats:
-    """Softmax of N x C logits in float64. StorageError if a logit is not finite."""
+    """Return the softmax of N x C logits in float64. StorageError if a logit is not finite."""
     exact = logits.astype(np.float64)
     if not np.isfinite(exact).all():
         raise StorageError(
@@ -32,7 +32,7 @@ def probs_of(logits: npt.NDArray[np.float16]) -> Floats:
 
 
 def average(probs: Floats, rule: str = "arithmetic") -> Floats:
-    """An ensemble's N x C probabilities from its members' M x N x C.
+    """Return an ensemble's N x C probabilities from its members' M x N x C.
 
     `arithmetic` is the mean of the probabilities; `geometric` the normalised mean of their logs,
     which is the softmax of the mean logits. UsageError for another rule.
@@ -64,12 +64,15 @@ def _combine(weights: Floats, terms: Floats, rule: str) -> Floats:
 
 
 def subset_seed(study_seed: int, network: str, size: int) -> int:
-    """Seed of the subsets that a study scores: a report draws the same ones again."""
+    """Return the seed of the subsets that a study scores: a report draws the same ones again.
+
+    `network` is the `network_key` of the members.
+    """
     return derive(study_seed, "subsets", network, size)
 
 
 def subsets(trained: int, size: int, limit: int = 20, seed: int = 0) -> list[tuple[int, ...]]:
-    """Ensembles of `size` out of members 0..trained-1, as ascending tuples in ascending order.
+    """Return ensembles of `size` of the members 0..trained-1: ascending tuples, ascending.
 
     All of them where there are at most `limit`, else `limit` different ones drawn from the seed.
     UsageError unless 1 <= size <= trained and limit >= 1.
@@ -83,10 +86,10 @@ def subsets(trained: int, size: int, limit: int = 20, seed: int = 0) -> list[tup
         return list(itertools.combinations(range(trained), size))
     # Drawing again on a repeat needs no list of all subsets (there are 6e8 of 16 out of 32) and
     # ends soon: even with 21 subsets in all and a limit of 20 it takes 55 draws on average.
-    draw, chosen = random.Random(seed), set[tuple[int, ...]]()
-    while len(chosen) < limit:
-        chosen.add(tuple(sorted(draw.sample(range(trained), size))))
-    return sorted(chosen)
+    rng, drawn = random.Random(seed), set[tuple[int, ...]]()
+    while len(drawn) < limit:
+        drawn.add(tuple(sorted(rng.sample(range(trained), size))))
+    return sorted(drawn)
 
 
 def evaluate(
@@ -98,12 +101,13 @@ def evaluate(
     seed: int = 0,
     calibrate: tuple[Floats, Labels] | None = None,
 ) -> tuple[Scores, SubsetHits]:
-    """Expected quality of an ensemble of `size` out of the R members of `probs` (R x N x C).
+    """Return the expected scores of an ensemble of `size`, and what every subset of it got right.
 
-    Returns the scores averaged over the subsets, and what every subset got right. The temperature
-    of `nll_scaled` is fitted, for each subset, on the same members' probabilities and labels of
-    val, `calibrate`; on `probs` and `labels` themselves if None, as for val. UsageError as in
-    `subsets` and `average`, and where probabilities do not go with the labels or with each other.
+    `probs` (R x N x C) are those of the R trained members; the scores are averages over the subsets
+    of `size` members. The temperature of `nll_scaled` is fitted, for each subset, on the same
+    members' probabilities and labels of val, `calibrate`; on `probs` and `labels` themselves if
+    None, as for val. UsageError as in `subsets` and `average`, and where probabilities do not go
+    with the labels or with each other.
     """
     fit_probs, fit_labels = (probs, labels) if calibrate is None else calibrate
     _check(probs, labels)
@@ -113,11 +117,11 @@ def evaluate(
             "the temperature must be fitted on the members that are scored; got "
             f"{len(probs)} members to score, {len(fit_probs)} to fit. Give both in one order."
         )
-    chosen = subsets(len(probs), size, limit, seed)
+    drawn = subsets(len(probs), size, limit, seed)
     terms = _terms(probs, rule)
     fit_terms = terms if calibrate is None else _terms(fit_probs, rule)
-    hits, rows = np.empty((len(chosen), len(labels)), dtype=np.bool_), []
-    for row, subset in enumerate(chosen):
+    hits, rows = np.empty((len(drawn), len(labels)), dtype=np.bool_), []
+    for row, subset in enumerate(drawn):
         weights = np.zeros(len(probs))
         weights[list(subset)] = 1 / size
         mean = _combine(weights, terms, rule)
@@ -126,19 +130,30 @@ def evaluate(
         hits[row] = np.argmax(mean, axis=1) == labels
         quality = (metrics.nll, metrics.brier, metrics.ece)
         rows.append([metrics.nll(scaled, labels), *(score(mean, labels) for score in quality)])
+    scores = _scores(probs, labels, np.array(drawn), hits, np.array(rows))
+    return scores, SubsetHits(subsets=tuple(drawn), hits=hits)
+
+
+def _scores(
+    probs: Floats,
+    labels: Labels,
+    members: Labels,
+    hits: npt.NDArray[np.bool_],
+    rows: Floats,
+) -> Scores:
+    """Averages over the subsets: S x size `members`, S x N `hits`, S x 4 other scores `rows`."""
+    count, size = members.shape
     nll_scaled, nll, brier, ece = np.mean(rows, axis=0).tolist()
-    members = np.array(chosen)
-    apart = metrics.pair_disagreement(probs)[members[:, :, None], members[:, None, :]]
-    scores = Scores(
+    between = metrics.pair_disagreement(probs)[members[:, :, None], members[:, None, :]]
+    return Scores(
         accuracy=float(hits.mean()),
         nll=nll,
         nll_scaled=nll_scaled,
         brier=brier,
         ece=ece,
-        disagreement=float(apart.sum() / (len(chosen) * max(size * (size - 1), 1))),
+        disagreement=float(between.sum() / (count * max(size * (size - 1), 1))),
         member_accuracy=float((np.argmax(probs, axis=2) == labels)[members].mean()),
     )
-    return scores, SubsetHits(subsets=tuple(chosen), hits=hits)
 
 
 def _check(probs: Floats, labels: Labels) -> None:

@@ -1,8 +1,8 @@
 """Members that exist, of any networks, with their predictions on one split.
 
-The searches of `mixed` and `cascades` choose among them without training. A search is a function
-of candidates, labels and ascending budgets (multiply-adds per example) that returns one choice for
-each budget, None where nothing fits.
+The searches of `selection` and `cascade_selection` select among them without training. A search is
+a function of candidates, labels and ascending budgets (multiply-adds per example) that returns one
+ensemble or cascade for each budget, None where nothing fits.
 """
 
 import itertools
@@ -18,7 +18,7 @@ from ensearch.errors import UsageError
 
 Probs = npt.NDArray[np.floating[Any]]
 Indices = npt.NDArray[np.intp]
-KEPT = 32  # classes of each image where there are more
+KEPT_CLASSES = 32  # of each image, where there are more
 ROUNDING = 1e-3  # how far the probabilities of an image may be from a sum of 1: float16 is 5e-4
 
 
@@ -26,11 +26,11 @@ ROUNDING = 1e-3  # how far the probabilities of an image may be from a sum of 1:
 class Candidates:
     """M members and their probabilities, M x N x C, on the N images of one split.
 
-    `networks` tells copies apart from others: members that share it differ in seed only. `macs`
-    are multiply-adds per example. The searches compute in the precision of `probs`, float32 or
-    float64. Of `narrow` ones only the likeliest classes of each image are there. UsageError for
-    shapes that do not go together, two equal keys, costs below 1 and probabilities that are not
-    finite, are negative or do not sum to 1 (if narrow, at most 1).
+    Members with the same name in `networks` differ in their seed only. `macs` are multiply-adds per
+    example. The searches compute in the precision of `probs`, float32 or float64. Where candidates
+    are `narrow`, only the likeliest classes of each image are there. UsageError for shapes that do
+    not go together, two equal keys, costs below 1 and probabilities that are not finite, are
+    negative or do not sum to 1 (where narrow, to at most 1).
     """
 
     keys: tuple[str, ...]
@@ -61,7 +61,7 @@ class Candidates:
         with np.errstate(invalid="ignore"):
             over = self.probs @ np.ones(shape[2], self.probs.dtype) - 1
         off = over if self.narrow else np.abs(over)
-        # Of a NaN every comparison is false: so the one that must hold is asked for.
+        # Every comparison with a NaN is false: so the one that must hold is asked for.
         if not (off.max() <= ROUNDING and self.probs.min() >= 0):
             legal = (off.max(axis=1) <= ROUNDING) & (self.probs.min(axis=(1, 2)) >= 0)
             raise UsageError(
@@ -70,27 +70,27 @@ class Candidates:
             )
 
     def take(self, images: Indices) -> "Candidates":
-        """The same members on some of the images, in the order given."""
+        """Return the same members on some of the images, in the order given."""
         return replace(self, probs=self.probs[:, images])
 
     def only(self, members: Sequence[int]) -> "Candidates":
-        """Some of the members on the same images."""
-        chosen = list(members)
+        """Return some of the members, in the order given, on the same images."""
+        kept = list(members)
         return replace(
             self,
-            keys=tuple(self.keys[m] for m in chosen),
-            networks=tuple(self.networks[m] for m in chosen),
-            macs=self.macs[chosen],
-            probs=self.probs[chosen],
+            keys=tuple(self.keys[m] for m in kept),
+            networks=tuple(self.networks[m] for m in kept),
+            macs=self.macs[kept],
+            probs=self.probs[kept],
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """An ensemble of any members. `accuracy` is that on the images which chose it: optimistic.
+class MixedEnsemble:
+    """An ensemble of different members, of whatever networks.
 
-    `members` are ascending indices of the candidates. One that is there twice counts twice in the
-    average and once in `macs`, because it need not be run twice.
+    `members` are ascending indices of the candidates. `accuracy` is measured on the images that
+    selected the ensemble, which makes it optimistic.
     """
 
     members: tuple[int, ...]
@@ -99,7 +99,7 @@ class Choice:
 
 
 def check(candidates: Candidates, labels: Labels, budgets: Sequence[float]) -> None:
-    """UsageError unless there is a legal label for each image and the budgets ascend."""
+    """Raise UsageError unless there is a legal label for each image and the budgets ascend."""
     images, classes = candidates.probs.shape[1:]
     if labels.shape != (images,) or labels.min() < 0 or labels.max() >= classes:
         raise UsageError(
@@ -112,16 +112,17 @@ def check(candidates: Candidates, labels: Labels, budgets: Sequence[float]) -> N
 
 
 def narrowed(
-    members: Callable[[], Iterable[Probs]], labels: Labels, keep: int = KEPT
+    members: Callable[[], Iterable[Probs]], labels: Labels, keep: int = KEPT_CLASSES
 ) -> tuple[Probs, Labels]:
-    """M x N x `keep` float32 probabilities of the classes that matter to an image, and new labels.
+    """Return M x N x `keep` float32 probabilities of the classes that matter, and the new labels.
 
-    Of 1,000 classes 50 members on 50,000 images would fill 10 GB, and an average is as a rule the
-    label's or that of a class which some member finds likely. `members` gives each member's N x C
-    anew whenever it is called, twice in all, so that one at a time need be in memory. An image
-    keeps its label and the classes of the highest probabilities that any member gives them, in
-    ascending order; its label becomes its place among them. Accuracy, NLL, maximum and margin of
-    averages stay what they are, but for images on which a class that was left out would win.
+    With 1,000 classes, 50 members on 50,000 images would fill 10 GB, and the class that an average
+    predicts is as a rule the label or one that some member finds likely. `members` gives each
+    member's N x C anew whenever it is called, twice in all, so that only one at a time need be in
+    memory. An image keeps its label and the classes to which any member gives the highest
+    probabilities, in ascending order; its new label is the place of the old one among them.
+    Accuracy, NLL, maximum and margin of averages stay what they are, except on images for which a
+    class that was left out would win.
     """
     peak: Probs | None = None
     for probs in members():

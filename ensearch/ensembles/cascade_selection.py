@@ -1,6 +1,9 @@
 """Searches for the best cascade within each budget of mean multiply-adds, and two baselines.
 
-All choose by accuracy on the images given, and between equals by cost: see `choosing.checked`.
+All select by accuracy on the images given, and by cost where accuracies are equal. What they report
+on those images is optimistic: see `cross_fitting.cross_fit`. They take candidates, labels and
+ascending budgets, return a cascade for each budget, None where nothing fits, and raise UsageError
+for an unknown measure, for fewer than 1 stage and as `candidates.check` does.
 """
 
 import itertools
@@ -16,8 +19,8 @@ from ensearch.ensembles.candidates import Candidates, Indices, check
 from ensearch.ensembles.cascades import (
     NEVER,
     Cascade,
-    Grid,
     Hits,
+    ThresholdGrid,
     cascade,
     confidence,
     evaluate_many,
@@ -28,22 +31,22 @@ from ensearch.seeds import derive
 
 ORDERS = 20_000  # that `search` scores, each with all its thresholds
 ROUNDS = 10
-KEPT = 8  # orders for each budget from which `search` goes on
+KEPT_ORDERS = 8  # orders for each budget from which `search` goes on
 STEPS = 50  # of thresholds drawn at random: 0, 0.02, ..., 1, as ENCAS has them
 TARGETS = tuple(1 - k / 100 for k in range(6))  # shares of a reference's accuracy, as ENCAS has
 
 Order = tuple[int, ...]
-Choices = tuple[Cascade | None, ...]
+Selected = tuple[Cascade | None, ...]
 
 
 class _Leaders:
-    """For each budget the best orders so far with the thresholds that make them so."""
+    """The best orders so far within each budget, with the thresholds that make them so."""
 
     def __init__(self, budgets: Sequence[float], scale: float) -> None:
         self._budgets, self._scale = np.array(budgets), scale
         self.best: list[list[tuple[float, Order, tuple[float, ...]]]] = [[] for _ in budgets]
 
-    def see(self, grid: Grid) -> None:
+    def see(self, grid: ThresholdGrid) -> None:
         macs = grid.macs.ravel()
         # Less than half a hit for the cost: it decides between equals.
         merits = grid.hits.ravel() - macs / self._scale
@@ -51,12 +54,12 @@ class _Leaders:
         inside = np.searchsorted(macs[ranks], self._budgets, side="right")
         tops = np.maximum.accumulate(merits[ranks])
         for leaders, count in zip(self.best, inside, strict=True):
-            if not count or (len(leaders) == KEPT and tops[count - 1] <= leaders[-1][0]):
+            if not count or (len(leaders) == KEPT_ORDERS and tops[count - 1] <= leaders[-1][0]):
                 continue
             index = int(ranks[merits[ranks[:count]].argmax()])
             leaders.append((float(merits[index]), grid.members, grid.at(index)))
             leaders.sort(reverse=True)
-            del leaders[KEPT:]
+            del leaders[KEPT_ORDERS:]
 
 
 def search(
@@ -68,13 +71,13 @@ def search(
     max_stages: int = 3,
     levels: int = 32,
     orders: int = ORDERS,
-) -> Choices:
-    """The best cascades of up to `max_stages` members by ascending cost, all thresholds tried.
+) -> Selected:
+    """Return the best cascades of up to `max_stages` members by ascending cost.
 
     Where there are at most `orders` sets of members all are scored, else single members and then
     those that differ in one member from one of the best so far, until there are none or `orders`
-    are scored. Of members of equal cost the more accurate runs first. UsageError for an unknown
-    measure and for fewer than one stage.
+    are scored, each with all combinations of `levels` thresholds. Where members cost the same, the
+    more accurate runs first.
     """
     _check(candidates, labels, budgets, max_stages)
     ranks = by_cost(candidates, labels)
@@ -82,22 +85,23 @@ def search(
     leaders = _Leaders(budgets, 2 * float(candidates.macs.sum()))
     sizes = range(1, min(max_stages, len(ranks)) + 1)
     everything = sum(math.comb(len(ranks), size) for size in sizes) <= orders
-    # A few rounds, so that what one finds is where the next goes on.
+    # A few rounds, so that each goes on from what the last has shown.
     most = orders if everything else max(orders // ROUNDS, 1)
     new: list[Order] = [(member,) for member in ranks]
     if everything:
         new = [order for size in sizes for order in itertools.combinations(ranks, size)]
     seen: set[Order] = set()
     while new and len(seen) < orders:
-        chosen = new[: min(most, orders - len(seen))]
-        for grid in evaluate_many(candidates, labels, chosen, levels=levels, measure=measure):
+        tried = new[: min(most, orders - len(seen))]
+        for grid in evaluate_many(candidates, labels, tried, levels=levels, measure=measure):
             leaders.see(grid)
-        seen.update(chosen)
+        seen.update(tried)
         new = [] if everything else _next(leaders, ranks, place, max_stages, seen, most)
-    found = [entry[1:] for best in leaders.best for entry in best[:1]]
-    found += [((member,), ()) for member in ranks]
+    finalists = [entry[1:] for best in leaders.best for entry in best[:1]]
+    finalists += [((member,), ()) for member in ranks]
     return _within(
-        budgets, (cascade(candidates, labels, *entry, measure) for entry in dict.fromkeys(found))
+        budgets,
+        (cascade(candidates, labels, *entry, measure) for entry in dict.fromkeys(finalists)),
     )
 
 
@@ -115,7 +119,7 @@ def _next(
     """
     rng = np.random.default_rng(derive("orders", len(seen)))
     result: dict[Order, None] = {}
-    for rank in range(KEPT):
+    for rank in range(KEPT_ORDERS):
         near = {best[rank][1] for best in leaders.best if rank < len(best)}
         fresh = sorted(_neighbours(near, ranks, place, max_stages) - seen)
         result |= dict.fromkeys(fresh[k] for k in rng.permutation(len(fresh)))
@@ -125,7 +129,7 @@ def _next(
 
 
 def by_cost(candidates: Candidates, labels: Labels) -> list[int]:
-    """Members by ascending cost, of equal cost the more accurate first."""
+    """Return the members by ascending cost, and the more accurate first where costs are equal."""
     probs = candidates.probs
     hits = [float((p.argmax(axis=1) == labels).mean()) for p in probs]
     return sorted(range(len(probs)), key=lambda m: (int(candidates.macs[m]), -hits[m]))
@@ -154,10 +158,11 @@ def random(
     max_stages: int = 3,
     tries: int = 10_000,
     seed: int = 0,
-) -> Choices:
-    """Baseline: `tries` cascades of random members, sizes and thresholds.
+) -> Selected:
+    """Return the best of `tries` cascades of random members, sizes and thresholds: a baseline.
 
-    As the random search of ENCAS (Chebykin et al. 2022, arXiv:2203.04011), members by cost.
+    It is the random search of ENCAS (Chebykin et al. 2022, arXiv:2203.04011). Members run by
+    ascending cost.
     """
     _check(candidates, labels, budgets, max_stages)
     rng = np.random.default_rng(derive("random cascades", seed))
@@ -179,13 +184,14 @@ def greedy(
     *,
     measure: str = "max",
     max_stages: int = 3,
-) -> Choices:
-    """Baseline: the greedy cascades of Streeter 2018 (ICML, PMLR 80), algorithm 1.
+) -> Selected:
+    """Return the greedy cascades of Streeter 2018 (ICML, PMLR 80), algorithm 1: a baseline.
 
-    For each reference, a member that no cheaper one equals, and each of 6 shares of its accuracy:
-    again and again the member that lets most of the images that are left leave for its cost, where
-    those which leave are as accurate as that share of the reference's accuracy on them demands.
-    Unlike there an image leaves with the average of the members that it passed.
+    It grows a cascade for each reference, a member that no cheaper one equals, and each of 6 shares
+    of its accuracy. Again and again it adds the member that lets most of the remaining images leave
+    for its cost, where the images that leave must be as accurate as that share of the reference's
+    accuracy on them demands. Unlike there, an image leaves with the average of the members that it
+    has passed.
     """
     _check(candidates, labels, budgets, max_stages)
     hits = candidates.probs.argmax(axis=2) == labels
@@ -211,7 +217,7 @@ def greedy(
 
 @dataclass(slots=True, kw_only=True)
 class _Case:
-    """A greedy cascade on its way; `demanded` are the hits that images which leave must have, N."""
+    """A greedy cascade that grows. `demanded` (N) are the hits that leaving images must have."""
 
     reference: int
     demanded: Floats
@@ -272,9 +278,9 @@ def _leaving(sure: Floats, hits: Hits, order: Indices, case: _Case) -> tuple[int
     return last + 1, float(sure[images[last : last + 2]].mean())
 
 
-def _within(budgets: Sequence[float], found: Iterable[Cascade]) -> Choices:
-    """For each budget the most accurate of those found, of equals the cheapest."""
-    every = sorted(found, key=lambda c: (-c.accuracy, c.macs))
+def _within(budgets: Sequence[float], cascades: Iterable[Cascade]) -> Selected:
+    """For each budget the most accurate cascade, and the cheapest of those that are equal."""
+    every = sorted(cascades, key=lambda c: (-c.accuracy, c.macs))
     return tuple(next((c for c in every if c.macs <= budget), None) for budget in budgets)
 
 

@@ -4,8 +4,8 @@ After each member the probabilities of all members so far are averaged. An image
 average once its confidence is at least the stage's threshold; from the last stage all leave. The
 cost is the mean over images (Wang, Kondratyuk et al. 2022, arXiv:2012.01988, section 3).
 
-Of an order, `evaluate_many` scores all combinations of thresholds at once. Thresholds come from
-K levels, so the stages at which an image may leave are known from the K-valued bins of its
+`evaluate_many` scores all combinations of thresholds of an order at once. Thresholds come from K
+levels, so the stages at which an image may leave are known from the K-valued bins of its
 confidences: one histogram over the joint bins of S - 1 stages, summed up along every axis, counts
 for all K ** (S - 1) combinations the images that are still there, and those of them that the next
 stage has right. Orders that start alike share the work of what they have in common, so that a
@@ -34,10 +34,10 @@ Hits = npt.NDArray[np.bool_]
 class Cascade:
     """`members` are indices of the candidates in the order in which they run.
 
-    `thresholds` has one number less: an image leaves after a member if the confidence by `measure`
-    is at least the threshold; above 1 none does. `macs` is the mean over images; it, `accuracy`
-    and `exits`, the share of images that leave after each member, are those on the images that
-    chose the cascade, and optimistic.
+    `thresholds` has one number less than `members`: an image leaves after a member if its
+    confidence by `measure` is at least the threshold; above 1 none does. `macs` is the mean over
+    images. It, `accuracy` and `exits`, the share of images that leave after each member, are
+    measured on the images that selected the cascade, and so they are optimistic.
     """
 
     members: tuple[int, ...]
@@ -49,11 +49,11 @@ class Cascade:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Grid:
-    """All combinations of thresholds of one order of S members.
+class ThresholdGrid:
+    """All combinations of thresholds of an order of S members.
 
-    `thresholds` holds K ascending ones for each of the S - 1 first stages. `hits` (images that are
-    right) and `macs` (mean per image) have a dimension of K for each of them.
+    `thresholds` holds K ascending ones for each of the first S - 1 stages. `hits` (images that are
+    right) and `macs` (mean per image) have a dimension of K for each of these stages.
     """
 
     members: tuple[int, ...]
@@ -62,37 +62,38 @@ class Grid:
     macs: Floats
 
     def at(self, index: int) -> tuple[float, ...]:
-        """The thresholds that belong to a flat index of `hits`."""
+        """Return the thresholds that belong to a flat index of `hits`."""
         levels = np.unravel_index(index, self.hits.shape)
         return tuple(float(t[k]) for t, k in zip(self.thresholds, levels, strict=True))
 
 
 def confidence(sums: Probs, size: int, measure: str) -> Floats:
-    """How sure an average is of each image, in [0, 1], from C x N sums over `size` members.
+    """Return how sure an average is of each image, in [0, 1], from C x N sums over `size` members.
 
     `max` is the largest probability, `margin` its distance to the second, and `entropy` 1 less the
-    entropy over its maximum log C: 0 for even probabilities, 1 for certainty.
+    entropy over its maximum log C: 0 for even probabilities, 1 for certainty. UsageError for
+    another measure.
     """
     if measure not in MEASURES:
         raise unknown("measure of confidence", measure, MEASURES)
     if measure == "max":
-        found = sums.max(axis=0) / size
+        sure = sums.max(axis=0) / size
     elif measure == "margin":
         first, second = sums[0], np.zeros_like(sums[0])
         for row in sums[1:]:
             second = np.maximum(second, np.minimum(first, row))
             first = np.maximum(first, row)
-        found = (first - second) / size
+        sure = (first - second) / size
     else:
         mean = sums / size
         logs = np.log(np.maximum(mean, np.finfo(mean.dtype).tiny))
-        found = 1 + (mean * logs).sum(axis=0) / np.log(len(sums))
+        sure = 1 + (mean * logs).sum(axis=0) / np.log(len(sums))
     # Rounding may leave the range.
-    return np.asarray(np.clip(found, 0.0, 1.0), np.float64)
+    return np.asarray(np.clip(sure, 0.0, 1.0), np.float64)
 
 
 def right(sums: Probs, labels: Labels) -> Hits:
-    """Whether the largest of C x N sums is the label's; of equal ones the first, as by argmax."""
+    """Return whether the first of the largest of C x N sums, as by argmax, is the label's: N."""
     top = sums.max(axis=0)
     hits = sums[labels, np.arange(len(labels))] == top
     # argmax over 10 classes takes 8 times as long as this: only for images that have ties.
@@ -139,7 +140,7 @@ class _Orders:
             stay=np.ones(()),
         )
 
-    def grid(self, order: Sequence[int]) -> Grid:
+    def grid(self, order: Sequence[int]) -> ThresholdGrid:
         *before, last = order
         same = 0
         for (member, _), wanted in zip(self._path, before, strict=False):
@@ -152,7 +153,7 @@ class _Orders:
             self._path.append((member, self._open(stage, member)))
         stage = self._path[-1][1] if self._path else self._start
         hit = right(stage.sums + self._member(last), self._labels)
-        return Grid(
+        return ThresholdGrid(
             members=tuple(order),
             thresholds=stage.thresholds,
             hits=stage.hits + self._staying(stage.joint[hit], stage.hits.ndim),
@@ -196,7 +197,7 @@ class _Orders:
 
 
 def levels_of(sure: Floats, levels: int) -> Floats:
-    """`levels` ascending thresholds: quantiles of confidences, and `NEVER`.
+    """Return `levels` ascending thresholds: quantiles of confidences, and `NEVER`.
 
     Each is halfway between two neighbouring confidences, so that it parts images by a margin.
     """
@@ -213,12 +214,13 @@ def evaluate_many(
     *,
     levels: int = 32,
     measure: str = "max",
-) -> Iterator[Grid]:
-    """All combinations of thresholds of each order, in lexicographic order of the orders.
+) -> Iterator[ThresholdGrid]:
+    """Yield the grid of all thresholds of each order, in lexicographic order of the orders.
 
-    Thresholds are `levels` - 1 quantiles of a stage's confidences on these images, and one above 1.
-    Grids come one by one, because all of them may not fit into memory. UsageError for orders that
-    are empty, repeat a member or name one that is not there, and for fewer than 2 levels.
+    Thresholds are `levels` - 1 quantiles of a stage's confidences on these images, and a last one
+    above 1. Grids come one after the other, because all of them may not fit into memory. UsageError
+    for orders that are empty, repeat a member or name one that is not there, and for fewer than 2
+    levels.
     """
     check(candidates, labels, [])
     members = range(len(candidates.keys))
@@ -236,7 +238,7 @@ def evaluate_many(
 def run(
     candidates: Candidates, members: Sequence[int], thresholds: Sequence[float], measure: str
 ) -> tuple[Probs, npt.NDArray[np.intp]]:
-    """C x N sums with which each image leaves, and the place of the member after which it does."""
+    """Return the C x N sums with which images leave, and the place of the member after which."""
     sums = np.ascontiguousarray(candidates.probs[members[0]].T)
     final, left = sums.copy(), np.full(sums.shape[1], len(members) - 1)
     there = np.ones(sums.shape[1], np.bool_)
@@ -256,7 +258,7 @@ def cascade(
     thresholds: Sequence[float],
     measure: str,
 ) -> Cascade:
-    """The cascade with its mean cost, accuracy and exits on these images."""
+    """Return the cascade with its mean cost, accuracy and exits on these images."""
     final, left = run(candidates, members, thresholds, measure)
     paid = np.cumsum(candidates.macs[list(members)])
     return Cascade(

@@ -19,12 +19,12 @@ from ensearch.errors import UsageError
 
 
 def predict(evaluations: Sequence[Evaluation], sizes: Iterable[int]) -> list[Evaluation]:
-    """Evaluations of the `sizes` above the trained one, for each network and split.
+    """Return evaluations of the `sizes` above the trained one, for each network and split.
 
-    From size 1 and the largest measured size R of a network: with up to 20 members these two leave
-    no subset out. Networks with one member are left out: they do not show what averaging does.
-    Sizes that were trained are left out too, and predictions among `evaluations` are not read.
-    Costs are those of one member times the size.
+    They are predicted from size 1 and the largest measured size R of a network: with up to 20
+    members these two leave no subset out. Networks with one member are left out: they do not show
+    what averaging does. Sizes that were trained are left out too, and predictions among
+    `evaluations` are not read. Costs are those of one member times the size.
 
     The Brier score of the arithmetic rule is unbiased. Accuracy and the NLLs follow the same line,
     c + a/m, a power law (Lobacheva et al. 2020, arXiv:2007.08483) with the exponent fixed at 1.
@@ -50,21 +50,21 @@ def predict(evaluations: Sequence[Evaluation], sizes: Iterable[int]) -> list[Eva
     ]
 
 
-def _predicted(one: Evaluation, most: Evaluation, size: int) -> Evaluation:
+def _predicted(single: Evaluation, most: Evaluation, size: int) -> Evaluation:
     return Evaluation(
-        architecture=one.architecture,
-        schedule=one.schedule,
+        architecture=single.architecture,
+        schedule=single.schedule,
         size=size,
         trained=most.trained,
         subsets=0,
-        split=one.split,
-        cost=one.cost.times(size),
-        train_macs=one.train_macs * size,
+        split=single.split,
+        cost=single.cost.times(size),
+        train_macs=single.train_macs * size,
         scores=Scores(
-            accuracy=min(max(_line("accuracy", one, most, size), 0.0), 1.0),
-            nll=max(_line("nll", one, most, size), 0.0),
-            nll_scaled=max(_line("nll_scaled", one, most, size), 0.0),
-            brier=max(_line("brier", one, most, size), 0.0),
+            accuracy=min(max(_line("accuracy", single, most, size), 0.0), 1.0),
+            nll=max(_line("nll", single, most, size), 0.0),
+            nll_scaled=max(_line("nll_scaled", single, most, size), 0.0),
+            brier=max(_line("brier", single, most, size), 0.0),
             ece=math.nan,
             disagreement=most.scores.disagreement,
             member_accuracy=most.scores.member_accuracy,
@@ -72,7 +72,7 @@ def _predicted(one: Evaluation, most: Evaluation, size: int) -> Evaluation:
     )
 
 
-def _line(name: str, one: Evaluation, most: Evaluation, size: int) -> float:
+def _line(name: str, single: Evaluation, most: Evaluation, size: int) -> float:
     """A score at `size` on the line in 1/size through the scores of size 1 and size R."""
     # The exponent is fixed. Size 8 from a pair, arithmetic rule, eight networks on handwritten
     # digits against all their eight members: bias +0.3 points and -0.004 nats, below a sixth of the
@@ -87,5 +87,5 @@ def _line(name: str, one: Evaluation, most: Evaluation, size: int) -> float:
     # but the multiple falls from 1.9 for the smallest networks to 1.2 for larger ones, and ties
     # together what is to be compared. The best fit to all sizes instead of the line through both
     # ends: 0.80 points against 0.85 for size 8 from 4, no better in NLL, and it jumps at size R.
-    first, last = getattr(one.scores, name), getattr(most.scores, name)
+    first, last = getattr(single.scores, name), getattr(most.scores, name)
     return float(last + (first - last) * (1 / size - 1 / most.size) / (1 - 1 / most.size))

@@ -17,21 +17,22 @@ HOTTEST = 20.0  # temperatures are fitted from 1 / 20 to 20
 
 
 def accuracy(probs: Floats, labels: Labels) -> float:
-    """Share of images whose most probable class is the label; in [0, 1]."""
+    """Return the share of images whose most probable class is the label; in [0, 1]."""
     return float(np.mean(np.argmax(probs, axis=1) == labels))
 
 
 def nll(probs: Floats, labels: Labels) -> float:
-    """Negative log likelihood of the labels, in nats; at least 0."""
+    """Return the mean negative log likelihood of the labels, in nats; at least 0."""
     right = probs[np.arange(len(labels)), labels]
     # A probability that underflowed to 0 would make the whole mean infinite: cap it at 708 nats.
     return float(-np.mean(np.log(np.maximum(right, np.finfo(np.float64).tiny))))
 
 
 def brier(probs: Floats, labels: Labels) -> float:
-    """Squared distance of the probabilities to the one-hot label, over all classes; in [0, 2].
+    """Return the mean squared distance of the probabilities to the one-hot label; in [0, 2].
 
-    Brier 1950, the multi-class form: twice the one-class form when there are two classes.
+    Brier 1950, the multi-class form, a sum over all classes: twice the one-class form when there
+    are two classes.
     """
     right = probs[np.arange(len(labels)), labels]
     # |p - y|^2 = |p|^2 - 2 p_label + 1, without building y.
@@ -39,7 +40,7 @@ def brier(probs: Floats, labels: Labels) -> float:
 
 
 def temperature(probs: Floats, labels: Labels) -> float:
-    """The T at which `scaled(probs, T)` has the least NLL on the labels; in [0.05, 20].
+    """Return the T at which `scaled(probs, T)` has the least NLL on the labels; in [0.05, 20].
 
     Guo et al. 2017, section 4.2, on the logs of probabilities, so that it serves averages too. The
     NLL is convex in 1 / T: its slope is the mean over images of (mean log p under scaled p) - (log
@@ -68,7 +69,7 @@ def temperature(probs: Floats, labels: Labels) -> float:
 
 
 def scaled(probs: Floats, temperature: float) -> Floats:
-    """N x C probabilities proportional to probs ** (1 / temperature).
+    """Return N x C probabilities proportional to probs ** (1 / temperature).
 
     No row underflows to zeros at temperatures that `temperature` returns: its largest power is at
     least C ** -20.
@@ -82,7 +83,7 @@ def _logs(probs: Floats) -> Floats:
 
 
 def ece(probs: Floats, labels: Labels) -> float:
-    """Expected calibration error over 15 equal-width bins (low, high] of the top probability.
+    """Return the expected calibration error over 15 equal bins (low, high] of the top probability.
 
     Sum over bins of (share of images) x |accuracy - mean top probability|, Guo et al. 2017, eq. 3;
     in [0, 1].
@@ -95,12 +96,12 @@ def ece(probs: Floats, labels: Labels) -> float:
 
 
 def pair_disagreement(members: Floats) -> Floats:
-    """M x M: the share of images on which two members predict different classes."""
+    """Return the share of images on which two members predict different classes, M x M."""
     votes = np.argmax(members, axis=2)
     return np.stack([np.mean(votes != vote, axis=1) for vote in votes])
 
 
 def disagreement(members: Floats) -> float:
-    """Mean of `pair_disagreement` over the pairs of different members; 0 for one member."""
+    """Return the mean `pair_disagreement` over pairs of different members; 0 for one member."""
     count = len(members)
     return float(pair_disagreement(members).sum() / (count * (count - 1))) if count > 1 else 0.0

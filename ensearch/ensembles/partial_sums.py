@@ -1,35 +1,31 @@
-"""Many ensembles scored at once: each is a sum that is there, and one row more.
+"""Many ensembles scored at once: each is the sum of an ensemble so far, and one row more.
 
-Greedy selection, local search and enumeration all ask the same: which of these members, added to
-the ensemble so far, makes the best one? Sums of probabilities serve as well as means, so one more
-member costs one addition for each image and class. An image is right where the label's sum is
-above all rivals' (the other classes), which needs no argmax.
+Greedy selection, local search and enumeration all ask the same question: which of these members,
+added to the ensemble so far, makes the best ensemble? Sums of probabilities serve as well as means,
+so one more member costs one addition for each image and class. An image is right where the label's
+sum is above the sums of all its rivals (the other classes), which needs no argmax.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from ensearch.core import Floats, Labels
 from ensearch.ensembles import metrics
-from ensearch.ensembles.candidates import Candidates, Choice, Probs
-from ensearch.errors import unknown
+from ensearch.ensembles.candidates import Candidates, MixedEnsemble, Probs
 
 CHUNK = 1 << 18  # numbers in flight: 1 MB of float32 stays in the cache of a core
-CRITERIA = ("accuracy", "nll", "brier")
-Criterion = Literal["accuracy", "nll", "brier"]
-Merit = tuple[float, float]  # larger is better; the second number decides between equals
+Merit = tuple[float, float]  # accuracy, and minus the NLL, which decides between equals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sums:
-    """R ensembles by ascending cost, as sums over their members. Row r is of `members[r]`.
+    """R ensembles by ascending cost, as sums over their members. Row r has the `members[r]`.
 
-    `own` is R x N, the label's sum; `rivals` R x (C - 1) x N, those of the other classes in their
-    order; images come last, because maxima over 9 short rows of many images are 6 times as fast as
-    over many rows of 9.
+    `own` (R x N) holds the sums of the label, `rivals` (R x (C - 1) x N) those of the other classes
+    in their order. Images come last, because maxima over 9 short rows of many images are 6 times as
+    fast as over many rows of 9.
     """
 
     members: tuple[tuple[int, ...], ...]
@@ -39,14 +35,14 @@ class Sums:
     rivals: Probs
 
     def total(self, rows: Sequence[int]) -> tuple[Probs, Probs, int]:
-        """Sum of some rows: of the label, of the rivals, and how many members."""
-        chosen = list(rows)
-        size = int(self.sizes[chosen].sum())
-        return self.own[chosen].sum(axis=0), self.rivals[chosen].sum(axis=0), size
+        """Return the sums of some rows: of the label, of the rivals, and of the sizes."""
+        added = list(rows)
+        size = int(self.sizes[added].sum())
+        return self.own[added].sum(axis=0), self.rivals[added].sum(axis=0), size
 
 
 def sums_of(candidates: Candidates, labels: Labels) -> Sums:
-    """The candidates one by one, by ascending cost, behind a row 0 that is no member at all."""
+    """Return the single members by ascending cost, behind a row 0 that is no member at all."""
     order = np.argsort(candidates.macs, kind="stable")
     (members, images, classes), dtype = candidates.probs.shape, candidates.probs.dtype
     own = np.zeros((1 + members, images), dtype)
@@ -68,11 +64,11 @@ def sums_of(candidates: Candidates, labels: Labels) -> Sums:
     )
 
 
-def merits(sums: Sums, base: tuple[Probs, Probs, int], rows: slice, criterion: Criterion) -> Floats:
-    """Merit of `base` (from `Sums.total`) with each of `rows` added: larger is better.
+def merits(sums: Sums, base: tuple[Probs, Probs, int], rows: slice) -> Floats:
+    """Return the merit of `base` (from `Sums.total`) with each of `rows` added: larger is better.
 
-    For accuracy the number of hits, less a thousandth of the NLL, which is below 1 by its cap of
-    708 nats and so only decides between equals; else the negative NLL or Brier score.
+    It is the number of hits, less a thousandth of the NLL, which is below 1 by its cap of 708 nats
+    and so only decides between equals.
     """
     own, rivals, size = base
     start, stop = rows.start or 0, rows.stop
@@ -83,26 +79,16 @@ def merits(sums: Sums, base: tuple[Probs, Probs, int], rows: slice, criterion: C
         part = slice(at, min(at + step, stop))
         mine, theirs = sums.own[part] + own, sums.rivals[part] + rivals
         sizes = sums.sizes[part] + size
-        place = slice(part.start - start, part.stop - start)
-        if criterion == "brier":
-            squares = np.einsum("rcn,rcn->r", theirs, theirs, dtype=np.float64)
-            squares += np.einsum("rn,rn->r", mine, mine, dtype=np.float64)
-            linear = mine.sum(axis=1, dtype=np.float64)
-            result[place] = -(squares / sizes**2 - 2 * linear / sizes + images) / images
-            continue
         # As `metrics.nll` caps it: in float64, and the mean's probability, not the sum's.
         means = np.maximum(mine / sizes[:, None], np.finfo(np.float64).tiny)
         nll = -np.log(means).sum(axis=1) / images
-        if criterion == "nll":
-            result[place] = -nll
-        else:
-            hits = np.count_nonzero(mine > theirs.max(axis=1), axis=1)
-            result[place] = hits - nll / 1000
+        hits = np.count_nonzero(mine > theirs.max(axis=1), axis=1)
+        result[part.start - start : part.stop - start] = hits - nll / 1000
     return result
 
 
-class Best:
-    """The best ensemble seen within each budget."""
+class BestSoFar:
+    """The best ensemble that a search has seen within each budget."""
 
     def __init__(self, budgets: Sequence[float]) -> None:
         self._budgets = np.array(budgets)
@@ -112,7 +98,7 @@ class Best:
     def see(
         self, base: Sequence[int], macs: float, merits: Floats, sums: Sums, rows: slice
     ) -> None:
-        """Ensembles of the members `base`, which cost `macs`, and each of `rows` of `sums`."""
+        """Take note of the members `base`, which cost `macs`, with each of `rows` of `sums`."""
         if not len(merits) or merits.max() <= self._merits.min():
             return
         # Rows ascend in cost: those within a budget are the first ones.
@@ -125,17 +111,15 @@ class Best:
                 self._members[k] = tuple(sorted((*base, *added)))
 
     def members(self, k: int) -> tuple[int, ...]:
-        """The best within budget k so far; empty if there is none."""
+        """Return the best members within budget k so far; empty if there are none."""
         return self._members[k]
 
-    def choices(
-        self, candidates: Candidates, labels: Labels, criterion: Criterion
-    ) -> tuple[Choice | None, ...]:
-        """For each budget the best of all seen and of the single members, scored in float64.
+    def selected(self, candidates: Candidates, labels: Labels) -> tuple[MixedEnsemble | None, ...]:
+        """Return the best of all seen and of the single members for each budget, in float64.
 
         So rounding in the search can neither lose to a single member nor fall as budgets rise.
         """
-        result: list[Choice | None] = []
+        result: list[MixedEnsemble | None] = []
         best: tuple[Merit, tuple[int, ...]] | None = None
         left = np.argsort(candidates.macs, kind="stable").tolist()
         alone = (candidates.probs.argmax(axis=2) == labels).mean(axis=1)
@@ -145,38 +129,30 @@ class Best:
                 rivals.append((left.pop(0),))
             for members in rivals:
                 # Most members alone are behind: what they have right shows it without their NLL.
-                single = criterion == "accuracy" and len(members) == 1
-                if single and best and alone[members[0]] < best[0][0]:
+                if len(members) == 1 and best and alone[members[0]] < best[0][0]:
                     continue
-                merit = merit_of(candidates, labels, members, criterion)
+                merit = merit_of(candidates, labels, members)
                 if best is None or merit > best[0]:
                     best = merit, members
-            result.append(None if best is None else choice(candidates, labels, best[1]))
+            result.append(None if best is None else mixed_ensemble(candidates, labels, best[1]))
         return tuple(result)
 
 
 def mean_of(candidates: Candidates, members: Sequence[int]) -> Floats:
-    """N x C: the arithmetic mean of the members' probabilities, in float64."""
+    """Return the arithmetic mean of the members' probabilities, N x C in float64."""
     return np.asarray(candidates.probs[list(members)].mean(axis=0, dtype=np.float64))
 
 
-def merit_of(
-    candidates: Candidates, labels: Labels, members: Sequence[int], criterion: Criterion
-) -> Merit:
-    """Merit by `metrics`; accuracy with the NLL between equals. UsageError for other criteria."""
-    if criterion not in CRITERIA:
-        raise unknown("criterion", criterion, CRITERIA)
+def merit_of(candidates: Candidates, labels: Labels, members: Sequence[int]) -> Merit:
+    """Return the accuracy of these members' average, and minus its NLL, by `metrics`."""
     mean = mean_of(candidates, members)
-    if criterion == "accuracy":
-        return metrics.accuracy(mean, labels), -metrics.nll(mean, labels)
-    score = metrics.nll if criterion == "nll" else metrics.brier
-    return -score(mean, labels), 0.0
+    return metrics.accuracy(mean, labels), -metrics.nll(mean, labels)
 
 
-def choice(candidates: Candidates, labels: Labels, members: Sequence[int]) -> Choice:
-    """The ensemble of these members with its cost and its accuracy on these images."""
-    return Choice(
+def mixed_ensemble(candidates: Candidates, labels: Labels, members: Sequence[int]) -> MixedEnsemble:
+    """Return the ensemble of these members with its cost and its accuracy on these images."""
+    return MixedEnsemble(
         members=tuple(members),
-        macs=int(candidates.macs[sorted(set(members))].sum()),
+        macs=int(candidates.macs[list(members)].sum()),
         accuracy=metrics.accuracy(mean_of(candidates, members), labels),
     )

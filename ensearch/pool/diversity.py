@@ -113,7 +113,7 @@ def _members(
 def _on_val(store: Store, entries: Sequence[Entry], budget: float) -> Lead | None:
     pool, y = pool_search.candidates(store, entries, "val", agreed_labels(store, entries, "val"))
     same, any_kind = (
-        paired_differences.crossed(cross_fitting.checked(search, pool, y, [budget]))
+        paired_differences.by_other_half(cross_fitting.cross_fit(search, pool, y, [budget]))
         for search in _searches()
     )
     return paired_differences.leads([((same, 0), (any_kind, 0))])[0]
@@ -125,11 +125,14 @@ def _on_test(store: Store, entries: Sequence[Entry], budget: float) -> Lead | No
         for split in ("val", "test")
     )
     same, any_kind = (
-        paired_differences.given(search(*val, [budget]), [budget], *test) for search in _searches()
+        paired_differences.by_other_split(search(*val, [budget]), [budget], *test)
+        for search in _searches()
     )
     return paired_differences.leads([((same, 0), (any_kind, 0))])[0]
 
 
 def _searches() -> tuple[Search, Search]:
     """The searches for the best ensemble of one network, and of any networks."""
-    return partial(selection.copies, tries=TRIES), partial(selection.best_of_many, tries=TRIES)
+    return partial(selection.same_network, tries=TRIES), partial(
+        selection.best_of_many, tries=TRIES
+    )

@@ -13,10 +13,10 @@ import numpy as np
 
 from ensearch.core import Labels
 from ensearch.ensembles import cascade_selection, cross_fitting, paired_differences, selection
-from ensearch.ensembles.candidates import Candidates, Choice, narrowed
+from ensearch.ensembles.candidates import Candidates, MixedEnsemble, narrowed
 from ensearch.ensembles.cascades import Cascade
-from ensearch.ensembles.cross_fitting import Checked, Found, Search
-from ensearch.ensembles.paired_differences import Judged, Lead
+from ensearch.ensembles.cross_fitting import CrossFit, Predictor, Search
+from ensearch.ensembles.paired_differences import HeldOutScores, Lead
 from ensearch.errors import BudgetError
 from ensearch.fronts.hypervolume import hypervolume
 from ensearch.pool import predictions
@@ -89,7 +89,7 @@ def compute(
     labels = {split: predictions.agreed_labels(store, entries, split) for split in splits}
     pool, y = candidates(store, entries, "val", labels["val"])
     checked = _searched(pool, y, budgets, measure, on_note)
-    val = {front: paired_differences.crossed(of_front) for front, of_front in checked.items()}
+    val = {front: paired_differences.by_other_half(of_front) for front, of_front in checked.items()}
     test = _on_test(store, entries, checked, labels["test"]) if with_test else None
     points = {front: _points(front, checked[front], val, test) for front in checked}
     rows = {
@@ -120,8 +120,8 @@ def compute(
 def searches(measure: str) -> dict[str, Search]:
     """The search of each front and of each baseline, by its name."""
     return {
-        SINGLE: selection.singles,
-        SAME: partial(selection.copies, tries=TRIES),
+        SINGLE: selection.single_networks,
+        SAME: partial(selection.same_network, tries=TRIES),
         MIXED: partial(selection.best_of_many, tries=TRIES),
         CASCADE: partial(cascade_selection.search, measure=measure, orders=ORDERS),
         GREEDY: partial(cascade_selection.greedy, measure=measure),
@@ -135,18 +135,18 @@ def _searched(
     budgets: Sequence[float],
     measure: str,
     on_note: Callable[[str], None],
-) -> dict[str, Checked]:
+) -> dict[str, CrossFit]:
     """The front of every search at all budgets, some also at budgets that only they need."""
-    checked: dict[str, Checked] = {}
+    checked: dict[str, CrossFit] = {}
     for front, search in searches(measure).items():
         on_note(f"searching {front}")
         steps = set(budgets)
         if front == SINGLE:
             steps.add(float(pool.macs.min()))
         if front == CASCADE:
-            best = checked[MIXED].choices[-1]
+            best = checked[MIXED].selected[-1]
             steps |= set(_shares(best.macs) if best else ())
-        checked[front] = cross_fitting.checked(search, pool, y, sorted(steps))
+        checked[front] = cross_fitting.cross_fit(search, pool, y, sorted(steps))
     return checked
 
 
@@ -170,7 +170,7 @@ def candidates(
     return pool, y
 
 
-def _estimate(judged: Judged, budget: float, is_given: bool) -> Estimate:
+def _estimate(judged: HeldOutScores, budget: float, is_given: bool) -> Estimate:
     """The accuracy with Wilson's interval.
 
     Unless the selections are given, the interval is that of as few images as make the replicates
@@ -179,23 +179,26 @@ def _estimate(judged: Judged, budget: float, is_given: bool) -> Estimate:
     """
     _, k = _at(judged, budget)
     accuracy, images = float(judged.accuracy[k]), float(judged.images)
-    variance = float(judged.drawn[:, k].var(ddof=1))
+    variance = float(judged.replicates[:, k].var(ddof=1))
     if not is_given and variance > accuracy * (1 - accuracy) / images > 0:
         images = accuracy * (1 - accuracy) / variance
     low, high = wilson(accuracy, images)
     return Estimate(accuracy=accuracy, low=low, high=high, macs=float(judged.macs[k]))
 
 
-def _at(judged: Judged, budget: float) -> tuple[Judged, int]:
+def _at(judged: HeldOutScores, budget: float) -> tuple[HeldOutScores, int]:
     return judged, judged.budgets.index(budget)
 
 
 def _points(
-    front: str, checked: Checked, val: Mapping[str, Judged], test: Mapping[str, Judged] | None
+    front: str,
+    checked: CrossFit,
+    val: Mapping[str, HeldOutScores],
+    test: Mapping[str, HeldOutScores] | None,
 ) -> dict[float, FrontPoint]:
     """The points of a front by budget, also those that only a comparison needs."""
     points = {}
-    for k, (budget, selected) in enumerate(zip(checked.budgets, checked.choices, strict=True)):
+    for k, (budget, selected) in enumerate(zip(checked.budgets, checked.selected, strict=True)):
         # Nothing may fit on a half of the images where it does on all: then nothing checks it.
         if selected is None or math.isnan(val[front].accuracy[k]):
             continue
@@ -219,21 +222,21 @@ def _points(
 
 
 def _on_test(
-    store: Store, entries: Sequence[Entry], checked: Mapping[str, Checked], labels: SplitLabels
-) -> dict[str, Judged]:
+    store: Store, entries: Sequence[Entry], checked: Mapping[str, CrossFit], labels: SplitLabels
+) -> dict[str, HeldOutScores]:
     """The same selections, scored on test. Only predictions of selected entries are read."""
     selections = [
         selected
         for of_front in checked.values()
-        for selected in of_front.choices
+        for selected in of_front.selected
         if selected is not None
     ]
     used = sorted({member for selected in selections for member in selected.members})
     index = {member: k for k, member in enumerate(used)}
     pool, y = candidates(store, [entries[member] for member in used], "test", labels)
     return {
-        front: paired_differences.given(
-            [selected and _renumbered(selected, index) for selected in of_front.choices],
+        front: paired_differences.by_other_split(
+            [selected and _renumbered(selected, index) for selected in of_front.selected],
             of_front.budgets,
             pool,
             y,
@@ -242,14 +245,16 @@ def _on_test(
     }
 
 
-def _renumbered(selected: Found, index: Mapping[int, int]) -> Found:
+def _renumbered(selected: Predictor, index: Mapping[int, int]) -> Predictor:
     members = tuple(index[member] for member in selected.members)
-    if isinstance(selected, Choice):
+    if isinstance(selected, MixedEnsemble):
         return replace(selected, members=members)
     return replace(selected, members=members)
 
 
-def _leads(shown: Mapping[str, Judged], budgets: Sequence[float]) -> dict[tuple[str, float], Lead]:
+def _leads(
+    shown: Mapping[str, HeldOutScores], budgets: Sequence[float]
+) -> dict[tuple[str, float], Lead]:
     """The leads of the other fronts over single networks, at every budget."""
     wanted = [(front, budget) for front in FRONTS if front != SINGLE for budget in budgets]
     pairs = [(_at(shown[SINGLE], budget), _at(shown[front], budget)) for front, budget in wanted]
@@ -258,7 +263,7 @@ def _leads(shown: Mapping[str, Judged], budgets: Sequence[float]) -> dict[tuple[
 
 
 def _cascade_comparisons(
-    shown: Mapping[str, Judged], points: Mapping[str, Mapping[float, FrontPoint]], top: float
+    shown: Mapping[str, HeldOutScores], points: Mapping[str, Mapping[float, FrontPoint]], top: float
 ) -> tuple[CascadeComparison, ...]:
     """Cascades within shares of the cost of the ensemble at the largest budget."""
     ensemble = points[MIXED].get(top)
@@ -280,7 +285,7 @@ def _cascade_comparisons(
 
 def _volumes(
     rows: Mapping[str, Sequence[FrontPoint]],
-    singles: Judged,
+    singles: HeldOutScores,
     budgets: Sequence[float],
     reference: float,
 ) -> dict[str, float]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ensearch.core import Floats, Labels
 from ensearch.ensembles import cascade_selection, cascades, metrics
 from ensearch.ensembles.candidates import Candidates
-from ensearch.ensembles.cascades import MEASURES, NEVER, Cascade, Grid
+from ensearch.ensembles.cascades import MEASURES, NEVER, Cascade, ThresholdGrid
 from ensearch.ensembles.partial_sums import mean_of
 from ensearch.errors import UsageError
 from tests.planted import drawn, pool
@@ -246,7 +246,7 @@ class Counter:
 
     hits = 0
 
-    def see(self, grid: Grid, budget: float) -> None:
+    def see(self, grid: ThresholdGrid, budget: float) -> None:
         self.hits = max(self.hits, int(grid.hits[grid.macs <= budget].max(initial=0)))
 
 

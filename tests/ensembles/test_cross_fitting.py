@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ensearch.ensembles import cascade_selection, selection
-from ensearch.ensembles.candidates import Candidates, Choice
+from ensearch.ensembles.candidates import Candidates, MixedEnsemble
 from ensearch.ensembles.cascades import NEVER, Cascade
-from ensearch.ensembles.cross_fitting import CUTS, Search, apply, checked, halves, key
+from ensearch.ensembles.cross_fitting import CUTS, Search, apply, cross_fit, halves, predictor_key
 from scripts.simulations.cross_fitting.drawn_pool import DrawnPool
 from tests.planted import pool, votes
 
@@ -51,8 +51,8 @@ def test_luck_does_not_pass_for_skill() -> None:
         probs=candidates.probs,
     )
     labels = rng.integers(0, 2, 200)
-    found = checked(partial(selection.best_of_many, tries=5000), candidates, labels, [5])
-    choice = found.choices[0]
+    found = cross_fit(partial(selection.best_of_many, tries=5000), candidates, labels, [5])
+    choice = found.selected[0]
     assert choice is not None
     assert choice.accuracy > 0.65
     assert found.accuracy[0] == pytest.approx(0.5, abs=0.1)
@@ -61,8 +61,8 @@ def test_luck_does_not_pass_for_skill() -> None:
 
 def test_where_nothing_fits_there_is_no_figure() -> None:
     candidates, labels = DrawnPool(0, networks=2).draw(50, 1)
-    found = checked(selection.greedy, candidates, labels, [1e5, 1e6])
-    assert found.choices[0] is None
+    found = cross_fit(selection.greedy, candidates, labels, [1e5, 1e6])
+    assert found.selected[0] is None
     assert np.isnan([found.accuracy[0], found.macs[0]]).all()
     assert found.macs[1] == 1e6
 
@@ -71,7 +71,7 @@ def test_several_cuts_are_the_mean_of_each() -> None:
     candidates, labels = DrawnPool(0, networks=3).draw(101, 1)
     search = partial(cascade_selection.search, max_stages=2, levels=4)
     budgets = [1e6, 3e6]
-    whole = checked(search, candidates, labels, budgets, cuts=3)
+    whole = cross_fit(search, candidates, labels, budgets, cuts=3)
     for k, _ in enumerate(budgets):
         scores = []
         for cut in range(3):
@@ -87,24 +87,24 @@ def test_several_cuts_are_the_mean_of_each() -> None:
 
 def test_every_half_and_its_other_are_kept() -> None:
     candidates, labels = DrawnPool(0, networks=2).draw(60, 1)
-    found = checked(selection.greedy, candidates, labels, [3e6])
+    found = cross_fit(selection.greedy, candidates, labels, [3e6])
     assert found.sides.shape == (2 * CUTS, 60)
     assert (found.sides[:CUTS] == ~found.sides[CUTS:]).all()
     assert len({side.tobytes() for side in found.sides}) == 2 * CUTS
-    choice = found.choices[0]
+    choice = found.selected[0]
     assert choice is not None
-    assert (found.seen[0].hits == apply(choice, candidates, labels).hits).all()
+    assert (found.applied[0].hits == apply(choice, candidates, labels).hits).all()
 
 
 def test_halves_that_chose_the_same_are_counted() -> None:
     """One member is always right and one never is, so all halves select the same: 8 of 8."""
     probs, labels = votes(["1" * 60, "0" * 60])
-    found = checked(selection.singles, pool(probs, [1, 1]), labels, [0.5, 1])
+    found = cross_fit(selection.single_networks, pool(probs, [1, 1]), labels, [0.5, 1])
     assert [found.agreeing(k) for k in (0, 1)] == [0, 2 * CUTS]
     # Right on disjoint images: which seems better is the luck of the half.
     probs, labels = votes(["10" * 60, "01" * 60])
-    found = checked(selection.singles, pool(probs, [1, 1]), labels, [1])
-    chosen = found.choices[0]
+    found = cross_fit(selection.single_networks, pool(probs, [1, 1]), labels, [1])
+    chosen = found.selected[0]
     assert chosen is not None
     members = [half[0].members for half in found.by_halves if half[0] is not None]
     assert 0 < found.agreeing(0) < 2 * CUTS
@@ -122,8 +122,13 @@ def test_choices_that_are_one_predictor_have_one_key() -> None:
             exits=(1.0,),
         )
 
-    whole = Choice(members=(1, 2), macs=2, accuracy=0.5)
-    assert key(cascade((2, 1), NEVER)) == key(whole)
-    assert key(cascade((2, 1), 0.9)) not in (key(whole), key(cascade((1, 2), 0.9)))
-    assert key(cascade((1,))) == key(Choice(members=(1,), macs=1, accuracy=0.5))
-    assert key(None) == ()
+    whole = MixedEnsemble(members=(1, 2), macs=2, accuracy=0.5)
+    assert predictor_key(cascade((2, 1), NEVER)) == predictor_key(whole)
+    assert predictor_key(cascade((2, 1), 0.9)) not in (
+        predictor_key(whole),
+        predictor_key(cascade((1, 2), 0.9)),
+    )
+    assert predictor_key(cascade((1,))) == predictor_key(
+        MixedEnsemble(members=(1,), macs=1, accuracy=0.5)
+    )
+    assert predictor_key(None) == ()

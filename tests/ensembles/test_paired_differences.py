@@ -9,9 +9,15 @@ import pytest
 
 from ensearch.core import Labels
 from ensearch.ensembles import cascade_selection, partial_sums, selection
-from ensearch.ensembles.candidates import Candidates, Choice
-from ensearch.ensembles.cross_fitting import Search, apply, checked
-from ensearch.ensembles.paired_differences import Judged, Lead, crossed, given, leads
+from ensearch.ensembles.candidates import Candidates, MixedEnsemble
+from ensearch.ensembles.cross_fitting import Search, apply, cross_fit
+from ensearch.ensembles.paired_differences import (
+    HeldOutScores,
+    Lead,
+    by_other_half,
+    by_other_split,
+    leads,
+)
 from ensearch.errors import UsageError
 from scripts.simulations.cross_fitting.drawn_pool import DrawnPool
 from tests.planted import pool, votes
@@ -26,19 +32,19 @@ def compared(
     replicates: int = 400,
 ) -> Lead | None:
     found = [
-        crossed(checked(search, candidates, labels, [budget]), replicates=replicates)
+        by_other_half(cross_fit(search, candidates, labels, [budget]), replicates=replicates)
         for search in (one, other)
     ]
     return leads([((found[0], 0), (found[1], 0))])[0]
 
 
-def fixed(members: tuple[int, ...]) -> "partial[Sequence[Choice]]":
+def fixed(members: tuple[int, ...]) -> "partial[Sequence[MixedEnsemble]]":
     """A search that always finds the same."""
 
     def search(
         members: tuple[int, ...], candidates: Candidates, labels: Labels, budgets: Sequence[float]
-    ) -> Sequence[Choice]:
-        return [partial_sums.choice(candidates, labels, members) for _ in budgets]
+    ) -> Sequence[MixedEnsemble]:
+        return [partial_sums.mixed_ensemble(candidates, labels, members) for _ in budgets]
 
     return partial(search, members)
 
@@ -54,8 +60,8 @@ def test_the_lead_is_the_difference_of_the_accuracies() -> None:
     candidates, labels = DrawnPool(3, networks=4).draw(150, 1)
     budgets = [1e6, 2e6, 4e6]
     one, other = (
-        crossed(checked(search, candidates, labels, budgets), replicates=40)
-        for search in (selection.singles, partial(cascade_selection.search, orders=20))
+        by_other_half(cross_fit(search, candidates, labels, budgets), replicates=40)
+        for search in (selection.single_networks, partial(cascade_selection.search, orders=20))
     )
     found = leads([((one, k), (other, k)) for k in range(3)])
     for k, lead in enumerate(found):
@@ -66,7 +72,7 @@ def test_the_lead_is_the_difference_of_the_accuracies() -> None:
 
 def test_where_nothing_fits_nothing_is_told() -> None:
     candidates, labels = DrawnPool(0, networks=2).draw(50, 1)
-    assert compared(selection.copies, selection.greedy, candidates, labels, 1e5) is None
+    assert compared(selection.same_network, selection.greedy, candidates, labels, 1e5) is None
     assert leads([]) == []
 
 
@@ -77,9 +83,14 @@ def test_without_choices_the_interval_is_that_of_pairs() -> None:
     probs, labels = votes(rows)
     candidates = pool(probs, [1, 1])
     error = math.sqrt(b + c - (b - c) ** 2 / n) / n
-    ones = [crossed(checked(fixed((m,)), candidates, labels, [1]), replicates=1000) for m in (0, 1)]
-    choices = [partial_sums.choice(candidates, labels, (m,)) for m in (0, 1)]
-    others = [given([choice], [1], candidates, labels, replicates=1000) for choice in choices]
+    ones = [
+        by_other_half(cross_fit(fixed((m,)), candidates, labels, [1]), replicates=1000)
+        for m in (0, 1)
+    ]
+    choices = [partial_sums.mixed_ensemble(candidates, labels, (m,)) for m in (0, 1)]
+    others = [
+        by_other_split([choice], [1], candidates, labels, replicates=1000) for choice in choices
+    ]
     for one, other in (ones, others):
         (found,) = leads([((one, 0), (other, 0))])
         assert found is not None
@@ -98,8 +109,8 @@ def test_a_choice_that_hangs_by_a_thread_widens_the_interval() -> None:
         probs=probs,
     )
     labels = rng.integers(0, 2, 300)
-    found = checked(selection.singles, candidates, labels, [1])
-    spread = crossed(found).drawn[:, 0].std()
+    found = cross_fit(selection.single_networks, candidates, labels, [1])
+    spread = by_other_half(found).replicates[:, 0].std()
     assert spread > 1.2 * found.hits[0].std() / math.sqrt(300)
 
 
@@ -109,19 +120,19 @@ def test_where_networks_err_on_different_images_mixing_helps_and_where_not_not()
         drawn = DrawnPool(1, networks=4, members=3, kinds=kinds, own=own, luck=0.0)
         candidates, labels = drawn.draw(400, 2)
         mixing = partial(selection.best_of_many, tries=300)
-        results.append(compared(selection.copies, mixing, candidates, labels, 6e6))
+        results.append(compared(selection.same_network, mixing, candidates, labels, 6e6))
     assert [found and found.side for found in results] == [1, 0]
 
 
-def judged(accuracy: Sequence[float], drawn: np.ndarray, images: int) -> Judged:
+def judged(accuracy: Sequence[float], drawn: np.ndarray, images: int) -> HeldOutScores:
     values = np.array(accuracy)
-    return Judged(
+    return HeldOutScores(
         hits=np.broadcast_to(values[:, None], (len(values), images)),
         budgets=tuple(range(1, 1 + len(values))),
         accuracy=values,
         macs=values,
-        drawn=drawn,
-        made=tuple((object(),) for _ in values),
+        replicates=drawn,
+        identities=tuple((object(),) for _ in values),
     )
 
 
@@ -152,9 +163,9 @@ def test_two_predictors_that_agree_on_all_images_are_not_one() -> None:
     """Nobody knows that they would agree on the next; only of one predictor that is known."""
     probs, labels = votes(["1" * 170 + "0" * 10] * 2)
     candidates = pool(probs, [1, 1])
-    one, other = (crossed(checked(fixed((m,)), candidates, labels, [1])) for m in (0, 1))
-    choices = [partial_sums.choice(candidates, labels, (m,)) for m in (0, 1)]
-    again = [given([choice], [1], candidates, labels) for choice in choices]
+    one, other = (by_other_half(cross_fit(fixed((m,)), candidates, labels, [1])) for m in (0, 1))
+    choices = [partial_sums.mixed_ensemble(candidates, labels, (m,)) for m in (0, 1)]
+    again = [by_other_split([choice], [1], candidates, labels) for choice in choices]
     for pair in ((one, other), again):
         (lead,) = leads([((pair[0], 0), (pair[1], 0))])
         assert lead is not None
@@ -170,7 +181,7 @@ def test_on_another_split_choices_are_what_they_are() -> None:
     val, test = drawn.draw(200, 1), drawn.draw(300, 2)
     budgets = [1e5, 1e6, 4e6]
     choices = cascade_selection.search(val[0], val[1], budgets)
-    found = given(choices, budgets, *test, replicates=200)
+    found = by_other_split(choices, budgets, *test, replicates=200)
     assert np.isnan(found.accuracy[0])
     assert np.isnan(found.macs[0])
     for k in (1, 2):
@@ -179,7 +190,7 @@ def test_on_another_split_choices_are_what_they_are() -> None:
         applied = apply(choice, *test)
         assert (found.accuracy[k], found.macs[k]) == (applied.accuracy, applied.macs)
         p = applied.accuracy
-        assert found.drawn[:, k].std() == pytest.approx(math.sqrt(p * (1 - p) / 300), rel=0.2)
+        assert found.replicates[:, k].std() == pytest.approx(math.sqrt(p * (1 - p) / 300), rel=0.2)
 
 
 def test_too_few_replicates_are_refused() -> None:

@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,18 +11,16 @@ from hypothesis import strategies as st
 
 from ensearch.core import Labels
 from ensearch.ensembles import selection
-from ensearch.ensembles.candidates import Candidates, Choice
-from ensearch.ensembles.partial_sums import CRITERIA, merit_of
+from ensearch.ensembles.candidates import Candidates, MixedEnsemble
+from ensearch.ensembles.partial_sums import merit_of
 from ensearch.errors import UsageError
 from scripts.simulations.cross_fitting.drawn_pool import DrawnPool
 from tests.planted import drawn, pool, votes
 
-SEARCHES: dict[str, Callable[..., Sequence[Choice | None]]] = {
-    "singles": selection.singles,
-    "copies": selection.copies,
+SEARCHES: dict[str, Callable[..., Sequence[MixedEnsemble | None]]] = {
+    "single networks": selection.single_networks,
+    "same network": selection.same_network,
     "greedy": selection.greedy,
-    "bags": partial(selection.greedy, bags=3),
-    "replacement": partial(selection.greedy, replacement=True),
     "exact": selection.exact,
     "best of many": partial(selection.best_of_many, tries=300),
     "best of few": partial(selection.best_of_many, tries=20),
@@ -35,9 +32,7 @@ worlds = st.builds(drawn, st.integers(0, 10**6), st.integers(1, 7), hard=st.bool
 some_budgets = st.lists(st.integers(1, 120), min_size=1, max_size=4, unique=True).map(sorted)
 
 
-def enumerated(
-    candidates: Candidates, labels: Labels, budget: float, criterion: Any
-) -> tuple[float, float] | None:
+def enumerated(candidates: Candidates, labels: Labels, budget: float) -> tuple[float, float] | None:
     """Merit of the best of all ensembles within the budget, one after the other."""
     members = range(len(candidates.keys))
     fitting = [
@@ -46,23 +41,21 @@ def enumerated(
         for subset in itertools.combinations(members, size)
         if candidates.macs[list(subset)].sum() <= budget
     ]
-    return max((merit_of(candidates, labels, s, criterion) for s in fitting), default=None)
+    return max((merit_of(candidates, labels, s) for s in fitting), default=None)
 
 
 @settings(max_examples=40, deadline=None)
-@given(worlds, some_budgets, st.sampled_from(CRITERIA))
-def test_exact_is_the_best_of_all(
-    world: tuple[Candidates, Labels], budgets: list[float], criterion: Any
-) -> None:
+@given(worlds, some_budgets)
+def test_exact_is_the_best_of_all(world: tuple[Candidates, Labels], budgets: list[float]) -> None:
     candidates, labels = world
-    found = selection.exact(candidates, labels, budgets, criterion=criterion)
-    for choice, budget in zip(found, budgets, strict=True):
-        best = enumerated(candidates, labels, budget, criterion)
+    selected = selection.exact(candidates, labels, budgets)
+    for ensemble, budget in zip(selected, budgets, strict=True):
+        best = enumerated(candidates, labels, budget)
         if best is None:
-            assert choice is None
+            assert ensemble is None
         else:
-            assert choice is not None
-            merit = merit_of(candidates, labels, choice.members, criterion)
+            assert ensemble is not None
+            merit = merit_of(candidates, labels, ensemble.members)
             np.testing.assert_allclose(merit, best, atol=1e-9)
 
 
@@ -74,24 +67,24 @@ def test_what_holds_for_every_search(
 ) -> None:
     """Within the budget, never worse than the best member, never falling; costs and scores true."""
     candidates, labels = world
-    found = SEARCHES[name](candidates, labels, budgets)
+    selected = SEARCHES[name](candidates, labels, budgets)
     alone = (candidates.probs.argmax(axis=2) == labels).mean(axis=1)
     highest = 0.0
-    assert len(found) == len(budgets)
-    for choice, budget in zip(found, budgets, strict=True):
+    assert len(selected) == len(budgets)
+    for ensemble, budget in zip(selected, budgets, strict=True):
         fits = candidates.macs <= budget
-        assert (choice is None) == (not fits.any())
-        if choice is None:
+        assert (ensemble is None) == (not fits.any())
+        if ensemble is None:
             continue
-        members = list(choice.members)
+        members = list(ensemble.members)
         assert members == sorted(members)
-        assert name == "replacement" or len(set(members)) == len(members)
-        assert choice.macs == candidates.macs[list(set(members))].sum() <= budget
+        assert len(set(members)) == len(members)
+        assert ensemble.macs == candidates.macs[members].sum() <= budget
         mean = candidates.probs[members].mean(axis=0)
         if len(np.unique(mean.round(9))) == mean.size:  # a tie may go either way by rounding
-            assert choice.accuracy == pytest.approx((mean.argmax(axis=1) == labels).mean())
-        assert choice.accuracy >= max(alone[fits].max(), highest)
-        highest = choice.accuracy
+            assert ensemble.accuracy == pytest.approx((mean.argmax(axis=1) == labels).mean())
+        assert ensemble.accuracy >= max(alone[fits].max(), highest)
+        highest = ensemble.accuracy
 
 
 @every_search
@@ -117,9 +110,9 @@ def test_members_that_know_different_images_are_added_by_what_they_know() -> Non
     candidates = pool(unsure, [1, 1, 1])
     expected = [(0,), (0, 1), (0, 1, 2)]
     for search in (selection.greedy, selection.exact, selection.best_of_many):
-        found = search(candidates, labels, [1, 2, 3])
-        assert [choice.members for choice in found if choice] == expected
-        assert [choice.accuracy for choice in found if choice] == [3 / 6, 5 / 6, 1]
+        selected = search(candidates, labels, [1, 2, 3])
+        assert [ensemble.members for ensemble in selected if ensemble] == expected
+        assert [ensemble.accuracy for ensemble in selected if ensemble] == [3 / 6, 5 / 6, 1]
 
 
 def test_greedy_selection_spends_the_budget_on_the_best_member_where_two_others_are_better() -> (
@@ -133,57 +126,39 @@ def test_greedy_selection_spends_the_budget_on_the_best_member_where_two_others_
         search(candidates, labels, [2])[0]
         for search in (selection.greedy, selection.exact, selection.best_of_many)
     )
-    assert greedy == Choice(members=(0,), macs=2, accuracy=6 / 9)
-    assert exact == many == Choice(members=(1, 2), macs=2, accuracy=1.0)
+    assert greedy == MixedEnsemble(members=(0,), macs=2, accuracy=6 / 9)
+    assert exact == many == MixedEnsemble(members=(1, 2), macs=2, accuracy=1.0)
 
 
-def test_a_member_that_is_there_twice_counts_twice_and_costs_once() -> None:
-    """Twice the first against the second: 2 x 0.4 - 0.6 and -2 x 0.2 + 0.6 are both above 0."""
-    first = [[0.7, 0.3]] * 3 + [[0.4, 0.6]] * 2
-    second = [[0.2, 0.8]] * 3 + [[0.8, 0.2]] * 2
-    candidates, labels = pool(np.array([first, second]), [5, 3]), np.zeros(5, np.int64)
-    found = selection.greedy(candidates, labels, [8], replacement=True)[0]
-    assert found is not None
-    assert (found.accuracy, found.macs, set(found.members)) == (1.0, 8, {0, 1})
-    assert found.members.count(0) >= 2 * found.members.count(1)
-    without = selection.exact(candidates, labels, [8])[0]
-    assert without is not None
-    assert without.accuracy == 3 / 5
-
-
-def test_between_equal_networks_nll_decides_for_copies_as_for_singles() -> None:
+def test_between_equal_networks_nll_decides_for_ensembles_as_for_single_networks() -> None:
     probs, labels = votes(["110", "110"])
     probs[0, 0] = [0.5, 0.3, 0.2]  # right, and less sure
     candidates = pool(probs, [1, 1], ["x", "y"])
-    for search in (selection.singles, selection.copies):
-        (choice,) = search(candidates, labels, [1])
-        assert choice is not None
-        assert choice.members == (1,)
+    for search in (selection.single_networks, selection.same_network):
+        (ensemble,) = search(candidates, labels, [1])
+        assert ensemble is not None
+        assert ensemble.members == (1,)
 
 
-def test_copies_are_all_of_one_network() -> None:
+def test_the_members_share_a_network() -> None:
     candidates, labels = DrawnPool(0, networks=3, members=4).draw(200, 1)
     budgets = [2e6, 4e6, 8e6]
-    found = selection.copies(candidates, labels, budgets)
-    for choice, budget in zip(found, budgets, strict=True):
-        assert choice is not None
-        assert len({candidates.networks[m] for m in choice.members}) == 1
+    selected = selection.same_network(candidates, labels, budgets)
+    for ensemble, budget in zip(selected, budgets, strict=True):
+        assert ensemble is not None
+        assert len({candidates.networks[m] for m in ensemble.members}) == 1
         best = max(
             merit[0]
             for k in range(3)
-            if (
-                merit := enumerated(
-                    candidates.only(range(4 * k, 4 * k + 4)), labels, budget, "accuracy"
-                )
-            )
+            if (merit := enumerated(candidates.only(range(4 * k, 4 * k + 4)), labels, budget))
         )
-        assert choice.accuracy == best
+        assert ensemble.accuracy == best
 
 
 def test_one_member_alone_is_chosen_by_accuracy() -> None:
     probs, labels = votes(["1100", "1110", "1111"])
-    found = selection.singles(pool(probs, [1, 2, 3]), labels, [0.5, 1, 2, 2.5, 9])
-    assert [c and c.members for c in found] == [None, (0,), (1,), (1,), (2,)]
+    selected = selection.single_networks(pool(probs, [1, 2, 3]), labels, [0.5, 1, 2, 2.5, 9])
+    assert [c and c.members for c in selected] == [None, (0,), (1,), (1,), (2,)]
 
 
 def test_an_exact_search_of_too_many_is_refused_with_their_number() -> None:
@@ -191,12 +166,6 @@ def test_an_exact_search_of_too_many_is_refused_with_their_number() -> None:
     with pytest.raises(UsageError, match=r"2,000,000.*22 members.*4\.19e\+06 in all.*best_of_many"):
         selection.exact(candidates, labels, [1e6])
     assert selection.exact(candidates, labels, [10])  # few fit into a small budget
-
-
-@pytest.mark.parametrize("search", [selection.greedy, selection.exact, selection.best_of_many])
-def test_an_unknown_criterion_is_refused_with_the_known_ones(search: Any) -> None:
-    with pytest.raises(UsageError, match=r"'briar'.*brier.*accuracy, brier, nll"):
-        search(*drawn(0, 3), [10], criterion="briar")
 
 
 def test_a_seed_gives_the_same_choices_again() -> None:
@@ -216,16 +185,16 @@ def test_a_million_ensembles_find_what_enumeration_finds() -> None:
     macs[:3] = 1000
     candidates = pool_of(candidates, macs)
     budgets = [9.0, 15.0, 32.0, 90.0]
-    found = selection.best_of_many(candidates, labels, budgets, tries=1_000_000)
+    selected = selection.best_of_many(candidates, labels, budgets, tries=1_000_000)
     greedy = selection.greedy(candidates, labels, budgets)
-    assert found[0] is None
-    for choice, other, budget in zip(found[1:], greedy[1:], budgets[1:], strict=True):
-        assert choice is not None
+    assert selected[0] is None
+    for ensemble, other, budget in zip(selected[1:], greedy[1:], budgets[1:], strict=True):
+        assert ensemble is not None
         assert other is not None
-        assert choice.macs <= budget
-        assert choice.accuracy >= other.accuracy
+        assert ensemble.macs <= budget
+        assert ensemble.accuracy >= other.accuracy
     exact = selection.exact(candidates, labels, budgets[:3])
-    assert [c and c.accuracy for c in found[:3]] == [c and c.accuracy for c in exact]
+    assert [c and c.accuracy for c in selected[:3]] == [c and c.accuracy for c in exact]
 
 
 def pool_of(candidates: Candidates, macs: Labels) -> Candidates:

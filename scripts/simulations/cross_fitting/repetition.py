@@ -13,8 +13,8 @@ BUDGET = 6e6  # six of the cheapest members, or one of the most expensive
 BUDGETS = [BUDGET / 2, BUDGET]
 MANY = 20_000  # images that tell the truth, to 0.35 points; the same for all that is compared
 SEARCHES: dict[str, Search] = {
-    "single": selection.singles,
-    "same architecture": partial(selection.copies, tries=500),
+    "single": selection.single_networks,
+    "same architecture": partial(selection.same_network, tries=500),
     "mixed": partial(selection.best_of_many, tries=500),
     "cascade": partial(cascade_selection.search, orders=100, max_stages=2, levels=16),
 }
@@ -32,11 +32,11 @@ def over_cuts(images: int, seed: int, cuts: int, noise: float) -> dict[str, list
     truth = pool.draw(MANY, 2 * seed + 1)
     hits, true, judged = {}, {}, {}
     for name, search in SEARCHES.items():
-        checked = cross_fitting.checked(search, candidates, labels, BUDGETS, cuts=cuts, seed=seed)
-        choice = checked.choices[-1]
+        checked = cross_fitting.cross_fit(search, candidates, labels, BUDGETS, cuts=cuts, seed=seed)
+        choice = checked.selected[-1]
         assert choice is not None
         hits[name], true[name] = checked.hits[-1], apply(choice, *truth).accuracy
-        judged[name] = paired_differences.crossed(checked)
+        judged[name] = paired_differences.by_other_half(checked)
     rows = {}
     for name, scored in hits.items():
         low, high = results.wilson(float(scored.mean()), images)
@@ -58,9 +58,9 @@ def held_at_once(images: int, seed: int, noise: float) -> list[bool]:
     truth = pool.draw(MANY, 2 * seed + 1)
     judged, true = {}, {}
     for name, search in SEARCHES.items():
-        checked = cross_fitting.checked(search, candidates, labels, BUDGETS, seed=seed)
-        judged[name] = paired_differences.crossed(checked)
-        true[name] = [apply(choice, *truth).accuracy for choice in checked.choices if choice]
+        checked = cross_fitting.cross_fit(search, candidates, labels, BUDGETS, seed=seed)
+        judged[name] = paired_differences.by_other_half(checked)
+        true[name] = [apply(choice, *truth).accuracy for choice in checked.selected if choice]
     places = [(name, k) for name in list(SEARCHES)[1:] for k in range(len(BUDGETS))]
     pairs = [((judged["single"], k), (judged[name], k)) for name, k in places]
     return [
