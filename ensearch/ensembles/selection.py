@@ -71,8 +71,7 @@ def greedy(candidates: Candidates, labels: Labels, budgets: Sequence[float]) -> 
     """Forward selection: start empty, and add the member that helps most, until none fits.
 
     Caruana, Niculescu-Mizil, Crew and Ksikes 2004 (ICML), section 2.1: the best ensemble on the
-    way is taken, not the last. Best of many starts from it; by itself it is a baseline, whose
-    reports are compared in `scripts/simulations/cross_fitting`.
+    way is taken, not the last. `best_of_many` starts from it, and is held against it in tests.
     """
     check(candidates, labels, budgets)
     sums, best = sums_of(candidates, labels), BestSoFar(budgets)
