@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from ensearch.report.confirmation.results import Confirmed
     from ensearch.report.pool.fronts import PoolFronts
     from ensearch.report.study.results import Results
-    from ensearch.search_space.space import SearchSpace
+    from ensearch.search_space import SearchSpace
     from ensearch.store import Store
 
 __version__ = "0.1.0"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ensearch import units
 from ensearch.api.pool_models import AddedModel, add_model, import_predictions
-from ensearch.ensembles.cascades import MEASURES
+from ensearch.ensembles import MEASURES
 from ensearch.errors import invalid, unknown
 from ensearch.pool import predictions, query, search
 from ensearch.pool.description import EntryDescription, EntryDetails, entries, show

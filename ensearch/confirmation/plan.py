@@ -16,7 +16,7 @@ from ensearch.core import (
     network_key,
 )
 from ensearch.errors import StorageError, invalid
-from ensearch.search_space.space import has_resolutions
+from ensearch.search_space import has_resolutions
 from ensearch.store import Store
 from ensearch.study.config import StudyConfig
 from ensearch.units import format_count

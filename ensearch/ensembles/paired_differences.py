@@ -16,7 +16,7 @@ from ensearch.core import Floats, Labels
 from ensearch.ensembles.candidates import Candidates
 from ensearch.ensembles.cross_fitting import CrossFit, Predictor, apply, predictor_key
 from ensearch.errors import UsageError
-from ensearch.fronts.crossover import WIDTH
+from ensearch.fronts import WIDTH
 from ensearch.seeds import derive
 
 REPLICATES = 400

@@ -15,9 +15,7 @@ from functools import partial
 from typing import Any, cast
 
 from ensearch.core import Split
-from ensearch.ensembles import cross_fitting, paired_differences, selection
-from ensearch.ensembles.cross_fitting import Search
-from ensearch.ensembles.paired_differences import Lead
+from ensearch.ensembles import Lead, Search, cross_fitting, paired_differences, selection
 from ensearch.errors import StorageError
 from ensearch.pool import search as pool_search
 from ensearch.pool.entry import Entry, all_entries

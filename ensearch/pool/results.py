@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ensearch.ensembles.paired_differences import Lead
-from ensearch.fronts.crossover import WIDTH
+from ensearch.ensembles import Lead
+from ensearch.fronts import WIDTH
 from ensearch.pool.entry import Entry
 
 SINGLE, SAME, MIXED, CASCADE = FRONTS = ("single", "same architecture", "mixed", "cascade")

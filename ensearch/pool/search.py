@@ -12,11 +12,21 @@ from functools import partial
 import numpy as np
 
 from ensearch.core import Labels
-from ensearch.ensembles import cascade_selection, cross_fitting, paired_differences, selection
-from ensearch.ensembles.candidates import Candidates, MixedEnsemble, narrowed
-from ensearch.ensembles.cascades import Cascade
-from ensearch.ensembles.cross_fitting import CrossFit, Predictor, Search
-from ensearch.ensembles.paired_differences import HeldOutScores, Lead
+from ensearch.ensembles import (
+    Candidates,
+    Cascade,
+    CrossFit,
+    HeldOutScores,
+    Lead,
+    MixedEnsemble,
+    Predictor,
+    Search,
+    cascade_selection,
+    cross_fitting,
+    narrowed,
+    paired_differences,
+    selection,
+)
 from ensearch.errors import BudgetError
 from ensearch.fronts.hypervolume import hypervolume
 from ensearch.pool import predictions

@@ -11,11 +11,9 @@ from typing import Any
 
 from ensearch import datasets, units
 from ensearch.core import Budget, Schedule
-from ensearch.ensembles.averaging import RULES
+from ensearch.ensembles import RULES
 from ensearch.errors import UsageError, invalid, unknown
-from ensearch.search_space import space
-from ensearch.search_space.space import SearchSpace
-from ensearch.search_space.toml import check_keys
+from ensearch.search_space import SearchSpace, check_keys, space
 from ensearch.study.options import RunOptions
 
 SAMPLERS = ("tpe", "random", "nsga2", "gp", "qmc")

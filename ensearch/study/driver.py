@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ensearch.core import Ensemble, Evaluation, evaluation_key
-from ensearch.fronts.analysis import best_within
-from ensearch.search_space.ladder import Cell
+from ensearch.fronts import best_within
+from ensearch.search_space import Cell
 from ensearch.store import Store, TrialRecord
 from ensearch.study import pace, scoring
 from ensearch.study.events import EndReason, Event, TrialDone, TrialFailed

@@ -10,7 +10,7 @@ from typing import Any
 from ensearch import units
 from ensearch.datasets import Arrays
 from ensearch.errors import UsageError, invalid
-from ensearch.search_space.toml import check_keys, read_toml
+from ensearch.search_space import check_keys, read_toml
 
 TRIALS = 40  # of a study, where nobody says how many
 

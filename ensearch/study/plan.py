@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ensearch.core import full_label
-from ensearch.search_space.ladder import Ladder
-from ensearch.search_space.space import has_resolutions
+from ensearch.search_space import Ladder, has_resolutions
 from ensearch.study.config import StudyConfig
 from ensearch.study.speed import Speed
 from ensearch.study.work import SearchWork, by_kind

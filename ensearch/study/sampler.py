@@ -26,9 +26,8 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from ensearch.errors import StorageError
-from ensearch.fronts.analysis import MATCHED_SHARE
-from ensearch.search_space.ladder import Cell, Ladder
-from ensearch.search_space.space import AXES
+from ensearch.fronts import MATCHED_SHARE
+from ensearch.search_space import AXES, Cell, Ladder
 from ensearch.seeds import derive
 
 METRICS = ("validation accuracy", "log10 multiply-adds")

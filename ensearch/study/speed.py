@@ -9,7 +9,7 @@ from typing import Any
 
 from ensearch import training
 from ensearch.core import Architecture
-from ensearch.search_space.ladder import Ladder
+from ensearch.search_space import Ladder
 from ensearch.store import Store
 from ensearch.study.study import Study
 

@@ -16,8 +16,7 @@ from ensearch import cost, datasets
 from ensearch.core import Architecture, Cost, Ensemble, Member
 from ensearch.datasets import Dataset, Source
 from ensearch.errors import StorageError
-from ensearch.search_space import ladder
-from ensearch.search_space.ladder import Cell, Ladder
+from ensearch.search_space import Cell, Ladder, ladder
 from ensearch.seeds import derive
 from ensearch.store import Store, StudyRecord
 from ensearch.store.labels import SplitLabels, digest, places

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ensearch.cost import training_macs
-from ensearch.search_space.ladder import Cell, Ladder
+from ensearch.search_space import Cell, Ladder
 from ensearch.study.speed import Speed
 
 # Random draws of trials over which the expected cost of a study is averaged.

@@ -8,7 +8,7 @@ from typing import Any
 
 from ensearch.confirmation.plan import Finalist
 from ensearch.core import Evaluation
-from ensearch.fronts.rank_agreement import Estimate, Ranks
+from ensearch.fronts import Estimate, Ranks
 from ensearch.report.confirmation import text
 from ensearch.report.confirmation.findings import ConfirmedFindings
 from ensearch.report.study import figure, figure_data, files

@@ -9,8 +9,7 @@ from ensearch.confirmation import plan as confirmation_plan
 from ensearch.confirmation.plan import Confirmation, Finalist
 from ensearch.core import Evaluation, Labels, SubsetHits
 from ensearch.errors import StorageError
-from ensearch.fronts import analysis, rank_agreement, seed_variance
-from ensearch.fronts.rank_agreement import Pairs, Ranks, Shift
+from ensearch.fronts import Pairs, Ranks, Shift, analysis, rank_agreement, seed_variance
 from ensearch.pool import diversity
 from ensearch.report.study import results as study_results
 from ensearch.report.study.findings import Conditions

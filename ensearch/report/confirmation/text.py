@@ -4,8 +4,7 @@ import math
 
 from ensearch.confirmation import announcement
 from ensearch.confirmation.plan import Confirmation
-from ensearch.fronts.analysis import FrontRow
-from ensearch.fronts.rank_agreement import Estimate, Ranks
+from ensearch.fronts import Estimate, FrontRow, Ranks
 from ensearch.report.confirmation.findings import ConfirmedFindings
 from ensearch.report.study import text
 from ensearch.report.study.findings import Conditions

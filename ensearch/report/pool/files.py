@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ensearch.ensembles.cross_fitting import CUTS
+from ensearch.ensembles import CUTS
 from ensearch.pool.entry import Entry
 from ensearch.pool.results import FRONTS, FrontPoint, PoolFindings
 from ensearch.report.pool import text

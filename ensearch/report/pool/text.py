@@ -2,8 +2,7 @@
 
 from collections import Counter
 
-from ensearch.ensembles.cross_fitting import CUTS
-from ensearch.ensembles.paired_differences import Lead
+from ensearch.ensembles import CUTS, Lead
 from ensearch.pool import entry as pool_entry
 from ensearch.pool.results import (
     BASELINES,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ensearch.core import Evaluation
-from ensearch.fronts.analysis import biased_upward
+from ensearch.fronts import biased_upward
 from ensearch.report.study import text
 from ensearch.report.study.findings import Conditions, Findings
 from ensearch.units import unit_name

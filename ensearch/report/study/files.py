@@ -11,9 +11,9 @@ from typing import Any
 
 from ensearch import atomic
 from ensearch.core import Evaluation
-from ensearch.ensembles.paired_differences import Lead
+from ensearch.ensembles import Lead
 from ensearch.errors import StorageError
-from ensearch.fronts.analysis import Multiplier
+from ensearch.fronts import Multiplier
 from ensearch.pool.diversity import Diversity
 from ensearch.report.study import text
 from ensearch.report.study.findings import Findings

@@ -12,7 +12,7 @@ from ensearch.ensembles import extrapolation
 from ensearch.errors import StorageError
 from ensearch.fronts import analysis, seed_variance
 from ensearch.pool.diversity import Diversity
-from ensearch.search_space.space import has_resolutions
+from ensearch.search_space import has_resolutions
 from ensearch.store import Store
 from ensearch.study.scoring import Scorer
 

@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from ensearch.core import Evaluation, distinctions, full_label
-from ensearch.fronts.analysis import FrontRow, Multiplier, biased_upward
+from ensearch.fronts import FrontRow, Multiplier, biased_upward
 from ensearch.report.study.findings import Conditions, Findings
 from ensearch.units import counted, format_count, format_duration, unit_name
 

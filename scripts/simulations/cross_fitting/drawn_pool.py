@@ -3,7 +3,7 @@
 import numpy as np
 
 from ensearch.core import Labels
-from ensearch.ensembles.candidates import Candidates
+from ensearch.ensembles import Candidates
 
 
 class DrawnPool:

@@ -19,7 +19,7 @@ from scipy.linalg import solve_triangular
 from scipy.special import ndtr
 
 from ensearch.core import Floats
-from ensearch.search_space.ladder import Cell, Ladder
+from ensearch.search_space import Cell, Ladder
 from ensearch.study.sampler import _LadderSampler, _place
 
 _LENGTHS = (1.0, 2.0, 4.0)  # of correlation over a member's cost, in doublings

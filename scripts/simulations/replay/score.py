@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ensearch.core import Floats
-from ensearch.fronts.analysis import MATCHED_SHARE
+from ensearch.fronts import MATCHED_SHARE
 from ensearch.fronts.hypervolume import hypervolume
 from scripts.simulations.replay.world import Pick, World
 

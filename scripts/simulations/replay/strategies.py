@@ -15,7 +15,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import TrialState
 
-from ensearch.search_space.ladder import Ladder
+from ensearch.search_space import Ladder
 from ensearch.seeds import derive
 from ensearch.study.sampler import _LadderSampler
 from scripts.simulations.replay.score import Belief

@@ -9,8 +9,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from ensearch.core import Cost
-from ensearch.fronts.analysis import MATCHED_SHARE
-from ensearch.search_space.ladder import Cell, Ladder
+from ensearch.fronts import MATCHED_SHARE
+from ensearch.search_space import Cell, Ladder
 from ensearch.seeds import derive
 from ensearch.study.sampler import _LadderSampler
 from scripts.simulations.replay.gain import GainSampler

@@ -14,8 +14,7 @@ import numpy.typing as npt
 
 from ensearch.core import Architecture, Cost, Floats, Labels
 from ensearch.ensembles.averaging import probs_of
-from ensearch.search_space import ladder
-from ensearch.search_space.ladder import Ladder
+from ensearch.search_space import Ladder, ladder
 from ensearch.study import config as configs
 from ensearch.study import options
 
