@@ -16,7 +16,6 @@ take turns; medians with the least and the largest, and the ratio of every turn.
 
 import argparse
 import os
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader
@@ -33,11 +33,14 @@ from torchvision import transforms
 from ensearch import datasets
 from ensearch.core import Schedule
 from ensearch.datasets import Source, _decode
-from ensearch.training import augment, describe_device
+from ensearch.training import augment
 from ensearch.training import data as placed
+from scripts.benchmarks.machine import machine
+from scripts.benchmarks.spread import median_and_range
 
 BATCH = 128
 EPOCHS = 5  # of ensearch in a turn: one is too short to be timed
+Pixels = npt.NDArray[np.uint8]
 CHANGES = Schedule(epochs=1, flip=True, crop=8)
 
 
@@ -83,7 +86,7 @@ class Plain:
 
 
 def rate(batches: Iterator[torch.Tensor]) -> float:
-    """Images per second until the last batch."""
+    """Return the images per second until the last batch."""
     start, images = time.perf_counter(), 0
     for batch in batches:
         images += len(batch)
@@ -91,7 +94,7 @@ def rate(batches: Iterator[torch.Tensor]) -> float:
 
 
 def epochs(images: placed.Images) -> Iterator[torch.Tensor]:
-    """The batches of some epochs, as training asks for them."""
+    """Yield the batches of some epochs, as training asks for them."""
     count = images.count // BATCH * BATCH
     for _ in range(EPOCHS):
         order = torch.randperm(images.count)[:count]
@@ -103,16 +106,16 @@ def epochs(images: placed.Images) -> Iterator[torch.Tensor]:
 
 
 def cold(spec: str) -> float:
-    """Pictures per second from nothing to a cache."""
+    """Return the pictures per second from nothing to a cache."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        found = datasets.load(Source(spec=spec, data_dir=Path(folder)))
-        count = sum(len(x) for x in (found.x_train, found.x_val, found.x_test))
+        dataset = datasets.load(Source(spec=spec, data_dir=Path(folder)))
+        count = sum(len(x) for x in (dataset.x_train, dataset.x_val, dataset.x_test))
         return count / (time.perf_counter() - start)
 
 
-def decoding(paths: list[str], resolution: int, gap: float) -> tuple[float, list[np.ndarray]]:
-    """Pictures per second of one process, JPEG decoded at `gap` times the size or more."""
+def decoding(paths: list[str], resolution: int, gap: int) -> tuple[float, list[Pixels]]:
+    """Decode at `gap` times the size or more; return pictures/s of one process, and them."""
     before, _decode.GAP = _decode.GAP, gap
     try:
         start = time.perf_counter()
@@ -123,63 +126,68 @@ def decoding(paths: list[str], resolution: int, gap: float) -> tuple[float, list
 
 
 def show_gaps(root: Path, resolution: int, turns: int) -> None:
-    """What decoding at reduced size gains, and what it changes."""
+    """Print what decoding at reduced size gains, and what it changes."""
     paths = [str(path) for path in sorted((root / "train").rglob("*.*"))[:100]]
-    whole = 1e9
-    rates: dict[float, list[float]] = {gap: [] for gap in (whole, _decode.GAP, 1)}
-    images: dict[float, list[np.ndarray]] = {}
+    whole = 10**9  # no picture is that much larger
+    rates: dict[int, list[float]] = {gap: [] for gap in (whole, _decode.GAP, 1)}
+    images: dict[int, list[Pixels]] = {}
     for _ in range(turns):
-        for gap, found in rates.items():
+        for gap, measured in rates.items():
             speed, images[gap] = decoding(paths, resolution, gap)
-            found.append(speed)
-    for gap, found in rates.items():
+            measured.append(speed)
+    for gap, measured in rates.items():
         off = np.abs(np.stack(images[gap]).astype(float) - np.stack(images[whole])).mean()
         how = "whole" if gap == whole else f"at {gap} times the size or more"
-        print(f"decoding {how}: {shown(found)} pictures/s in one process, off by {off:.2f} levels")
+        print(
+            f"decoding {how}: {median_and_range(measured)} pictures/s in one process, off by "
+            f"{off:.2f} levels"
+        )
 
 
-def shown(values: list[float], digits: int = 0) -> str:
-    middle, low, high = statistics.median(values), min(values), max(values)
-    return f"{middle:,.{digits}f} [{low:,.{digits}f}, {high:,.{digits}f}]"
-
-
-def compare(root: Path, spec: str, data_dir: Path, options: argparse.Namespace) -> None:
+def compare(root: Path, spec: str, data_dir: Path, turns: int) -> None:
+    """Print the rates of both sides, in turns."""
     source = Source(spec=spec, data_dir=data_dir)
-    found = datasets.load(source)
-    if len(found.x_train) < BATCH:
+    dataset = datasets.load(source)
+    if len(dataset.x_train) < BATCH:
         raise SystemExit(f"at least {BATCH} training pictures are needed beside those of val.")
-    mapped = placed.load(source, found.fingerprint, "cpu")
+    mapped = placed.load(source, dataset.fingerprint, "cpu")
     sides: dict[str, Callable[[], float]] = {
         "cold": lambda: cold(spec),
         "mapped": lambda: rate(epochs(mapped)),
         "streamed": lambda: rate(epochs(replace(mapped, streamed=True))),
     }
     cores = os.cpu_count() or 1
-    candidates = [Plain(root, found.resolution, workers) for workers in (0, cores)]
+    candidates = [Plain(root, dataset.resolution, workers) for workers in (0, cores)]
     by_hand = max(candidates, key=Plain.rate)
     starts: list[float] = []
     rates: dict[str, list[float]] = {name: [] for name in (*sides, by_hand.name)}
-    for _ in range(options.turns):
+    for _ in range(turns):
         for name, side in {**sides, by_hand.name: by_hand.rate}.items():
             rates[name].append(side())
         start = time.perf_counter()
         datasets.load(source)
         starts.append(time.perf_counter() - start)
-    print(f"images/s, medians [least, most] of {options.turns} turns, and times the DataLoader")
+    print(f"images/s, medians [least, most] of {turns} turns, and times the DataLoader")
     for name, values in rates.items():
         ratios = [a / b for a, b in zip(values, rates[by_hand.name], strict=True)]
-        print(f"  {name:<16} {shown(values):>26}   {shown(ratios, 2)}")
-    print(f"  a later start takes {shown(starts, 3)} s")
+        print(f"  {name:<16} {median_and_range(values):>26}   {median_and_range(ratios, 2)}")
+    print(f"  a later start takes {median_and_range(starts, 3)} s")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path, help="a folder with train/CLASS/* and val/CLASS/*")
+    parser.add_argument(
+        "--pictures", type=int, default=2000, help="pictures made up without --data"
+    )
+    parser.add_argument("--resolution", type=int, default=224, help="pixels a side")
+    parser.add_argument("--turns", type=int, default=5, help="measurements of each side")
+    return parser
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="a folder with train/CLASS/* and val/CLASS/*")
-    parser.add_argument("--pictures", type=int, default=2000, help="made up, without --data")
-    parser.add_argument("--resolution", type=int, default=224)
-    parser.add_argument("--turns", type=int, default=5)
-    options = parser.parse_args()
-    print(f"{describe_device('cpu')}, {os.cpu_count()} cores, PyTorch {torch.__version__}")
+    options = _parser().parse_args()
+    print(", ".join(f"{name} {value}" for name, value in machine("pillow").items()))
     if not torch.cuda.is_available():
         print("no CUDA GPU here: copying batches to one is skipped")
     with tempfile.TemporaryDirectory() as folder:
@@ -190,7 +198,7 @@ def main() -> None:
         count = sum(1 for path in root.rglob("*.*") if path.is_file())
         print(f"{count:,} pictures in {root.name}, at {options.resolution} pixels a side")
         show_gaps(root, options.resolution, options.turns)
-        compare(root, f"folder:{root}@{options.resolution}", Path(folder, "data"), options)
+        compare(root, f"folder:{root}@{options.resolution}", Path(folder, "data"), options.turns)
 
 
 if __name__ == "__main__":

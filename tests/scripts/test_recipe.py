@@ -1,7 +1,6 @@
 """The benchmark of recipes: the published one's parts, and that both train."""
 
 import dataclasses
-import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +11,13 @@ import torch
 from torch import nn
 
 from ensearch import datasets, families
-from ensearch.core import Architecture
+from ensearch.core import Architecture, Schedule
 from ensearch.datasets import Source
 from ensearch.training import data
-
-bench_recipe: Any = importlib.import_module("scripts.benchmarks.recipe.__main__")
-published: Any = importlib.import_module("scripts.benchmarks.recipe.published")
+from scripts.benchmarks.networks import architecture
+from scripts.benchmarks.recipe import __main__ as benchmark
+from scripts.benchmarks.recipe import published
+from scripts.benchmarks.recipe.training import figures_of
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +56,7 @@ def test_figures_of_airbench_in_the_terms_of_sgd() -> None:
 
 
 def test_networks_are_those_of_any_family() -> None:
-    keys = {name: bench_recipe._architecture(name, 32).key for name in
+    keys = {name: architecture(name, 32).key for name in
             ("16-4", "efficientnet-0.5-1@64", "vit-4-64")}  # fmt: skip
     assert keys == {
         "16-4": "wide_resnet-16-4@32",
@@ -115,12 +115,13 @@ def test_published_recipes_learn(images: data.Images, name: str) -> None:
 
 
 def test_a_recipe_is_a_name_with_changed_fields() -> None:
-    changed = bench_recipe._figures("ensearch:peak_lr=0.2,flip=0", 7)
+    changed = figures_of("ensearch:peak_lr=0.2,flip=0", 7)
+    assert isinstance(changed, Schedule)
     assert (changed.epochs, changed.peak_lr, changed.crop) == (7, 0.2, 4)
-    assert bench_recipe._figures("airbench:batch_size=64", 7).batch_size == 64
+    assert figures_of("airbench:batch_size=64", 7).batch_size == 64
     for wrong in ("other", "airbench:peak_lr=1"):
         with pytest.raises(SystemExit):
-            bench_recipe._figures(wrong, 7)
+            figures_of(wrong, 7)
 
 
 def test_the_benchmark_goes_on_where_it_was(
@@ -131,8 +132,8 @@ def test_the_benchmark_goes_on_where_it_was(
     def run(*more: Any) -> str:
         arguments = ["--data", "digits", "--limit-train", "100", "--networks", "10-0.25"]
         arguments += ["--epochs", "1", "--device", "cpu", "--out", str(out), *more]
-        monkeypatch.setattr(sys, "argv", ["bench_recipe.py", *arguments])
-        bench_recipe.main()
+        monkeypatch.setattr(sys, "argv", ["recipe", *arguments])
+        benchmark.main()
         return capsys.readouterr().out
 
     run("--seeds", "1")

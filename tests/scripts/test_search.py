@@ -1,14 +1,12 @@
 """The benchmark against a search by hand: its arithmetic, and that both sides can be read back."""
 
 import argparse
-import importlib
-import math
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,12 +15,10 @@ from ensearch.core import Architecture
 from ensearch.store import Store
 from ensearch.study import search, study
 from ensearch.study.options import Limits
+from scripts.benchmarks.search import by_hand, curves, sides
+from scripts.benchmarks.search.sides import Seen, Task
 from tests.closed_form import train, write_dataset
 
-by_hand, curves, sides = (
-    importlib.import_module(f"scripts.benchmarks.search.{name}")
-    for name in ("by_hand", "curves", "sides")
-)
 SPACE = {
     "name": "tiny",
     "family": "wide_resnet",
@@ -34,11 +30,11 @@ SPACE = {
 SCALE = curves.Scale(low=1e6, budget=1e8, chance=0.1)
 
 
-def seen(seconds: float, macs: float, accuracy: float, name: str = "") -> Any:
-    return sides.Seen(
+def seen(seconds: float, macs: float, accuracy: float, name: str = "") -> Seen:
+    return Seen(
         seconds=seconds,
         name=name or str(macs),
-        macs=macs,
+        macs=int(macs),
         accuracy=accuracy,
         size=1,
         members=("a",),
@@ -54,7 +50,9 @@ def test_hypervolume_is_the_mean_height_over_chance() -> None:
 
 def test_a_later_accuracy_of_the_same_name_replaces_the_earlier_one() -> None:
     lucky, sober = seen(1, 1e6, 0.6, "one"), seen(5, 1e6, 0.4, "one")
-    assert curves.curve(SCALE, [lucky, sober]) == [(1, pytest.approx(50)), (5, pytest.approx(30))]
+    times, heights = zip(*curves.curve(SCALE, [lucky, sober]), strict=True)
+    assert times == (1, 5)
+    assert heights == pytest.approx((50, 30))
 
 
 def test_a_level_counts_as_passed_from_when_it_is_held() -> None:
@@ -66,11 +64,11 @@ def test_a_level_counts_as_passed_from_when_it_is_held() -> None:
 
 def test_the_front_is_better_than_all_that_is_cheaper() -> None:
     rows = [seen(1, 2e6, 0.5), seen(1, 4e6, 0.5), seen(2, 8e6, 0.6), seen(9, 1e6, 0.7)]
-    assert [one.macs for one in curves.front(rows, 5)] == [2e6, 8e6]
+    assert [row.macs for row in curves.front(rows, 5)] == [2e6, 8e6]
 
 
 def test_on_test_the_pick_of_val_counts_even_where_it_falls() -> None:
-    picks = [(1e6, 0.5, 0.6, "a"), (1e7, 0.6, 0.4, "b")]
+    picks = [(10**6, 0.5, 0.6, "a"), (10**7, 0.6, 0.4, "b")]
     assert curves.on_test(SCALE, picks) == pytest.approx((50 + 30) / 2)
 
 
@@ -84,8 +82,8 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture
-def task(tmp_path: Path) -> Any:
-    return sides.Task(
+def task(tmp_path: Path) -> Task:
+    return Task(
         settings={
             "dataset": "digits",
             "budget": "2e5",
@@ -101,30 +99,35 @@ def task(tmp_path: Path) -> Any:
 
 
 def test_the_script_by_hand_searches_within_the_budget(
-    task: Any, monkeypatch: pytest.MonkeyPatch
+    task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = [*sides._by_hand(task, 0), "--trials", "4"]
+    arguments = [*sides._by_hand(task, 0)[1:], "--trials", "4"]
     monkeypatch.setattr(sys, "argv", arguments)
     monkeypatch.chdir(task.folder)
     started = time.time()
     by_hand.main()
-    found = sides.seen_by_hand(task, started, parts=False)
+    whole = sides.seen_by_hand(task, started, parts=False)
     parts = sides.seen_by_hand(task, started, parts=True)
-    assert found
-    assert all(0 < one.seconds < 60 and 0 < one.macs <= 2e5 for one in found)
-    assert {one.name for one in found} <= {one.name for one in parts}
-    assert len(parts) == sum(one.size for one in found)
+    assert whole
+    assert all(0 < row.seconds < 60 and 0 < row.macs <= 2e5 for row in whole)
+    assert {row.name for row in whole} <= {row.name for row in parts}
+    assert len(parts) == sum(row.size for row in whole)
     assert all(0 <= test <= 1 for test in sides.test_by_hand(task, parts))
 
 
-def test_the_script_by_hand_counts_as_ensearch_does_but_for_norms() -> None:
-    data = argparse.Namespace(channels=3, side=32, classes=10)
+def test_the_script_by_hand_counts_as_ensearch_does_but_for_norms(tmp_path: Path) -> None:
+    pixels, labels = np.zeros((10, 32, 32, 3), np.uint8), np.arange(10)
+    pixels[::2] = 255
+    path = tmp_path / "pictures.npz"
+    np.savez(path, x_train=pixels, y_train=labels, x_val=pixels, y_val=labels)
+    options = argparse.Namespace(data=path, crop=0, flip=False, batch_size=2, num_workers=0)
+    data = by_hand.Data(options)
     shape = Architecture(family="wide_resnet", width=1, depth=16, resolution=32)
     ours = cost.count(shape, 3, 10).macs
     assert ours < by_hand.count(16, 16, data) < 1.03 * ours
 
 
-def test_what_ensearch_saw_is_read_back_from_its_storage(task: Any) -> None:
+def test_what_ensearch_saw_is_read_back_from_its_storage(task: Task) -> None:
     """Per trial as it was then; the last of every name is what the storage holds."""
     spec = write_dataset(task.folder / "two.npz", images=1000)
     task.settings.update(dataset=spec, budget="1e6", limit_train=None, space=SPACE)
@@ -134,12 +137,12 @@ def test_what_ensearch_saw_is_read_back_from_its_storage(task: Any) -> None:
         opened = study.open_study(task.config(), store, task.data_dir, "a CPU")
         search.run(opened, store, Limits(trials=12), where, train=train)
         stored = {row.key: row for row in store.evaluations(sides.STUDY)}
-    found = sides.seen_by_ensearch(task, started)
-    assert all(0 < one.seconds < 60 for one in found)
-    assert found == sorted(found, key=lambda one: one.seconds)
-    last = {one.name: one for one in found}
+    rows = sides.seen_by_ensearch(task, started)
+    assert all(0 < row.seconds < 60 for row in rows)
+    assert rows == sorted(rows, key=lambda row: row.seconds)
+    last = {row.name: row for row in rows}
     assert last.keys() == stored.keys()
-    for name, one in last.items():
-        assert one.accuracy == pytest.approx(stored[name].scores.accuracy)
-        assert one.macs == stored[name].cost.macs
-        assert math.isclose(one.size, stored[name].size)
+    for name, row in last.items():
+        assert row.accuracy == pytest.approx(stored[name].scores.accuracy)
+        assert row.macs == stored[name].cost.macs
+        assert row.size == stored[name].size

@@ -11,55 +11,59 @@ long search. `shares` needs real pictures (--data) and runs on handwritten digit
 """
 
 import argparse
-import datetime
 import json
 import os
-import platform
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from ensearch.study import config
 from ensearch.study.options import RunOptions
+from scripts.benchmarks.machine import machine
 from scripts.benchmarks.overhead import growth, shares, verbs
 
-PARTS = ("verbs", "shares", "trials", "members", "images", "memory")
-PACKAGES = ("ensearch", "torch", "optuna", "numpy", "sqlalchemy")
+PACKAGES = ("ensearch", "optuna", "numpy", "sqlalchemy")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--parts", default=",".join(PARTS), help="which, with commas between")
-    parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
-    parser.add_argument("--data", help="real pictures for `shares`: cifar10, or npz:PATH")
-    parser.add_argument("--repeats", type=int, default=5, help="of each verb and search")
-    parser.add_argument("--keep", type=Path, help="a folder for the storage of `verbs`, used again")
-    parser.add_argument("--trials", type=int, default=800, help="of `trials`")
-    parser.add_argument("--samplers", default="random,tpe", help="of `trials`")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="of `shares`")
-    parser.add_argument("--out", type=Path, help="a JSON file for all figures")
-    options = parser.parse_args()
-    found: dict[str, Any] = {"conditions": conditions()}
-    print(found["conditions"])
+    options = _parser().parse_args()
+    unknown = [part for part in options.parts.split(",") if part not in PARTS]
+    if unknown:
+        raise SystemExit(f"unknown parts {', '.join(unknown)}: there are {', '.join(PARTS)}.")
+    figures: dict[str, Any] = {
+        "conditions": {"date": date.today().isoformat(), **machine(*PACKAGES)}
+    }
+    print(figures["conditions"])
     for part in options.parts.split(","):
         print(f"\n== {part}")
-        found[part] = globals()[f"part_{part}"](options)
+        figures[part] = PARTS[part](options)
         if options.out:
-            options.out.write_text(json.dumps(found, indent=1) + "\n")
+            options.out.write_text(json.dumps(figures, indent=1) + "\n")
 
 
-def conditions() -> dict[str, Any]:
-    return {
-        "date": datetime.date.today().isoformat(),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "python": platform.python_version(),
-        **{name: version(name) for name in PACKAGES},
-    }
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--parts", default=",".join(PARTS), help="which, with commas between (default: all)"
+    )
+    parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
+    parser.add_argument("--data", help="real pictures for `shares`: cifar10, or npz:PATH")
+    parser.add_argument(
+        "--repeats", type=int, default=5, help="measurements of each verb and search"
+    )
+    parser.add_argument("--keep", type=Path, help="a folder for the storage of `verbs`, used again")
+    parser.add_argument("--trials", type=int, default=800, help="trials of the part `trials`")
+    parser.add_argument("--samplers", default="random,tpe", help="samplers of the part `trials`")
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count(), help="worker processes of `shares`"
+    )
+    parser.add_argument("--out", type=Path, help="write the figures and their conditions as JSON")
+    return parser
 
 
-def part_verbs(options: argparse.Namespace) -> dict[str, Any]:
+def _verbs(options: argparse.Namespace) -> dict[str, Any]:
     images, studies, trials = (5_000, 2, 30) if options.quick else (50_000, 10, 213)
     with TemporaryDirectory() as name:
         folder = options.keep or Path(name)
@@ -73,14 +77,16 @@ def part_verbs(options: argparse.Namespace) -> dict[str, Any]:
     return {"storage": held, "verbs": rows}
 
 
-def part_shares(options: argparse.Namespace) -> list[dict[str, Any]]:
+def _shares(options: argparse.Namespace) -> list[dict[str, Any]]:
     trials = 3 if options.quick else 12
-    usual = {"epochs": 1, "study": "digits", "budget": "2e6", "dataset": "digits"}
-    asked = [config.resolve(RunOptions(**usual))]
+    digits = RunOptions(study="digits", dataset="digits", budget=2e6, epochs=1)
+    asked = [config.resolve(digits)]
     if options.data:
         # A ninth of the pictures of CIFAR-10's train: 4 of the 10 epochs of its short schedule.
-        pictures = {"dataset": options.data, "study": "pictures", "budget": "1.6e7", "epochs": 4}
-        asked.append(config.resolve(RunOptions(**usual | pictures | {"limit_train": 5_000})))
+        pictures = RunOptions(
+            study="pictures", dataset=options.data, budget=1.6e7, epochs=4, limit_train=5_000
+        )
+        asked.append(config.resolve(pictures))
     else:
         print("no --data: only handwritten digits, whose training takes less than CIFAR's")
     rows = [shares.of_study(settings, trials, options.workers) for settings in asked]
@@ -90,7 +96,7 @@ def part_shares(options: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
-def part_trials(options: argparse.Namespace) -> dict[str, Any]:
+def _trials(options: argparse.Namespace) -> dict[str, Any]:
     most = min(50, options.trials) if options.quick else options.trials
     marks = [most // 2**k for k in reversed(range(6)) if most // 2**k >= 10]
     result = {}
@@ -112,17 +118,17 @@ def part_trials(options: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-def part_members(options: argparse.Namespace) -> dict[str, Any]:
+def _members(options: argparse.Namespace) -> dict[str, Any]:
     most = (1, 2, 4) if options.quick else (1, 2, 4, 8, 16)
     rows = growth.over_members(most, 10_000, options.repeats)
-    found = _lines(rows, "members")
+    result = _lines(rows, "members")
     # Of each size at most 20 ensembles are averaged: that many for each member of large pools.
     scored = growth.line([row["ensembles"] for row in rows], [row["scoring"] for row in rows])
     table([{"against": "ensembles", "of": "scoring", **scored}])
-    return found | {"scoring against ensembles": scored}
+    return result | {"scoring against ensembles": scored}
 
 
-def part_images(options: argparse.Namespace) -> dict[str, Any]:
+def _images(options: argparse.Namespace) -> dict[str, Any]:
     counts = (500, 1_000) if options.quick else (500, 1_000, 2_000, 5_000, 10_000)
     return _lines(growth.over_images(counts, options.repeats), "images")
 
@@ -136,7 +142,7 @@ def _lines(rows: Sequence[Mapping[str, float]], against: str) -> dict[str, Any]:
     return {"rows": rows, "fits": fits}
 
 
-def part_memory(options: argparse.Namespace) -> dict[str, Any]:
+def _memory(options: argparse.Namespace) -> dict[str, Any]:
     if not growth.memory():
         print("this system has no /proc: memory cannot be read")
         return {}
@@ -151,7 +157,7 @@ def part_memory(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _rise(rows: Sequence[Mapping[str, float]], against: str, what: str) -> dict[str, Any]:
-    """Ten of the rows, and what is added after the first fifth, in which caches fill."""
+    """Print and return ten rows, and what is added after the first fifth, as caches fill in it."""
     step = max(1, len(rows) // 10)
     picked = [{against: row[against], what: row[what]} for row in rows[step - 1 :: step]]
     table(picked)
@@ -162,7 +168,7 @@ def _rise(rows: Sequence[Mapping[str, float]], against: str, what: str) -> dict[
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Columns named as the first row's keys."""
+    """Print rows in columns named as the first row's keys."""
     cells = [list(rows[0]), *([_text(value) for value in row.values()] for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(rows[0]))]
     for row in cells:
@@ -175,6 +181,16 @@ def _text(value: object) -> str:
     if isinstance(value, list):
         return " ".join(value) or "-"
     return "" if value is None else str(value)
+
+
+PARTS = {
+    "verbs": _verbs,
+    "shares": _shares,
+    "trials": _trials,
+    "members": _members,
+    "images": _images,
+    "memory": _memory,
+}
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from ensearch.store import Store
 from ensearch.study import config, search, study
 from ensearch.study.events import Event, MemberDone, TrialDone
 from ensearch.study.options import Limits, RunOptions
+from scripts.benchmarks import pictures
 from scripts.benchmarks.overhead import world
 from scripts.benchmarks.overhead.stopwatch import Stopwatch
 
@@ -29,7 +30,7 @@ WIDE: Mapping[str, object] = {
 
 
 def memory(process: int | str = "self") -> float:
-    """Resident memory of a process, this one if no number is given, in MiB; 0 without /proc."""
+    """Return the resident memory of a process in MiB; 0 where there is no /proc."""
     try:
         pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     except OSError:
@@ -38,7 +39,7 @@ def memory(process: int | str = "self") -> float:
 
 
 def over_trials(trials: int, sampler: str, images: int) -> list[dict[str, float]]:
-    """One search; after each trial the seconds since the first, by part, and the memory."""
+    """Search; return after each trial the seconds since the first, by part, and the memory."""
     rows: list[dict[str, float]] = []
     watch = Stopwatch()
 
@@ -48,9 +49,8 @@ def over_trials(trials: int, sampler: str, images: int) -> list[dict[str, float]
             rows.append({"trials": event.told, "seconds": now, "MiB": memory(), **watch.seconds})
 
     with TemporaryDirectory() as name, watch.running():
-        settings = world.configured(
-            world.write_dataset(Path(name) / "images.npz", images), WIDE, sampler=sampler
-        )
+        spec = pictures.write_random(Path(name) / "images.npz", images)
+        settings = world.configured(spec, WIDE, sampler)
         with Store.open(f"{name}/a.db", create=True) as store:
             # The ladder is counted before the clock starts.
             world.run(store, settings, 1)
@@ -61,7 +61,7 @@ def over_trials(trials: int, sampler: str, images: int) -> list[dict[str, float]
 
 
 def bare_optuna(trials: int, sampler: str) -> list[float]:
-    """Seconds after each ask and tell of Optuna alone: the same parameters, storage and seeds."""
+    """Return the seconds after each ask and tell of Optuna alone, with parameters as ours."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     rng, times = np.random.default_rng(0), []
     distributions: dict[str, optuna.distributions.BaseDistribution] = {
@@ -92,7 +92,7 @@ def bare_optuna(trials: int, sampler: str) -> list[float]:
 
 
 def over_trained(members: int) -> list[dict[str, float]]:
-    """A real study of digits in one worker process: its memory after each member, and ours."""
+    """Return the memory of a worker that trains digits, after each member, and our own."""
     rows: list[dict[str, float]] = []
     settings = config.resolve(
         RunOptions(budget="4e5", dataset="digits", study="digits", epochs=1, limit_train=256)
@@ -120,7 +120,7 @@ def over_trained(members: int) -> list[dict[str, float]]:
 
 
 def over_members(members: Sequence[int], images: int, repeats: int) -> list[dict[str, float]]:
-    """Searches of 60 trials in which ensembles have up to so many members."""
+    """Return figures of searches of 60 trials whose ensembles have up to so many members."""
     rows = []
     for most in members:
         sizes = [2**k for k in range(10) if 2**k <= most]
@@ -129,23 +129,24 @@ def over_members(members: Sequence[int], images: int, repeats: int) -> list[dict
 
 
 def over_images(images: Sequence[int], repeats: int) -> list[dict[str, float]]:
-    """Searches of 60 trials scored on so many validation images."""
+    """Return figures of searches of 60 trials scored on so many validation images."""
     space = {"members": [1, 2, 4, 8], "depth": [10, 16], "rungs": 8}
     return [_median(10 * count, space, repeats) for count in images]
 
 
 def _median(images: int, space: Mapping[str, object], repeats: int) -> dict[str, float]:
-    """The median of each figure over new searches in new storages."""
-    runs = [_one(images, space) for _ in range(repeats)]
+    """Return the median of each figure over new searches in new storages."""
+    runs = [_searched(images, space) for _ in range(repeats)]
     return {what: statistics.median(run[what] for run in runs) for what in runs[0]}
 
 
-def _one(images: int, space: Mapping[str, object]) -> dict[str, float]:
+def _searched(images: int, space: Mapping[str, object]) -> dict[str, float]:
+    """Return the figures of one search of 60 trials in a new storage."""
     watch = Stopwatch()
     with TemporaryDirectory() as name:
         # Pictures of 8 x 8: it is the validation images that are scored, their pixels are not.
-        spec = world.write_dataset(Path(name) / "images.npz", images, pixels=8)
-        settings = world.configured(spec, space, sampler="random", budget="1e8")
+        spec = pictures.write_random(Path(name) / "images.npz", images, pixels=8)
+        settings = world.configured(spec, space, "random", budget=1e8)
         with Store.open(f"{name}/a.db", create=True) as store:
             world.run(store, settings, 1)
             with watch.running():
@@ -162,7 +163,7 @@ def _one(images: int, space: Mapping[str, object]) -> dict[str, float]:
 
 
 def line(x: Sequence[float], y: Sequence[float]) -> dict[str, Any]:
-    """The straight line of least squares through the points, and the power law through them."""
+    """Return the straight line of least squares through the points, and their power law."""
     slope, start = np.polyfit(x, y, 1)
     off = np.asarray(y) - (start + slope * np.asarray(x))
     exponent = np.polyfit(np.log(x), np.log(y), 1)[0]

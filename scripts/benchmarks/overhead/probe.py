@@ -1,4 +1,7 @@
-"""Runs ensearch and tells which heavy packages it has imported; stops before the first ask."""
+"""Run ensearch and say which heavy packages it has imported; stop before the first ask.
+
+python -m scripts.benchmarks.overhead.probe report STUDY ...
+"""
 
 import sys
 import time
@@ -6,12 +9,13 @@ import time
 HEAVY = ("torch", "torchvision", "sklearn", "optuna", "matplotlib", "sqlalchemy", "numpy")
 
 
-def tell() -> None:
+def say() -> None:
+    """Print the time and the heavy packages that are imported by now."""
     print("probe", time.time(), *(name for name in HEAVY if name in sys.modules), file=sys.stderr)
 
 
 def _stop(sampler: object) -> None:
-    tell()
+    say()
     raise KeyboardInterrupt
 
 
@@ -26,7 +30,7 @@ def main() -> None:
         app.main()
     finally:
         if sys.argv[1] != "resume":
-            tell()
+            say()
 
 
 if __name__ == "__main__":

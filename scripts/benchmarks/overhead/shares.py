@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ensearch import training
-from ensearch.cli import report
+from ensearch.report.study import results
 from ensearch.store import Store
 from ensearch.study import config, search, study
 from ensearch.study.options import Limits
@@ -15,7 +15,7 @@ from scripts.benchmarks.overhead.stopwatch import Stopwatch
 
 
 def of_study(settings: config.StudyConfig, trials: int, workers: int) -> dict[str, Any]:
-    """Shares of the wall time from the first ask to the end, and of the report after it.
+    """Return the shares of the wall time from the first ask to the end, and of the report after.
 
     "around training" is what the driver does itself. "workers train" is the share of their time
     in which they do: the rest is their start (importing PyTorch), reading the images, and waiting
@@ -30,7 +30,7 @@ def of_study(settings: config.StudyConfig, trials: int, workers: int) -> dict[st
             start = time.perf_counter()
             outcome = search.run(opened, store, Limits(trials=trials), where)
             searched = time.perf_counter() - start
-        report.write(report.collect(store, settings.name), Path(name) / "report")
+        results.collect(store, settings.name).write(Path(name) / "report")
         whole = time.perf_counter() - start
         members = store.all_members()
         kept = sum(trial.overhead_seconds for trial in store.trials(settings.name))

@@ -1,4 +1,4 @@
-"""Seconds spent in some functions of ensearch, each without those of the others that it calls."""
+"""Seconds spent in some functions of ensearch, without those in the others that they call."""
 
 import functools
 import time

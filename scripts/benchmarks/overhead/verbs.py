@@ -10,37 +10,37 @@ from pathlib import Path
 from typing import Any
 
 from ensearch.store import Store
+from scripts.benchmarks import checkout, pictures
 from scripts.benchmarks.overhead import world
 
 # Seconds that each may take.
 GOALS = {"--help": 0.3, "status": 1.0, "report": 10.0, "resume": 3.0}
-HEAVY = ("torch", "torchvision", "sklearn", "optuna", "matplotlib", "sqlalchemy", "numpy")
-PROBE = Path(__file__).with_name("probe.py")
+PROBE = ("-m", "scripts.benchmarks.overhead.probe")
 DATABASE, HELD = "ensearch.db", "held.json"
 
 
 def build(folder: Path, images: int, studies: int, trials: int) -> None:
-    """A storage of `studies` over one pool of members, by real runs; HELD says what is in it.
+    """Make a storage of `studies` over one pool of members by real runs; HELD says what is in it.
 
     From the R members of a network every size 1 to R is evaluated, so that a search has as many
     evaluations on val as its members number: 500 members are 500 evaluations of one study, and
     5,000 in a storage are ten studies that share them.
     """
-    spec = world.write_dataset(folder / "images.npz", images, images // 5)
+    spec = pictures.write_random(folder / "images.npz", images, images // 5)
     start = time.perf_counter()
     with Store.open(str(folder / DATABASE), create=True) as store:
         for number in range(studies):
             sampler = "tpe" if number == 0 else "random"
-            named = world.configured(spec, world.SPACE, study=f"s{number}", sampler=sampler)
-            world.run(store, named, trials)
-        found = [e for number in range(studies) for e in store.evaluations(f"s{number}")]
+            settings = world.configured(spec, world.SPACE, sampler, study=f"s{number}")
+            world.run(store, settings, trials)
+        evaluations = [e for number in range(studies) for e in store.evaluations(f"s{number}")]
         held: dict[str, float] = {
             "studies": studies,
             "trials of each": trials,
             "members": len(store.all_members()),
             "members of the first": store.summaries()[0].members,
-            "evaluations": len(found),
-            "ensembles averaged": sum(e.subsets for e in found),
+            "evaluations": len(evaluations),
+            "ensembles averaged": sum(e.subsets for e in evaluations),
             "validation images": images // 10,
         }
     held["seconds to build"] = time.perf_counter() - start
@@ -48,8 +48,8 @@ def build(folder: Path, images: int, studies: int, trials: int) -> None:
 
 
 def time_verbs(folder: Path, repeats: int) -> list[dict[str, Any]]:
-    """Median, least and most seconds of each verb and of two plain processes, in turns."""
-    python, probe = [sys.executable], [sys.executable, str(PROBE)]
+    """Return median, least and most seconds of each verb and of two plain processes, in turns."""
+    python, probe = [sys.executable], [sys.executable, *PROBE]
     commands: dict[str, Sequence[str]] = {
         "python -c pass": [*python, "-c", "pass"],
         "import numpy": [*python, "-c", "import numpy"],
@@ -64,7 +64,7 @@ def time_verbs(folder: Path, repeats: int) -> list[dict[str, Any]]:
     # The first round warms the caches, and the first resume measures how fast training is here.
     for lap in range(repeats + 1):
         for name, command in commands.items():
-            took, loaded = _once(command, folder)
+            took, loaded = _timed(command, folder)
             modules[name] = loaded
             if lap:
                 times[name].append(took)
@@ -73,26 +73,33 @@ def time_verbs(folder: Path, repeats: int) -> list[dict[str, Any]]:
         {
             "what": name if name != "resume" else "resume to its first ask",
             "n": repeats,
-            "median_s": statistics.median(found),
-            "least_s": min(found),
-            "most_s": max(found),
-            "times_import_numpy": statistics.median(found) / plain,
+            "median_s": statistics.median(seconds),
+            "least_s": min(seconds),
+            "most_s": max(seconds),
+            "times_import_numpy": statistics.median(seconds) / plain,
             "goal_s": GOALS.get(name),
             "imports": modules[name],
         }
-        for name, found in times.items()
+        for name, seconds in times.items()
     ]
 
 
-def _once(command: Sequence[str], folder: Path) -> tuple[float, list[str]]:
-    """Seconds to the end, or to the first ask, and which of HEAVY were imported by then."""
+def _timed(command: Sequence[str], folder: Path) -> tuple[float, list[str]]:
+    """Return the seconds to the end, or to the first ask, and which of HEAVY were imported."""
     start = time.time()
-    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        command,
+        cwd=folder,
+        env=checkout.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     took = time.time() - start
-    found = [line for line in ended.stderr.splitlines() if line.startswith("probe ")]
-    if str(PROBE) not in command:
+    lines = [line for line in ended.stderr.splitlines() if line.startswith("probe ")]
+    if PROBE[1] not in command:
         return took, []
-    if not found:
+    if not lines:
         raise RuntimeError(f"{' '.join(command)} failed:\n{ended.stderr}")
-    _, at, *loaded = found[-1].split()
+    _, at, *loaded = lines[-1].split()
     return (float(at) - start if "resume" in command else took), loaded

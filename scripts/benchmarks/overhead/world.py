@@ -20,21 +20,11 @@ from ensearch.store import Store
 from ensearch.study import config, search, study
 from ensearch.study.events import Event, SearchEnded
 from ensearch.study.options import Limits, RunOptions
+from scripts.benchmarks.pictures import CLASSES
 
-CLASSES = 10
 INLINE = search.Placement(device="cpu", workers=1, launcher="inline", keep_weights=False)
 # 213 configurations of up to 492 members, 54 of them single networks.
 SPACE: Mapping[str, object] = {"members": [1, 2, 4, 8], "depth": [10, 16, 22], "rungs": 9}
-
-
-def write_dataset(path: Path, images: int, tests: int = 100, pixels: int = 32) -> str:
-    """Random colour pictures, a tenth of `images` for val; the spec that names them."""
-    rng = np.random.default_rng(0)
-    shape = (images + tests, pixels, pixels, 3)
-    x = rng.integers(0, 256, shape, dtype=np.uint8)
-    y = np.arange(images + tests) % CLASSES
-    np.savez(path, x_train=x[:images], y_train=y[:images], x_test=x[images:], y_test=y[images:])
-    return f"npz:{path}"
 
 
 @functools.cache
@@ -48,7 +38,7 @@ def _shared(images: int) -> Floats:
 
 
 def train(jobs: Sequence[MemberJob], report: Callable[[Update], None]) -> None:
-    """What training would report of a task."""
+    """Report what training would report of a task."""
     for job in jobs:
         report(Progress(key=job.member.key, epoch=1, epochs=1, loss=0.5))
         report(_trained(job))
@@ -65,12 +55,25 @@ def _trained(job: MemberJob) -> Trained:
     return Trained(key=member.key, predictions=(val,), losses=(0.5,), seconds=0.0, weights=None)
 
 
-def configured(spec: str, space: Mapping[str, object], **settings: object) -> config.StudyConfig:
-    """A study of Wide ResNets on `spec`, 1 epoch, up to 1 G."""
-    named: dict[str, object] = {"name": "bench", "family": "wide_resnet"}
-    named["width"] = {"low": 0.25, "high": 16.0, "step": 0.0625}
-    usual = {"dataset": spec, "space": named | dict(space), "budget": "1e9", "epochs": 1}
-    return config.resolve(RunOptions(**usual | {"study": "bench"} | settings))
+def configured(
+    spec: str,
+    space: Mapping[str, object],
+    sampler: str,
+    study: str = "bench",
+    budget: float = 1e9,
+) -> config.StudyConfig:
+    """Return a study of Wide ResNets on `spec`, 1 epoch."""
+    widths = {"low": 0.25, "high": 16.0, "step": 0.0625}
+    return config.resolve(
+        RunOptions(
+            study=study,
+            dataset=spec,
+            space={"name": "bench", "family": "wide_resnet", "width": widths, **space},
+            budget=budget,
+            epochs=1,
+            sampler=sampler,
+        )
+    )
 
 
 def run(
@@ -79,6 +82,7 @@ def run(
     trials: int,
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> SearchEnded:
+    """Search until so many trials, with predictions from seeds instead of training."""
     opened = study.open_study(settings, store, Path("data"), "a CPU")
     limits = Limits(trials=trials)
     return search.run(opened, store, limits, INLINE, train=train, on_event=on_event)

@@ -47,7 +47,7 @@ class Recipe:
     lookahead_steps: int = 5
 
     def train(self, model: nn.Module, images: Images, epochs: int, seed: int, device: str) -> float:
-        """Train in place on the images, channels_last; the mean loss of the last epoch."""
+        """Train in place on the images, channels_last; return the mean loss of the last epoch."""
         size = min(self.batch_size, len(images.x_train))
         per_epoch = len(images.x_train) // size
         steps = per_epoch * epochs
@@ -69,15 +69,16 @@ class Recipe:
                     model(x[part]), y[part], label_smoothing=self.label_smoothing, reduction="sum"
                 )
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(loss)
             optimizer.step()
             total += loss.detach() / size
             self._look_ahead(model, slow, step + 1, steps, per_epoch)
         return total.item() / per_epoch
 
     def _optimizer(self, model: nn.Module, batch: int) -> tuple[torch.optim.SGD, list[float]]:
-        """The optimizer and its groups' peak rates for a loss that is a sum over the batch."""
-        biases, others = [], []
+        """Return the optimizer and its groups' peak rates for a loss summed over the batch."""
+        biases: list[nn.Parameter] = []
+        others: list[nn.Parameter] = []
         for module in model.modules():
             norm = isinstance(module, nn.BatchNorm2d)
             if norm and not self.train_scales:

@@ -18,17 +18,15 @@ trained members on test, which no side has seen: luck in choosing does not count
 
 import argparse
 import json
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ensearch import datasets
-from ensearch.training import describe_device
-from scripts.benchmarks.search import curves, sides
+from scripts.benchmarks.machine import machine
+from scripts.benchmarks.options import add_data
+from scripts.benchmarks.search import curves, report, sides
 from scripts.benchmarks.search.sides import Seen, Task
 
 # The schedule's augmentation: what --dataset cifar10 and digits do.
@@ -46,28 +44,26 @@ def main() -> None:
     for seed in options.seed if options.seed is not None else range(options.seeds):
         for side in options.side or SIDES:
             _run(side, _task(side, seed, options))
-    found = [
+    results = [
         _result(side, seed, options)
         for seed in range(max(options.seeds, 1 + max(options.seed or [0])))
         for side in SIDES
         if (_task(side, seed, options).folder / "run.json").exists()
     ]
-    curves.report(found, _conditions(options), options.work)
+    report.report(results, _conditions(options), options.work)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", default="cifar10", help="as --dataset of ensearch")
-    parser.add_argument("--data-dir", type=Path, default=Path("data"))
-    parser.add_argument("--limit-train", type=int)
-    parser.add_argument("--budget", type=float, default=2e7)
-    parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--minutes", type=float, default=10, help="of each side and seed")
+    add_data(parser)
+    parser.add_argument("--budget", type=float, default=2e7, help="multiply-adds of an ensemble")
+    parser.add_argument("--epochs", type=int, default=2, help="length of the schedule")
+    parser.add_argument("--minutes", type=float, default=10, help="time of each side and seed")
     parser.add_argument("--seeds", type=int, default=3, help="0, 1, ..., each run by both sides")
     parser.add_argument("--seed", type=int, nargs="+", help="run these only")
     parser.add_argument("--side", choices=SIDES, nargs="+", help="run this only")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--work", type=Path, required=True, help="where runs and results lie")
+    parser.add_argument("--quick", action="store_true", help="digits, 30 s a side, one seed")
+    parser.add_argument("--work", type=Path, required=True, help="folder of runs and results")
     return parser
 
 
@@ -104,9 +100,7 @@ def _conditions(options: argparse.Namespace) -> dict[str, Any]:
             name: getattr(config.schedule, name) for name in config.schedule.__dataclass_fields__
         },
         "minutes": options.minutes,
-        "device": describe_device("cpu"),
-        "cores": os.cpu_count(),
-        "torch": torch.__version__,
+        **machine(),
     }
 
 
@@ -133,7 +127,7 @@ def _run(side: str, task: Task) -> None:
 
 
 def _workers(task: Task) -> int:
-    """How many processes in the DataLoader are best here; measured once, before the clock."""
+    """Return how many workers of the DataLoader are best here; measured once, before the clock."""
     path = task.folder.parent / "loaders.json"
     if not path.exists():
         loaders = {n: sides.loader_seconds(task, n) for n in (0, 1, 2)}
@@ -143,14 +137,14 @@ def _workers(task: Task) -> int:
 
 
 def _result(side: str, seed: int, options: argparse.Namespace) -> curves.Result:
-    """What a run saw, and the test accuracies of what val chose after a tenth and at the end."""
+    """Return what a run saw, and test accuracies of what val selected at a tenth and the end."""
     task = _task(side, seed, options)
     started = json.loads((task.folder / "run.json").read_text())["started"]
     if side == "ensearch":
         seen, parts = sides.seen_by_ensearch(task, started), []
     else:
         seen, parts = (sides.seen_by_hand(task, started, parts) for parts in (False, True))
-    within = [one for one in seen if one.seconds <= task.seconds]
+    within = [row for row in seen if row.seconds <= task.seconds]
     cache = task.folder / "test.json"
     if not cache.exists():
         score = sides.test_by_ensearch if side == "ensearch" else sides.test_by_hand
@@ -159,24 +153,24 @@ def _result(side: str, seed: int, options: argparse.Namespace) -> curves.Result:
         side=side,
         seed=seed,
         seen=within,
-        parts=[one for one in parts if one.seconds <= task.seconds],
+        parts=[row for row in parts if row.seconds <= task.seconds],
         tested={float(at): picks for at, picks in json.loads(cache.read_text()).items()},
     )
 
 
 def _tested(
     task: Task, seen: Sequence[Seen], score: Callable[[Task, Sequence[Seen]], list[float]]
-) -> dict[float, list[tuple[int, float, float, str]]]:
-    """Seconds -> the front on val by then: multiply-adds, accuracy on val and on test, name."""
-    found = {}
+) -> dict[float, list[curves.Pick]]:
+    """Return, by seconds, the picks that were the front on val by then."""
+    tested = {}
     for at in (task.seconds / 10, task.seconds):
-        chosen = curves.front(seen, at)
-        tests = score(task, chosen)
-        found[at] = [
-            (one.macs, one.accuracy, test, one.name)
-            for one, test in zip(chosen, tests, strict=True)
+        selected = curves.front(seen, at)
+        tests = score(task, selected)
+        tested[at] = [
+            (row.macs, row.accuracy, test, row.name)
+            for row, test in zip(selected, tests, strict=True)
         ]
-    return found
+    return tested
 
 
 if __name__ == "__main__":

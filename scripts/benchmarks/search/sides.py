@@ -1,4 +1,4 @@
-"""The two sides of scripts.benchmarks.search: start one, and read back what it saw and when.
+"""The two sides of the benchmark of the search: start one, and read back what it saw and when.
 
 Either side has a folder of its own. What it saw is a list of `Seen`; times count from just before
 its process was started, so that imports, plans and preparations count.
@@ -30,8 +30,8 @@ from ensearch.study.options import RunOptions
 from ensearch.study.study import source
 from ensearch.training import data as tensors
 from ensearch.training import loop, train_members
+from scripts.benchmarks import checkout
 
-BY_HAND = Path(__file__).with_name("by_hand.py")
 STUDY = "search"
 WIDTH = 16  # channels of the first stage at width 1
 
@@ -73,7 +73,7 @@ class Task:
 
 
 def run_ensearch(task: Task) -> float:
-    """Let `ensearch run` search in a fresh storage for the time; when it was started."""
+    """Let `ensearch run` search in a fresh storage for the time; return when it was started."""
     given = {"study": STUDY, **task.settings}
     schedule = given.pop("schedule")
     lines = [f"{key} = {json.dumps(value)}" for key, value in given.items()]
@@ -85,18 +85,25 @@ def run_ensearch(task: Task) -> float:
 
 
 def run_by_hand(task: Task, workers: int) -> float:
-    """Let by_hand.py search with so many processes in its DataLoader; when it was started."""
+    """Let by_hand.py search with so many workers of its DataLoader; return when it was started."""
     return _run([*_by_hand(task, workers), "--minutes", str(task.seconds / 60)], task)
 
 
 def loader_seconds(task: Task, workers: int) -> float:
-    """What one small member takes by hand with so many processes in the DataLoader."""
+    """Return the seconds of one small member by hand with so many workers of the DataLoader."""
     command = [sys.executable, *_by_hand(task, workers), "--try-loader"]
-    return float(subprocess.run(command, cwd=task.folder, check=True, capture_output=True).stdout)
+    ended = subprocess.run(
+        command,
+        cwd=task.folder,
+        env=checkout.environment(),
+        check=True,
+        capture_output=True,
+    )
+    return float(ended.stdout)
 
 
 def _by_hand(task: Task, workers: int) -> list[str]:
-    """Arguments of the Python that runs it; its pictures are those that ensearch trains on."""
+    """Return the arguments of Python; the pictures are those that ensearch trains on."""
     pictures = task.folder / "pictures.npz"
     if not pictures.exists():
         data = task.data()
@@ -113,15 +120,19 @@ def _by_hand(task: Task, workers: int) -> list[str]:
     flip = ["--flip"] if schedule.flip else []
     budget = ["--budget", str(task.config().budget.macs), "--seed", str(task.seed)]
     loader = ["--data", pictures.name, "--num-workers", str(workers)]
-    return [str(BY_HAND), *loader, *budget, *options, *flip]
+    return ["-m", "scripts.benchmarks.search.by_hand", *loader, *budget, *options, *flip]
 
 
 def _run(arguments: Sequence[str], task: Task) -> float:
-    """End the process when the time is over, if it has not ended by itself."""
+    """Run Python until it ends or the time is over; return when it was started."""
     with (task.folder / "output.txt").open("w") as output:
         started = time.time()
         process = subprocess.Popen(
-            [sys.executable, *arguments], cwd=task.folder, stdout=output, stderr=output
+            [sys.executable, *arguments],
+            cwd=task.folder,
+            env=checkout.environment(),
+            stdout=output,
+            stderr=output,
         )
         try:
             code = process.wait(task.seconds)
@@ -135,17 +146,17 @@ def _run(arguments: Sequence[str], task: Task) -> float:
 
 
 def seen_by_hand(task: Task, started: float, parts: bool) -> list[Seen]:
-    """Every trial's ensemble; with `parts` also those of its first members, which cost nothing."""
-    data, found = task.data(), list[Seen]()
+    """Return every trial's ensemble; with `parts` also those of its first members, at no cost."""
+    data, rows = task.data(), list[Seen]()
     log = task.folder / "by_hand.jsonl"
     if not log.exists():  # not one trial in time
-        return found
+        return rows
     for line in log.read_text().splitlines():
         entry = json.loads(line)
         shape = _architecture(entry["depth"], entry["channels"], data)
         macs = cost.count(shape, data.channels, len(data.classes)).macs
         for size in range(1 if parts else entry["members"], entry["members"] + 1):
-            found.append(
+            rows.append(
                 Seen(
                     seconds=entry["time"] - started,
                     name=f"{size} x {shape.label} of trial {entry['trial']}",
@@ -155,7 +166,7 @@ def seen_by_hand(task: Task, started: float, parts: bool) -> list[Seen]:
                     members=tuple(f"{entry['trial']}/{member}" for member in range(size)),
                 )
             )
-    return found
+    return rows
 
 
 def _architecture(depth: int, channels: int, data: Dataset) -> Architecture:
@@ -165,8 +176,8 @@ def _architecture(depth: int, channels: int, data: Dataset) -> Architecture:
 
 
 def seen_by_ensearch(task: Task, started: float) -> list[Seen]:
-    """Every size of a network whenever a trial brought it more members, as it was scored then."""
-    found: list[Seen] = []
+    """Return every size of a network whenever a trial gave it more members, as scored then."""
+    seen: list[Seen] = []
     data, config = task.data(), task.config()
     url = f"sqlite:///{task.folder / 'ensearch.db'}"
     with Store.open(url, create=False) as store:
@@ -180,7 +191,7 @@ def seen_by_ensearch(task: Task, started: float) -> list[Seen]:
             row = rows[trial.network]
             probs = _probs(lambda key: store.predictions(key, "val").logits, trial.members)
             for size in range(1, len(trial.members) + 1):
-                found.append(
+                seen.append(
                     Seen(
                         seconds=ended[trial.number] - started,
                         name=evaluation_key(size, trial.network),
@@ -190,11 +201,11 @@ def seen_by_ensearch(task: Task, started: float) -> list[Seen]:
                         members=trial.members,
                     )
                 )
-    return found
+    return seen
 
 
 def _ended(store: Store) -> dict[int, float]:
-    """When each trial was told, by its number."""
+    """Return when each trial was told, by its number."""
     study = optuna.load_study(study_name=STUDY, storage=store.optuna_url)
     times: dict[int, datetime] = {
         trial.number: trial.datetime_complete for trial in study.trials if trial.datetime_complete
@@ -207,18 +218,18 @@ def _probs(logits_of: Callable[[str], Any], members: Sequence[str]) -> Floats:
 
 
 def _accuracy(probs: Floats, labels: Any, size: int, seed: int, network: str) -> float:
-    """Over all ensembles of `size` among the members, or those that ensearch draws of them."""
-    chosen = averaging.subsets(len(probs), size, seed=averaging.subset_seed(seed, network, size))
-    hits = [(probs[list(one)].mean(axis=0).argmax(axis=1) == labels).mean() for one in chosen]
+    """Return the mean over the ensembles of `size`: all, or those that ensearch draws of them."""
+    drawn = averaging.subsets(len(probs), size, seed=averaging.subset_seed(seed, network, size))
+    hits = [(probs[list(s)].mean(axis=0).argmax(axis=1) == labels).mean() for s in drawn]
     return float(np.mean(hits))
 
 
-def test_by_ensearch(task: Task, chosen: Sequence[Seen]) -> list[float]:
-    """Accuracies on test of what was chosen on val, from the stored weights of the same members."""
+def test_by_ensearch(task: Task, selected: Sequence[Seen]) -> list[float]:
+    """Return the accuracies on test of what val selected, from the stored weights."""
     data, config = task.data(), task.config()
     url = f"sqlite:///{task.folder / 'ensearch.db'}"
     with Store.open(url, create=False) as store:
-        records = store.members({member for one in chosen for member in one.members})
+        records = store.members({member for seen in selected for member in seen.members})
         jobs = tuple(
             MemberJob(
                 member=record.member,
@@ -240,30 +251,30 @@ def test_by_ensearch(task: Task, chosen: Sequence[Seen]) -> list[float]:
         logits[outcome.key] = outcome.predictions[0].logits
     return [
         _accuracy(
-            _probs(logits.__getitem__, one.members),
+            _probs(logits.__getitem__, seen.members),
             data.y_test,
-            one.size,
+            seen.size,
             config.seed,
-            one.name.partition("x ")[2],
+            seen.name.partition("x ")[2],
         )
-        for one in chosen
+        for seen in selected
     ]
 
 
-def test_by_hand(task: Task, chosen: Sequence[Seen]) -> list[float]:
-    """Accuracies on test of what was chosen on val, from the weights that the script kept."""
+def test_by_hand(task: Task, selected: Sequence[Seen]) -> list[float]:
+    """Return the accuracies on test of what val selected, from the weights the script kept."""
     data = task.data()
     images = tensors.load(task.source, data.fingerprint, "cpu", ("test",))
-    found = []
-    for one in chosen:
-        trial = one.members[0].partition("/")[0]
-        states = torch.load(task.folder / "by_hand" / f"{trial}.pt")[: one.size]
-        depth, width = one.name.split()[2].split("-")
+    accuracies = []
+    for seen in selected:
+        trial = seen.members[0].partition("/")[0]
+        states = torch.load(task.folder / "by_hand" / f"{trial}.pt")[: seen.size]
+        depth, width = seen.name.split()[2].split("-")
         logits = []
         for state in states:
             model = WideResNet(int(depth), float(width), data.channels, len(data.classes))
             model.load_state_dict(state)
             logits.append(loop.predict(model, images.to_predict["test"], images, 500))
-        probs = np.stack([averaging.probs_of(one) for one in logits])
-        found.append(float((probs.mean(axis=0).argmax(axis=1) == data.y_test).mean()))
-    return found
+        probs = np.stack([averaging.probs_of(member) for member in logits])
+        accuracies.append(float((probs.mean(axis=0).argmax(axis=1) == data.y_test).mean()))
+    return accuracies
