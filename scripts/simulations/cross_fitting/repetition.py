@@ -32,15 +32,17 @@ def over_cuts(images: int, seed: int, cuts: int, noise: float) -> dict[str, list
     truth = pool.draw(MANY, 2 * seed + 1)
     hits, true, judged = {}, {}, {}
     for name, search in SEARCHES.items():
-        checked = cross_fitting.cross_fit(search, candidates, labels, BUDGETS, cuts=cuts, seed=seed)
-        choice = checked.selected[-1]
+        cross_fit = cross_fitting.cross_fit(
+            search, candidates, labels, BUDGETS, cuts=cuts, seed=seed
+        )
+        choice = cross_fit.selected[-1]
         assert choice is not None
-        hits[name], true[name] = checked.hits[-1], apply(choice, *truth).accuracy
-        judged[name] = paired_differences.by_other_half(checked)
+        hits[name], true[name] = cross_fit.hits[-1], apply(choice, *truth).accuracy
+        judged[name] = paired_differences.by_other_half(cross_fit)
     rows = {}
     for name, scored in hits.items():
         low, high = results.wilson(float(scored.mean()), images)
-        half = 1.96 * float(judged[name].drawn[:, -1].std(ddof=1))
+        half = 1.96 * float(judged[name].replicates[:, -1].std(ddof=1))
         rows[name] = [float(scored.mean()), true[name], half, (high - low) / 2]
     for a, b in PAIRS:
         (lead,) = paired_differences.leads([((judged[a], 1), (judged[b], 1))])
@@ -58,9 +60,9 @@ def held_at_once(images: int, seed: int, noise: float) -> list[bool]:
     truth = pool.draw(MANY, 2 * seed + 1)
     judged, true = {}, {}
     for name, search in SEARCHES.items():
-        checked = cross_fitting.cross_fit(search, candidates, labels, BUDGETS, seed=seed)
-        judged[name] = paired_differences.by_other_half(checked)
-        true[name] = [apply(choice, *truth).accuracy for choice in checked.selected if choice]
+        cross_fit = cross_fitting.cross_fit(search, candidates, labels, BUDGETS, seed=seed)
+        judged[name] = paired_differences.by_other_half(cross_fit)
+        true[name] = [apply(choice, *truth).accuracy for choice in cross_fit.selected if choice]
     places = [(name, k) for name in list(SEARCHES)[1:] for k in range(len(BUDGETS))]
     pairs = [((judged["single"], k), (judged[name], k)) for name, k in places]
     return [
