@@ -75,7 +75,7 @@ class Finalist:
 
     @property
     def key(self) -> str:
-        """Of the evaluation that confirms it."""
+        """The key of the evaluation that confirms it."""
         return evaluation_key(self.size, self.network)
 
     @property
@@ -111,7 +111,7 @@ class Confirmation:
 
     @property
     def networks(self) -> dict[str, Finalist]:
-        """By name one finalist of each network: members are shared by those of one network."""
+        """One finalist of each network, by name: finalists of one network share their members."""
         return {finalist.network: finalist for finalist in self.finalists}
 
     def asks_the_same(self, other: "Confirmation") -> bool:

@@ -37,7 +37,7 @@ class ConfirmationWork:
 
 
 def members(study: Study, store: Store, plan: Confirmation) -> dict[str, tuple[Member, ...]]:
-    """By network, the dearest first. Fresh ones, or with `retrain` off those of the search."""
+    """Members by network, most expensive first: fresh ones, or without `retrain` the search's."""
     ordered = sorted(plan.networks.items(), key=lambda item: (-_macs(item[1]), item[0]))
     if plan.retrain:
         return {name: _fresh(study, finalist) for name, finalist in ordered}
@@ -50,7 +50,7 @@ def members(study: Study, store: Store, plan: Confirmation) -> dict[str, tuple[M
 
 
 def _macs(finalist: Finalist) -> int:
-    """Of one member."""
+    """The multiply-adds of one member."""
     return finalist.macs // finalist.size
 
 

@@ -59,7 +59,7 @@ def same_network(
 def _is_better(
     candidates: Candidates, labels: Labels, ensemble: MixedEnsemble, rival: MixedEnsemble | None
 ) -> bool:
-    """By accuracy, and between equals by NLL, as everywhere: accuracy tells most of them."""
+    """Compares by accuracy, and between equals by NLL: accuracy tells most of them apart."""
     if rival is None or ensemble.accuracy != rival.accuracy:
         return rival is None or ensemble.accuracy > rival.accuracy
     return merit_of(candidates, labels, ensemble.members) > merit_of(

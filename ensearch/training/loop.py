@@ -136,7 +136,7 @@ def _predict_only(job: MemberJob) -> Trained:
 
 
 def _predictions(model: nn.Module, images: Images, member: Member) -> tuple[Predictions, ...]:
-    """Of every split that the images have. Raises Diverged if an output is not finite."""
+    """Predictions of every split that the images have. Raises Diverged if one is not finite."""
     found = []
     for split, x in images.to_predict.items():
         logits = predict(model, x, images, member.schedule.batch_size)
