@@ -19,9 +19,9 @@ from ensearch.study.events import (
     Note,
     Planned,
     SearchEnded,
+    StrategyMeasured,
     TrialDone,
     TrialFailed,
-    WayChosen,
 )
 from ensearch.units import counted, format_count, format_duration
 
@@ -103,8 +103,8 @@ def line(event: Event, flops_per_mac: int) -> str | None:
             return f"member {event.label} failed: {event.reason}: {event.detail}"
         case MemberReady():
             return _ready(event)
-        case WayChosen():
-            return _way(event)
+        case StrategyMeasured():
+            return _strategy(event)
         case Note():
             return f"note      {event.text}"
         case SearchEnded():
@@ -121,12 +121,12 @@ def _ended(event: SearchEnded) -> str:
     )
 
 
-def _way(event: WayChosen) -> str:
+def _strategy(event: StrategyMeasured) -> str:
     what = f"{event.members} members" if event.members > 1 else "a member"
-    rate, alone = event.rates.get(event.way), event.rates.get("one after another")
+    rate, alone = event.rates.get(event.strategy), event.rates.get("one after another")
     gain = f", {rate / alone:.1f} times the images/s of one after another" if rate and alone else ""
     dropped = "".join(f"; not {name}: {why}" for name, why in event.dropped.items())
-    return f"{what} of {event.network} train {event.way}{gain}{dropped}"
+    return f"{what} of {event.network} train {event.strategy}{gain}{dropped}"
 
 
 def _ready(event: MemberReady) -> str:

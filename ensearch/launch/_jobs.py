@@ -14,22 +14,23 @@ Reason = Literal["diverged", "out_of_memory", "killed", "unavailable", "error"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """How fast `members` networks of one kind train together, way by way, and the fastest way.
+    """How fast `members` of one network train together by each strategy, and the fastest strategy.
 
     `network` is the `lockstep_key` of its members; `place` names what else decides: the device, the
-    version of torch, the image's channels and the number of classes.
+    version of torch, the image's channels and the number of classes. `way` is the name of the
+    fastest strategy. The storage keeps these under the names of the fields.
     """
 
     network: str
     place: str
     members: int
     way: str
-    rates: dict[str, float]  # images/s of all members together, by way
-    dropped: dict[str, str]  # ways that do not work here, and why
+    rates: dict[str, float]  # images/s of all members together, by strategy
+    dropped: dict[str, str]  # strategies that do not work here, and why
 
 
 def lockstep_key(member: Member) -> str:
-    """What members must share to train in lockstep at the same speed as others."""
+    """What members that train equally fast share: wide_resnet-28-10@32 in batches of 128."""
     return f"{member.architecture.key} in batches of {member.schedule.batch_size}"
 
 
@@ -39,8 +40,8 @@ class MemberJob:
 
     `checkpoint` is where a killed job leaves its state to go on from. With `weights`, a file of
     the member trained before, nothing is trained. `measured` is what earlier tasks have found out
-    about training such networks together, at whatever place. A `plain` job trains in the simplest
-    way there is: what had been tried before it may have killed its worker.
+    about training such networks together, on whatever device. A `plain` job trains by the simplest
+    strategy: what had been tried before it may have killed its worker.
     """
 
     member: Member
@@ -92,7 +93,20 @@ class Failed:
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
-Update = Progress | Trained | Failed | Measured
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parted:
+    """Members of one task train one after another, not side by side as was meant.
+
+    `network` is their `lockstep_key`. `detail` says why, for people: memory that did not suffice
+    for all of them, or a defect of the program. Each still has an outcome of its own.
+    """
+
+    network: str
+    members: int
+    detail: str
+
+
+Update = Progress | Trained | Failed | Measured | Parted
 # Trains the jobs of one task side by side; calls back with updates in between and with exactly one
 # outcome, Trained or Failed, for each job. Raises nothing but interrupts.
 Train = Callable[[tuple[MemberJob, ...], Callable[[Update], None]], None]

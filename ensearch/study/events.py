@@ -72,14 +72,17 @@ class MemberFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WayChosen:
-    """How `members` of a network train together was measured; `rates` are images/s by way."""
+class StrategyMeasured:
+    """The fastest strategy to train `members` of a network together; `rates` are images/s by each.
+
+    A strategy that does not work is in `dropped`, with the reason.
+    """
 
     network: str
     members: int
-    way: str
+    strategy: str
     rates: dict[str, float]
-    dropped: dict[str, str]  # why a way does not work, by way
+    dropped: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +129,7 @@ Event = (
     | MemberProgress
     | MemberDone
     | MemberFailed
-    | WayChosen
+    | StrategyMeasured
     | TrialDone
     | TrialFailed
     | MemberReady

@@ -14,12 +14,20 @@ from ensearch.launch import (
     Launcher,
     Measured,
     MemberJob,
+    Parted,
     Progress,
     Trained,
     lockstep_key,
 )
 from ensearch.store import SEARCH, MemberRecord, Store, trained_by
-from ensearch.study.events import Event, MemberDone, MemberFailed, MemberProgress, WayChosen
+from ensearch.study.events import (
+    Event,
+    MemberDone,
+    MemberFailed,
+    MemberProgress,
+    Note,
+    StrategyMeasured,
+)
 from ensearch.study.study import Study
 
 # Members that train side by side on a GPU: more give it little more to do, and a task that is
@@ -104,10 +112,10 @@ class MemberQueue:
         rows = [asdict(measured) for measured in (*others, new)]
         self.store.set_note(_EVERY_STUDY, _note_of(new.network), rows)
         self.on_event(
-            WayChosen(
+            StrategyMeasured(
                 network=new.network,
                 members=new.members,
-                way=new.way,
+                strategy=new.way,
                 rates=new.rates,
                 dropped=new.dropped,
             )
@@ -166,6 +174,13 @@ class MemberQueue:
         for update in updates:
             if isinstance(update, Measured):
                 self._remember(update)
+                continue
+            if isinstance(update, Parted):
+                text = (
+                    f"{update.members} members of {update.network} train one after another, not "
+                    f"side by side: {update.detail}"
+                )
+                self.on_event(Note(text=text))
                 continue
             member = self._training[update.key]
             if isinstance(update, Progress):

@@ -6,12 +6,11 @@ comes from a seed derived from the member's and the epoch's, cuDNN is held to it
 kernels, and on a CPU a member trains on one thread, because sums split over threads round
 differently. Several members at once on a CPU are several processes.
 
-On a GPU the members of one network that a task holds may train side by side (`group.py`): in
-the way that a short measurement found to be fastest there (`strategies.py`), which the storage
-remembers.
-The same members in one task, trained in the same way, are the same bits again. A member trained in
-another way or in other company is the same up to rounding: the same seeds, order and augmentation,
-sums in another order.
+On a GPU the members of one network that a task holds may train side by side (`group.py`): by the
+strategy that a short measurement showed to be fastest there (`strategies.py`), which the storage
+remembers. The same members in one task, trained by the same strategy, are the same bits again. A
+member trained by another strategy or beside other members is the same up to rounding: the same
+seeds, order and augmentation, sums in another order.
 """
 
 from collections.abc import Callable

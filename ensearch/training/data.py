@@ -145,7 +145,7 @@ def _on_device(images: OnHost, device: str) -> torch.Tensor:
     return placed
 
 
-def chosen(
+def training_batches(
     images: Images, order: torch.Tensor, size: int
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """For each batch of `order`, a tensor of images on the device, and which of them it is.

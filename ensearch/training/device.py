@@ -40,7 +40,7 @@ def mixed_precision(device: str) -> torch.autocast:
     return torch.autocast(device, dtype=torch.bfloat16, enabled=enabled)
 
 
-def place(model: nn.Module, device: str) -> nn.Module:
+def prepared(model: nn.Module, device: str) -> nn.Module:
     """The model on the device, as members train there: channels_last, see the classes below."""
     model = model.to(device).to(memory_format=torch.channels_last)
     if device == "cpu":
@@ -73,7 +73,8 @@ class NarrowShortcut(nn.Conv2d):
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         down, right = self.stride
-        return F.conv2d(input[:, :, ::down, ::right], self.weight, self.bias)
+        kept = input[:, :, ::down, ::right]
+        return F.conv2d(kept, self.weight, self.bias, groups=self.groups)  # m where m are fused
 
 
 class Depthwise(nn.Conv2d):

@@ -19,16 +19,17 @@ from torch import nn
 
 # Added where a network starts with constants: scales of zero would hide what a branch does.
 _NOISE = 0.1
-# Of the largest logit. Rounding makes 1e-6 of it; members that mix differ by as much as members.
+# Share of the largest logit that outputs may differ by. Rounding makes 1e-6 of it; where members
+# are mixed, outputs differ by as much as members do.
 _TOLERANCE = 1e-3
 
 
 class NotFusible(Exception):  # noqa: N818 - a property of a network, not an error of the program
-    """Why networks of this architecture cannot be computed side by side."""
+    """Networks of this architecture cannot be computed side by side; the message says why."""
 
 
 class SideBySide(nn.Module):
-    """Linear layers of m members: ... x (m inputs) to ... x (m outputs)."""
+    """The linear layers of m members as one module: ... x (m inputs) to ... x (m outputs)."""
 
     def __init__(self, layer: nn.Linear, members: int) -> None:
         super().__init__()
@@ -73,6 +74,7 @@ def fuse(model: nn.Module, members: int) -> nn.Module:
 
 
 def _check(name: str, module: nn.Module) -> None:
+    """Raise NotFusible unless `fuse` knows how to widen all that the layer holds."""
     own = {*module._parameters, *module._buffers}
     what = f"{type(module).__name__} {name!r}" if name else type(module).__name__
     known = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"}
@@ -84,6 +86,7 @@ def _check(name: str, module: nn.Module) -> None:
 
 
 def _check_shared(model: nn.Module) -> None:
+    """Raise NotFusible if two layers share a parameter, which would be widened twice."""
     every = model.named_parameters(remove_duplicate=False)
     single = {name for name, _ in model.named_parameters()}
     for name, _ in every:
@@ -93,20 +96,20 @@ def _check_shared(model: nn.Module) -> None:
 
 def _widen(module: nn.Module, name: str, members: int) -> None:
     """Replace a parameter or buffer by `members` copies of it, in the same memory format."""
-    one = getattr(module, name)
-    if one is None or one.ndim == 0:
+    narrow = getattr(module, name)
+    if narrow is None or narrow.ndim == 0:
         return
-    wide = torch.cat([one.detach()] * members)
-    if one.ndim == 4 and one.is_contiguous(memory_format=torch.channels_last):
+    wide = torch.cat([narrow.detach()] * members)
+    if narrow.ndim == 4 and narrow.is_contiguous(memory_format=torch.channels_last):
         wide = wide.contiguous(memory_format=torch.channels_last)
-    if isinstance(one, nn.Parameter):
-        setattr(module, name, nn.Parameter(wide, requires_grad=one.requires_grad))
+    if isinstance(narrow, nn.Parameter):
+        setattr(module, name, nn.Parameter(wide, requires_grad=narrow.requires_grad))
     else:
         setattr(module, name, wide)
 
 
 def as_one_input(x: torch.Tensor) -> torch.Tensor:
-    """Images m x N x R x R x C to what a fused module reads, N x (m C) x R x R, channels_last."""
+    """Images m x N x R x R x C as a fused module reads them: N x (m C) x R x R, channels_last."""
     return x.permute(1, 2, 3, 0, 4).flatten(3).permute(0, 3, 1, 2)
 
 
@@ -120,12 +123,12 @@ def problem(model: nn.Module, channels: int, resolution: int) -> str | None:
         pair = [_varied(model, seed) for seed in (0, 1)]
         wide = fuse(pair[0], 2)
         like = next(model.parameters())
-        load(wide.state_dict(), [one.state_dict() for one in pair])
+        gather(wide.state_dict(), [member.state_dict() for member in pair])
         x = torch.randn(2, 4, resolution, resolution, channels, generator=_seeded(2)).to(like)
         # TensorFloat-32, which convolutions may use on a GPU, would need a wider tolerance.
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
             for training in (True, False):
-                _compare([one.train(training) for one in pair], wide.train(training), x)
+                _compare([member.train(training) for member in pair], wide.train(training), x)
     except NotFusible as reason:
         return str(reason)
     except Exception as error:
@@ -136,18 +139,19 @@ def problem(model: nn.Module, channels: int, resolution: int) -> str | None:
 
 
 def draws_random(model: nn.Module, channels: int, resolution: int) -> bool:
-    """Whether a forward pass in training takes random numbers from torch's generator."""
+    """Whether the model's forward pass in training takes random numbers from torch's generator."""
     like = next(model.parameters())
     x = torch.randn(2, resolution, resolution, channels, generator=_seeded(0)).to(like)
-    copied, before = copy.deepcopy(model).train(), _random_state(x)
+    model, before = copy.deepcopy(model).train(), _random_state(x)
     with torch.no_grad():
-        copied(as_one_input(x[None]))
+        model(as_one_input(x[None]))
     return not torch.equal(_random_state(x), before)
 
 
 @torch.no_grad()
 def _compare(pair: list[nn.Module], wide: nn.Module, x: torch.Tensor) -> None:
-    alone = torch.cat([one(as_one_input(x[i : i + 1])) for i, one in enumerate(pair)], dim=1)
+    """Raise NotFusible unless `wide` computes of `x` (2 x N x R x R x C) what the two do alone."""
+    alone = torch.cat([member(as_one_input(x[i : i + 1])) for i, member in enumerate(pair)], dim=1)
     together = wide(as_one_input(x))
     if together.shape != alone.shape:
         raise NotFusible(f"two members gave outputs of shape {tuple(together.shape)}")
@@ -157,13 +161,13 @@ def _compare(pair: list[nn.Module], wide: nn.Module, x: torch.Tensor) -> None:
 
 @torch.no_grad()
 def _varied(model: nn.Module, seed: int) -> nn.Module:
-    """A copy with noise where it starts with constants."""
-    copied = copy.deepcopy(model)
+    """A copy of the model with noise on every tensor that is constant."""
+    varied = copy.deepcopy(model)
     generator = _seeded(seed)
-    for tensor in copied.state_dict().values():
+    for tensor in varied.state_dict().values():
         if tensor.is_floating_point() and tensor.min() == tensor.max():
             tensor += _NOISE * torch.rand(tensor.shape, generator=generator).to(tensor)
-    return copied
+    return varied
 
 
 def _random_state(x: torch.Tensor) -> torch.Tensor:
@@ -175,7 +179,7 @@ def _seeded(seed: int) -> torch.Generator:
 
 
 @torch.no_grad()
-def load(wide: Mapping[str, torch.Tensor], members: Sequence[Mapping[str, torch.Tensor]]) -> None:
+def gather(wide: Mapping[str, torch.Tensor], members: Sequence[Mapping[str, torch.Tensor]]) -> None:
     """Fill the tensors of a fused module with those of its members."""
     for name, target in wide.items():
         pieces = [member[name] for member in members]
@@ -183,8 +187,10 @@ def load(wide: Mapping[str, torch.Tensor], members: Sequence[Mapping[str, torch.
 
 
 @torch.no_grad()
-def store(wide: Mapping[str, torch.Tensor], members: Sequence[Mapping[str, torch.Tensor]]) -> None:
-    """Fill the tensors of the members with their parts of a fused module's."""
+def scatter(
+    wide: Mapping[str, torch.Tensor], members: Sequence[Mapping[str, torch.Tensor]]
+) -> None:
+    """Fill the tensors of the members with their parts of a fused module's tensors."""
     for name, source in wide.items():
         pieces = source.chunk(len(members)) if source.ndim else [source] * len(members)
         for member, piece in zip(members, pieces, strict=True):

@@ -2,15 +2,18 @@
 
 import math
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from ensearch.launch import Failed, MemberJob, Update, lockstep_key
+from ensearch.errors import UnavailableError
+from ensearch.launch import Failed, MemberJob, Parted, Update, lockstep_key
 from ensearch.training import loop, strategies
 from ensearch.training.data import Images
 from ensearch.training.device import is_out_of_memory, reproducible
-from ensearch.training.lockstep import Lockstep, Way
-from ensearch.training.loop import begin, end_epoch, images_of, keep, train_alone
+from ensearch.training.lockstep import Lockstep, Strategy
+from ensearch.training.loop import begin, end_epoch, images_of, save_checkpoint, train_alone
 from ensearch.training.state import State
 from ensearch.training.strategies import ALONE, DeviceLostError
 
@@ -21,21 +24,24 @@ def train_members(jobs: tuple[MemberJob, ...], report: Callable[[Update], None])
     if _may_be_together(jobs):
         try:
             with reproducible(jobs[0].device):
-                _advance(jobs, report, states)
+                _train_together(jobs, report, states)
         except DeviceLostError as lost:
             report(lost.measured)
             for job in jobs:
                 report(Failed(key=job.member.key, reason="unavailable", detail=str(lost)))
             return
-        except Exception:
-            # Whatever it was: a member's own problems come up again alone, where they are told.
-            pass
+        except UnavailableError:
+            pass  # without its data every member alone fails, and its failure says why
+        except Exception as error:
+            # Alone each may still train. Memory that did not suffice for all of them is the usual
+            # reason; whatever else it was, the user reads it.
+            report(_parted(jobs, error))
     for job in jobs:
         report(train_alone(job, report, states.pop(job.member.key, None)))
 
 
 def _may_be_together(jobs: Sequence[MemberJob]) -> bool:
-    """Whether there is more than one way to train the jobs."""
+    """Whether there is more than one strategy to train the jobs."""
     first = jobs[0]
     same = {(job.member.architecture, job.member.schedule, job.member.dataset) for job in jobs}
     return (
@@ -45,10 +51,21 @@ def _may_be_together(jobs: Sequence[MemberJob]) -> bool:
     )
 
 
-def _advance(
+def _parted(jobs: Sequence[MemberJob], error: Exception) -> Parted:
+    """The news that the jobs train one after another because of the error."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return Parted(
+        network=lockstep_key(jobs[0].member),
+        members=len(jobs),
+        detail=strategies.first_line(error) + where,
+    )
+
+
+def _train_together(
     jobs: Sequence[MemberJob], report: Callable[[Update], None], states: dict[str, State]
 ) -> None:
-    """Train the members together as far as that goes; `states` says how far each has come.
+    """Train the members together as far as that goes, and note in `states` how far each has come.
 
     What is left, from nothing at all to everything, is for each to do alone.
     """
@@ -60,11 +77,11 @@ def _advance(
         return
     # In lockstep each member would have its own images sent; and networks for images that do not
     # fit on a device keep it busy alone.
-    way = ALONE if images.streamed else _way(jobs, list(begun.values()), images, report)
-    if way == ALONE:
+    strategy = ALONE if images.streamed else _strategy(jobs, list(begun.values()), images, report)
+    if strategy == ALONE:
         # Nothing has been trained: each begins anew when it is its turn, alone in the memory.
         return
-    group = _Group(jobs, begun, images, way, report)
+    group = _Group(jobs, begun, images, strategy, report)
     try:
         group.train()
     finally:
@@ -72,23 +89,23 @@ def _advance(
         states |= {key: state for key, state in begun.items() if len(state.losses) > start}
 
 
-def _way(
+def _strategy(
     jobs: Sequence[MemberJob],
     states: Sequence[State],
     images: Images,
     report: Callable[[Update], None],
-) -> Way:
-    """The way that was the fastest when it was measured; measured now if it never was."""
+) -> Strategy:
+    """The strategy that was the fastest when it was measured; measured now if it never was."""
     device, members = jobs[0].device, [job.member for job in jobs]
-    asked = (lockstep_key(members[0]), strategies.place(device, images), len(jobs))
+    asked = (lockstep_key(members[0]), strategies.conditions(device, images), len(jobs))
     for known in jobs[0].measured:
-        way = strategies.named(known.way, device, len(jobs))
-        if (known.network, known.place, known.members) == asked and way is not None:
-            return way
-    found = strategies.measure(states, members, images)
-    if len(found.rates) + len(found.dropped) > 1:  # else there was no time to try a way
-        report(found)
-    return strategies.named(found.way, device, len(jobs)) or ALONE
+        strategy = strategies.by_name(known.way, device, len(jobs))
+        if (known.network, known.place, known.members) == asked and strategy is not None:
+            return strategy
+    measured = strategies.measure(states, members, images)
+    if len(measured.rates) + len(measured.dropped) > 1:  # else there was no time to try a strategy
+        report(measured)
+    return strategies.by_name(measured.way, device, len(jobs)) or ALONE
 
 
 class _Group:
@@ -99,16 +116,19 @@ class _Group:
         jobs: Sequence[MemberJob],
         states: dict[str, State],
         images: Images,
-        way: Way,
+        strategy: Strategy,
         report: Callable[[Update], None],
     ) -> None:
         self._jobs, self._states, self._images = list(jobs), states, images
-        self._way, self._report = way, report
-        self._most = way.chunk
+        self._strategy, self._report = strategy, report
+        self._most = strategy.chunk
         self._locksteps: dict[int, Lockstep] = {}  # by number of members
 
     def train(self) -> None:
-        """Raises DeviceLostError; whatever else happens, the states end after a whole epoch."""
+        """Train the members as far as they go together; the states end after a whole epoch.
+
+        Raises DeviceLostError.
+        """
         saved = time.perf_counter()
         start = len(self._states[self._jobs[0].member.key].losses)
         for epoch in range(start, self._jobs[0].member.schedule.epochs):
@@ -117,7 +137,7 @@ class _Group:
                 return
             if time.perf_counter() - saved >= loop.CHECKPOINT_SECONDS:
                 for job in self._jobs:
-                    keep(job, self._states[job.member.key])
+                    save_checkpoint(job, self._states[job.member.key])
                 saved = time.perf_counter()
 
     def _epoch(self, jobs: list[MemberJob], epoch: int) -> None:
@@ -145,29 +165,35 @@ class _Group:
         """Losses by key after the epoch; None if the group was too large, or parted for good."""
         members = [job.member for job in group]
         states = [self._states[member.key] for member in members]
+        lockstep: Lockstep | None = None
         try:
-            lockstep = self._locksteps.get(len(group))
-            if lockstep is None:
-                way = replace(self._way, chunk=len(group))
-                lockstep = self._locksteps[len(group)] = Lockstep(
-                    way, states, members, self._images
-                )
+            lockstep = self._lockstep(states, group)
             losses = lockstep.run(states, members, epoch)
             if all(map(math.isfinite, losses)):
-                lockstep.store(states)
+                lockstep.copy_to(states)
             return {m.key: loss for m, loss in zip(members, losses, strict=True)}
         except Exception as error:
             # What ends a recording in which memory ran out has an error of its own.
             causes = [error, error.__context__ or error]
             too_large, why = any(map(is_out_of_memory, causes)), strategies.first_line(error)
             del causes  # and with them what the failed step held
-        lockstep = None
+        lockstep = None  # the memory of what failed is needed
         self._locksteps.clear()
-        dropped = {self._way.name: why}
+        dropped = {self._strategy.name: why}
         strategies.check_device(members, self._images, dropped)
         if too_large and len(group) > 1:
             self._most = len(group) // 2
         else:
             self._jobs = []
-            self._report(strategies.chosen(members, self._images, {}, dropped))
+            self._report(strategies.fastest(members, self._images, {}, dropped))
         return None
+
+    def _lockstep(self, states: Sequence[State], group: Sequence[MemberJob]) -> Lockstep:
+        """What computes a group of this many members; made when it is first needed."""
+        known = self._locksteps.get(len(group))
+        if known is None:
+            strategy = replace(self._strategy, chunk=len(group))
+            members = [job.member for job in group]
+            known = Lockstep(strategy, states, members, self._images)
+            self._locksteps[len(group)] = known
+        return known

@@ -28,10 +28,11 @@ _WARMUP = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """How a step computes `chunk` members: as one module, or each by its own network.
+class Strategy:
+    """How a step computes `chunk` members: fused into one module, or each as a network of its own.
 
-    Networks of their own have a CUDA stream each, the branches of the recorded step.
+    Networks of their own have a CUDA stream each, the branches of the recorded step. With `graph`
+    the step is a recorded CUDA graph.
     """
 
     kind: Literal["fused", "branches"]
@@ -40,12 +41,16 @@ class Way:
 
     @property
     def name(self) -> str:
+        """The name under which measurements are stored: "8 fused, graph"."""
         what = "one after another" if self.chunk == 1 else f"{self.chunk} {self.kind}"
         return f"{what}, graph" if self.graph else what
 
 
 class Feed:
-    """The next batch of k members at every call; all that an epoch draws lies in fixed memory."""
+    """The next batch of k members at every call, by random numbers drawn for the whole epoch.
+
+    Those lie in memory that stays the same from epoch to epoch, as a recorded step needs.
+    """
 
     def __init__(self, images: Images, members: Sequence[Member]) -> None:
         self._images, self._schedule = images, members[0].schedule
@@ -60,7 +65,7 @@ class Feed:
         self._drawn = {name: drawn.to(device) for name, drawn in self._draw(members, 0).items()}
 
     def fill(self, members: Sequence[Member], epoch: int) -> None:
-        """Be at the first step of the members' epoch."""
+        """Draw the members' epoch and go to its first step."""
         for name, drawn in self._draw(members, epoch).items():
             self._drawn[name].copy_(drawn)
         schedule, first = self._schedule, epoch * self.steps
@@ -74,7 +79,7 @@ class Feed:
         self._step.zero_()
 
     def next(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Images k x B x R x R x C, ready for the network, and labels k x B."""
+        """The batches of the next step: images k x B x R x R x C, normalised, and labels k x B."""
         self.lr.copy_(self._rates.index_select(0, self._step)[0])
         picked = {
             name: drawn.index_select(1, self._step).flatten(0, 2)
@@ -91,59 +96,65 @@ class Feed:
         return x.view(-1, self._size, *x.shape[1:]), y.view(-1, self._size)
 
     def _draw(self, members: Sequence[Member], epoch: int) -> dict[str, torch.Tensor]:
-        """By name, k x steps x B x ... of what is drawn for every image."""
-        drawn = []
+        """All that is drawn for an epoch, by its name in `Augmentation`: k x steps x B x ..."""
+        by_member = []
         for member in members:
             order, changes = draw_epoch(self._images, member, epoch)
-            found = {name: getattr(changes, name) for name in augment.DRAWN}
-            drawn.append({"order": order} | {n: t for n, t in found.items() if t is not None})
+            drawn = {name: getattr(changes, name) for name in augment.DRAWN}
+            by_member.append({"order": order} | {n: t for n, t in drawn.items() if t is not None})
         used, by_step = self.steps * self._size, (self.steps, self._size)
         return {
-            name: torch.stack([one[name][:used].reshape(*by_step, *of.shape[1:]) for one in drawn])
-            for name, of in drawn[0].items()
+            name: torch.stack(
+                [drawn[name][:used].reshape(*by_step, *first.shape[1:]) for drawn in by_member]
+            )
+            for name, first in by_member[0].items()
         }
 
 
 class Lockstep:
-    """Members that train an epoch together, on copies of their own: `run`, then `store`."""
+    """Trains members together on copies of their states: `run` an epoch, then `copy_to` the states.
+
+    The copies share one memory for all epochs, so that a step can be recorded.
+    """
 
     def __init__(
-        self, way: Way, states: Sequence[State], members: Sequence[Member], images: Images
+        self, strategy: Strategy, states: Sequence[State], members: Sequence[Member], images: Images
     ) -> None:
-        """Raises NotFusible, or whatever the device says while the graph is recorded.
+        """Make room for as many members as there are `states`, of which only the shapes count.
 
-        Only the shapes of `states` count: those that train come with every `run`.
+        Raises NotFusible, and whatever the device says while the graph is recorded.
         """
         self._feed, self._schedule = Feed(images, members), members[0].schedule
         self._images = images
         self._device = images.x_train.device.type
-        self._width = len(states) if way.kind == "fused" else 1
+        self._width = len(states) if strategy.kind == "fused" else 1
         self._parts = [self._part(state) for state in states[:: self._width]]
         self._total = torch.zeros(len(states), device=self._device)
-        branch = way.graph and len(self._parts) > 1
+        branch = strategy.graph and len(self._parts) > 1
         self._streams = [_stream() for _ in self._parts] if branch else []
-        self._step: Callable[[], None] = self._record() if way.graph else self._compute
+        self._step: Callable[[], None] = self._record() if strategy.graph else self._compute
 
     def run(self, states: Sequence[State], members: Sequence[Member], epoch: int) -> list[float]:
-        """Train the members' epoch from these states, which stay as they are; the mean losses."""
+        """Mean loss of each member over an epoch that begins at `states`, which do not change."""
         for part, group in self._groups(states):
-            fused.load(tensors(part), [tensors(state) for state in group])
+            fused.gather(tensors(part), [tensors(state) for state in group])
         self._feed.fill(members, epoch)
         self._total.zero_()
         self.advance()
         return [total / self._feed.steps for total in self._total.tolist()]
 
     def advance(self) -> None:
-        """As many steps as an epoch has; on CUDA they may still be under way afterwards."""
+        """Do as many steps as an epoch has; on CUDA they may still be running afterwards."""
         for _ in range(self._feed.steps):
             self._step()
 
-    def store(self, states: Sequence[State]) -> None:
-        """Bring the states to where the last epoch ended."""
+    def copy_to(self, states: Sequence[State]) -> None:
+        """Set the states to where the last `run` ended."""
         for part, group in self._groups(states):
-            fused.store(tensors(part), [tensors(state) for state in group])
+            fused.scatter(tensors(part), [tensors(state) for state in group])
 
     def _part(self, state: State) -> State:
+        """A module like the state's, fused to the width of a part, with its optimizer."""
         alone = self._width == 1
         model = copy.deepcopy(state.model) if alone else fused.fuse(state.model, self._width)
         made = optimizer.make(model.train(), self._schedule)
@@ -156,7 +167,7 @@ class Lockstep:
             yield part, states[at * self._width : (at + 1) * self._width]
 
     def _compute(self) -> None:
-        """One step of all members."""
+        """Compute one step of all members."""
         x, y = self._feed.next()
         for at, part in enumerate(self._parts):
             mine = slice(at * self._width, (at + 1) * self._width)
@@ -166,7 +177,7 @@ class Lockstep:
             torch.cuda.current_stream().wait_stream(stream)
 
     def _losses(self, part: State, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """Of a step of one module, by member."""
+        """Losses of one step of a part's module, by member; `x` is k x B x R x R x C."""
         smoothing, members = self._schedule.label_smoothing, len(x)
         inputs = data.sized(fused.as_one_input(x), self._images)
         if members == 1:
@@ -188,7 +199,7 @@ class Lockstep:
 
     @contextmanager
     def _branch(self, at: int) -> Iterator[None]:
-        """Within it, work is queued to the stream of a part."""
+        """A context in which work is queued to the stream of a part, if parts have streams."""
         if not self._streams:
             yield
             return
@@ -198,6 +209,7 @@ class Lockstep:
             yield
 
     def _record(self) -> Callable[[], None]:
+        """A function that repeats one step of all members, recorded as a CUDA graph."""
         stream = _stream()
         stream.wait_stream(torch.cuda.current_stream())
         # On the stream of the recording: a gradient is added up where its weight was first used.

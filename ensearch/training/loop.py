@@ -21,7 +21,7 @@ from ensearch.launch import Failed, MemberJob, Progress, Reason, Trained, Update
 from ensearch.seeds import derive
 from ensearch.training import augment, checkpoint, data, optimizer
 from ensearch.training.data import Images
-from ensearch.training.device import is_out_of_memory, mixed_precision, place, reproducible
+from ensearch.training.device import is_out_of_memory, mixed_precision, prepared, reproducible
 from ensearch.training.prefetch import OnHost
 from ensearch.training.schedule import learning_rate
 from ensearch.training.state import State, plain
@@ -89,7 +89,7 @@ def _train(job: MemberJob, report: Callable[[Update], None], state: State) -> Tr
         now = time.perf_counter()
         end_epoch(job, report, state, loss, earlier + now - began)
         if now - saved >= CHECKPOINT_SECONDS:
-            keep(job, state)
+            save_checkpoint(job, state)
             saved = time.perf_counter()
     return Trained(
         key=member.key,
@@ -112,7 +112,7 @@ def end_epoch(
     report(Progress(key=job.member.key, epoch=epoch, epochs=epochs, loss=loss))
 
 
-def keep(job: MemberJob, state: State) -> None:
+def save_checkpoint(job: MemberJob, state: State) -> None:
     """Write the job's checkpoint, if it is to have one."""
     # On a full disk the member goes on without; the driver will say that the disk is full.
     if job.checkpoint is not None:
@@ -155,7 +155,7 @@ def fresh(member: Member, images: Images, device: str) -> State:
             f"given {images.resolution}."
         )
     torch.manual_seed(derive(member.seed, "init"))
-    model = place(families.build(architecture, images.channels, images.classes), device)
+    model = prepared(families.build(architecture, images.channels, images.classes), device)
     return State(model=model, optimizer=optimizer.make(model, member.schedule))
 
 
@@ -170,7 +170,7 @@ def train_epoch(state: State, images: Images, member: Member, epoch: int, device
     y = images.y_train[order.to(device)]
     state.model.train()
     total = torch.zeros((), device=device)
-    for step, (stored, which) in enumerate(data.chosen(images, order, size)):
+    for step, (stored, which) in enumerate(data.training_batches(images, order, size)):
         batch = slice(step * size, (step + 1) * size)
         x = data.normalise(augment.take(stored, which, changes[batch]), images)
         x = augment.cut_out(augment.resized_crop(x, changes[batch]), changes[batch])

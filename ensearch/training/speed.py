@@ -11,7 +11,7 @@ from ensearch.core import Architecture, Schedule
 from ensearch.errors import UnavailableError
 from ensearch.training import augment, data, optimizer
 from ensearch.training.data import Images
-from ensearch.training.device import is_out_of_memory, place, reproducible
+from ensearch.training.device import is_out_of_memory, prepared, reproducible
 from ensearch.training.hardware import describe_device
 from ensearch.training.loop import train_step
 from ensearch.training.state import State
@@ -53,7 +53,7 @@ def _measure(
     seconds: float,
 ) -> float:
     channels, classes, _ = shape
-    model = place(families.build(architecture, channels, classes), device)
+    model = prepared(families.build(architecture, channels, classes), device)
     state = State(model=model, optimizer=optimizer.make(model, Schedule(epochs=1)))
     state.model.train()
 

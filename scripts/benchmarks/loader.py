@@ -101,7 +101,7 @@ def epochs(images: placed.Images) -> Iterator[torch.Tensor]:
         if images.rows is not None:
             order = images.rows[order]
         changes = augment.draw(CHANGES, count, images.side, torch.default_generator)
-        for step, (stored, which) in enumerate(placed.chosen(images, order, BATCH)):
+        for step, (stored, which) in enumerate(placed.training_batches(images, order, BATCH)):
             yield augment.take(stored, which, changes[slice(step * BATCH, (step + 1) * BATCH)])
 
 

@@ -8,10 +8,10 @@ import pytest
 from ensearch.api.progress import line
 from ensearch.core import Architecture, Member, Schedule
 from ensearch.errors import UnavailableError
-from ensearch.launch import Failed, Measured, MemberJob, Trained, Update, lockstep_key
+from ensearch.launch import Failed, Measured, MemberJob, Parted, Trained, Update, lockstep_key
 from ensearch.store import Store
 from ensearch.study import config, study
-from ensearch.study.events import WayChosen
+from ensearch.study.events import Note, StrategyMeasured
 from ensearch.study.members import SIDE_BY_SIDE, MemberQueue
 from ensearch.study.options import RunOptions
 from tests.closed_form import train_one, write_dataset
@@ -205,7 +205,7 @@ def test_what_was_measured_is_remembered_for_every_study_and_goes_out_with_tasks
     old, other, new = measured("2 fused"), measured("2 fused", "a CPU"), measured("2 branches")
     tasks(pool).updates = [old, other, measured("4 fused", members=4), new]
     pool.collect(0)
-    assert [event.way for event in events if isinstance(event, WayChosen)][-1] == "2 branches"
+    assert [e.strategy for e in events if isinstance(e, StrategyMeasured)][-1] == "2 branches"
     with Store.open(url, create=False) as again:
         later = pool_of(opened, again)
         later.require([*members(opened, 3), *members(opened, 1, DEEP)])
@@ -218,12 +218,12 @@ def test_what_was_measured_is_remembered_for_every_study_and_goes_out_with_tasks
     assert deep[0].measured == ()
 
 
-def test_the_way_is_said_in_a_line() -> None:
+def test_the_strategy_is_said_in_a_line() -> None:
     said = line(
-        WayChosen(
+        StrategyMeasured(
             network="wide_resnet-16-1@32 in batches of 128",
             members=8,
-            way="8 fused, graph",
+            strategy="8 fused, graph",
             rates={"one after another": 100.0, "8 fused, graph": 820.0},
             dropped={"8 branches, graph": "RuntimeError: no"},
         ),
@@ -233,3 +233,15 @@ def test_the_way_is_said_in_a_line() -> None:
     assert "8 members of wide_resnet-16-1@32 in batches of 128 train 8 fused, graph" in said
     assert "8.2 times" in said
     assert "not 8 branches, graph: RuntimeError: no" in said
+
+
+def test_members_that_train_alone_after_all_are_told_with_the_reason(
+    opened: study.Study, store: Store
+) -> None:
+    events: list[object] = []
+    pool = pool_of(opened, store)
+    pool.on_event = events.append
+    tasks(pool).updates = [Parted(network="net", members=3, detail="RuntimeError: no")]
+    pool.collect(0)
+    says = "3 members of net train one after another, not side by side: RuntimeError: no"
+    assert events == [Note(text=says)]

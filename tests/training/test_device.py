@@ -110,7 +110,7 @@ def test_depthwise_convolutions_stay_in_float32_on_a_cpu() -> None:
     one = Architecture(family="efficientnet", width=0.1, depth=0.1, resolution=32)
     torch.manual_seed(0)
     plain = families.build(one, 3, 10).to(memory_format=torch.channels_last).eval()
-    placed = device.place(copy.deepcopy(plain), "cpu")
+    placed = device.prepared(copy.deepcopy(plain), "cpu")
     found = [m for m in copy.deepcopy(placed).modules() if isinstance(m, device.Depthwise)]
     assert len(found) == 7, "one in every block"
     seen = []

@@ -15,8 +15,8 @@ from ensearch import families
 from ensearch.core import Architecture, Member, Schedule
 from ensearch.training import fused, hardware, loop, optimizer
 from ensearch.training.data import Images
-from ensearch.training.device import reproducible
-from ensearch.training.lockstep import Lockstep, Way
+from ensearch.training.device import prepared, reproducible
+from ensearch.training.lockstep import Lockstep, Strategy
 from ensearch.training.state import State, tensors
 from tests.networks import NAMES, architecture, built
 
@@ -63,6 +63,8 @@ def members_of(one: Architecture, count: int, schedule: Schedule = RICH) -> list
 
 def state_of(model: nn.Module, dtype: torch.dtype) -> State:
     model = model.to(dtype).to(memory_format=torch.channels_last)
+    if dtype == torch.float32:  # as members train; its layers for CPUs compute in no other type
+        model = prepared(model, "cpu")
     return State(model=model, optimizer=optimizer.make(model, RICH))
 
 
@@ -75,11 +77,11 @@ def trained_alone(states: Sequence[State], members: Sequence[Member], images: Im
 def trained_together(
     kind: str, states: Sequence[State], members: Sequence[Member], images: Images
 ) -> None:
-    way = Way(kind=kind, chunk=len(members), graph=False)  # type: ignore[arg-type]
-    lockstep = Lockstep(way, states, members, images)
+    strategy = Strategy(kind=kind, chunk=len(members), graph=False)  # type: ignore[arg-type]
+    lockstep = Lockstep(strategy, states, members, images)
     for epoch in range(members[0].schedule.epochs):
         lockstep.run(states, members, epoch)
-        lockstep.store(states)
+        lockstep.copy_to(states)
 
 
 def difference(one: State, other: State) -> float:
@@ -175,8 +177,8 @@ def test_what_is_fused_comes_apart_bit_for_bit() -> None:
     model = fused.fuse(states[0].model, 3)
     wide = State(model=model, optimizer=optimizer.make(model, RICH))
     empty = [state_of(built(one, seed + 3), torch.float32) for seed in range(3)]
-    fused.load(tensors(wide), [tensors(state) for state in states])
-    fused.store(tensors(wide), [tensors(state) for state in empty])
+    fused.gather(tensors(wide), [tensors(state) for state in states])
+    fused.scatter(tensors(wide), [tensors(state) for state in empty])
     assert [difference(a, b) for a, b in zip(states, empty, strict=True)] == [0, 0, 0]
 
 

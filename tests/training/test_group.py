@@ -14,10 +14,19 @@ from torch import nn
 from ensearch import datasets, families, training
 from ensearch.core import Architecture, Member, Schedule
 from ensearch.datasets import Source
-from ensearch.launch import Failed, Measured, MemberJob, Progress, Trained, Update, lockstep_key
+from ensearch.launch import (
+    Failed,
+    Measured,
+    MemberJob,
+    Parted,
+    Progress,
+    Trained,
+    Update,
+    lockstep_key,
+)
 from ensearch.training import hardware, lockstep, loop, strategies
 from ensearch.training.data import Images
-from ensearch.training.lockstep import Lockstep, Way
+from ensearch.training.lockstep import Lockstep, Strategy
 from ensearch.training.state import State
 
 SOURCE = Source(spec="digits", data_dir=Path("unused"), limit_train=300)
@@ -65,13 +74,13 @@ def assert_close(some: Sequence[Trained], others: Sequence[Trained]) -> None:
         np.testing.assert_allclose(a, b, atol=2e-2)
 
 
-def known(job: MemberJob, count: int, way: str) -> Measured:
+def known(job: MemberJob, count: int, strategy: str) -> Measured:
     images = loop.images_of(job)
     return Measured(
         network=lockstep_key(job.member),
-        place=strategies.place("cpu", images),
+        place=strategies.conditions("cpu", images),
         members=count,
-        way=way,
+        way=strategy,
         rates={},
         dropped={},
     )
@@ -82,9 +91,9 @@ Jobs = Callable[..., list[MemberJob]]
 
 @pytest.fixture
 def jobs() -> Jobs:
-    """Jobs of one network that are known to train in some way fastest."""
+    """Jobs of one network that are known to train in some strategy fastest."""
 
-    def make(count: int, way: str | None = None, **changes: object) -> list[MemberJob]:
+    def make(count: int, strategy: str | None = None, **changes: object) -> list[MemberJob]:
         member = Member(
             architecture=SMALL,
             schedule=SHORT,
@@ -101,9 +110,9 @@ def jobs() -> Jobs:
             )
             for seed in range(count)
         ]
-        if way is None:
+        if strategy is None:
             return found
-        return [replace(job, measured=(known(job, count, way),)) for job in found]
+        return [replace(job, measured=(known(job, count, strategy),)) for job in found]
 
     return make
 
@@ -164,7 +173,7 @@ def test_a_measurement_from_elsewhere_does_not_count(
 
     def measured(states: list[State], members: list[Member], images: Images) -> Measured:
         asked.append(len(members))
-        return strategies.chosen(members, images, {}, {})
+        return strategies.fastest(members, images, {}, {})
 
     monkeypatch.setattr(strategies, "measure", measured)
     good = known(jobs(1)[0], 2, "2 fused")
@@ -172,7 +181,7 @@ def test_a_measurement_from_elsewhere_does_not_count(
         replace(good, place="another GPU"),
         replace(good, network="another network"),
         replace(good, members=3),
-        replace(good, way="a way of another release"),
+        replace(good, way="a strategy of another release"),
     ):
         run([replace(job, measured=(other,)) for job in jobs(2)])
     assert asked == [2, 2, 2, 2]
@@ -203,7 +212,7 @@ def test_without_time_to_measure_members_train_alone_and_nothing_is_remembered(
 
 
 @pytest.mark.parametrize(
-    ("rates", "way"),
+    ("rates", "strategy"),
     [
         ({"one after another": 100.0, "2 fused": 104.0}, "one after another"),
         ({"one after another": 100.0, "2 fused": 106.0}, "2 fused"),
@@ -212,9 +221,9 @@ def test_without_time_to_measure_members_train_alone_and_nothing_is_remembered(
         ({"one after another": 100.0, "2 fused": 90.0}, "one after another"),
     ],
 )
-def test_a_tie_is_one_after_another(jobs: Jobs, rates: dict[str, float], way: str) -> None:
+def test_a_tie_is_one_after_another(jobs: Jobs, rates: dict[str, float], strategy: str) -> None:
     images = loop.images_of(jobs(1)[0])
-    assert strategies.chosen([jobs(1)[0].member], images, rates, {}).way == way
+    assert strategies.fastest([jobs(1)[0].member], images, rates, {}).way == strategy
 
 
 def measured_with(job: MemberJob) -> Measured:
@@ -277,12 +286,16 @@ def test_ways_have_names_that_lead_back_to_them() -> None:
     for device in ("cpu", "cuda"):
         for members in (1, 2, 3, 5, 8):
             found = strategies.candidates(device, members)
-            assert len({way.name for way in found}) == len(found)
-            assert all(strategies.named(way.name, device, members) == way for way in found)
-            assert all(1 <= way.chunk <= members for way in found)
-    assert [way.name for way in strategies.candidates("cuda", 1)] == ["one after another, graph"]
+            assert len({strategy.name for strategy in found}) == len(found)
+            assert all(
+                strategies.by_name(strategy.name, device, members) == strategy for strategy in found
+            )
+            assert all(1 <= strategy.chunk <= members for strategy in found)
+    assert [strategy.name for strategy in strategies.candidates("cuda", 1)] == [
+        "one after another, graph"
+    ]
     assert strategies.candidates("cpu", 1) == []
-    assert strategies.named("8 branches, graph", "cpu", 8) is None
+    assert strategies.by_name("8 branches, graph", "cpu", 8) is None
 
 
 # What goes wrong.
@@ -319,14 +332,14 @@ def full(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def init(
         self: Lockstep,
-        way: Way,
+        strategy: Strategy,
         states: Sequence[State],
         members: Sequence[Member],
         images: Images,
     ) -> None:
         if len(states) > most:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        real(self, way, states, members, images)
+        real(self, strategy, states, members, images)
 
     monkeypatch.setattr(Lockstep, "__init__", init)
 
@@ -374,7 +387,7 @@ def test_a_gpu_that_stops_answering_ends_the_task_and_rules_the_way_out(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lost(members: list[Member], images: Images, dropped: dict[str, str]) -> None:
-        measured = strategies.chosen(members, images, {}, dropped)
+        measured = strategies.fastest(members, images, {}, dropped)
         raise strategies.DeviceLostError(measured, "the GPU stopped answering")
 
     monkeypatch.setattr(strategies, "check_device", lost)
@@ -387,8 +400,29 @@ def test_a_gpu_that_stops_answering_ends_the_task_and_rules_the_way_out(
     }
 
 
+def test_a_defect_in_training_together_is_reported_and_members_train_alone(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defective(*_: object) -> Measured:
+        raise TypeError("a defect\nwith details")
+
+    monkeypatch.setattr(strategies, "measure", defective)
+    first, *others = run(jobs(2))
+    assert isinstance(first, Parted)
+    assert (first.network, first.members) == (lockstep_key(jobs(1)[0].member), 2)
+    assert first.detail.startswith("TypeError: a defect (test_group.py, line ")
+    assert bits([o for o in outcomes(others) if isinstance(o, Trained)]) == bits(alone(jobs(2)))
+
+
+def test_a_member_that_trains_together_never_parts_without_a_reason(jobs: Jobs) -> None:
+    for group in (jobs(3, "3 fused"), jobs(3, "one after another"), jobs(1), jobs(2)):
+        assert not any(isinstance(update, Parted) for update in run(group))
+
+
 def test_data_that_have_gone_are_told_for_every_member(jobs: Jobs) -> None:
-    ended = outcomes(run(jobs(2, dataset="other data")))
+    updates = run(jobs(2, dataset="other data"))
+    assert updates == outcomes(updates), "no other news than what every member says"
+    ended = outcomes(updates)
     assert [o.reason for o in ended if isinstance(o, Failed)] == ["unavailable", "unavailable"]
 
 

@@ -15,7 +15,7 @@ from ensearch.core import Architecture, Member, Schedule
 from ensearch.datasets import Dataset, Source, Stored
 from ensearch.launch import Failed, Measured, MemberJob, Trained, Update
 from ensearch.training import data, loop, prefetch
-from ensearch.training.lockstep import Lockstep, Way
+from ensearch.training.lockstep import Lockstep, Strategy
 from ensearch.training.prefetch import OnHost
 from tests.folders import source, write_tree
 
@@ -149,13 +149,13 @@ def test_members_in_lockstep_read_the_rows_that_train(
     folder: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     members = [job.member for job in jobs(folder, 2)]
-    way = Way(kind="fused", chunk=2, graph=False)
+    strategy = Strategy(kind="fused", chunk=2, graph=False)
 
     def losses() -> list[float]:
         data.load.cache_clear()
         images = data.load(folder, members[0].dataset, "cpu")
         states = [loop.fresh(member, images, "cpu") for member in members]
-        return Lockstep(way, states, members, images).run(states, members, 0)
+        return Lockstep(strategy, states, members, images).run(states, members, 0)
 
     mapped = losses()
     in_memory(monkeypatch)

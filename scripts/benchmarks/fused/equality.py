@@ -15,7 +15,7 @@ from ensearch.core import Labels, Member
 from ensearch.datasets import Source
 from ensearch.training import data, lockstep, loop, strategies
 from ensearch.training.data import Images
-from ensearch.training.lockstep import Lockstep, Way
+from ensearch.training.lockstep import Lockstep, Strategy
 from ensearch.training.state import State
 from scripts.benchmarks.fused.ways import BATCH, members_of
 
@@ -40,7 +40,7 @@ def equality(device: str, count: int = 4) -> list[dict[str, Any]]:
     members = [replace(m, schedule=replace(m.schedule, epochs=3, peak_lr=0.1)) for m in members]
     ways = [way for way in strategies.candidates(device, count) if way.chunk in (1, count)]
     if device == "cpu":  # the code of the branches, without their graph
-        ways.append(Way(kind="branches", chunk=count, graph=False))
+        ways.append(Strategy(kind="branches", chunk=count, graph=False))
     rows = []
     print(f"\nmembers together and alone: WRN-10-1 on digits, {count} members, one epoch")
     for precision in ("single", "bfloat16") if device == "cuda" else ("single",):
@@ -60,7 +60,7 @@ def equality(device: str, count: int = 4) -> list[dict[str, Any]]:
 
 
 def _apart(
-    way: Way, alone: Sequence[State], members: Sequence[Member], images: Images, labels: Labels
+    way: Strategy, alone: Sequence[State], members: Sequence[Member], images: Images, labels: Labels
 ) -> dict[str, float]:
     """Train the members in this way; return the largest differences to those trained alone."""
     device = images.x_train.device.type
@@ -69,7 +69,7 @@ def _apart(
         group = slice(start, start + way.chunk)
         together = Lockstep(way, states[group], members[group], images)
         together.run(states[group], members[group], 0)
-        together.store(states[group])
+        together.copy_to(states[group])
     logits, accuracy = 0.0, 0.0
     for pair in zip(alone, states, strict=True):
         a, b = (

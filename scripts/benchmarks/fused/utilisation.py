@@ -8,7 +8,7 @@ import torch
 
 from ensearch import cost
 from ensearch.training import loop, strategies
-from ensearch.training.lockstep import Way
+from ensearch.training.lockstep import Strategy
 from ensearch.training.strategies import ALONE
 from scripts.benchmarks.fused.ways import finished, in_turns, members_of, pictures
 from scripts.benchmarks.spread import median_and_range
@@ -60,7 +60,7 @@ def _of_batch(batch: int, peaks: dict[str, float], turns: int) -> list[dict[str,
     images = pictures(32, "cuda", 5, batch)
     states = [loop.fresh(member, images, "cuda") for member in members]
     macs = cost.count(members[0].architecture, 3, 10).macs
-    ways = [ALONE, *strategies.candidates("cuda", 1), Way(kind="fused", chunk=2, graph=True)]
+    ways = [ALONE, *strategies.candidates("cuda", 1), Strategy(kind="fused", chunk=2, graph=True)]
     measured, rows = in_turns(ways, states, members, images, turns), []
     for way, pairs in measured.pairs.items():
         rates = [own for own, _ in pairs]

@@ -9,7 +9,7 @@ import torch
 from ensearch.core import Member, Schedule
 from ensearch.training import loop, strategies
 from ensearch.training.data import Images
-from ensearch.training.lockstep import Lockstep, Way
+from ensearch.training.lockstep import Lockstep, Strategy
 from ensearch.training.state import State
 from ensearch.training.strategies import ALONE
 from scripts.benchmarks.networks import architecture
@@ -52,12 +52,12 @@ def members_of(network: str, resolution: int, count: int, batch: int = BATCH) ->
 
 
 def trainer(
-    way: Way, states: Sequence[State], members: Sequence[Member], images: Images
+    way: Strategy, states: Sequence[State], members: Sequence[Member], images: Images
 ) -> tuple[Callable[[], object], int]:
     """Return what trains as many members as the way takes at once, and that number."""
     device = images.x_train.device.type
     if way == ALONE:
-        state = strategies.copied(states[0], members[0])
+        state = strategies.copy_of(states[0], members[0])
         return lambda: loop.train_epoch(state, images, members[0], 0, device), 1
     group = members[: way.chunk]
     together = Lockstep(way, states[: way.chunk], group, images)
@@ -81,7 +81,7 @@ def finished(device: str) -> None:
 
 
 def in_turns(
-    ways: Sequence[Way],
+    ways: Sequence[Strategy],
     states: Sequence[State],
     members: Sequence[Member],
     images: Images,
