@@ -24,6 +24,7 @@ from ensearch.store import (
     MemberRecord,
     Store,
     StudyRecord,
+    lease,
     tables,
 )
 
@@ -54,7 +55,7 @@ def record_of(seed: int, **changes: Any) -> MemberRecord:
         seconds=12.25,
         losses=(2.3, 1.1, 0.1 + 0.2),
         device="cpu",
-        trained_by="digits",
+        study="digits",
         created=NOW,
     )
     return dataclasses.replace(record, **changes)
@@ -102,3 +103,9 @@ def failure(call: Callable[[], object]) -> str:
 def set_lease(store: Store, **values: object) -> None:
     with store._write() as connection:
         assert connection.execute(update(tables.leases).values(**values)).rowcount == 1
+
+
+def holder_of(store: Store, study: str) -> lease.LeaseHolder | None:
+    """Who holds the lease of a study, alive or not."""
+    with store._read() as connection:
+        return lease.holder(connection, study)

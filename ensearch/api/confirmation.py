@@ -12,8 +12,7 @@ from ensearch.confirmation import plan as plans
 from ensearch.confirmation.finalists import FEWEST
 from ensearch.confirmation.plan import Confirmation, Request
 from ensearch.errors import UnfinishedError, UsageError
-from ensearch.store import DEFAULT_URL, Store, openings
-from ensearch.store.openings import Look
+from ensearch.store import DEFAULT_URL, Store
 from ensearch.study import config as configs
 from ensearch.study.config import StudyConfig
 from ensearch.study.events import Note, Planned
@@ -257,20 +256,8 @@ class _Work:
             images=study.images,
             where=where,
             device=device,
-            before=_uses_before(self.store, self.config.name, self.plan),
+            before=self.store.uses_before_confirmation(self.config.name, self.plan.number),
         )
-
-
-def _uses_before(store: Store, study: str, plan: Confirmation) -> list[Look]:
-    """Return the uses of the study's test split before this plan's, oldest first."""
-    own = {o.plan: o.opened for o in openings.openings(store, study)}
-    others = [
-        Look(what=f"confirm {study}", opened=opened, of="", study=study)
-        for number, opened in own.items()
-        if number != plan.number
-    ]
-    others += openings.elsewhere(store, study)
-    return [look for look in others if look.opened <= own.get(plan.number, look.opened)]
 
 
 def _conclude(store: Store, study: str, number: int) -> "Confirmed":
@@ -280,5 +267,5 @@ def _conclude(store: Store, study: str, number: int) -> "Confirmed":
 
     confirmed = collect(store, study, number)
     if confirmed.plan.retrain:
-        store.set_note(study, "confirmed", text.carried(confirmed))
+        store.set_confirmed(study, text.carried(confirmed))
     return confirmed

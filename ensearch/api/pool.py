@@ -21,7 +21,7 @@ from ensearch.pool.removal import remove
 from ensearch.pool.results import PoolFindings
 from ensearch.pool.verification import Problem, Verification, verify
 from ensearch.report.pool.fronts import PoolFronts
-from ensearch.store import DEFAULT_URL, Store, openings
+from ensearch.store import DEFAULT_URL, Store, uses_of_test
 
 __all__ = [
     "AddedModel",
@@ -132,10 +132,10 @@ def _use_test(
     predictions.agreed_labels(store, selected, "val")  # else the search fails, with nothing seen
     fingerprint = predictions.agreed_labels(store, selected, "test").fingerprint
     budgets = ",".join(units.format_count(step, 6) for step in steps)
-    what = f"front --pool {pool} {budgets} {measure}"
-    before = openings.record(store, fingerprint, what)
-    note(openings.sentence(fingerprint, what, before))
-    return len(before), openings.before(before, what)
+    verb, details = "front", f"{pool} {budgets} {measure}"
+    before = store.record_use_of_test(fingerprint, verb, details)
+    note(uses_of_test.sentence(fingerprint, before, verb, details))
+    return len(before), uses_of_test.summary(before, verb, details)
 
 
 def _folder_name(pool: str) -> str:

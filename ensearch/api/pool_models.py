@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ensearch import units
-from ensearch.datasets import _held_out as held_out
 from ensearch.datasets._held_out import HELD_OUT
 from ensearch.errors import invalid
 from ensearch.pool import entry as pool_entry
@@ -80,7 +79,8 @@ def import_predictions(
         matches = label_matches.match(store, predicted, classes, dataset)
         seen = "val" in matches and _is_cut_from_train(store, matches["val"])
         if seen:
-            model = replace(model, origin=f"{model.origin}; {pool_entry.MAY_HAVE_SEEN}")
+            origin = f"{model.origin}; {pool_entry.MAY_HAVE_SEEN}"
+            model = replace(model, origin=origin, may_have_seen_val=True)
         labels = {split: match.labels for split, match in matches.items()}
         record = registration.add(store, model, predicted, labels)
         for match in matches.values():
@@ -102,8 +102,8 @@ def _whole(given: str | float, option: str) -> int:
 
 def _is_cut_from_train(store: Store, val: LabelMatch) -> bool:
     """Whether labels are of the val of a dataset as studies read it."""
-    names = store.pool.names_of("val", val.labels.fingerprint)
-    return any(not held_out.is_halved(spec) for spec in names)
+    datasets = store.pool.datasets_of("val", val.labels.fingerprint)
+    return any(dataset.halves_seed is None for dataset in datasets)
 
 
 def _added(store: Store, record: ModelRecord, seen: bool, note: OnNote) -> AddedModel:
@@ -176,7 +176,7 @@ def add_model(
             )
             record = pretrained.add(store, images, timm_model, where, note)
             # Recorded before it is seen.
-            use = images.record_use(store, f"pool add --timm {model}")
+            use = images.record_use(store, "pool add", model)
             added.append(_added(store, record, choose_on != HELD_OUT, note))
             if on_added:
                 on_added(added[-1])

@@ -76,8 +76,7 @@ def studies(study: str | None = None, *, storage: str | Path | None = None) -> l
 
 
 def _status(store: Store, summary: StudySummary, *, alone: bool) -> StudyStatus:
-    asked = store.note(summary.name, "trials")
-    trials = asked if isinstance(asked, int) else None
+    trials = store.trials_asked(summary.name)
     over = summary.trials_done + summary.trials_failed
     complete = trials is not None and over >= trials
     return StudyStatus(
@@ -105,5 +104,5 @@ def _failures(store: Store, study: str) -> tuple[MemberFailure, ...]:
             detail=record.detail or "",
         )
         for record in store.all_members()
-        if record.state == "failed" and record.trained_by.partition(" ")[0] == study
+        if record.state == "failed" and record.study == study
     )

@@ -271,8 +271,7 @@ def resume(
 
 def _trials(store: Store, study: str) -> int:
     """Return how many trials were asked of the study the last time."""
-    asked = store.note(study, "trials")
-    return asked if isinstance(asked, int) and asked else run_options.TRIALS
+    return store.trials_asked(study) or run_options.TRIALS
 
 
 def with_file(options: RunOptions, config: str | Path) -> RunOptions:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from ensearch.confirmation.finalists import Reason
 from ensearch.confirmation.plan import Confirmation
 from ensearch.confirmation.run import ConfirmationWork
-from ensearch.store import openings
-from ensearch.store.openings import Look
+from ensearch.store import UseOfTest, uses_of_test
 from ensearch.study.config import StudyConfig
 from ensearch.study.search import Placement
 from ensearch.units import counted, format_count, format_duration, unit_name
@@ -26,7 +25,7 @@ class Announcement:
     images: Mapping[str, int]
     where: Placement
     device: str  # for people
-    before: Sequence[Look]
+    before: Sequence[UseOfTest]
 
     def lines(self) -> list[str]:
         """Return it as lines of a label and what it says."""
@@ -83,9 +82,9 @@ class Announcement:
         if not self.before:
             return "test      this confirmation opens the test split, for the first time"
         return (
-            f"test      the test split of this study has been opened "
-            f"{openings.before(self.before)}: the numbers of confirmation {self.plan.number} are "
-            "optimistic"
+            "test      the test split of this study has been opened "
+            f"{uses_of_test.summary(self.before)}: the numbers of confirmation {self.plan.number} "
+            "are optimistic"
         )
 
 

@@ -1,5 +1,6 @@
 """What a study has decided to confirm: its plans, which are kept with it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -17,7 +18,7 @@ from ensearch.core import (
 )
 from ensearch.errors import StorageError, invalid
 from ensearch.search_space import has_resolutions
-from ensearch.store import Store
+from ensearch.store import ConfirmationRecord, Store
 from ensearch.study.config import StudyConfig
 from ensearch.units import format_count
 
@@ -124,9 +125,9 @@ class Confirmation:
 
 
 def plans(store: Store, study: str) -> list[Confirmation]:
-    """Those that were begun, by number. StorageError if another version wrote them."""
+    """The plans that were begun, by number. StorageError if another version wrote them."""
     try:
-        return [_plan(table) for table in _list(store, study, "confirmations")]
+        return [_plan(record) for record in store.confirmations(study)]
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(
             f"the confirmations of study {study!r} cannot be read ({error!r}): another version of "
@@ -134,11 +135,20 @@ def plans(store: Store, study: str) -> list[Confirmation]:
         ) from error
 
 
-def keep(store: Store, study: str, plan: Confirmation) -> None:
+def save(store: Store, study: str, plan: Confirmation) -> None:
     """Store a plan, in place of an older state of it."""
-    others = [asdict(p) for p in plans(store, study) if p.number != plan.number]
-    tables = sorted([*others, asdict(plan)], key=lambda table: table["number"])
-    store.set_note(study, "confirmations", tables)
+    store.save_confirmation(
+        study,
+        ConfirmationRecord(
+            number=plan.number,
+            request=asdict(plan.request),
+            budgets=plan.budgets,
+            finalists=tuple(asdict(finalist) for finalist in plan.finalists),
+            created=datetime.fromisoformat(plan.created),
+            finished=plan.finished,
+            failures=plan.failures,
+        ),
+    )
 
 
 def decide(store: Store, config: StudyConfig, request: Request) -> Confirmation:
@@ -223,23 +233,23 @@ def _full(short: Schedule, request: Request) -> Schedule:
     return replace(short, epochs=request.epochs or TIMES * short.epochs)
 
 
-def _plan(table: dict[str, Any]) -> Confirmation:
-    request = dict(table["request"])
+def _plan(record: ConfirmationRecord) -> Confirmation:
+    request = dict(record.request)
     request["budgets"] = request["budgets"] and tuple(request["budgets"])
     return Confirmation(
-        **table
-        | {
-            "request": Request(**request),
-            "budgets": tuple(table["budgets"]),
-            "finalists": tuple(_finalist(entry) for entry in table["finalists"]),
-            "failures": tuple((name, why) for name, why in table["failures"]),
-        }
+        number=record.number,
+        request=Request(**request),
+        budgets=record.budgets,
+        finalists=tuple(_finalist(entry) for entry in record.finalists),
+        created=record.created.isoformat(timespec="milliseconds"),
+        finished=record.finished,
+        failures=record.failures,
     )
 
 
-def _finalist(table: dict[str, Any]) -> Finalist:
+def _finalist(table: Mapping[str, Any]) -> Finalist:
     return Finalist(
-        **table
+        **dict(table)
         | {
             "architecture": Architecture(**table["architecture"]),
             "short": Schedule(**table["short"]),
@@ -248,10 +258,6 @@ def _finalist(table: dict[str, Any]) -> Finalist:
             "changes": tuple(table["changes"]),
         }
     )
-
-
-def _list(store: Store, study: str, note: str) -> list[dict[str, Any]]:
-    return cast(list[dict[str, Any]], store.note(study, note) or [])
 
 
 def _now() -> str:

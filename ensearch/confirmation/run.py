@@ -14,7 +14,7 @@ from ensearch.cost import training_macs
 from ensearch.errors import StorageError, TrialsFailedError
 from ensearch.launch import Train
 from ensearch.seeds import derive
-from ensearch.store import Store, openings
+from ensearch.store import Store
 from ensearch.study import pace, scoring
 from ensearch.study.events import Event, MemberDone, MemberFailed, MemberReady
 from ensearch.study.members import MemberQueue
@@ -158,8 +158,8 @@ def run(
         groups = members(study, store, plan)
         wanted = [member for group in groups.values() for member in group]
         _check_files(study, store, plan, wanted, retrain_missing)
-        confirmation_plan.keep(store, name, plan)
-        openings.open_test(store, name, plan.number, study.dataset.y_test)
+        confirmation_plan.save(store, name, plan)
+        store.confirm_on_test(name, plan.number, study.dataset.y_test)
         missing = {m.key: _train_macs(study, m) for m in _missing(store, wanted)}
         counting = _Progress(ahead=ahead, on_event=on_event, macs=missing)
         launcher = launch.get(where.launcher).open(train, where.workers)
@@ -272,7 +272,7 @@ def _conclude(
     # Only divergence is a fact about a member; the others are tried again by the same command.
     finished = set(failures.values()) <= {"diverged"}
     done = replace(plan, failures=tuple(sorted(failures.items())), finished=finished)
-    confirmation_plan.keep(store, config.name, done)
+    confirmation_plan.save(store, config.name, done)
     if len(failures) == len(groups):
         raise TrialsFailedError(
             f"the members of all {len(groups)} networks failed: "

@@ -54,6 +54,8 @@ class Dataset:
     std: Floats
     fingerprint: str
     notes: tuple[str, ...] = ()  # for people: what they may not expect of these files
+    # Where val and test are halves of the held-out images: the seed by which they were halved.
+    halves_seed: int | None = None
 
     @property
     def channels(self) -> int:

@@ -20,7 +20,6 @@ from ensearch.errors import UnavailableError, invalid
 from ensearch.seeds import derive
 
 HELD_OUT, STUDY = CHOOSE_ON = ("held-out", "study")
-_HALVED = ", held-out images halved with seed "
 
 
 def check(choose_on: str) -> None:
@@ -32,8 +31,8 @@ def check(choose_on: str) -> None:
 def halved(dataset: Dataset, seed: int) -> Dataset:
     """The dataset with two halves of its test as val and test, classes in proportion.
 
-    Its `spec` becomes a name for people. Images in a file stay there. Raises UnavailableError where
-    a class has a single held-out image, which cannot be in both halves.
+    Images in a file stay there. Raises UnavailableError where a class has a single held-out image,
+    which cannot be in both halves.
     """
     _check_sizes(dataset)
     count = len(dataset.y_test)
@@ -42,24 +41,13 @@ def halved(dataset: Dataset, seed: int) -> Dataset:
     what = repr((dataset.fingerprint, HELD_OUT, seed)).encode()
     return replace(
         dataset,
-        spec=f"{dataset.spec}{_HALVED}{seed}",
+        halves_seed=seed,
         x_val=_some(dataset.x_test, val),
         y_val=dataset.y_test[val],
         x_test=_some(dataset.x_test, test),
         y_test=dataset.y_test[test],
         fingerprint=hashlib.sha256(what).hexdigest()[:16],
     )
-
-
-def is_halved(spec: str) -> bool:
-    """Whether a dataset of that name is one of `halved`: its val was never among train."""
-    return _HALVED in spec
-
-
-def parts(spec: str) -> tuple[str, int | None]:
-    """The dataset's own spec, and the seed of its halves if it is one of `halved`."""
-    of, found, seed = spec.rpartition(_HALVED)
-    return (of, int(seed)) if found and seed.isdecimal() else (spec, None)
 
 
 def _check_sizes(dataset: Dataset) -> None:

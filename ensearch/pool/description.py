@@ -10,9 +10,10 @@ import numpy as np
 from ensearch.errors import StorageError
 from ensearch.pool import predictions
 from ensearch.pool.entry import Entry, all_entries, entries_called, listed_name
-from ensearch.store import DEFAULT_URL, Store, openings
+from ensearch.store import DEFAULT_URL, Store, uses_of_test
+from ensearch.store.models import DatasetRecord
 
-Known = Mapping[str, tuple[str, dict[str, str]]]  # by fingerprint of images: spec, labels by split
+Known = Mapping[str, DatasetRecord]  # by fingerprint of images
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,7 @@ def entries(
     with Store.open(str(storage), create=False) as store:
         every = all_entries(store)
         if test:
-            _record_test(store, every, "pool list --test", on_note)
+            _record_test(store, every, on_note, "pool list")
         known = store.pool.datasets()
         return tuple(_described(store, entry, splits, known) for entry in every)
 
@@ -116,7 +117,7 @@ def show(
     with Store.open(str(storage), create=False) as store:
         matching = entries_called(all_entries(store), name)
         if test:
-            _record_test(store, matching, f"pool show --test {name}", on_note)
+            _record_test(store, matching, on_note, "pool show", name)
         known = store.pool.datasets()
         return tuple(
             _detailed(store, _described(store, entry, splits, known)) for entry in matching
@@ -143,31 +144,32 @@ def accuracy(store: Store, entry: Entry, split: str) -> float | None:
 def _record_test(
     store: Store,
     entries: Sequence[Entry],
-    what: str,
     on_note: Callable[[str], None] | None,
+    verb: str,
+    details: str = "",
 ) -> None:
     """Record a use of test before it happens; what one call sees of several splits is one use."""
     fingerprints = sorted({entry.labels["test"] for entry in entries if "test" in entry.labels})
-    before = {fingerprint: openings.looks(store, fingerprint) for fingerprint in fingerprints}
-    for fingerprint in fingerprints:
-        openings.record(store, fingerprint, what)
+    before = {labels: store.uses_of_test(labels) for labels in fingerprints}
+    for labels in fingerprints:
+        store.record_use_of_test(labels, verb, details)
         if on_note:
-            on_note(openings.sentence(fingerprint, what, before[fingerprint]))
+            on_note(uses_of_test.sentence(labels, before[labels], verb, details))
 
 
 def _described(store: Store, entry: Entry, splits: Sequence[str], known: Known) -> EntryDescription:
-    specs = {
-        fingerprint: spec
-        for fingerprint, (spec, labels) in known.items()
+    names = {
+        fingerprint: dataset.name
+        for fingerprint, dataset in known.items()
         if (entry.dataset in ("", fingerprint))
         and entry.labels
-        and entry.labels.items() <= labels.items()
+        and entry.labels.items() <= dataset.labels.items()
     }
     return EntryDescription(
         entry=entry,
         accuracies={split: accuracy(store, entry, split) for split in splits},
-        data=", ".join(sorted(set(specs.values()))),
-        dataset=entry.dataset or (next(iter(specs)) if len(specs) == 1 else ""),
+        data=", ".join(sorted(set(names.values()))),
+        dataset=entry.dataset or (next(iter(names)) if len(names) == 1 else ""),
     )
 
 

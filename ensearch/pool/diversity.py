@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any, cast
 
 from ensearch.core import Split
 from ensearch.ensembles import Lead, Search, cross_fitting, paired_differences, selection
@@ -20,7 +19,7 @@ from ensearch.errors import StorageError
 from ensearch.pool import search as pool_search
 from ensearch.pool.entry import Entry, all_entries
 from ensearch.pool.predictions import agreed_labels
-from ensearch.store import SEARCH, Store
+from ensearch.store import SEARCH, MixingGain, Store
 
 # Ensembles that each search scores. Of 59 members on 2,500 images 5,000 were better on other images
 # by 0.13 points at several budgets, and took five times as long.
@@ -57,9 +56,10 @@ def of_search(store: Store, study: str, budget: float, *, always: bool) -> Diver
         return None
     keys = ",".join(sorted(entry.key for entry in entries))
     digest = hashlib.sha256(f"{budget} {keys}".encode()).hexdigest()[:16]
-    kept = cast(dict[str, Any], store.note(study, "diversity") or {})
-    if kept.get("of") == digest:
-        return replace(result, lead=Lead(**kept["lead"]))
+    kept = store.mixing_gain(study)
+    if kept is not None and kept.members == digest:
+        stored = Lead(difference=kept.difference, low=kept.low, high=kept.high)
+        return replace(result, lead=stored)
     if len(entries) > UNASKED and not always:
         return result
     try:
@@ -68,7 +68,7 @@ def of_search(store: Store, study: str, budget: float, *, always: bool) -> Diver
         return None
     if lead is not None:
         with suppress(StorageError):  # a storage that is read only or busy costs no report
-            store.set_note(study, "diversity", {"of": digest, "lead": asdict(lead)})
+            store.save_mixing_gain(study, MixingGain(members=digest, **asdict(lead)))
     return replace(result, lead=lead)
 
 

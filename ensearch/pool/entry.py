@@ -8,13 +8,12 @@ from datetime import datetime
 
 from ensearch.core import Schedule
 from ensearch.errors import UsageError
-from ensearch.store import MemberRecord, Store
-from ensearch.store.models import Inputs, ModelRecord
+from ensearch.store import SEARCH, MemberRecord, Store
+from ensearch.store.models import DatasetRecord, Inputs, ModelRecord
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,99}")
 ALL = "all"
 LISTED = 20  # entries that an error names
-TRAINED_BY = "trained by "
 MAY_HAVE_SEEN = "val is cut from training images, which it may have seen"
 
 
@@ -38,13 +37,10 @@ class Entry:
     dataset: str  # fingerprint of the images that a member was trained on; "" of other models
     is_member: bool  # trained by ensearch
     created: datetime
+    may_have_seen_val: bool = False  # val is no judge of it, unless it was trained without it
+    trained_by: tuple[str, str] | None = None  # of members: the study and its stage
     inputs: Inputs | None = None  # of models that ensearch made the predictions of
     schedule: Schedule | None = None  # of members
-
-    @property
-    def may_have_seen_val(self) -> bool:
-        """Whether val is no judge of it, unless it was trained without the val of studies."""
-        return not self.is_member and self.origin.endswith(f"; {MAY_HAVE_SEEN}")
 
 
 def check_name(name: str) -> str:
@@ -69,9 +65,9 @@ def all_entries(store: Store) -> list[Entry]:
     return [*members, *map(_model_entry, store.pool.models())]
 
 
-def _member_entry(record: MemberRecord, known: Mapping[str, tuple[str, dict[str, str]]]) -> Entry:
+def _member_entry(record: MemberRecord, known: Mapping[str, DatasetRecord]) -> Entry:
     member = record.member
-    _, labels = known.get(member.dataset, ("", {}))
+    labels = known[member.dataset].labels if member.dataset in known else {}
     network = f"{member.architecture.key}/{member.schedule.key}"
     return Entry(
         name=f"{network}/{member.key[:8]}",
@@ -82,7 +78,8 @@ def _member_entry(record: MemberRecord, known: Mapping[str, tuple[str, dict[str,
         macs=record.cost.macs,
         params=record.cost.params,
         labels={split: labels[split] for split in record.splits if split in labels},
-        origin=f"{TRAINED_BY}{record.trained_by}",
+        origin=f"trained by {record.study}{'' if record.stage == SEARCH else f' {record.stage}'}",
+        trained_by=(record.study, record.stage),
         dataset=member.dataset,
         is_member=True,
         created=record.created,
@@ -103,6 +100,7 @@ def _model_entry(record: ModelRecord) -> Entry:
         dataset="",
         is_member=False,
         created=record.created,
+        may_have_seen_val=record.may_have_seen_val,
         inputs=record.inputs,
     )
 

@@ -96,9 +96,9 @@ def _allowed(store: Store, predicted: Collection[str], dataset: str) -> dict[str
     Labels of one split mean, for the other, those that datasets and models have beside them.
     """
     images = store.pool.datasets()
-    pairs = [labels for _, labels in images.values()]
+    pairs = [dict(record.labels) for record in images.values()]
     pairs += [dict(record.labels) for record in store.pool.models()]
-    meant = [labels for name, (_, labels) in images.items() if name.startswith(dataset)]
+    meant = [dict(record.labels) for name, record in images.items() if name.startswith(dataset)]
     fingerprints = {
         labels.fingerprint
         for labels in store.pool.known_labels()

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from ensearch.core import Floats
 from ensearch.ensembles import averaging
 from ensearch.errors import StorageError
-from ensearch.pool.entry import TRAINED_BY, Entry
-from ensearch.store import Store
+from ensearch.pool.entry import Entry
+from ensearch.store import SEARCH, Store
 from ensearch.store.labels import SplitLabels
 
 
@@ -94,17 +94,17 @@ def _difference(left: SplitLabels, right: SplitLabels) -> str:
 
 def unusable(entry: Entry, says: str) -> StorageError:
     """The error for predictions that cannot be used; `says` why, without a full stop."""
-    if not entry.is_member:
+    if entry.trained_by is None:
         return StorageError(
             f"{says}. Remove the model {entry.name}, and import or add it again.",
             problem="model_unusable",
             name=entry.name,
         )
-    study, _, stage = entry.origin.removeprefix(TRAINED_BY).partition(" ")
+    study, stage = entry.trained_by
     return StorageError(
         f"{says}. Its study can train the member again.",
         problem="member_unusable",
-        verb="confirm" if stage else "resume",
+        verb="resume" if stage == SEARCH else "confirm",
         study=study,
     )
 

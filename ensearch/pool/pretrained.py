@@ -78,6 +78,7 @@ def add(
         network="",
         origin=f"{origin}; {ORIGINS[images.choose_on]}",
         inputs=inputs,
+        may_have_seen_val=images.choose_on == STUDY,
     )
     return registration.add(store, described, predicted, labels)
 

@@ -3,8 +3,8 @@
 import difflib
 import fnmatch
 from collections.abc import Callable, Sequence
-from typing import Any, cast
 
+from ensearch.confirmation import plan as confirmation_plan
 from ensearch.errors import StorageError, UsageError, invalid
 from ensearch.pool.entry import ALL, Entry, all_entries, spellings
 from ensearch.pool.predictions import why_lacking
@@ -96,10 +96,9 @@ def _members(store: Store, study: str, stage: str) -> set[str]:
 def _confirmed(store: Store, study: str) -> set[str]:
     """Keys of the members of a study's confirmations. Raises UsageError if there are none."""
     store.study(study)
-    count = len(cast(list[Any], store.note(study, "confirmations") or []))
     keys: set[str] = set()
-    for number in range(1, 1 + count):
-        keys |= _members(store, study, f"confirm-{number}")
+    for plan in confirmation_plan.plans(store, study):
+        keys |= _members(store, study, plan.stage)
     if not keys:
         raise UsageError(
             f"nothing of study {study} is confirmed yet, so that confirmed:{study} has no "

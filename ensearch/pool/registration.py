@@ -32,8 +32,9 @@ class Model:
     macs: int
     params: int | None
     network: str
-    origin: str
+    origin: str  # for people
     inputs: Inputs | None = None
+    may_have_seen_val: bool = False
 
 
 def content_key(logits: Mapping[str, npt.NDArray[np.float16]]) -> str:
@@ -71,6 +72,7 @@ def add(
         params=model.params,
         labels={split: labels[split].fingerprint for split in predicted},
         origin=model.origin,
+        may_have_seen_val=model.may_have_seen_val,
         created=datetime.now(UTC),
         inputs=model.inputs,
     )

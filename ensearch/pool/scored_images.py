@@ -15,7 +15,7 @@ from ensearch.datasets import Dataset, Pictures, Source
 from ensearch.datasets import _held_out as held_out
 from ensearch.datasets._held_out import HELD_OUT
 from ensearch.seeds import derive
-from ensearch.store import Store, openings
+from ensearch.store import Store
 from ensearch.store.labels import SplitLabels
 from ensearch.study.study import labels_of
 
@@ -52,16 +52,22 @@ class ScoredImages:
     def keep_labels(self, store: Store, *, lasts: bool = False) -> Mapping[str, SplitLabels]:
         """Keep the labels in the storage, so that predictions are known to be of these images."""
         labels = self.labels
-        store.pool.add_labels(self.dataset.fingerprint, self.dataset.spec, labels, lasts=lasts)
+        store.pool.add_labels(
+            self.dataset.fingerprint,
+            self.dataset.spec,
+            labels,
+            halves_seed=self.dataset.halves_seed,
+            lasts=lasts,
+        )
         return labels
 
-    def record_use(self, store: Store, what: str) -> str:
+    def record_use(self, store: Store, verb: str, details: str = "") -> str:
         """Record that models are selected on a half of the test of studies; a note that says so."""
         if self.choose_on != HELD_OUT:
             return MAY_HAVE_SEEN_VAL
         val, test = (self.labels[split].fingerprint for split in ("val", "test"))
-        openings.link(store, labels_of(self.whole)["test"].fingerprint, val, test)
-        openings.record(store, val, what)
+        store.link_halves(labels_of(self.whole)["test"].fingerprint, val, test)
+        store.record_use_of_test(val, verb, details)
         return (
             f"note: val and test are halves of the {len(self.whole.y_test):,} held-out images of "
             f"{self.whole.spec} (seed {self.seed}), val to select on; for studies of these images "

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ensearch.datasets import _held_out as held_out
 from ensearch.errors import StorageError
 from ensearch.pool import predictions
 from ensearch.pool.entry import Entry, all_entries
@@ -93,17 +92,16 @@ def _labels_unusable(
     store: Store, fingerprint: str, says: str, names: Sequence[str]
 ) -> StorageError:
     """The error for labels that cannot be read, with what writes them again."""
-    specs = {
-        images: spec
-        for images, (spec, labels) in store.pool.datasets().items()
-        if fingerprint in labels.values()
+    datasets = {
+        images: dataset
+        for images, dataset in store.pool.datasets().items()
+        if fingerprint in dataset.labels.values()
     }
     for study in store.studies():
-        if study.config.get("fingerprint") in specs:
+        if study.config.get("fingerprint") in datasets:
             return StorageError(says, problem="labels_of_study_unusable", study=study.name)
-    for spec in specs.values():
-        dataset, seed = held_out.parts(spec)
-        quoted = shlex.quote(dataset)
+    for dataset in datasets.values():
+        quoted, seed = shlex.quote(dataset.spec), dataset.halves_seed
         if seed is None:
             return StorageError(says, problem="labels_of_split_unusable", dataset=quoted)
         return StorageError(says, problem="labels_of_halves_unusable", dataset=quoted, seed=seed)

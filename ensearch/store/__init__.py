@@ -6,26 +6,35 @@ transaction a call. Every problem of the database or of a file is a StorageError
 what is there.
 """
 
-from ensearch.store.lease import Lease, LeaseHolder
+from ensearch.store.lease import Lease
 from ensearch.store.records import (
     SEARCH,
     MemberRecord,
     StudyRecord,
     StudySummary,
     TrialRecord,
-    trained_by,
 )
 from ensearch.store.store import DEFAULT_URL, Store
+from ensearch.store.study_state import (
+    ConfirmationRecord,
+    GroupSpeedRecord,
+    MixingGain,
+    SpeedRecord,
+)
+from ensearch.store.uses_of_test import UseOfTest
 
 __all__ = [
     "DEFAULT_URL",
     "SEARCH",
+    "ConfirmationRecord",
+    "GroupSpeedRecord",
     "Lease",
-    "LeaseHolder",
     "MemberRecord",
+    "MixingGain",
+    "SpeedRecord",
     "Store",
     "StudyRecord",
     "StudySummary",
     "TrialRecord",
-    "trained_by",
+    "UseOfTest",
 ]

@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, Statement
 
 from ensearch.errors import StorageError
 from ensearch.store import folder, server, tables
+from ensearch.store.migrations import chain as migrations
 
 # Execution option of connections that only read: in WAL they need not wait for the one writer.
 READS = "ensearch_reads"
@@ -185,16 +186,41 @@ def _ensure_tables(engine: Engine, address: Address, *, create: bool, timeout: f
                 if not address.path:
                     usual = Path("studies", server.folder_name(address.url)).resolve()
                     folder.create(connection, address.files or usual)
+    elif migrations.FIRST <= version < tables.VERSION:
+        version = _migrate(engine, address, version, timeout)
     if version != tables.VERSION:
-        age, remedy = (
-            ("a newer", "update it with pip install -U ensearch")
-            if version > tables.VERSION
-            else ("an older", "go on with that version, or name a new storage with --storage")
-        )
+        raise _of_another_version(address, version)
+
+
+def _migrate(engine: Engine, address: Address, version: int, timeout: float) -> int:
+    """Bring a storage of an earlier release to this version; the version."""
+    try:
+        with (
+            translated(address),
+            creation_lock(address, engine, timeout),
+            engine.begin() as connection,
+        ):
+            return migrations.run(connection, address.path, str(address))
+    except StorageError as error:
+        if error.problem:
+            raise
         raise StorageError(
-            f"{address} was written by {age} ensearch (storage version {version}; this one reads "
-            f"and writes version {tables.VERSION}): {remedy}. Nothing was changed."
-        )
+            f"{error} It was written by an earlier ensearch (storage version {version}) and must "
+            f"be brought to version {tables.VERSION} before it can be used; nothing was changed.",
+            problem="migration_failed",
+            version=version,
+        ) from error
+
+
+def _of_another_version(address: Address, version: int) -> StorageError:
+    newer = version > tables.VERSION
+    age = "a newer ensearch" if newer else "an older ensearch, which was never released"
+    return StorageError(
+        f"{address} was written by {age} (storage version {version}; this one reads and writes "
+        f"version {tables.VERSION}). Nothing was changed.",
+        problem="storage_newer" if newer else "storage_unreleased",
+        version=version,
+    )
 
 
 def _missing(address: Address, found: str) -> StorageError:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, inspect, select
+from sqlalchemy import Connection, Row, select
 
 from ensearch.core import Evaluation, SubsetHits, evaluation_key
 from ensearch.errors import StorageError
@@ -30,8 +30,6 @@ def save(
         raise ValueError(f"{len(evaluations)} evaluations have as many outcomes: {len(outcomes)}.")
     rows = [records.evaluation_row(study, stage, e, members) for e in evaluations]
     tables.replace(connection, _ROWS, rows)
-    # A storage that an earlier version made has no such table.
-    _OUTCOMES.create(connection, checkfirst=True)
     tables.remove(connection, _OUTCOMES, rows)
     if outcomes:
         kept = [_outcomes_row(*pair) for pair in zip(rows, outcomes, strict=True)]
@@ -69,8 +67,6 @@ def subset_hits(
     connection: Connection, study: str, stage: str, split: str
 ) -> dict[str, SubsetHits]:
     """See `Store.subset_hits`."""
-    if not inspect(connection).has_table(_OUTCOMES.name):
-        return {}
     columns = _OUTCOMES.c
     query = select(_OUTCOMES).where(
         columns.study == study, columns.stage == stage, columns.split == split

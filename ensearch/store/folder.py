@@ -17,8 +17,6 @@ from ensearch.errors import StorageError
 from ensearch.store import tables
 
 MARK = "storage.id"
-# Notes of no study are the storage's own.
-_NOTE = {"study": "", "name": "files"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +48,7 @@ class Folder:
 
 
 def create(connection: Connection, path: Path) -> None:
-    """Make the folder with its mark, and note both. Raises OSError.
+    """Make the folder with its mark, and keep both in the database. Raises OSError.
 
     A mark that is there stays: it is of a creation that was killed, or of a database that was
     made anew. Files of members are the same whichever storage they belong to.
@@ -58,15 +56,13 @@ def create(connection: Connection, path: Path) -> None:
     mark = path / MARK
     if not mark.exists():
         atomic.write(mark, f"{uuid.uuid4().hex}\n".encode())
-    note = {"path": str(path), "mark": mark.read_text().strip(), "host": socket.gethostname()}
-    tables.replace(connection, tables.notes, [_NOTE | {"value": note}])
+    row = {"path": str(path), "mark": mark.read_text().strip(), "host": socket.gethostname()}
+    connection.execute(tables.folders.insert(), [row])
 
 
 def find(connection: Connection, named: Path | None) -> Folder:
-    """The folder as noted; `named` is where it lies here, if the user says so."""
-    notes = tables.notes.c
-    query = select(notes.value).where(notes.study == _NOTE["study"], notes.name == _NOTE["name"])
-    note = connection.execute(query).scalar()
-    if not isinstance(note, dict):
+    """The folder that the database names; `named` is where it lies here, if the user says so."""
+    row = connection.execute(select(tables.folders)).one_or_none()
+    if row is None:
         raise StorageError("the storage is damaged: it does not say where its files lie.")
-    return Folder(path=named or Path(note["path"]), mark=note["mark"], made_on=note["host"])
+    return Folder(path=named or Path(row.path), mark=row.mark, made_on=row.host)

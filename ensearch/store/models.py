@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, select
 from ensearch.core import Predictions
 from ensearch.errors import StorageError, unknown
 from ensearch.store import files, lease, tables
-from ensearch.store import labels as labelling
+from ensearch.store import labels as split_labels
 from ensearch.store.labels import SplitLabels
 
 AGAIN = "Take the model out with `ensearch pool remove NAME` and import or add it again"
@@ -52,14 +52,37 @@ class ModelRecord:
     macs: int
     params: int | None  # None: nobody said
     labels: Mapping[str, str]  # split -> fingerprint of the labels that its rows belong to
-    origin: str
+    origin: str  # for people
     created: datetime  # with a time zone; comes back in UTC
+    may_have_seen_val: bool = False  # val is cut from images on which it may have been trained
     inputs: Inputs | None = None  # None: others predicted, or nobody kept it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredPool:
-    """What of a storage is not about training. Methods raise StorageError."""
+class DatasetRecord:
+    """Images on which models and members are scored.
+
+    `spec` is what the dataset is called. Val and test are halves of its held-out images, cut with
+    `halves_seed`, or with None as studies read them: then val is cut from train. If it `lasts`,
+    removing models lets it be also where neither model nor study is left of it.
+    """
+
+    fingerprint: str
+    spec: str
+    labels: Mapping[str, str]  # split -> fingerprint of its labels
+    halves_seed: int | None = None
+    lasts: bool = False
+
+    @property
+    def name(self) -> str:
+        """For people: its spec, and that it is halved if it is."""
+        halved = f", held-out images halved with seed {self.halves_seed}"
+        return self.spec if self.halves_seed is None else self.spec + halved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelStore:
+    """Models that were trained elsewhere, and labels. Methods raise StorageError."""
 
     reading: Transaction
     writing: Transaction
@@ -69,43 +92,52 @@ class StoredPool:
     # Labels
 
     def add_labels(
-        self, dataset: str, spec: str, labels: Mapping[str, SplitLabels], lasts: bool = False
+        self,
+        dataset: str,
+        spec: str,
+        labels: Mapping[str, SplitLabels],
+        *,
+        halves_seed: int | None = None,
+        lasts: bool = False,
     ) -> None:
-        """Keep the labels of a dataset (by its fingerprint), by split, and what it is called.
-
-        If it `lasts`, `remove` lets them be also where neither model nor study is left of them.
-        """
+        """Keep the labels of a dataset (by its fingerprint), by split; see `DatasetRecord`."""
         with self._files() as root:
             for of_split in labels.values():
-                labelling.write(root, of_split)
-        found = {split: of_split.fingerprint for split, of_split in labels.items()}
+                split_labels.write(root, of_split)
         with self.reading() as connection:
-            before = _datasets(connection).get(dataset, {})
-        value = {"spec": spec, "labels": found, "lasts": lasts or before.get("lasts", False)}
-        if value == before:
-            return
-        with self.writing() as connection:
-            note = {"study": "", "name": _note(dataset), "value": value}
-            tables.replace(connection, tables.notes, [note])
+            before = _datasets(connection).get(dataset)
+        record = DatasetRecord(
+            fingerprint=dataset,
+            spec=spec,
+            labels={split: of_split.fingerprint for split, of_split in labels.items()},
+            halves_seed=halves_seed,
+            lasts=lasts or (before is not None and before.lasts),
+        )
+        if record != before:
+            with self.writing() as connection:
+                tables.replace(connection, tables.datasets, [asdict(record)])
 
-    def datasets(self) -> dict[str, tuple[str, dict[str, str]]]:
-        """By fingerprint: what a dataset is called, and the fingerprints of its splits' labels."""
+    def datasets(self) -> dict[str, DatasetRecord]:
+        """The datasets whose labels are kept, by fingerprint."""
         with self.reading() as connection:
-            found = _datasets(connection)
-        return {dataset: (value["spec"], value["labels"]) for dataset, value in found.items()}
+            return _datasets(connection)
+
+    def datasets_of(self, split: str, labels: str) -> list[DatasetRecord]:
+        """The datasets whose split has these labels."""
+        every = self.datasets().values()
+        return [record for record in every if record.labels.get(split) == labels]
 
     def names_of(self, split: str, labels: str) -> list[str]:
         """What datasets are called whose split has these labels."""
-        known = self.datasets().values()
-        return sorted({spec for spec, of_split in known if of_split.get(split) == labels})
+        return sorted({record.name for record in self.datasets_of(split, labels)})
 
     def labels(self, fingerprint: str) -> SplitLabels:
         with self._files() as root:
-            return labelling.read(root, fingerprint)
+            return split_labels.read(root, fingerprint)
 
     def known_labels(self) -> list[SplitLabels]:
         with self._files() as root:
-            return labelling.kept(root)
+            return split_labels.kept(root)
 
     # Models
 
@@ -123,20 +155,14 @@ class StoredPool:
         self.check(record.name, record.key, record.labels)
         with self._files() as root:
             for of_split in labels:
-                labelling.write(root, of_split)
+                split_labels.write(root, of_split)
             for prediction in predictions:
                 files.write_predictions(root, prediction)
         with self.writing() as connection, self._files() as root:
             _refuse(connection, record.name, record.key, record.labels)
             for of_split in labels:  # once more: another `remove` may have taken them meanwhile
-                labelling.write(root, of_split)
-            row = asdict(record)
-            inputs = row.pop("inputs")
-            connection.execute(tables.pool.insert(), [row])
-            # A note and no column: storages made before there were any keep their layout.
-            if inputs is not None:
-                note = {"study": "", "name": _inputs(record.name), "value": inputs}
-                tables.replace(connection, tables.notes, [note])
+                split_labels.write(root, of_split)
+            connection.execute(tables.pool.insert(), [asdict(record)])
 
     def check(
         self, name: str, key: str | None = None, labels: Mapping[str, str] | None = None
@@ -149,8 +175,7 @@ class StoredPool:
         """Oldest first."""
         query = select(tables.pool).order_by(tables.pool.c.created, tables.pool.c.name)
         with self.reading() as connection:
-            inputs = _notes(connection, _inputs(""))
-            return [_record(row, inputs.get(row.name)) for row in connection.execute(query)]
+            return [_record(row) for row in connection.execute(query)]
 
     def predictions(self, key: str, split: str, remedy: str = AGAIN) -> Predictions:
         """Logits (N x C, float16) of a model, or of a trained member.
@@ -171,10 +196,9 @@ class StoredPool:
                 select(row.key, row.labels).where(row.name == name)
             ).one()
             connection.execute(tables.pool.delete().where(row.name == name))
-            tables.remove(connection, tables.notes, [{"study": "", "name": _inputs(name)}])
             # A wrong import's would make later ones ambiguous.
             for fingerprint in _forget(connection, set(labels.values())):
-                files.remove(labelling.path(root, fingerprint))
+                files.remove(split_labels.path(root, fingerprint))
         self._remove_files(key)
 
     # Trained members
@@ -185,10 +209,7 @@ class StoredPool:
         query = select(evaluations.study, evaluations.members).distinct()
         with self.reading() as connection:
             using = {row.study for row in connection.execute(query) if key in row.members}
-            trained_by = connection.execute(
-                select(members.trained_by).where(members.key == key)
-            ).scalar()
-            owner = (trained_by or "").partition(" ")[0]
+            owner = connection.execute(select(members.study).where(members.key == key)).scalar()
             now = tables.now(connection)
             holders = connection.execute(select(tables.leases)).all()
         live = {row.study for row in holders if lease.is_alive(row, now)}
@@ -214,24 +235,9 @@ class StoredPool:
             files.remove(files.weights_path(root, key))
 
 
-def _note(dataset: str) -> str:
-    return f"labels {dataset}"
-
-
-def _inputs(name: str) -> str:
-    return f"inputs {name}"
-
-
-def _notes(connection: Connection, prefix: str) -> dict[str, Any]:
-    """The storage's own notes whose names begin so, by what follows."""
-    notes = tables.notes.c
-    query = select(notes.name, notes.value).where(notes.study == "", notes.name.startswith(prefix))
-    return {row.name.removeprefix(prefix): row.value for row in connection.execute(query)}
-
-
-def _datasets(connection: Connection) -> dict[str, dict[str, Any]]:
-    """By fingerprint what `add_labels` kept of them."""
-    return _notes(connection, _note(""))
+def _datasets(connection: Connection) -> dict[str, DatasetRecord]:
+    rows = connection.execute(select(tables.datasets).order_by(tables.datasets.c.fingerprint))
+    return {row.fingerprint: DatasetRecord(**row._asdict()) for row in rows}
 
 
 def _forget(connection: Connection, labels: set[str]) -> set[str]:
@@ -243,16 +249,14 @@ def _forget(connection: Connection, labels: set[str]) -> set[str]:
     still = {f for of in connection.scalars(select(tables.pool.c.labels)) for f in of.values()}
     ours = {config.get("fingerprint") for config in connection.scalars(select(studies.config))}
     ours |= {member["dataset"] for member in connection.scalars(select(members.member))}
-    for dataset, value in _datasets(connection).items():
-        own = set(value["labels"].values())
+    for dataset, record in _datasets(connection).items():
+        own = set(record.labels.values())
         if not own & labels:
             continue
-        if dataset in ours or value.get("lasts") or own & still:
+        if dataset in ours or record.lasts or own & still:
             still |= own
             continue
-        notes = tables.notes.c
-        where = (notes.study == "") & (notes.name == _note(dataset))
-        connection.execute(tables.notes.delete().where(where))
+        tables.remove(connection, tables.datasets, [{"fingerprint": dataset}])
         labels = labels | own
     return labels - still
 
@@ -280,11 +284,9 @@ def _refuse(
         )
 
 
-def _record(row: Row[Any], inputs: dict[str, Any] | None) -> ModelRecord:
+def _record(row: Row[Any]) -> ModelRecord:
     content = row._asdict()
-    found = None if inputs is None else Inputs(**inputs | _tuples(inputs))
-    return ModelRecord(**content | {"labels": dict(content["labels"]), "inputs": found})
-
-
-def _tuples(inputs: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(inputs[name]) for name in ("mean", "std")}
+    inputs = content.pop("inputs")
+    if inputs is not None:
+        inputs = Inputs(**inputs | {name: tuple(inputs[name]) for name in ("mean", "std")})
+    return ModelRecord(**content, inputs=inputs)

@@ -11,6 +11,9 @@ from sqlalchemy import Row
 from ensearch.core import Architecture, Cost, Evaluation, Member, Schedule, Scores
 from ensearch.errors import EnsearchError, StorageError
 
+# The stage of a study whose evaluations and members are meant where nothing else is said.
+SEARCH = "search"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyRecord:
@@ -35,8 +38,9 @@ class MemberRecord:
     seconds: float
     losses: tuple[float, ...]  # mean training loss of every epoch
     device: str
-    trained_by: str  # see `trained_by`
+    study: str  # that trained it
     created: datetime  # with a time zone; comes back in UTC
+    stage: str = SEARCH  # in which it was trained: the study's search, or a confirmation
     splits: tuple[str, ...] = ()  # of which there are predictions
     has_weights: bool = False
 
@@ -70,13 +74,6 @@ class StudySummary:
 
 
 AnyRow = Row[Any]
-# The stage of a study whose evaluations and members are meant where nothing else is said.
-SEARCH = "search"
-
-
-def trained_by(study: str, stage: str) -> str:
-    """For whom a member trains: the study, or a confirmation of it. Names hold no spaces."""
-    return study if stage == SEARCH else f"{study} {stage}"
 
 
 def study_row(record: StudyRecord) -> dict[str, Any]:
@@ -107,7 +104,8 @@ def member_row(record: MemberRecord) -> dict[str, Any]:
         "seconds": record.seconds,
         "losses": record.losses,
         "device": record.device,
-        "trained_by": record.trained_by,
+        "study": record.study,
+        "stage": record.stage,
         "created": record.created,
         "splits": record.splits,
         "has_weights": record.has_weights,
@@ -137,7 +135,8 @@ def member_record(row: AnyRow) -> MemberRecord:
         seconds=row.seconds,
         losses=losses,
         device=row.device,
-        trained_by=row.trained_by,
+        study=row.study,
+        stage=row.stage,
         created=row.created,
         splits=tuple(row.splits),
         has_weights=row.has_weights,

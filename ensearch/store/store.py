@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Engine, func, select
 
 from ensearch import atomic
 from ensearch.core import Evaluation, Predictions, SubsetHits
@@ -20,8 +20,8 @@ from ensearch.store import evaluations as scored
 from ensearch.store import files, records, summary, tables
 from ensearch.store import lease as leases
 from ensearch.store.engine import Address
-from ensearch.store.lease import Lease, LeaseHolder
-from ensearch.store.models import StoredPool
+from ensearch.store.lease import Lease
+from ensearch.store.models import ModelStore
 from ensearch.store.records import (
     SEARCH,
     MemberRecord,
@@ -29,17 +29,17 @@ from ensearch.store.records import (
     StudySummary,
     TrialRecord,
 )
+from ensearch.store.study_state import StudyState
+from ensearch.store.uses_of_test import UsesOfTest
 
 DEFAULT_URL = "sqlite:///studies/ensearch.db"
 
 
-class Store:
+class Store(StudyState, UsesOfTest):
     """An open storage. Its methods raise StorageError, and may be called from several threads."""
 
     def __init__(self, address: Address, engine: Engine, busy_timeout: float) -> None:
-        self._address = address
-        self._engine = engine
-        self._reader = engine.execution_options(**{engines.READS: True})
+        super().__init__(address, engine)
         self._busy_timeout = busy_timeout
         # A server says where they are; not every verb needs them.
         self._files = address.files if address.path else None
@@ -50,8 +50,9 @@ class Store:
 
         With `create`, folders, file and tables are made where there are none; without, nothing is
         made and their absence is an error. `busy_timeout`: seconds to wait for another writer.
-        Raises StorageError if the storage is missing, damaged, locked, not readable and writable,
-        or of another version.
+        A storage that an earlier release wrote is brought to this version, see `migrations`. Raises
+        StorageError if the storage is missing, damaged, locked, not readable and writable, of a
+        newer version, or of an earlier one and in use.
         """
         address = engines.locate(url)
         engine = engines.open_engine(address, create=create, busy_timeout=busy_timeout)
@@ -110,16 +111,6 @@ class Store:
                 held.enter_context(lock)
             yield  # outside the translation: errors of the caller's block are the caller's
 
-    @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with engines.translated(self._address), self._reader.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _write(self) -> Iterator[Connection]:
-        with engines.translated(self._address), self._engine.begin() as connection:
-            yield connection
-
     # Studies
 
     def add_study(self, record: StudyRecord) -> None:
@@ -154,19 +145,6 @@ class Store:
         with self._read() as connection:
             return [records.study_record(row) for row in connection.execute(query)]
 
-    def set_note(self, name: str, key: str, value: object) -> None:
-        """Keep a small JSON `value` under `key` with study `name`, in place of an older one."""
-        with self._write() as connection:
-            note = {"study": name, "name": key, "value": value}
-            tables.replace(connection, tables.notes, [note])
-
-    def note(self, name: str, key: str) -> object:
-        """The value kept under `key` with study `name`; None if there is none."""
-        notes = tables.notes.c
-        query = select(notes.value).where(notes.study == name, notes.name == key)
-        with self._read() as connection:
-            return connection.execute(query).scalar()
-
     def summaries(self) -> list[StudySummary]:
         """All studies in numbers, oldest first."""
         with self._read() as connection:
@@ -175,8 +153,8 @@ class Store:
     # Members: one pool for all studies, with models that were trained elsewhere
 
     @property
-    def pool(self) -> StoredPool:
-        return StoredPool(
+    def pool(self) -> ModelStore:
+        return ModelStore(
             reading=self._read,
             writing=self._write,
             translated=self.translated,
@@ -242,10 +220,10 @@ class Store:
         self._put(dataclasses.replace(record, splits=(), has_weights=False))
 
     def trained_macs(self, study: str) -> float:
-        """Multiply-adds spent on members that a study has trained; failed ones do not count."""
+        """Multiply-adds spent on members that a study's search trained, without failed ones."""
         members = tables.members.c
         query = select(func.sum(members.train_macs)).where(
-            members.trained_by == study, members.state == "trained"
+            members.study == study, members.stage == SEARCH, members.state == "trained"
         )
         with self._read() as connection:
             return connection.execute(query).scalar() or 0.0
@@ -336,8 +314,3 @@ class Store:
         with self._write() as connection:
             token = leases.acquire(connection, study, take_over=take_over)
         return Lease(study=study, token=token, write=self._write)
-
-    def lease_holder(self, study: str) -> LeaseHolder | None:
-        """Who holds the lease of a study, alive or not; None if nobody does."""
-        with self._read() as connection:
-            return leases.holder(connection, study)

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from ensearch.store import tables
 from ensearch.store.lease import is_alive
-from ensearch.store.records import StudySummary
+from ensearch.store.records import SEARCH, StudySummary
 
 
 def summaries(connection: Connection) -> list[StudySummary]:
@@ -14,8 +14,9 @@ def summaries(connection: Connection) -> list[StudySummary]:
     trials, members, evaluations = tables.trials.c, tables.members.c, tables.evaluations.c
     ended = _totals(connection, func.count(), trials.study, trials.state)
     evaluated = _totals(connection, func.count(), evaluations.study)
-    trained = _totals(connection, func.count(), members.trained_by, members.state)
-    spent = _totals(connection, func.sum(members.train_macs), members.trained_by)
+    of_search = members.stage == SEARCH
+    trained = _totals(connection, func.count(), members.study, members.state, where=of_search)
+    spent = _totals(connection, func.sum(members.train_macs), members.study, where=of_search)
     leases = connection.execute(select(tables.leases)).all()
     now = tables.now(connection)
     running = {row.study for row in leases if is_alive(row, now)}
@@ -38,7 +39,11 @@ def summaries(connection: Connection) -> list[StudySummary]:
 
 
 def _totals(
-    connection: Connection, total: ColumnElement[Any], *by: ColumnElement[str]
+    connection: Connection,
+    total: ColumnElement[Any],
+    *by: ColumnElement[str],
+    where: ColumnElement[bool] | None = None,
 ) -> dict[tuple[str, ...], Any]:
-    rows = connection.execute(select(*by, total).group_by(*by))
+    query = select(*by, total).group_by(*by)
+    rows = connection.execute(query if where is None else query.where(where))
     return {tuple(row[:-1]): row[-1] for row in rows}

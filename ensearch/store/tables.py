@@ -4,7 +4,6 @@ Own MetaData, every name begins with `ensearch_`, and the layout's version is a 
 Optuna ignores unknown tables, but a foreign row in its version table breaks it.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +13,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
-    Dialect,
     Double,
     Integer,
     LargeBinary,
@@ -23,7 +21,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     and_,
     bindparam,
     func,
@@ -31,48 +28,10 @@ from sqlalchemy import (
     select,
 )
 
-from ensearch.errors import StorageError
+from ensearch.store.column_types import Json, OptionalJson, Utc
 
-# Raise it when a table changes; a storage of another version is refused, never altered.
-VERSION = 3
-
-
-class Json(TypeDecorator[Any]):
-    """JSON as text, so that every float comes back exactly and on every database alike."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: object, dialect: Dialect) -> str:
-        return json.dumps(value)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        try:
-            return json.loads(value or "")
-        except ValueError as error:
-            raise StorageError(
-                f"the storage is damaged: {value!r:.80} is not JSON. Restore a copy of it."
-            ) from error
-
-
-class Utc(TypeDecorator[datetime]):
-    """A time in UTC as ISO text: SQLite's own column of times drops the zone."""
-
-    impl = String(32)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str:
-        if value is None or value.tzinfo is None:
-            raise ValueError(f"a time needs a time zone; got {value!r}.")
-        return value.astimezone(UTC).isoformat(timespec="microseconds")
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime:
-        try:
-            return datetime.fromisoformat(value or "")
-        except ValueError as error:
-            raise StorageError(
-                f"the storage is damaged: {value!r:.80} is not a time. Restore a copy of it."
-            ) from error
+# Raise it when a table changes, and add a step to `migrations`.
+VERSION = 4
 
 
 metadata = MetaData()
@@ -87,14 +46,115 @@ studies = Table(
     Column("config", Json, nullable=False),
     Column("environment", Json, nullable=False),
     Column("created", Utc, nullable=False),
+    # What it found when it began: NULL where it was killed before it had.
+    Column("ladder", OptionalJson),
+    Column("remarks", OptionalJson),  # on the images, for people
+    Column("trials_asked", Integer),
+    Column("confirmed", Text),  # for people, what its last confirmation says
 )
 
-notes = Table(
-    "ensearch_notes",
+# Labels of the images on which a study's evaluations were scored.
+study_labels = Table(
+    "ensearch_study_labels",
     metadata,
     Column("study", _NAME, primary_key=True),
-    Column("name", _KEY, primary_key=True),
-    Column("value", Json, nullable=False),
+    Column("split", String(16), primary_key=True),
+    Column("labels", Json, nullable=False),
+)
+
+# How fast a network trains, as two networks of a study showed.
+speeds = Table(
+    "ensearch_speeds",
+    metadata,
+    Column("study", _NAME, primary_key=True),
+    Column("device", String(255), primary_key=True),
+    Column("torch", _KEY, primary_key=True),
+    Column("batch_size", Integer, primary_key=True),
+    Column("fixed", Double, nullable=False),
+    Column("per_mac", Double, nullable=False),
+    Column("measured", Utc, nullable=False),
+)
+
+# How fast networks train side by side, whichever study they belong to.
+group_speeds = Table(
+    "ensearch_group_speeds",
+    metadata,
+    Column("network", _NAME, primary_key=True),
+    Column("place", Text, primary_key=True),
+    Column("members", Integer, primary_key=True),
+    Column("way", _KEY, nullable=False),
+    Column("rates", Json, nullable=False),
+    Column("dropped", Json, nullable=False),
+)
+
+# What mixing the members of a study gains over copies of one network.
+mixing_gains = Table(
+    "ensearch_mixing_gains",
+    metadata,
+    Column("study", _NAME, primary_key=True),
+    Column("members", String(32), nullable=False),  # hash of those compared, and of the budget
+    Column("difference", Double, nullable=False),
+    Column("low", Double, nullable=False),
+    Column("high", Double, nullable=False),
+)
+
+confirmations = Table(
+    "ensearch_confirmations",
+    metadata,
+    Column("study", _NAME, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("request", Json, nullable=False),
+    Column("budgets", Json, nullable=False),
+    Column("finalists", Json, nullable=False),
+    Column("created", Utc, nullable=False),
+    Column("finished", Boolean, nullable=False),
+    Column("failures", Json, nullable=False),  # pairs of a network and why it is left out
+)
+
+# Images on which models and members are scored: which labels their splits have.
+datasets = Table(
+    "ensearch_datasets",
+    metadata,
+    Column("fingerprint", String(64), primary_key=True),
+    Column("spec", Text, nullable=False),
+    # Of the halves of the held-out images as val and test; NULL where val is cut from train.
+    Column("halves_seed", Integer),
+    Column("labels", Json, nullable=False),  # split -> fingerprint of its labels
+    Column("lasts", Boolean, nullable=False),  # kept also where no model and no study is left
+)
+
+# Labels of halves of held-out images.
+halves = Table(
+    "ensearch_halves",
+    metadata,
+    Column("labels", String(64), primary_key=True),
+    Column("whole", String(64), nullable=False),
+    Column("other", String(64), nullable=False),  # the labels of the other half
+)
+
+# Every use of the labels of a test split, for good.
+uses_of_test = Table(
+    "ensearch_uses_of_test",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("verb", _KEY, nullable=False),
+    Column("details", Text, nullable=False),
+    Column("used", Utc, nullable=False),
+    # Both NULL for confirmations: those of the study's test split. `labels` alone NULL: a half of
+    # `whole`, nobody recorded which.
+    Column("labels", String(64)),
+    Column("whole", String(64), index=True),  # all labels of that test split, as known then
+    Column("study", _NAME, index=True),  # whose confirmation it was
+    Column("plan", Integer),
+)
+
+# One row, on a server: where the members' files lie.
+folders = Table(
+    "ensearch_folders",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("mark", _KEY, nullable=False),
+    Column("host", String(255), nullable=False),
 )
 
 members = Table(
@@ -111,7 +171,8 @@ members = Table(
     Column("seconds", Double, nullable=False),
     Column("losses", Json, nullable=False),
     Column("device", String(255), nullable=False),
-    Column("trained_by", _NAME, nullable=False, index=True),
+    Column("study", _NAME, nullable=False, index=True),  # that trained it
+    Column("stage", _KEY, nullable=False),  # in its search, or in one of its confirmations
     Column("created", Utc, nullable=False),
     Column("splits", Json, nullable=False),  # predictions that must lie in files
     Column("has_weights", Boolean, nullable=False),
@@ -128,8 +189,11 @@ pool = Table(
     Column("macs", BigInteger, nullable=False),
     Column("params", BigInteger),
     Column("labels", Json, nullable=False),  # split -> fingerprint of its labels
-    Column("origin", Text, nullable=False),
+    Column("origin", Text, nullable=False),  # for people
+    # Whether its val is cut from images on which it may have been trained.
+    Column("may_have_seen_val", Boolean, nullable=False),
     Column("created", Utc, nullable=False),
+    Column("inputs", OptionalJson),
 )
 
 
@@ -167,8 +231,8 @@ evaluations = Table(
     Column("members", Json, nullable=False),
 )
 
-# Of an evaluation: what every subset of its members got right, so that a report need not average
-# their predictions again. Storages made before there was this table lack it until a study goes on.
+# What every subset of the members of an evaluation got right, so that a report need not average
+# their predictions again.
 outcomes = Table(
     "ensearch_outcomes",
     metadata,

@@ -19,7 +19,7 @@ from ensearch.launch import (
     Trained,
     lockstep_key,
 )
-from ensearch.store import SEARCH, MemberRecord, Store, trained_by
+from ensearch.store import SEARCH, GroupSpeedRecord, MemberRecord, Store
 from ensearch.study.events import (
     Event,
     MemberDone,
@@ -33,8 +33,6 @@ from ensearch.study.study import Study
 # Members that train side by side on a GPU: more give it little more to do, and a task that is
 # killed loses more.
 SIDE_BY_SIDE = 8
-# Notes that belong to no study: how fast members of a network train together is true for all.
-_EVERY_STUDY = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,15 +100,21 @@ class MemberQueue:
             self.launcher.submit(tuple(jobs[start : start + SIDE_BY_SIDE]))
 
     def _measured(self, network: str) -> tuple[Measured, ...]:
-        rows = self.store.note(_EVERY_STUDY, _note_of(network))
-        return tuple(Measured(**row) for row in rows) if isinstance(rows, list) else ()
+        return tuple(
+            Measured(
+                network=record.network,
+                place=record.place,
+                members=record.members,
+                way=record.way,
+                rates=dict(record.rates),
+                dropped=dict(record.dropped),
+            )
+            for record in self.store.group_speeds(network)
+        )
 
     def _remember(self, new: Measured) -> None:
         """Keep a measurement for all studies of the storage, in place of an older one."""
-        same = (new.place, new.members)
-        others = [m for m in self._measured(new.network) if (m.place, m.members) != same]
-        rows = [asdict(measured) for measured in (*others, new)]
-        self.store.set_note(_EVERY_STUDY, _note_of(new.network), rows)
+        self.store.save_group_speed(GroupSpeedRecord(**asdict(new)))
         self.on_event(
             StrategyMeasured(
                 network=new.network,
@@ -256,7 +260,8 @@ class MemberQueue:
             seconds=trained.seconds if trained else 0.0,
             losses=trained.losses if trained else (),
             device=self.device,
-            trained_by=trained_by(self.study.config.name, self.stage),
+            study=self.study.config.name,
+            stage=self.stage,
             created=datetime.now(UTC),
         )
 
@@ -264,7 +269,3 @@ class MemberQueue:
 def _failure(member: Member, reason: str, detail: str) -> MemberFailed:
     label = member.architecture.label
     return MemberFailed(key=member.key, label=label, reason=reason, detail=detail)
-
-
-def _note_of(network: str) -> str:
-    return f"measured {network}"

@@ -1,16 +1,15 @@
 """How fast members train here, measured before the first training."""
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
-from typing import Any
+from typing import TypedDict
 
 from ensearch import training
 from ensearch.core import Architecture
 from ensearch.search_space import Ladder
-from ensearch.store import Store
+from ensearch.store import SpeedRecord, Store
 from ensearch.study.study import Study
 
 _LEAST_SECONDS = 60.0  # of training, to judge a speed by
@@ -53,25 +52,32 @@ def measured(study: Study, store: Store, device: str) -> Speed:
     on. A measurement is kept with the study, for this version of PyTorch.
     """
     dataset, batch_size = study.dataset, study.config.schedule.batch_size
-    here, known = _stored(study, store, device)
-    now = datetime.now(UTC)
-    yesterday = (now - timedelta(days=1)).isoformat()
-    if known.get(here, {}).get("measured", "") < yesterday:
+    conditions = _conditions(study, device)
+    known, now = store.speed(study.config.name, **conditions), datetime.now(UTC)
+    if known is None or known.measured < now - timedelta(days=1):
         shape = (dataset.channels, len(dataset.classes), dataset.resolution)
         speed = measure(
             study.ladder, lambda a: training.measure_speed(a, shape, batch_size, device)
         )
-        known[here] = dataclasses.asdict(speed) | {"measured": now.isoformat()}
-        store.set_note(study.config.name, "speed", known)
-    return Speed(fixed=known[here]["fixed"], per_mac=known[here]["per_mac"])
+        known = SpeedRecord(fixed=speed.fixed, per_mac=speed.per_mac, measured=now, **conditions)
+        store.save_speed(study.config.name, known)
+    return Speed(fixed=known.fixed, per_mac=known.per_mac)
 
 
-def _stored(study: Study, store: Store, device: str) -> tuple[str, dict[str, Any]]:
-    """Return the name of what decides about the speed here, and the speeds that are stored."""
-    batch_size = study.config.schedule.batch_size
-    known = store.note(study.config.name, "speed")
-    here = f"{training.describe_device(device)}, PyTorch {version('torch')}, {batch_size}"
-    return here, known if isinstance(known, dict) else {}
+class _Conditions(TypedDict):
+    """What decides about the speed beside the study's networks and images."""
+
+    device: str
+    torch: str
+    batch_size: int
+
+
+def _conditions(study: Study, device: str) -> _Conditions:
+    return {
+        "device": training.describe_device(device),
+        "torch": version("torch"),
+        "batch_size": study.config.schedule.batch_size,
+    }
 
 
 def contradiction(
@@ -94,6 +100,6 @@ def contradiction(
 
 def forget(study: Study, store: Store, device: str) -> None:
     """Forget the speed measured here: the machine was busy then, or is now."""
-    here, known = _stored(study, store, device)
-    known.pop(here, None)
-    store.set_note(study.config.name, "speed", known)
+    known = store.speed(study.config.name, **_conditions(study, device))
+    if known is not None:
+        store.forget_speed(study.config.name, known)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from ensearch import cost, datasets
 from ensearch.core import Architecture, Cost, Ensemble, Member
@@ -82,9 +82,9 @@ def open_study(config: StudyConfig, store: Store, data_dir: Path, device: str) -
     exists = store.has_study(config.name)
     if exists:
         _refuse_differences(config.name, store.study(config.name), asked)
-    saved = store.note(config.name, "ladder") if exists else None
+    saved = store.ladder(config.name)
     steps = (
-        ladder.from_dict(cast(dict[str, Any], saved))
+        ladder.from_dict(saved)
         if saved is not None
         else ladder.build(
             config.space,
@@ -104,10 +104,9 @@ def open_study(config: StudyConfig, store: Store, data_dir: Path, device: str) -
             )
         )
     if saved is None:
-        # The ladder last: it says that the labels are there too.
-        store.set_note(config.name, "data", list(dataset.notes))
-        store.set_note(config.name, "val_labels", dataset.y_val.tolist())
-        store.set_note(config.name, "ladder", steps.as_dict())
+        store.begin_study(
+            config.name, ladder=steps.as_dict(), remarks=dataset.notes, val=dataset.y_val
+        )
     # Also of a study that goes on: a file of labels that is lost or damaged is written again.
     store.pool.add_labels(dataset.fingerprint, dataset.spec, labels_of(dataset))
     return Study(

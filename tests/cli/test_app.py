@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import update
 from typer.testing import Result
 
 from ensearch import datasets
 from ensearch.cli import app
 from ensearch.search_space import space
-from ensearch.store import Store
+from ensearch.store import Store, tables
 from ensearch.study import search
 from tests.command_line import TINY, VERBS, ensearch, quick
 from tests.folders import write_tree
@@ -184,11 +185,9 @@ def test_a_speed_is_measured_again_when_it_is_old_or_wrong(
         quick()
         assert len(measured) == count
     with Store.open("sqlite:///studies/ensearch.db", create=False) as store:
-        note = store.note("digits-tiny-400k", "speed")
-        assert isinstance(note, dict)
-        for speed in note.values():
-            speed["measured"] = (datetime.now(UTC) - timedelta(hours=25)).isoformat()
-        store.set_note("digits-tiny-400k", "speed", note)
+        old = datetime.now(UTC) - timedelta(hours=25)
+        with store._write() as connection:
+            connection.execute(update(tables.speeds).values(measured=old))
     quick()
     assert len(measured) == 6
 

@@ -93,7 +93,7 @@ def test_test_is_opened_on_demand_and_recorded(pool: Path) -> None:
     assert "opened twice before (front twice)" in listed.stderr
     # The first look again shows the same numbers, and says that it is no first one.
     again = ensearch("front --pool all --budget 20M --test --json")
-    assert "3 times before (front twice, once this same look; pool list once)" in again.stderr
+    assert "3 times before (front twice, once this same use; pool list once)" in again.stderr
     one, two = (json.loads(result.stdout) for result in (first, again))
     assert [found["openings_of_test_before"] for found in (one, two)] == [0, 3]
     told = {name for name in two if one[name] != two[name]}

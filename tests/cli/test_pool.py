@@ -15,7 +15,7 @@ from ensearch.errors import EnsearchError, StorageError, UsageError
 from ensearch.pool import entry as pool_entry
 from ensearch.pool import label_matches, prediction_file, predictions, registration, verification
 from ensearch.pool import query as pool_query
-from ensearch.store import Store, openings
+from ensearch.store import Store
 from ensearch.store.labels import SplitLabels, digest, places
 from tests import models, servers
 from tests.command_line import DB, ensearch, listed, quick
@@ -61,7 +61,7 @@ def test_a_use_of_test_is_recorded(folder: Path) -> None:
     assert "for the first time" in first.stderr
     assert json.loads(first.stdout)[0]["accuracy_test"] > 0.2
     again = ensearch("pool list --test")
-    assert "opened once before (pool list once, this same look)" in again.stderr
+    assert "opened once before (pool list once, this same use)" in again.stderr
 
 
 def test_a_wrong_file_leaves_no_storage_behind(folder: Path) -> None:
@@ -467,8 +467,10 @@ def test_images_tell_selections_with_equal_labels_apart() -> None:
 
 def test_trained_members_and_models_of_others_meet(folder: Path) -> None:
     assert quick().exit_code == 0
-    (spec, labels), *_ = Store.open(DB, create=False).pool.datasets().values()
-    assert spec == "digits"
+    with Store.open(DB, create=False) as store:
+        dataset, *_ = store.pool.datasets().values()
+    assert (dataset.spec, dataset.name, dataset.halves_seed) == ("digits", "digits", None)
+    labels = dataset.labels
     members = listed()
     assert {row["kind"] for row in members} == {"member"}
     assert all(row["labels"] == {"val": labels["val"]} for row in members)
@@ -508,7 +510,7 @@ def test_trained_members_and_models_of_others_meet(folder: Path) -> None:
     # That half of its test chooses models is for its confirmation to say.
     assert ensearch("pool images --dataset digits --out images.npz").exit_code == 0
     with Store.open(DB, create=False) as store:
-        assert len(openings.elsewhere(store, "digits-tiny-400k")) == 1
+        assert len(store.other_uses_of_test("digits-tiny-400k")) == 1
     # Of an imported model too it is said which data its rows are, as far as that is known.
     rows = {row["name"]: row for row in listed()}
     assert {(row["data"], row["dataset"]) for row in rows.values()} == {

@@ -19,7 +19,7 @@ from ensearch.datasets import _held_out as held_out
 from ensearch.ensembles import averaging
 from ensearch.pool import inference
 from ensearch.seeds import derive
-from ensearch.store import Store, openings
+from ensearch.store import Store
 from ensearch.study import study
 from tests import models
 from tests.command_line import ensearch
@@ -173,7 +173,7 @@ def test_models_are_chosen_on_half_of_the_held_out_images(images: Path) -> None:
     assert other["labels"]["val"] == study.labels_of(dataset)["val"].fingerprint
     with Store.open("studies/ensearch.db", create=False) as store:
         whole = study.labels_of(dataset)["test"].fingerprint
-        assert len(openings.record(store, whole, "another command")) == 1
+        assert len(store.record_use_of_test(whole, "another command")) == 1
 
 
 def test_a_taken_name_is_refused_before_predicting(images: Path) -> None:

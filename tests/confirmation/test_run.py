@@ -20,7 +20,7 @@ from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.report.confirmation import files, text
 from ensearch.report.confirmation.results import collect
 from ensearch.seeds import derive
-from ensearch.store import Store, openings
+from ensearch.store import Store
 from ensearch.study import config, search, study
 from ensearch.study.events import MemberReady
 from ensearch.study.options import Limits, RunOptions
@@ -201,11 +201,11 @@ def test_an_interrupted_confirmation_ends_as_an_uninterrupted_one(
                     _, again = confirm_in(parts, again_opened, train=killed)
                     break
                 except Killed:
-                    assert len(openings.openings(parts, "one")) == 1
+                    assert len(parts.confirmations_on_test("one")) == 1
             assert starts > 3
             assert dataclasses.replace(again, created="") == dataclasses.replace(plan, created="")
             assert parts.evaluations("one", plan.stage) == whole.evaluations("one", plan.stage)
-            assert len(openings.openings(parts, "one")) == 1
+            assert len(parts.confirmations_on_test("one")) == 1
 
 
 def test_a_plan_under_way_goes_on_although_the_search_has_gone_on(empty: Store, spec: str) -> None:
@@ -219,11 +219,11 @@ def test_a_plan_under_way_goes_on_although_the_search_has_gone_on(empty: Store, 
     # Now it is answered; the search knows better, so the same words make another plan.
     _, second = confirm_in(empty, found)
     assert second.number == 2
-    assert [o.plan for o in openings.openings(empty, "one")] == [1, 2]
+    assert [o.plan for o in empty.confirmations_on_test("one")] == [1, 2]
 
 
 def test_openings_of_test_are_counted_by_plan(store: Store, searched: study.Study) -> None:
-    assert openings.openings(store, "one") == []
+    assert store.confirmations_on_test("one") == ()
     _, first = confirm_in(store, searched)
     trainer = Counting()
     # Asking the same in other words is the same plan: nothing is trained, nothing opened.
@@ -231,10 +231,10 @@ def test_openings_of_test_are_counted_by_plan(store: Store, searched: study.Stud
     assert (same.number, same.finished) == (1, True)
     confirm_in(store, searched, Request(epochs=4), train=trainer)
     assert trainer.jobs == []
-    assert [o.plan for o in openings.openings(store, "one")] == [1]
+    assert [o.plan for o in store.confirmations_on_test("one")] == [1]
     _, second = confirm_in(store, searched, Request(epochs=2))
     assert second.number == 2
-    assert [o.plan for o in openings.openings(store, "one")] == [1, 2]
+    assert [o.plan for o in store.confirmations_on_test("one")] == [1, 2]
     assert first == confirmation_plan.plans(store, "one")[0]
 
 
@@ -262,7 +262,7 @@ def test_members_without_weights_cannot_be_scored_again(empty: Store, spec: str)
     found = search_in(empty, spec, 6, dataclasses.replace(INLINE, keep_weights=False))
     with pytest.raises(StorageError, match=r"weights were not kept"):
         confirm_in(empty, found, Request(retrain=False))
-    assert openings.openings(empty, "one") == [], "a refused plan has seen nothing"
+    assert empty.confirmations_on_test("one") == (), "a refused plan has seen nothing"
     assert confirm_in(empty, found)[0] == "done"
 
 
@@ -292,7 +292,7 @@ def test_killed_members_are_tried_again_by_the_same_command(
     _, second = confirm_in(store, searched, train=again)
     assert (second.number, second.finished, second.failures) == (1, True, ())
     assert len(again.jobs) == 1
-    assert len(openings.openings(store, "one")) == 1
+    assert len(store.confirmations_on_test("one")) == 1
 
 
 def test_if_all_fail_it_says_so(store: Store, searched: study.Study) -> None:
@@ -330,7 +330,7 @@ def test_a_lost_file_is_trained_again_only_on_request(store: Store, searched: st
     more = Request(members=3)  # another plan that needs the same member
     with pytest.raises(StorageError, match="files of members that this confirmation needs"):
         confirm_in(store, searched, more)
-    assert len(openings.openings(store, "one")) == 1
+    assert len(store.confirmations_on_test("one")) == 1
     trainer = Counting()
     confirm_in(store, searched, more, train=trainer, retrain_missing=True)
     assert lost in {job.member.key for job in trainer.jobs}
@@ -360,7 +360,7 @@ def test_a_study_without_evaluations_has_nothing_to_confirm(empty: Store, spec: 
 
 def test_a_plan_survives_the_store(store: Store, searched: study.Study) -> None:
     plan = confirmation_plan.decide(store, searched.config, Request(budgets=(5e5, 1e6), top=2))
-    confirmation_plan.keep(store, "one", plan)
+    confirmation_plan.save(store, "one", plan)
     assert confirmation_plan.plans(store, "one") == [plan]
 
 

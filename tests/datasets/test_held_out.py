@@ -12,7 +12,7 @@ from ensearch.datasets import _export as export
 from ensearch.datasets import _held_out as held_out
 from ensearch.errors import UnavailableError, UsageError
 from ensearch.seeds import derive
-from ensearch.store import Store, openings
+from ensearch.store import Store
 from ensearch.study import study
 from tests import folders, models
 from tests.command_line import DB, ensearch, listed
@@ -133,7 +133,7 @@ def test_handed_out_images_are_predicted_elsewhere_and_imported(folder: Path) ->
     # `confirm` of a study of these images says that half of its test has chosen.
     with Store.open(DB, create=False) as store:
         whole = study.labels_of(dataset)["test"].fingerprint
-        assert len(openings.record(store, whole, "another command")) == 1
+        assert len(store.record_use_of_test(whole, "another command")) == 1
     # They are known as these images still when a first import was wrong and is taken away.
     ensearch("pool remove mine")
     result = ensearch("pool import p.npz --name mine --macs 1M")

@@ -13,7 +13,6 @@ from matplotlib.image import imread
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from ensearch.pool.entry import MAY_HAVE_SEEN
 from ensearch.pool.results import CASCADE, FRONTS, MIXED, SINGLE, Estimate
 from ensearch.report.pool import figure as pool_figure
 from ensearch.report.pool import text as pool_text
@@ -23,7 +22,7 @@ from tests.pool_fronts import fronts, lead
 
 def test_models_that_may_have_seen_val_are_counted() -> None:
     findings = fronts(1, {})
-    doubted = replace(findings.entries[0], origin=f"timm x; {MAY_HAVE_SEEN}")
+    doubted = replace(findings.entries[0], may_have_seen_val=True)
     lines = pool_text.conditions(replace(findings, entries=(doubted, findings.entries[1])), 1)
     assert any(line.startswith("1 entry may have been trained on images of val") for line in lines)
     assert not any("may have been trained" in line for line in pool_text.conditions(findings, 1))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import delete
 
 from ensearch.core import Architecture, Cost, Evaluation, Member, Predictions, network_key
 from ensearch.ensembles import averaging
@@ -17,7 +18,7 @@ from ensearch.pool.diversity import Diversity
 from ensearch.report.study import files, text
 from ensearch.report.study.results import collect
 from ensearch.seeds import derive
-from ensearch.store import MemberRecord, Store, StudyRecord, TrialRecord
+from ensearch.store import MemberRecord, Store, StudyRecord, TrialRecord, tables
 from tests.worlds import SCHEDULE, handmade
 
 # A store with two members of 10-1 and one of 10-2 on six images.
@@ -51,7 +52,7 @@ def store(tmp_path: Path) -> Store:
         "classes": 3,
     }
     opened.add_study(StudyRecord(name=NAME, config=config, environment={}, created=now))
-    opened.set_note(NAME, "val_labels", LABELS.tolist())
+    opened.set_study_labels(NAME, "val", LABELS)
     rng = np.random.default_rng(0)
     for width, macs, seeds in ((1.0, 5_000_000, (0, 1)), (2.0, 10_000_000, (0,))):
         members, outputs = [member(width, seed) for seed in seeds], []
@@ -68,7 +69,7 @@ def store(tmp_path: Path) -> Store:
                 seconds=2.0,
                 losses=(1.0,),
                 device="cpu",
-                trained_by=NAME if one.seed == 0 else "another",
+                study=NAME if one.seed == 0 else "another",
                 created=now,
             )
             opened.add_trained(
@@ -160,7 +161,8 @@ def test_collect_goes_on_without_a_band_when_predictions_are_missing(store: Stor
 
 
 def test_collect_goes_on_without_a_band_when_labels_are_missing(store: Store) -> None:
-    store.set_note(NAME, "val_labels", None)
+    with store._write() as connection:
+        connection.execute(delete(tables.study_labels))
     found = collect(store, NAME)
     assert all(row.low is None for row in found.fronts.rows)
     assert "labels" in found.notes[0]

@@ -1,5 +1,6 @@
 """Opening storages, and storages that cannot be used."""
 
+import dataclasses
 import errno
 import multiprocessing
 import os
@@ -285,13 +286,13 @@ def test_a_full_database_keeps_what_it_has_and_goes_on_when_there_is_space(store
             connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
 
     limit(1)  # SQLite raises it to the pages that there are
-    message = failure(lambda: store.set_note("digits", "ladder", "x" * 100_000))
+    message = failure(lambda: store.set_confirmed("digits", "x" * 100_000))
     assert "Free space and run the same command again" in message
     assert store.has_study("digits")
-    assert store.note("digits", "ladder") is None
+    assert store.confirmed("digits") == ""
     limit(10**6)
-    store.set_note("digits", "ladder", "x" * 100_000)
-    assert store.note("digits", "ladder") == "x" * 100_000
+    store.set_confirmed("digits", "x" * 100_000)
+    assert store.confirmed("digits") == "x" * 100_000
 
 
 @BOTH_DATABASES
@@ -324,6 +325,6 @@ def test_text_that_is_not_unicode_is_explained(store: Store) -> None:
 @BOTH_DATABASES
 def test_an_error_of_the_caller_is_not_blamed_on_the_storage(store: Store) -> None:
     with pytest.raises(TypeError, match="not JSON serializable"):
-        store.set_note("digits", "stop", {1, 2})
+        store.add_study(dataclasses.replace(study_of("digits"), config={"stop": {1, 2}}))
     with pytest.raises(ValueError, match="time zone"):
         store.add_study(study_of("digits", datetime(2026, 1, 1)))

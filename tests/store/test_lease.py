@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ensearch.store import Store
-from tests.records import NOW, failure, set_lease
+from tests.records import NOW, failure, holder_of, set_lease
 from tests.servers import BOTH_DATABASES
 
 pytestmark = BOTH_DATABASES
@@ -27,7 +27,7 @@ def test_a_live_driver_keeps_its_study(store: Store) -> None:
     lease.renew()
     lease.release()
     lease.release()
-    assert store.lease_holder("digits") is None
+    assert holder_of(store, "digits") is None
     store.acquire_lease("digits")
 
 
@@ -44,9 +44,9 @@ def test_a_study_taken_over_is_lost_to_its_driver(store: Store) -> None:
 def test_renewing_moves_the_heartbeat_only(store: Store) -> None:
     lease = store.acquire_lease("digits")
     set_lease(store, heartbeat=NOW)
-    before = store.lease_holder("digits")
+    before = holder_of(store, "digits")
     lease.renew()
-    after = store.lease_holder("digits")
+    after = holder_of(store, "digits")
     assert before is not None
     assert after is not None
     assert before.heartbeat == NOW < after.heartbeat
@@ -75,7 +75,7 @@ def test_the_lease_of_a_killed_driver_is_free_at_once(store: Store, url: str) ->
         assert f"process {process.pid} " in failure(lambda: store.acquire_lease("digits"))
         process.kill()
         # Not waited for yet: a killed process that nobody collected drives nothing either.
-        while (holder := store.lease_holder("digits")) and holder.alive:
+        while (holder := holder_of(store, "digits")) and holder.alive:
             time.sleep(0.01)
         assert holder is not None
         store.acquire_lease("digits").release()
@@ -98,7 +98,7 @@ def test_a_driver_lives_by_its_process_here_and_by_its_heartbeat_elsewhere(
 ) -> None:
     store.acquire_lease("digits")
     set_lease(store, **values)
-    holder = store.lease_holder("digits")
+    holder = holder_of(store, "digits")
     assert holder is not None
     assert holder.alive is alive
     if alive:

@@ -195,7 +195,7 @@ def test_a_member_trained_again_replaces_its_record_and_files(store: Store) -> N
     record, key = record_of(1), record_of(1).member.key
     store.add_failed(dataclasses.replace(record, state="failed", reason="killed", detail="-9"))
     store.add_trained(record, predictions_of(record.member, "val"), b"old")
-    later = dataclasses.replace(record, seconds=1.0, trained_by="cifar10")
+    later = dataclasses.replace(record, seconds=1.0, study="cifar10")
     new = Predictions(member=key, split="val", logits=np.ones((2, 2), np.float16))
     store.add_trained(later, (new,), b"new")
     assert store.all_members() == [kept(later)]

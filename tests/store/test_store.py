@@ -75,24 +75,6 @@ def test_studies_are_listed_oldest_first(store: Store) -> None:
     assert [record.name for record in store.studies()] == ["b", "a", "c"]
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=8,
-)
-
-
-@ONE_STORE
-@given(value=JSON, other=JSON)
-def test_a_note_comes_back_and_is_replaced(store: Store, value: object, other: object) -> None:
-    store.set_note("digits", "other", other)
-    store.set_note("digits", "ladder", other)
-    store.set_note("digits", "ladder", value)
-    assert store.note("digits", "ladder") == value
-    assert store.note("digits", "other") == other
-    assert store.note("cifar10", "ladder") is None
-
-
 # Evaluations and trials
 
 
@@ -197,16 +179,6 @@ def test_outcomes_are_those_of_the_latest_evaluation(store: Store) -> None:
         store.save_evaluations("digits", [evaluation], ["a"], [kept, kept])
 
 
-def test_a_storage_from_before_outcomes_gets_their_table_when_it_goes_on(store: Store) -> None:
-    evaluation, hits = evaluation_of(1, trained=1), np.array([[True, False]])
-    with store._write() as connection:
-        connection.exec_driver_sql("DROP TABLE ensearch_outcomes")
-    assert store.subset_hits("digits", "val") == {}
-    kept = SubsetHits(subsets=((0,),), hits=hits)
-    store.save_evaluations("digits", [evaluation], ["a"], [kept])
-    assert np.array_equal(store.subset_hits("digits", "val")[evaluation.key].hits, hits)
-
-
 def test_damaged_outcomes_name_the_storage(store: Store) -> None:
     kept = SubsetHits(subsets=((0,),), hits=np.ones((1, 20), np.bool_))
     store.save_evaluations("digits", [evaluation_of(1, trained=1)], ["a"], [kept])
@@ -255,7 +227,8 @@ def test_a_summary_counts_what_was_stored(store: Store) -> None:
     for seed in (1, 2):
         store.add_trained(record_of(seed), (), None)
     store.add_failed(record_of(3, state="failed", train_macs=1e15))
-    store.add_trained(record_of(4, trained_by="another storage's"), (), None)
+    store.add_trained(record_of(4, study="another storage's"), (), None)
+    store.add_trained(record_of(5, stage="confirm-1"), (), None)
     store.acquire_lease("digits")
     assert store.summaries() == [
         StudySummary(

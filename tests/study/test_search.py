@@ -417,7 +417,7 @@ def test_a_refused_driver_changes_nothing(store: Store, spec: str) -> None:
     store.acquire_lease("one")
     with pytest.raises(StorageError, match="--take-over"):
         search_in(store, spec, Limits(trials=1))
-    assert store.note("one", "trials") == 2
+    assert store.trials_asked("one") == 2
 
 
 def test_what_is_told_is_what_was_evaluated(store: Store, spec: str) -> None:

@@ -12,6 +12,7 @@ from ensearch.fronts import Estimate, Ranks
 from ensearch.report.confirmation import text
 from ensearch.report.confirmation.findings import ConfirmedFindings
 from ensearch.report.study import figure, figure_data, files
+from ensearch.store import UseOfTest
 
 
 def write(confirmed: ConfirmedFindings, folder: Path) -> list[Path]:
@@ -40,8 +41,8 @@ def summary(confirmed: ConfirmedFindings) -> dict[str, Any]:
         "sentence": text.sentence(confirmed),
         "remarks": text.paragraphs(confirmed),
         "warnings": text.warnings(confirmed),
-        "openings": [asdict(opening) for opening in confirmed.openings],
-        "openings_elsewhere": [look.opened for look in confirmed.elsewhere],
+        "openings": [{"plan": use.plan, "opened": _time(use)} for use in confirmed.uses_of_test],
+        "openings_elsewhere": [_time(use) for use in confirmed.other_uses_of_test],
         "opening": confirmed.opening,
         "plan": {
             "number": plan.number,
@@ -77,6 +78,10 @@ def _finalist(confirmed: ConfirmedFindings, finalist: Finalist) -> dict[str, Any
         "accuracy_val_fraction_full": accuracy(confirmed.val),
         "accuracy_test_fraction_full": accuracy(confirmed.results.evaluations),
     }
+
+
+def _time(use: UseOfTest) -> str:
+    return use.used.isoformat(timespec="milliseconds")
 
 
 def _ranks(ranks: Ranks) -> dict[str, Any]:

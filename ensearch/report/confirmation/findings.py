@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
+from datetime import datetime
 
 from ensearch.confirmation import plan as confirmation_plan
 from ensearch.confirmation.plan import Confirmation, Finalist
@@ -14,8 +13,7 @@ from ensearch.pool import diversity
 from ensearch.report.study import results as study_results
 from ensearch.report.study.findings import Conditions
 from ensearch.report.study.results import Results
-from ensearch.store import SEARCH, Store, openings
-from ensearch.store.openings import Look, Opening
+from ensearch.store import SEARCH, Store, UseOfTest
 from ensearch.study.scoring import Scorer
 
 Scored = tuple[tuple[Evaluation, ...], dict[str, SubsetHits]]
@@ -32,8 +30,8 @@ class ConfirmedFindings:
     """
 
     plan: Confirmation
-    openings: tuple[Opening, ...]
-    elsewhere: tuple[Look, ...]  # of others at the same test labels, oldest first
+    uses_of_test: tuple[UseOfTest, ...]  # by the study's confirmations, oldest first
+    other_uses_of_test: tuple[UseOfTest, ...]  # of the same labels by others, oldest first
     results: Results
     val: tuple[Evaluation, ...]  # what chose
     search: Results
@@ -45,14 +43,14 @@ class ConfirmedFindings:
     @property
     def opening(self) -> int:
         """Which opening of the study's test split it is: the first is 1."""
-        place = [o.plan for o in self.openings].index(self.plan.number)
-        own = self.openings[place].opened
-        return 1 + place + len([look for look in self.elsewhere if look.opened <= own])
+        earlier = [use.plan for use in self.uses_of_test].index(self.plan.number)
+        others = [use for use in self.other_uses_of_test if use.used <= self.opened]
+        return 1 + earlier + len(others)
 
     @property
-    def opened(self) -> str:
-        """When this confirmation looked at test."""
-        return next(o.opened for o in self.openings if o.plan == self.plan.number)
+    def opened(self) -> datetime:
+        """When this confirmation first used test."""
+        return next(use.used for use in self.uses_of_test if use.plan == self.plan.number)
 
 
 def collect(store: Store, study: str, number: int | None = None) -> ConfirmedFindings:
@@ -77,8 +75,8 @@ def collect(store: Store, study: str, number: int | None = None) -> ConfirmedFin
     short = [f.accuracy for f in there]
     return ConfirmedFindings(
         plan=plan,
-        openings=tuple(openings.openings(store, study)),
-        elsewhere=openings.elsewhere(store, study),
+        uses_of_test=store.confirmations_on_test(study),
+        other_uses_of_test=store.other_uses_of_test(study),
         results=_results(store, whole, plan, test, fronts),
         val=val[0],
         search=search,
@@ -115,13 +113,13 @@ def _plan(store: Store, study: str, number: int | None) -> Confirmation:
 def _scorer(store: Store, c: Conditions) -> Scorer:
     labels: dict[str, Labels] = {}
     for split in ("val", "test"):
-        found = store.note(c.study, f"{split}_labels")
-        if not isinstance(found, list):
+        of_split = store.study_labels(c.study, split)
+        if of_split is None:
             raise StorageError(
                 f"the labels of {split} are not stored with study {c.study!r}, so its confirmation "
                 "cannot be judged. Restore a copy of the storage."
             )
-        labels[split] = np.asarray(found, dtype=np.int64)
+        labels[split] = of_split
     return Scorer(store=store, labels=labels, rule=c.rule, seed=c.seed)
 
 

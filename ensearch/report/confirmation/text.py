@@ -50,11 +50,12 @@ def warnings(confirmed: ConfirmedFindings) -> list[str]:
             "Optimistic: the search's own members were scored, and on val the same members chose "
             "the configurations. Fresh members tell more."
         )
-    times = len(confirmed.openings) + len(confirmed.elsewhere)
+    times = len(confirmed.uses_of_test) + len(confirmed.other_uses_of_test)
     if times > 1:
         lines.append(
             f"The test split of this study has been opened {times} times: numbers after the first "
-            f"are optimistic. These are of opening {confirmed.opening}, of {confirmed.opened[:10]}."
+            f"are optimistic. These are of opening {confirmed.opening}, of "
+            f"{confirmed.opened:%Y-%m-%d}."
         )
     return lines
 

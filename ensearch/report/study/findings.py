@@ -5,15 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import numpy as np
-
 from ensearch.core import Evaluation, Schedule, SubsetHits
 from ensearch.ensembles import extrapolation
 from ensearch.errors import StorageError
 from ensearch.fronts import analysis, seed_variance
 from ensearch.pool.diversity import Diversity
 from ensearch.search_space import has_resolutions
-from ensearch.store import Store
+from ensearch.store import SEARCH, Store
 from ensearch.study.scoring import Scorer
 
 # The split that the search scores on; it never opens the test split.
@@ -95,7 +93,7 @@ def collect(store: Store, study: str) -> Findings:
     used = store.evaluation_members(study)
     members = store.members(sorted({key for keys in used.values() for key in keys})).values()
     outcomes, notes = _outcomes(store, conditions)
-    others = sum(m.trained_by != study for m in members)
+    others = sum((m.study, m.stage) != (study, SEARCH) for m in members)
     if others:
         notes += (f"{others} of the {len(members)} members were trained by other studies.",)
     return Findings(
@@ -112,7 +110,7 @@ def collect(store: Store, study: str) -> Findings:
         train_seconds=sum(m.seconds for m in members),
         notes=notes,
         predicted=_predicted(evaluations, conditions),
-        confirmed=str(store.note(study, "confirmed") or ""),
+        confirmed=store.confirmed(study),
         seed_errors={e.key: seed_variance.seed_error(e, outcomes) for e in evaluations}
         if outcomes
         else {},
@@ -167,12 +165,12 @@ def _outcomes(
     All or nothing: a bootstrap over some of the configurations would choose among fewer than the
     fronts do, and its band would belong to another question.
     """
-    found = store.note(conditions.study, f"{SPLIT}_labels")
-    if not isinstance(found, list):
+    labels = store.study_labels(conditions.study, SPLIT)
+    if labels is None:
         return None, ("The validation labels are not stored: no band and no interval.",)
     scorer = Scorer(
         store=store,
-        labels={SPLIT: np.asarray(found, dtype=np.int64)},
+        labels={SPLIT: labels},
         rule=conditions.rule,
         seed=conditions.seed,
     )

@@ -1,4 +1,4 @@
-"""Every look at test is counted, by whichever command, and looks at halves count for the whole."""
+"""Every use of test is counted, by whichever command, and uses of halves count for the whole."""
 
 import json
 from pathlib import Path
@@ -10,10 +10,11 @@ from ensearch import datasets
 from ensearch.datasets import Source
 from ensearch.datasets import _held_out as held_out
 from ensearch.seeds import derive
-from ensearch.store import Store, openings
+from ensearch.store import Store, UseOfTest, uses_of_test
 from ensearch.study import study
 from tests import models, servers
 from tests.command_line import ensearch, quick
+from tests.records import NOW
 
 DB = "studies/ensearch.db"
 STUDY = "digits-tiny-400k"
@@ -34,7 +35,7 @@ def import_images(more: str = "", name: str = "mine") -> None:
     assert result.exit_code == 0, result.stderr
 
 
-def test_the_same_look_again_is_counted(folder: Path) -> None:
+def test_the_same_use_again_is_counted(folder: Path) -> None:
     models.write(Path("p.npz"), models.arrays())
     ensearch("pool import p.npz --name B0 --macs 1M")
     first = ensearch(FRONT)
@@ -42,7 +43,7 @@ def test_the_same_look_again_is_counted(folder: Path) -> None:
     assert "has been opened" not in first.stdout
     said = "opened once before (front once)"
     assert said in ensearch("pool list --test").stderr
-    said = "opened twice before (front once, this same look; pool list once)"
+    said = "opened twice before (front once, this same use; pool list once)"
     second = ensearch(FRONT)
     assert said in second.stderr
     assert said in " ".join(second.stdout.split())
@@ -87,34 +88,19 @@ def test_who_saw_the_whole_has_seen_the_half_and_the_other_way_round(folder: Pat
 
 @servers.BOTH_DATABASES
 def test_halves_of_one_seed_share_no_image(store: Store) -> None:
-    openings.link(store, "whole", "val-0", "test-0")
-    openings.link(store, "whole", "val-1", "test-1")
+    store.link_halves("whole", "val-0", "test-0")
+    store.link_halves("whole", "val-1", "test-1")
 
-    def whats(fingerprint: str) -> list[str]:
-        return [look.what for look in openings.looks(store, fingerprint)]
+    def whats(labels: str) -> list[str | None]:
+        return [use.labels for use in store.uses_of_test(labels)]
 
-    for what in ("val-0", "test-0", "whole", "test-1", "unrelated"):
-        openings.record(store, what, what)
+    for labels in ("val-0", "test-0", "whole", "test-1", "unrelated"):
+        store.record_use_of_test(labels, "front")
     assert whats("whole") == ["val-0", "test-0", "whole", "test-1"]
     assert whats("test-0") == ["test-0", "whole", "test-1"]
     assert whats("val-0") == ["val-0", "whole", "test-1"]
     assert whats("val-1") == ["val-0", "test-0", "whole"]
     assert whats("unrelated") == ["unrelated"]
-
-
-def test_looks_from_before_halves_knew_their_whole_still_count(store: Store) -> None:
-    def note(labels: str, *whats: str) -> None:
-        content = [{"what": what, "opened": "2026-01-01T00:00:00+00:00"} for what in whats]
-        store.set_note("", f"openings {labels}", content)
-
-    note("whole", "pool --choose-on held-out", "front --pool all")
-    note("test-0", "pool list --test")
-    openings.link(store, "whole", "val-0", "test-0")
-    assert [look.what for look in openings.looks(store, "test-0")] == [
-        "front --pool all",
-        "pool list --test",
-    ]
-    assert len(openings.looks(store, "whole")) == 2
 
 
 def test_the_halves_are_linked_for_good(folder: Path) -> None:
@@ -126,14 +112,15 @@ def test_the_halves_are_linked_for_good(folder: Path) -> None:
     parts = study.labels_of(held_out.halved(dataset, 0))
     with Store.open(DB, create=False) as store:
         whole = study.labels_of(dataset)["test"].fingerprint
-        verbs = [look.verb for look in openings.looks(store, whole)]
+        verbs = [use.verb for use in store.uses_of_test(whole)]
         assert verbs == ["pool images", "front"]
-        assert [look.verb for look in openings.looks(store, parts["test"].fingerprint)] == ["front"]
+        half = store.uses_of_test(parts["test"].fingerprint)
+        assert [use.verb for use in half] == ["front"]
 
 
 @pytest.mark.parametrize(("count", "says"), [(1, "once"), (2, "twice"), (3, "3 times")])
-def test_looks_are_told_by_command(count: int, says: str) -> None:
-    look = openings.Look(what="front --pool all", opened="", of="")
-    assert openings.before([look] * count) == f"{says} before (front {says})"
-    same = openings.before([look] * count, "front --pool all")
-    assert same == f"{says} before (front {says}, this same look)"
+def test_uses_are_told_by_verb(count: int, says: str) -> None:
+    use = UseOfTest(verb="front", details="all", used=NOW, labels="whole")
+    assert uses_of_test.summary([use] * count) == f"{says} before (front {says})"
+    same = uses_of_test.summary([use] * count, "front", "all")
+    assert same == f"{says} before (front {says}, this same use)"

@@ -1,0 +1,226 @@
+"""What a study knows beside its configuration, trials and evaluations, each with a type."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, select, update
+
+from ensearch.core import Labels
+from ensearch.store import tables
+from ensearch.store.connection import Connected
+
+_STUDIES = tables.studies
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeedRecord:
+    """How fast a study's networks train on a device with a version of PyTorch.
+
+    Seconds for each training image: `fixed`, and `per_mac` for each multiply-add of the network.
+    """
+
+    device: str
+    torch: str
+    batch_size: int
+    fixed: float
+    per_mac: float
+    measured: datetime  # with a time zone; comes back in UTC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSpeedRecord:
+    """How fast `members` networks train side by side in several ways, whatever their study.
+
+    `network` and `place` name what decides about the speed: see `ensearch.launch.Measured`.
+    """
+
+    network: str
+    place: str
+    members: int
+    way: str  # the fastest
+    rates: Mapping[str, float]  # images a second of all members together, by way
+    dropped: Mapping[str, str]  # ways that do not work, and why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixingGain:
+    """What mixing a study's members gains in accuracy over copies of one, with its interval.
+
+    `members` is a hash of the members that were compared and of the budget.
+    """
+
+    members: str
+    difference: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmationRecord:
+    """A plan of confirmation. `request`, `finalists` are JSON: tuples come back as lists.
+
+    `failures` are pairs of a network and the reason why it is left out.
+    """
+
+    number: int  # counts a study's plans from 1
+    request: Mapping[str, Any]
+    budgets: tuple[float, ...]  # in multiply-adds, ascending
+    finalists: tuple[Mapping[str, Any], ...]
+    created: datetime  # with a time zone; comes back in UTC
+    finished: bool
+    failures: tuple[tuple[str, str], ...]
+
+
+class StudyState(Connected):
+    """The part of a `Store` that keeps these. Its methods raise StorageError."""
+
+    def begin_study(
+        self, study: str, *, ladder: Mapping[str, Any], remarks: Sequence[str], val: Labels
+    ) -> None:
+        """Keep what a study found when it began: all of it or, if it is killed, nothing.
+
+        `ladder` is JSON, `remarks` are on the images and for people, `val` are the N labels of the
+        images on which the search scores.
+        """
+        values: dict[str, object] = {"ladder": dict(ladder), "remarks": list(remarks)}
+        with self._write() as connection:
+            _change(connection, study, values)
+            _put_labels(connection, study, "val", val)
+
+    def ladder(self, study: str) -> dict[str, Any] | None:
+        """The ladder of costs that a study began with; None if it was killed before that."""
+        found: dict[str, Any] | None = self._of_study(study, "ladder")
+        return found
+
+    def set_trials_asked(self, study: str, trials: int) -> None:
+        """Keep how many trials a study was last asked for."""
+        with self._write() as connection:
+            _change(connection, study, {"trials_asked": trials})
+
+    def trials_asked(self, study: str) -> int | None:
+        """How many trials a study was last asked for; None if it never searched."""
+        found: int | None = self._of_study(study, "trials_asked")
+        return found
+
+    def set_confirmed(self, study: str, sentence: str) -> None:
+        """Keep what a study's confirmation says, for the report of its search."""
+        with self._write() as connection:
+            _change(connection, study, {"confirmed": sentence})
+
+    def confirmed(self, study: str) -> str:
+        """The sentence that `set_confirmed` kept; empty if there is none."""
+        return self._of_study(study, "confirmed") or ""
+
+    def _of_study(self, study: str, column: str) -> Any:
+        query = select(_STUDIES.c[column]).where(_STUDIES.c.name == study)
+        with self._read() as connection:
+            return connection.execute(query).scalar()
+
+    # Labels of the images that a study scores on
+
+    def set_study_labels(self, study: str, split: str, labels: Labels) -> None:
+        """Keep the N labels of a split, in place of older ones."""
+        with self._write() as connection:
+            _put_labels(connection, study, split, labels)
+
+    def study_labels(self, study: str, split: str) -> Labels | None:
+        """The N labels of a split; None if they were never kept."""
+        columns = tables.study_labels.c
+        query = select(columns.labels).where(columns.study == study, columns.split == split)
+        with self._read() as connection:
+            found = connection.execute(query).scalar()
+        return None if found is None else np.asarray(found, dtype=np.int64)
+
+    # Speeds
+
+    def save_speed(self, study: str, record: SpeedRecord) -> None:
+        """Keep a measured speed, in place of an older one of the same device and PyTorch."""
+        with self._write() as connection:
+            tables.replace(connection, tables.speeds, [{"study": study} | asdict(record)])
+
+    def speed(self, study: str, *, device: str, torch: str, batch_size: int) -> SpeedRecord | None:
+        """The speed that was measured for a study in these conditions; None if none was."""
+        columns = tables.speeds.c
+        query = select(tables.speeds).where(
+            columns.study == study,
+            columns.device == device,
+            columns.torch == torch,
+            columns.batch_size == batch_size,
+        )
+        with self._read() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        return SpeedRecord(**{k: v for k, v in row._asdict().items() if k != "study"})
+
+    def forget_speed(self, study: str, record: SpeedRecord) -> None:
+        """Delete the speed of the record's device, PyTorch and batch size, if it is there."""
+        with self._write() as connection:
+            tables.remove(connection, tables.speeds, [{"study": study} | asdict(record)])
+
+    def save_group_speed(self, record: GroupSpeedRecord) -> None:
+        """Keep a measurement for all studies, in place of an older one of as many members."""
+        with self._write() as connection:
+            tables.replace(connection, tables.group_speeds, [asdict(record)])
+
+    def group_speeds(self, network: str) -> list[GroupSpeedRecord]:
+        """What was measured for a network, ordered by place and members."""
+        columns = tables.group_speeds.c
+        query = select(tables.group_speeds).where(columns.network == network)
+        with self._read() as connection:
+            rows = connection.execute(query.order_by(columns.place, columns.members)).all()
+        return [GroupSpeedRecord(**row._asdict()) for row in rows]
+
+    # Comparisons and confirmations
+
+    def save_mixing_gain(self, study: str, gain: MixingGain) -> None:
+        """Keep a comparison of mixed ensembles with copies, in place of an older one."""
+        with self._write() as connection:
+            tables.replace(connection, tables.mixing_gains, [{"study": study} | asdict(gain)])
+
+    def mixing_gain(self, study: str) -> MixingGain | None:
+        """The comparison that `save_mixing_gain` kept; None if there is none."""
+        columns = tables.mixing_gains.c
+        query = select(columns.members, columns.difference, columns.low, columns.high)
+        with self._read() as connection:
+            row = connection.execute(query.where(columns.study == study)).one_or_none()
+        return None if row is None else MixingGain(**row._asdict())
+
+    def save_confirmation(self, study: str, record: ConfirmationRecord) -> None:
+        """Keep a plan of confirmation, in place of an older state of it."""
+        with self._write() as connection:
+            tables.replace(connection, tables.confirmations, [{"study": study} | asdict(record)])
+
+    def confirmations(self, study: str) -> list[ConfirmationRecord]:
+        """A study's plans of confirmation, by number."""
+        columns = tables.confirmations.c
+        query = select(tables.confirmations).where(columns.study == study)
+        with self._read() as connection:
+            rows = connection.execute(query.order_by(columns.number)).all()
+        return [
+            ConfirmationRecord(
+                number=row.number,
+                request=row.request,
+                budgets=tuple(row.budgets),
+                finalists=tuple(row.finalists),
+                created=row.created,
+                finished=row.finished,
+                failures=tuple((network, reason) for network, reason in row.failures),
+            )
+            for row in rows
+        ]
+
+
+def _change(connection: Connection, study: str, values: dict[str, object]) -> None:
+    """Set columns of a study. A study that is not there is an error of the caller."""
+    changed = connection.execute(update(_STUDIES).where(_STUDIES.c.name == study).values(**values))
+    if not changed.rowcount:
+        raise ValueError(f"there is no study {study!r} whose state could be kept.")
+
+
+def _put_labels(connection: Connection, study: str, split: str, labels: Labels) -> None:
+    row = {"study": study, "split": split, "labels": labels.tolist()}
+    tables.replace(connection, tables.study_labels, [row])
