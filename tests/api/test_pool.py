@@ -14,7 +14,7 @@ from ensearch.api import pool as api
 from ensearch.errors import BudgetError, StorageError, UsageError
 from ensearch.pool.results import BASELINES, FRONTS, MIXED
 from ensearch.report.pool.fronts import PoolFronts
-from ensearch.store import Store, openings
+from ensearch.store import Store
 from tests import models
 from tests.command_line import DB
 from tests.command_line import ensearch as command
@@ -80,7 +80,7 @@ def test_test_is_scored_on_demand_and_the_use_recorded(pool: Path) -> None:
     assert combined(budgets="20M", test=True).opened_before == 1
     with Store.open(DB, create=False) as store:
         fingerprint = fronts.entries[0].labels["test"]
-        assert len(openings.looks(store, fingerprint)) == 2
+        assert len(store.uses_of_test(fingerprint)) == 2
 
 
 def test_illegal_requests_name_the_option(pool: Path) -> None:
