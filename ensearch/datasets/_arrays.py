@@ -32,7 +32,7 @@ def keep(arrays: Arrays, folder: Path) -> str:
         np.savez(temporary, allow_pickle=False, **named)
         npz.load(str(temporary), folder)  # refuses what does not fit
         os.replace(temporary, path)
-    except UnavailableError as error:
+    except (UnavailableError, ValueError) as error:  # numpy's own for arrays of objects
         says = str(error).removeprefix(f"{temporary}: ")
         raise invalid("dataset", f"does not hold images that can be used: {says}") from error
     except OSError as error:

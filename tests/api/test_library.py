@@ -1,0 +1,116 @@
+"""`import ensearch`: what it offers, that it costs nothing, and arrays as a dataset."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ensearch
+from ensearch.study.events import Event, Planned, SearchEnded, TrialDone
+from tests.command_line import ensearch as command
+from tests.pictures import pictures
+
+SPACE: dict[str, Any] = {
+    "family": "wide_resnet",
+    "members": [1, 2],
+    "depth": [10],
+    "width": {"low": 0.25, "high": 0.5, "step": 0.125},
+}
+QUICK: dict[str, Any] = {"space": SPACE, "epochs": 1, "launcher": "inline", "trials": 2}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_every_name_it_offers_is_there() -> None:
+    for name in ensearch.__all__:
+        assert getattr(ensearch, name) is not None
+    assert set(ensearch.__all__) <= set(dir(ensearch))
+    with pytest.raises(AttributeError, match="no attribute 'runn'"):
+        ensearch.runn  # noqa: B018
+
+
+def test_importing_it_imports_neither_torch_nor_optuna() -> None:
+    heavy = {"torch", "optuna", "sqlalchemy", "matplotlib", "numpy"}
+    program = f"import sys, ensearch; print(sorted({heavy} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_a_study_is_run_continued_and_read_from_python(here: Path) -> None:
+    events: list[Event] = []
+    results = ensearch.run(
+        budget=4e5, dataset="digits", limit_train=60, on_event=events.append, **QUICK
+    )
+    assert results.conditions.study == "digits-custom-400k"
+    assert isinstance(events[0], Planned)
+    assert events[-1] == SearchEnded(reason="trials", done=2, failed=0, waiting=0)
+    assert sum(isinstance(event, TrialDone) for event in events) == 2
+    rows = results.to_dicts()
+    assert {row["size"] for row in rows} == {1, 2}
+    assert "<pre" in results._repr_html_()
+    assert results.plot().get_size_inches()[0] == 8
+    assert results.write() == here / "studies" / "ensearch.reports" / "digits-custom-400k"
+    again = ensearch.results("digits-custom-400k")
+    assert again.summary() == results.summary()
+    more = ensearch.resume("digits-custom-400k", trials=3, launcher="inline")
+    assert more.trials_done == 3
+    (status,) = ensearch.studies()
+    assert (status.state, status.trials_done, status.trials_asked) == ("complete", 3, 3)
+
+
+def test_arrays_are_a_dataset_that_the_command_line_can_go_on_with(here: Path) -> None:
+    images, labels = pictures(60, 8, 8), np.arange(60) % 3
+    data: Any = (images[:40], labels[:40], images[40:], labels[40:])
+    results = ensearch.run(budget=4e5, dataset=data, study="mine", **QUICK)
+    spec = results.conditions.dataset
+    assert Path(spec.removeprefix("npz:")).parent == here / "studies" / "ensearch.datasets"
+    same = ensearch.run(budget=4e5, dataset=data, study="mine", **QUICK)
+    assert same.conditions.dataset == spec
+    resumed = command("resume mine --trials 3 --launcher inline")
+    assert resumed.exit_code == 0, resumed.output
+    other = (images[:40, :, ::-1], *data[1:])
+    with pytest.raises(ensearch.StorageError, match="another configuration"):
+        ensearch.run(budget=4e5, dataset=other, study="mine", **QUICK)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "says"),
+    [
+        ((np.zeros((4, 8, 8)),), "must be a name or the arrays x_train, y_train, x_test, y_test"),
+        (({}, {}, {}, {}), "does not hold images that can be used"),
+        ((np.zeros((4, 8, 9)), np.zeros(4, int)) * 2, "does not hold images that can be used"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(arrays: Any, says: str) -> None:
+    with pytest.raises(ensearch.UsageError, match=says) as caught:
+        ensearch.run(budget=4e5, dataset=arrays, **QUICK)
+    assert caught.value.facts["option"] == "dataset"
+
+
+def test_a_plan_is_returned_and_nothing_is_kept(here: Path) -> None:
+    plan = ensearch.plan(budget="400k", dataset="digits", limit_train=60, **QUICK)
+    assert plan.work.trials == 2
+    assert "study     digits-custom-400k" in str(plan)
+    assert not (here / "studies").exists()
+
+
+def test_what_is_missing_or_wrong_is_an_error_without_flags() -> None:
+    with pytest.raises(ensearch.UsageError, match=r"^budget is missing\.$"):
+        ensearch.run(dataset="digits")
+    with pytest.raises(ensearch.UsageError, match="trials must be a whole number"):
+        ensearch.run(budget=1e6, dataset="digits", trials=0)
+
+
+def test_a_network_is_counted() -> None:
+    counted = ensearch.count("wide_resnet", width=10, depth=28, members=2)
+    assert (counted.macs, counted.params) == (2 * 5_243_328_768, 2 * 36_479_194)
+    assert counted.disagreement is None
+    assert "digits" in ensearch.list_datasets()
+    assert "wide_resnet" in ensearch.list_spaces()
