@@ -183,6 +183,8 @@ def images(
         storage=storage,
         on_note=say,
     )
+    if choose_on == "study":
+        say(OTHER_IMAGES)
     _print_images(file)
 
 
