@@ -16,6 +16,7 @@ from matplotlib.text import Text
 from ensearch.pool.results import CASCADE, FRONTS, MIXED, SINGLE, Estimate
 from ensearch.report.pool import figure as pool_figure
 from ensearch.report.pool import text as pool_text
+from ensearch.report.pool.conditions import conditions
 from ensearch.report.study.figure import DPI, LEFT, PIXELS, wrapped
 from tests.pool_fronts import fronts, lead
 
@@ -23,9 +24,9 @@ from tests.pool_fronts import fronts, lead
 def test_models_that_may_have_seen_val_are_counted() -> None:
     findings = fronts(1, {})
     doubted = replace(findings.entries[0], may_have_seen_val=True)
-    lines = pool_text.conditions(replace(findings, entries=(doubted, findings.entries[1])), 1)
+    lines = conditions(replace(findings, entries=(doubted, findings.entries[1])), 1)
     assert any(line.startswith("1 entry may have been trained on images of val") for line in lines)
-    assert not any("may have been trained" in line for line in pool_text.conditions(findings, 1))
+    assert not any("may have been trained" in line for line in conditions(findings, 1))
 
 
 def test_titles_claim_what_is_told_and_no_more() -> None:

@@ -10,6 +10,7 @@ from ensearch.ensembles import CUTS
 from ensearch.pool.entry import Entry
 from ensearch.pool.results import FRONTS, FrontPoint, PoolFindings
 from ensearch.report.pool import text
+from ensearch.report.pool.conditions import conditions
 from ensearch.report.study.files import plain, replace
 
 SCHEMA = 3
@@ -94,7 +95,7 @@ def summary(findings: PoolFindings) -> dict[str, Any]:
         "openings_of_test_before": findings.opened_before if findings.has_test else None,
         "opened_before_by": findings.opened_how if findings.opened_before else None,
         "verdict": text.verdict(findings, 1),
-        "caveats": text.conditions(findings, 1),
+        "caveats": conditions(findings, 1),
     }
 
 

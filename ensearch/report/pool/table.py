@@ -10,6 +10,7 @@ from rich.text import Text
 from ensearch.ensembles import CUTS
 from ensearch.pool.results import FRONTS, FrontPoint, PoolFindings
 from ensearch.report.pool import text
+from ensearch.report.pool.conditions import conditions
 
 INDENT = 8  # of members that have lines of their own
 # Lines are laid out for as many characters at least, and narrower terminals wrap them: numbers and
@@ -43,7 +44,7 @@ class FrontTable:
         for sentence in text.verdict(self.findings, self.unit):
             yield Text(sentence, style="bold")
         yield Text()
-        for sentence in text.conditions(self.findings, self.unit):
+        for sentence in conditions(self.findings, self.unit):
             yield Text(sentence, style="dim")
 
 
