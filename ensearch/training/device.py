@@ -59,6 +59,7 @@ def _overruns(convolution: nn.Conv2d) -> bool:
         and convolution.stride != (1, 1)
         and convolution.groups == 1
         and convolution.in_channels < 8
+        and convolution.padding in ((0, 0), "valid")
         and torch.backends.cpu.get_cpu_capability() != "AVX512"
     )
 
@@ -73,8 +74,9 @@ class NarrowShortcut(nn.Conv2d):
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         down, right = self.stride
+        # Groups are those of members that train fused; alone there is one.
         kept = input[:, :, ::down, ::right]
-        return F.conv2d(kept, self.weight, self.bias, groups=self.groups)  # m where m are fused
+        return F.conv2d(kept, self.weight, self.bias, groups=self.groups)
 
 
 class Depthwise(nn.Conv2d):
