@@ -117,7 +117,7 @@ def test_a_choice_that_hangs_by_a_thread_widens_the_interval() -> None:
 def test_where_networks_err_on_different_images_mixing_helps_and_where_not_not() -> None:
     results = []
     for kinds, own in ((2.0, 0.1), (0.0, 1.4)):
-        drawn = DrawnPool(1, networks=4, members=3, kinds=kinds, own=own, luck=0.0)
+        drawn = DrawnPool(1, networks=4, members=3, network=kinds, own=own, luck=0.0)
         candidates, labels = drawn.draw(400, 2)
         mixing = partial(selection.best_of_many, tries=300)
         results.append(compared(selection.same_network, mixing, candidates, labels, 6e6))

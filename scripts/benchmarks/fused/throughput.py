@@ -1,4 +1,4 @@
-"""Images per second of members trained together, way by way, and what a search would choose."""
+"""Images per second of members trained together, way by way, and what a search would take."""
 
 import statistics
 import time

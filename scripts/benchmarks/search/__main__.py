@@ -12,8 +12,8 @@ Hypervolume is the area between the best accuracy within a budget and chance, ov
 budget from the cheapest configuration to the largest budget, in points: the mean height in accuracy
 (`ensearch.fronts.hypervolume` has the formula). "As seen" takes the accuracies on val that each
 side knew; the script's are single draws of which the luckiest win, ensearch's are averages over
-ensembles of the same members. "On test" takes what val chose at every budget and scores the same
-trained members on test, which no side has seen: luck in choosing does not count there.
+ensembles of the same members. "On test" takes what val selected at every budget and scores the same
+trained members on test, which no side has seen: luck in selection does not count there.
 """
 
 import argparse
@@ -108,7 +108,7 @@ def _keep_conditions(options: argparse.Namespace) -> None:
     """Refuse a folder whose runs were made under other conditions."""
     path, now = options.work / "conditions.json", _conditions(options)
     if path.exists() and json.loads(path.read_text()) != now:
-        raise SystemExit(f"{path} holds runs under other conditions: choose another --work.")
+        raise SystemExit(f"{path} holds runs under other conditions: name another --work.")
     path.write_text(json.dumps(now, indent=2) + "\n")
 
 

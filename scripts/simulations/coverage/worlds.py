@@ -116,9 +116,9 @@ def study(
             own = OWN * rng.standard_normal((members, n), np.float32)
             own += world.seed_noise * seeds[:, None]
             for size in (m for m in SIZES if m <= members):
-                chosen = subsets(members, size)
-                mean = np.zeros((len(chosen), members), np.float32)
-                for row, subset in enumerate(chosen):
+                drawn = subsets(members, size)
+                mean = np.zeros((len(drawn), members), np.float32)
+                for row, subset in enumerate(drawn):
                     mean[row, list(subset)] = 1 / size
                 variance = SHARED**2 + OTHER**2 + (OWN**2 + world.seed_noise**2) / size
                 error = 1 - world.accuracy(level, depth, size)
@@ -126,7 +126,7 @@ def study(
                 hits = mean @ own > np.float32(threshold) - common
                 evaluation = _evaluation(level, depth, size, members, split, float(hits.mean()))
                 result[split][0].append(evaluation)
-                result[split][1][evaluation.key] = SubsetHits(subsets=tuple(chosen), hits=hits)
+                result[split][1][evaluation.key] = SubsetHits(subsets=tuple(drawn), hits=hits)
     return result
 
 

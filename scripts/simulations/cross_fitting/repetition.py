@@ -27,7 +27,7 @@ def over_cuts(images: int, seed: int, cuts: int, noise: float) -> dict[str, list
     The first half width is that of the replicates; the second takes what was selected as given:
     its standard error is that of the images' hits, or of their pairs.
     """
-    pool = DrawnPool(seed, kinds=noise)
+    pool = DrawnPool(seed, network=noise)
     candidates, labels = pool.draw(images, 2 * seed)
     truth = pool.draw(MANY, 2 * seed + 1)
     hits, true, judged = {}, {}, {}
@@ -55,7 +55,7 @@ def over_cuts(images: int, seed: int, cuts: int, noise: float) -> dict[str, list
 
 def held_at_once(images: int, seed: int, noise: float) -> list[bool]:
     """Return whether all differences to single networks lie in a band, and in intervals alone."""
-    pool = DrawnPool(seed, kinds=noise)
+    pool = DrawnPool(seed, network=noise)
     candidates, labels = pool.draw(images, 2 * seed)
     truth = pool.draw(MANY, 2 * seed + 1)
     judged, true = {}, {}

@@ -35,19 +35,19 @@ def known(world: World) -> Floats:
 
 def front(world: World, believed: Floats) -> list[int]:
     """Return the flat indices of the believed joint front by cost; of equals the cheapest."""
-    chosen, best = [], -math.inf
+    indices, best = [], -math.inf
     for index in np.argsort(world.cost, axis=None, kind="stable"):
         accuracy = believed.flat[index]
         if accuracy > best:
-            chosen.append(int(index))
+            indices.append(int(index))
             best = accuracy
-    return chosen
+    return indices
 
 
 def front_hypervolume(world: World, believed: Floats, reference: float) -> float:
     """Return the hypervolume of the believed front by the ground truth of its picks."""
-    chosen = front(world, believed)
-    costs, truths = world.cost.flat[chosen].tolist(), world.truth.flat[chosen].tolist()
+    indices = front(world, believed)
+    costs, truths = world.cost.flat[indices].tolist(), world.truth.flat[indices].tolist()
     return hypervolume(costs, truths, world.budget, float(world.cost.min()), reference)
 
 

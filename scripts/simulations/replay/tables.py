@@ -107,15 +107,15 @@ def _spent(times: Sequence[float]) -> str:
 
 def _print_ratios(traces: Mapping[str, Sequence[Floats]], rival: str, horizon: float) -> None:
     print(f"\nspent by {rival!r} over spent by each strategy (95 % interval over seeds)\n")
-    kinds = [(g, False) for g in GOALS] + [(next(iter(GOALS)), True)]
-    titles = [f"{goal}, stays" if keep else goal for goal, keep in kinds]
+    columns = [(g, False) for g in GOALS] + [(next(iter(GOALS)), True)]
+    titles = [f"{goal}, stays" if keep else goal for goal, keep in columns]
     print("| strategy | " + " | ".join(titles) + " |")
-    print("|---|" + "---|" * len(kinds))
+    print("|---|" + "---|" * len(columns))
     for name, runs in traces.items():
         if name.startswith("by hand"):
             continue
         cells = []
-        for goal, keep in kinds:
+        for goal, keep in columns:
             slow, fast = (
                 [reached(trace, *GOALS[goal], keep) for trace in group]
                 for group in (traces[rival], runs)

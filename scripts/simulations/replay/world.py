@@ -150,6 +150,6 @@ def _accuracies(probs: Floats, labels: Labels) -> Floats:
     """
     accuracy = np.full(256, np.nan)
     for mask in range(1, 2 ** len(probs)):
-        chosen = [i for i in range(len(probs)) if mask >> i & 1]
-        accuracy[mask] = (probs[chosen].mean(axis=0).argmax(axis=1) == labels).mean()
+        inside = [i for i in range(len(probs)) if mask >> i & 1]
+        accuracy[mask] = (probs[inside].mean(axis=0).argmax(axis=1) == labels).mean()
     return accuracy
