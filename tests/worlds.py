@@ -6,8 +6,7 @@ from statistics import NormalDist
 import numpy as np
 
 from ensearch.core import Architecture, Cost, Evaluation, Schedule, Scores, SubsetHits
-from ensearch.fronts import analysis
-from ensearch.fronts.analysis import Crossover, FrontRow, Fronts
+from ensearch.fronts import Crossover, FrontRow, Fronts, analysis
 from ensearch.report.study.findings import Conditions
 from ensearch.report.study.results import Results
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ensearch import fronts
 from ensearch.core import Evaluation
-from ensearch.fronts import analysis
 
 # Fewer configurations tell too little of how well short schedules rank (science: at least 12).
 FEWEST = 12
@@ -70,7 +70,7 @@ def choose(
     with the other kind comes first.
     """
     measured = [e for e in evaluations if not e.is_predicted]
-    matched = [row for row in analysis.analyse(measured, budgets, None).rows if row.matched]
+    matched = [row for row in fronts.analyse(measured, budgets, None).rows if row.matched]
     kinds = (True, False)
     chosen = _Chosen({(b, k): _ranked(measured, b, k) for b in budgets for k in kinds})
     for place, budget, single in itertools.product(range(1, top + 1), budgets, kinds):
@@ -99,9 +99,9 @@ def _keep_matched(chosen: _Chosen, budget: float) -> None:
     Where accuracy is flat, the best within a budget may cost far less, and then nobody would use
     the largest budgets: on digits 3 of 7 matched budgets were left.
     """
-    used = analysis.USED_SHARE * budget * (1 + 1e-9)
+    used = fronts.USED_SHARE * budget * (1 + 1e-9)
     for single in (True, False) * 3:  # what is added may want a match itself
-        matching = analysis.MATCHED_SHARE * chosen.dearest(budget, not single)
+        matching = fronts.MATCHED_SHARE * chosen.dearest(budget, not single)
         for wanted in (max(used, matching), used):  # the second where nothing reaches the first
             if chosen.dearest(budget, single) < wanted:
                 ranked = chosen.ranked[budget, single]
@@ -116,7 +116,7 @@ def _ranked(evaluations: Sequence[Evaluation], budget: float, single: bool) -> l
     return sorted(
         (e for e in within if e.is_single == single),
         key=lambda e: (
-            e.cost.macs * analysis.MATCHED_SHARE > dearest,
+            e.cost.macs * fronts.MATCHED_SHARE > dearest,
             -e.scores.accuracy,
             e.cost.macs,
             e.key,
@@ -124,7 +124,7 @@ def _ranked(evaluations: Sequence[Evaluation], budget: float, single: bool) -> l
     )
 
 
-def _around_crossover(matched: Sequence[analysis.FrontRow]) -> list[float]:
+def _around_crossover(matched: Sequence[fronts.FrontRow]) -> list[float]:
     """The matched budgets on either side of where ensembles take the lead for good.
 
     The two at the nearer end of the range where one kind leads throughout; no noise is looked at.

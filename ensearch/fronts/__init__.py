@@ -1,20 +1,13 @@
 """What measured points mean, in numpy: fronts, the crossover between them and their noise.
 
-`analyse` in `analysis` is where to begin: it draws on `bootstrap` for replicates, on `crossover`,
-`multiplier` and `surface` for what they say, and on `seed_variance` for the noise of training
-seeds. `rank_agreement` compares the fronts of two schedules.
+`analyse` in `analysis` is where to begin: it compares at matched costs (`matching`), in many
+replicates (`bootstrap`, `seed_variance`), and reads off the `crossover`, the `multiplier` and a
+fitted `surface`. `rank_agreement` compares the fronts of two schedules.
 """
 
-from ensearch.fronts.analysis import (
-    MATCHED_SHARE,
-    USED_SHARE,
-    FrontRow,
-    Fronts,
-    analyse,
-    best_within,
-    biased_upward,
-)
+from ensearch.fronts.analysis import Fronts, analyse, biased_upward
 from ensearch.fronts.crossover import WIDTH, Crossover, Status
+from ensearch.fronts.matching import MATCHED_SHARE, USED_SHARE, FrontRow, best_within
 from ensearch.fronts.multiplier import Multiplier
 from ensearch.fronts.rank_agreement import Estimate, Pairs, Ranks, Shift
 from ensearch.fronts.surface import Fitted

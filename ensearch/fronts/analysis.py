@@ -20,73 +20,22 @@ from ensearch.core import Evaluation, SubsetHits
 from ensearch.errors import StorageError, UsageError
 from ensearch.fronts.bootstrap import DIGITS, Sample, by_cost, overstatement, resample
 from ensearch.fronts.crossover import Crossover, band, judge, unjudged
-from ensearch.fronts.multiplier import Multiplier, multipliers
+from ensearch.fronts.matching import FrontRow, matched_row
+from ensearch.fronts.multiplier import multipliers
 from ensearch.fronts.surface import Fitted, fit
 
-# Costs within 5 % are matched. Without this, 4 x EfficientNet-B2 (3.97 G) meets B3 (1.83 G), the
-# best single network that fits, and is credited with about 1.15 points of pure grid granularity.
-# It holds both ways: with ensembles at every other budget only, and no true difference, single
-# networks seemed clearly ahead in 60 of 60 simulated studies; matched both ways, in 4.
-MATCHED_SHARE = 0.95
 FEWEST_REPLICATES = 40  # below this the 2.5th percentile is the smallest replicate itself
-# Of a budget, something of both must cost more than this share: one step between budgets.
-USED_SHARE = 0.5**0.5
 
-__all__ = [
-    "MATCHED_SHARE",
-    "Crossover",
-    "Fitted",
-    "FrontRow",
-    "Fronts",
-    "Hits",
-    "Multiplier",
-    "analyse",
-    "best_within",
-]
-
-Hits = Mapping[str, SubsetHits]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrontRow:
-    """Both fronts at one budget. `advantage` is E - S as a fraction, None where not matched.
-
-    Where one split chooses and scores, what choosing lifts E more than S is taken off the
-    advantage (`Fronts.correction`), so it may differ from the difference of the two accuracies.
-
-    `matched`: both kinds had their chance at this cost. Within the budget, the dearest single
-    network costs at least 95 % of the best ensemble, and the dearest ensemble at least 95 % of the
-    best single network; and something of either kind costs more than the budget over sqrt(2), so
-    that nothing is said of budgets that nobody tried to use. `low` and `high` bound the advantage,
-    at all matched budgets at once with 95 % confidence; None where not matched or without
-    outcomes. `tried_singles` and `tried_ensembles` count what competed: measured, within the
-    budget and comparable in cost.
-    """
-
-    budget: float
-    single: Evaluation | None
-    ensemble: Evaluation | None
-    advantage: float | None
-    low: float | None
-    high: float | None
-    matched: bool
-    multiplier: Multiplier | None = None
-    tried_singles: int = 0
-    tried_ensembles: int = 0
-
-    @property
-    def side(self) -> int:
-        """1 where ensembles are clearly ahead, -1 where they are clearly behind, else 0."""
-        return int((self.low or 0) > 0) - int((self.high or 0) < 0)
+SubsetHitsByKey = Mapping[str, SubsetHits]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fronts:
-    """One row for each budget, ascending, and the crossover read off the matched ones.
+    """A row for each budget, ascending, and the crossover read off the matched ones.
 
-    `fitted` is the same by a fitted surface, None where there are too few points. `agree` tells
-    whether its crossing is within the interval of the crossover, and `agreement` says so.
-    `correction` was taken off every advantage.
+    `fitted` is the crossover by a fitted surface, None where there are too few points. `agree`
+    tells whether its crossing lies within the interval of the crossover, and `agreement` says so.
+    `correction` was taken off every advantage, a fraction of accuracy.
     """
 
     rows: tuple[FrontRow, ...]
@@ -97,54 +46,46 @@ class Fronts:
     correction: float = 0.0
 
 
-def best_within(
-    evaluations: Sequence[Evaluation], budget: float, singles: bool
-) -> Evaluation | None:
-    """The most accurate single network (or ensemble) of at most `budget`; of equals the cheaper."""
-    fitting = [e for e in evaluations if e.is_single == singles and e.cost.macs <= budget]
-    return max(fitting, key=lambda e: (e.scores.accuracy, -e.cost.macs), default=None)
-
-
 def analyse(
     evaluations: Sequence[Evaluation],
     budgets: Sequence[float],
-    outcomes: Hits | None,
+    hits: SubsetHitsByKey | None,
     *,
-    selected_on: tuple[Sequence[Evaluation], Hits | None] | None = None,
+    selected_on: tuple[Sequence[Evaluation], SubsetHitsByKey | None] | None = None,
     replicates: int = 2000,
     seed: int = 0,
 ) -> Fronts:
-    """Fronts at ascending budgets (multiply-adds per example), their band and their crossover.
+    """Return the fronts at ascending budgets (multiply-adds), their band and their crossover.
 
-    `outcomes` maps the key of every evaluation to the outcomes of `ensembles.evaluate`; None if
-    predictions are not stored. With `selected_on`, evaluations and outcomes of another split, the
-    best on that split is scored on this one; what only one split has takes no part. Band and
-    interval come from a bootstrap over images and training seeds in which both fronts are chosen
-    anew in each replicate. Predicted evaluations are left out. UsageError for unordered budgets or
-    mixed splits, StorageError where outcomes do not fit the evaluations.
+    `hits` maps the key of every evaluation to those of `ensembles.averaging.evaluate`; None if
+    predictions are not stored. With `selected_on`, evaluations and hits of another split, the best
+    on that split is scored on this one; what only one split has takes no part. Band and interval
+    come from a bootstrap over images and training seeds in which both fronts are selected anew in
+    each replicate. Predicted evaluations are left out. UsageError for unordered budgets, fewer than
+    40 replicates or mixed splits, StorageError where hits do not fit the evaluations.
     """
     _check(evaluations, budgets, replicates)
     scored = {e.key: e for e in evaluations if not e.is_predicted}
-    chosen = scored
+    selecting = scored
     if selected_on is not None:
         _check(selected_on[0], budgets, replicates)
-        chosen = {e.key: e for e in selected_on[0] if not e.is_predicted}
-    keys = [key for key in scored if key in chosen]
-    measured, choosing = [scored[key] for key in keys], [chosen[key] for key in keys]
-    rows = [_row(measured, choosing, budget) for budget in budgets]
-    found = _outcomes(scored, outcomes)
-    others = None if selected_on is None else _outcomes(chosen, selected_on[1])
-    stored = outcomes is not None and (selected_on is None or selected_on[1] is not None)
+        selecting = {e.key: e for e in selected_on[0] if not e.is_predicted}
+    keys = [key for key in scored if key in selecting]
+    measured = [scored[key] for key in keys]
+    rows = [matched_row(measured, [selecting[key] for key in keys], budget) for budget in budgets]
+    here = _checked_hits(scored, hits)
+    there = None if selected_on is None else _checked_hits(selecting, selected_on[1])
+    stored = hits is not None and (selected_on is None or selected_on[1] is not None)
     if not stored or not any(row.matched for row in rows):
         return Fronts(rows=tuple(rows), crossover=unjudged(_missing(rows)))
     sample = resample(
         measured,
-        [found[key] for key in keys],
-        None if others is None else [others[key] for key in keys],
+        [here[key] for key in keys],
+        None if there is None else [there[key] for key in keys],
         replicates,
         seed,
     )
-    return _judged(rows, measured, sample, one_split=others is None)
+    return _judged(rows, measured, sample, one_split=there is None)
 
 
 def _judged(
@@ -201,81 +142,41 @@ def _check(evaluations: Sequence[Evaluation], budgets: Sequence[float], replicat
         raise UsageError(f"a front compares evaluations on one split; got {', '.join(splits)}.")
 
 
-def _outcomes(
-    evaluations: Mapping[str, Evaluation], outcomes: Hits | None
+def _checked_hits(
+    evaluations: Mapping[str, Evaluation], hits: SubsetHitsByKey | None
 ) -> dict[str, SubsetHits]:
-    """The hits of the evaluations, checked against their accuracies; empty if none are stored."""
+    """The hits of the evaluations, checked against their accuracies; none if none are stored."""
     result: dict[str, SubsetHits] = {}
-    for key, e in evaluations.items() if outcomes is not None else ():
-        found = (outcomes or {}).get(key)
-        accuracy = None if found is None else float(found.hits.mean())
+    for key, e in evaluations.items() if hits is not None else ():
+        of_subsets = (hits or {}).get(key)
+        accuracy = None if of_subsets is None else float(of_subsets.hits.mean())
         # Means of the same float64 numbers agree to 1e-12; hits of another split do not.
-        if found is None or accuracy is None or abs(accuracy - e.scores.accuracy) > 1e-6:
+        if of_subsets is None or accuracy is None or abs(accuracy - e.scores.accuracy) > 1e-6:
             raise StorageError(
                 f"{e.size} x {e.architecture.key} has an accuracy of {e.scores.accuracy:.6f}, but "
                 f"its stored predictions give {accuracy}. Evaluate it again, or go without hits."
             )
-        result[key] = found
+        result[key] = of_subsets
     return result
 
 
-def _comparable(evaluations: Sequence[Evaluation], budget: float, singles: bool) -> list[int]:
-    """Indices of one kind within the budget at whose cost the other kind had its chance."""
-    within = [(i, e.cost.macs, e.is_single == singles) for i, e in enumerate(evaluations)]
-    within = [entry for entry in within if entry[1] <= budget]
-    dearest = max((macs for _, macs, wanted in within if not wanted), default=0)
-    return [i for i, macs, wanted in within if wanted and MATCHED_SHARE * macs <= dearest]
-
-
-def _row(
-    evaluations: Sequence[Evaluation], choosing: Sequence[Evaluation], budget: float
-) -> FrontRow:
-    """Without band and multiplier. `choosing` holds the same evaluations on the choosing split."""
-    best = [best_within(choosing, budget, singles) for singles in (True, False)]
-    comparable = [_comparable(choosing, budget, singles) for singles in (True, False)]
-    matched = all(
-        any(choosing[i] is choice for i in tried)
-        and any(
-            e.is_single == singles and USED_SHARE * budget * (1 - 1e-9) < e.cost.macs <= budget
-            for e in choosing
-        )
-        for choice, tried, singles in zip(best, comparable, (True, False), strict=True)
-    )
-    scored = {id(chosen): e for chosen, e in zip(choosing, evaluations, strict=True)}
-    single, ensemble = (scored[id(choice)] if choice else None for choice in best)
-    advantage = None
-    if single and ensemble and matched:
-        advantage = round(ensemble.scores.accuracy - single.scores.accuracy, DIGITS)
-    return FrontRow(
-        budget=budget,
-        single=single,
-        ensemble=ensemble,
-        advantage=advantage,
-        low=None,
-        high=None,
-        matched=matched,
-        tried_singles=len(comparable[0]),
-        tried_ensembles=len(comparable[1]),
-    )
-
-
 def biased_upward(correction: float) -> str:
-    """Which kind the luck of choosing favours; empty below 0.005 points, which is not shown."""
+    """Return what selection biases upward; empty below 0.005 points, which is not shown."""
     if abs(correction) < 5e-5:
         return ""
     return "ensembles" if correction > 0 else "single networks"
 
 
 def _covers(seeds: bool, correction: float) -> str:
-    """What the noise is of."""
+    """What the band and the interval cover."""
     noise = "the noise of the images and of training seeds"
     if not seeds:
         noise = "the noise of the images, not that of training seeds"
-    kind = biased_upward(correction)
-    if not kind:
+    which = biased_upward(correction)
+    if not which:
         return noise
     return (
-        f"{noise}; choosing the best of many on the images that score it flatters {kind} by "
+        f"{noise}; selecting the best of many on the images that score it biases {which} upward by "
         f"{100 * abs(correction):.2f} points more, for which the advantage is corrected"
     )
 
@@ -296,7 +197,7 @@ def _agreement(fitted: Fitted | str, crossover: Crossover) -> tuple[bool | None,
 
 
 def _missing(rows: Sequence[FrontRow]) -> str:
-    """Without outcomes, or without 2 matched budgets, a crossover cannot be judged: says why."""
+    """Why a crossover cannot be judged: 2 matched budgets are missing, or stored predictions."""
     matched = sum(row.matched for row in rows)
     if not any(row.single for row in rows):
         return "no single network within the budgets was evaluated"

@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ensearch import fronts
 from ensearch.confirmation import finalists
 from ensearch.core import Evaluation
-from ensearch.fronts import analysis
 from tests.worlds import evaluation
 
 
@@ -97,10 +97,10 @@ def test_budgets_that_were_matched_stay_matched_where_accuracy_is_flat() -> None
         )
         for e in grid()
     ]
-    before = [row.matched for row in analysis.analyse(flat, BUDGETS, None).rows]
+    before = [row.matched for row in fronts.analyse(flat, BUDGETS, None).rows]
     choices = finalists.choose(flat, BUDGETS, fewest=1)
     kept = [c.evaluation for c in choices]
-    assert before == [row.matched for row in analysis.analyse(kept, BUDGETS, None).rows]
+    assert before == [row.matched for row in fronts.analyse(kept, BUDGETS, None).rows]
     assert all(before)
     added = [c for c in choices if c.reasons[0].why == "matched cost"]
     assert {c.evaluation.cost.macs for c in added} == {2_000_000, 4_000_000, 8_000_000}
@@ -127,9 +127,9 @@ def test_kinds_that_meet_in_cost_in_the_search_meet_among_the_finalists(seed: in
         for i in range(30)
     ]
     kept = [c.evaluation for c in finalists.choose(some, BUDGETS, fewest=1)]
-    for row in analysis.analyse(some, BUDGETS, None).rows:
+    for row in fronts.analyse(some, BUDGETS, None).rows:
         there, found = dearest(some, row.budget), dearest(kept, row.budget)
         if row.matched:
-            assert min(found) > row.budget * analysis.USED_SHARE
-            share = analysis.MATCHED_SHARE
+            assert min(found) > row.budget * fronts.USED_SHARE
+            share = fronts.MATCHED_SHARE
             assert min(there) < share * max(there) or min(found) >= share * max(found)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ensearch.core import Evaluation, SubsetHits
 from ensearch.errors import StorageError, UsageError
-from ensearch.fronts import analysis, bootstrap
+from ensearch.fronts import analysis, bootstrap, matching
 from tests.advantages import (
     IMAGES,
     G,
@@ -135,9 +135,9 @@ def test_an_ensemble_above_matched_cost_takes_no_part_in_the_replicates() -> Non
 
 def test_of_equals_the_cheaper_is_chosen() -> None:
     rows = rows_of([(2.0, 1, 0.8), (1.0, 1, 0.8), (1.0, 3, 0.9), (1.0, 2, 0.9)])
-    assert analysis.best_within(rows, 9 * G, singles=True) == rows[1]
-    assert analysis.best_within(rows, 9 * G, singles=False) == rows[3]
-    assert analysis.best_within(rows, 0.5 * G, singles=True) is None
+    assert matching.best_within(rows, 9 * G, singles=True) == rows[1]
+    assert matching.best_within(rows, 9 * G, singles=False) == rows[3]
+    assert matching.best_within(rows, 0.5 * G, singles=True) is None
 
 
 tables = st.lists(
@@ -152,7 +152,7 @@ def test_best_within_stays_within_and_never_falls_with_the_budget(
     table: Table, one: float, other: float, singles: bool
 ) -> None:
     rows = rows_of(table)
-    less, more = (analysis.best_within(rows, b * G, singles) for b in sorted((one, other)))
+    less, more = (matching.best_within(rows, b * G, singles) for b in sorted((one, other)))
     fitting = [e for e in rows if e.cost.macs <= max(one, other) * G]
     assert (more is None) == (not [e for e in fitting if e.is_single == singles])
     if more is not None:

@@ -127,7 +127,8 @@ def test_near_equal_rivals_are_corrected_and_the_sentence_says_so() -> None:
         plain = row.ensemble.scores.accuracy - row.single.scores.accuracy
         assert row.advantage == pytest.approx(plain - result.correction)
     assert (
-        f"flatters ensembles by {100 * result.correction:.2f} points" in result.crossover.sentence
+        f"biases ensembles upward by {100 * result.correction:.2f} points"
+        in result.crossover.sentence
     )
 
 

@@ -8,8 +8,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensearch.fronts import rank_agreement
-from ensearch.fronts.analysis import Crossover, FrontRow, Fronts
+from ensearch.fronts import Crossover, FrontRow, Fronts, rank_agreement
 from ensearch.fronts.crossover import Status
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensearch.fronts.analysis import Crossover, Fronts, best_within
+from ensearch.fronts import Crossover, Fronts, best_within
 from ensearch.report.study import figure, figure_data, text
 from ensearch.report.study.results import Results
 from tests.worlds import evaluation, handmade, results, surrogate

@@ -9,7 +9,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution
 
 from ensearch.core import Architecture, Budget, Cost, Schedule
-from ensearch.fronts.analysis import MATCHED_SHARE
+from ensearch.fronts import MATCHED_SHARE
 from ensearch.search_space import ladder, space
 from ensearch.search_space.ladder import Cell, Ladder
 from ensearch.study.config import SAMPLERS
