@@ -97,7 +97,7 @@ def _judged(
     if one_split:
         correction = round(overstatement(sample, evaluations, counts), DIGITS)
     fronts = [sample.singles, sample.ensembles]
-    heights = [f[:, [n[kind] - 1 for n in counts]] for kind, f in enumerate(fronts)]
+    heights = [f[:, [n[which] - 1 for n in counts]] for which, f in enumerate(fronts)]
     advantages = (heights[1] - heights[0]).round(DIGITS)
     point, errors = advantages[0] - correction, advantages[1:] - advantages[1:].mean(axis=0)
     budgets = np.array([row.budget for row in matched])

@@ -1,7 +1,7 @@
-"""Outcomes -> both fronts, as measured and in many replicates, each with its own choices.
+"""Hits of images -> both fronts, as measured and in many replicates that select anew.
 
-A front goes through the evaluations of one kind by ascending cost; at each it holds the score of
-the best so far, chosen by the same images or by those of another split.
+A front goes through the single networks (or the ensembles) by ascending cost; at each it holds the
+score of the best so far, selected by the same images or by those of another split.
 """
 
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ CONTENDERS = 3.0  # standard errors below the best within which a rival may be a
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sample:
-    """Row 0 is what was measured, each further row a replicate.
+    """Accuracies and fronts: row 0 as measured, each of R further rows a replicate.
 
-    `accuracies` has a column for each evaluation, in the order given; `singles` and `ensembles`
-    are the fronts, a column for each evaluation of the kind by ascending cost. `seeds` tells
-    whether the noise of training seeds is in the replicates.
+    `accuracies` has a column for each evaluation, in the order given. `singles` and `ensembles` are
+    the fronts, with a column for each single network and each ensemble by ascending cost. `seeds`
+    tells whether the noise of training seeds is in the replicates.
     """
 
     accuracies: Floats
@@ -35,40 +35,43 @@ class Sample:
 
 
 def by_cost(evaluations: Sequence[Evaluation], singles: bool) -> list[int]:
-    """Indices of one kind by ascending cost: the columns of its front."""
-    kind = [i for i, e in enumerate(evaluations) if e.is_single == singles]
-    return sorted(kind, key=lambda i: evaluations[i].cost.macs)
+    """Return indices of the single networks (or the ensembles) by ascending cost.
+
+    They are the columns of that front.
+    """
+    wanted = [i for i, e in enumerate(evaluations) if e.is_single == singles]
+    return sorted(wanted, key=lambda i: evaluations[i].cost.macs)
 
 
 def resample(
     evaluations: Sequence[Evaluation],
-    outcomes: Sequence[SubsetHits],
+    hits: Sequence[SubsetHits],
     selected_on: Sequence[SubsetHits] | None,
     replicates: int,
     seed: int,
 ) -> Sample:
-    """Fronts as measured and of `replicates` draws of images and of the members' luck.
+    """Return the fronts as measured and in draws of images and of the luck of training seeds.
 
-    `outcomes` are those of the evaluations that score, `selected_on` of the same ones where another
-    split chooses.
+    `hits` are those of the evaluations on the split that scores, `selected_on` those of the same
+    evaluations on another split that selects, None where one split does both.
 
-    Images are drawn with replacement, the same for all evaluations, those of `selected_on` apart.
-    Members are not: each network gets a normal deviate, as wide as its members vary by themselves,
-    for all of its sizes and on both splits.
+    Images are drawn with replacement, the same for all evaluations, and independently on the split
+    that selects. Members are not drawn: each network gets a normal deviate, as wide as its members
+    vary by themselves, for all of its sizes and on both splits.
     """
-    spread = seed_spread(evaluations, outcomes)
-    deviations = seed_deviations(evaluations, outcomes, 0.0 if np.isnan(spread) else spread)
+    spread = seed_spread(evaluations, hits)
+    deviations = seed_deviations(evaluations, hits, 0.0 if np.isnan(spread) else spread)
     names, columns = np.unique([e.network for e in evaluations], return_inverse=True)
     # A stream for each purpose, so that none depends on how much another draws.
     luck = np.random.default_rng(derive("luck", seed)).standard_normal((replicates, len(names)))
     luck = luck[:, columns] * deviations
-    scored = _draws(_table(outcomes), luck, derive("front", seed))
-    choice = score = scored
+    scored = _draws(_table(hits), luck, derive("front", seed))
+    selecting = score = scored
     if selected_on is not None:
-        choice = _draws(_table(selected_on), luck, derive("choice", seed))
-        images = len(selected_on[0].hits[0]), len(outcomes[0].hits[0])
-        choice, score = _about_both(choice, scored, *images)
-    singles, ensembles = (_front(choice, score, by_cost(evaluations, k)) for k in (True, False))
+        selecting = _draws(_table(selected_on), luck, derive("choice", seed))
+        images = len(selected_on[0].hits[0]), len(hits[0].hits[0])
+        selecting, score = _about_both(selecting, scored, *images)
+    singles, ensembles = (_front(selecting, score, by_cost(evaluations, k)) for k in (True, False))
     return Sample(
         accuracies=scored, singles=singles, ensembles=ensembles, seeds=not np.isnan(spread)
     )
@@ -79,21 +82,22 @@ def overstatement(
     evaluations: Sequence[Evaluation],
     columns: Sequence[tuple[int, int]],
 ) -> float:
-    """How much choosing by the scoring images lifts the ensembles' front more than the singles'.
+    """Return how much selection by the scoring images lifts ensembles more than single networks.
 
-    `columns` holds for each budget how many single networks and ensembles, by cost, compete. The
-    mean over budgets, as a fraction of images. Replicates around the measured accuracies show only
-    part of it, because those differ by noise already. So the rivals within 3 standard errors of
-    the best are first drawn together as James and Stein would, by the share of their variance that
-    noise explains, over all budgets. In simulated studies (9 settings, n = 200 each) the band then
-    covers 89 to 98 % where it covered 84 to 98 % without. Taken off at each budget by itself it
-    adds as much noise as it removes bias (73 to 92 %), and so does cross-fitting over 10 folds of
-    the images (22 to 53 %, its standard deviation is twice as large).
+    It is a mean over budgets, a fraction of accuracy. `columns` holds for each budget how many
+    single networks and how many ensembles, by cost, compete. Replicates around the measured
+    accuracies show only part of the lift, because those differ by noise already. So the rivals
+    within 3 standard errors of the best are first drawn together as James and Stein would, by the
+    share of their variance that noise explains, over all budgets. In simulated studies (9 settings,
+    n = 200 each) the band then covers 89 to 98 % where it covered 84 to 98 % without. Taken off at
+    each budget by itself, the lift adds as much noise as it removes bias (73 to 92 %), and so does
+    cross-fitting over 10 folds of the images (22 to 53 %, its standard deviation is twice as
+    large).
     """
     errors = sample.accuracies[1:] - sample.accuracies[1:].mean(axis=0)
     lifts = [
-        _lift(sample.accuracies[0, order], errors[:, order], [counts[kind] for counts in columns])
-        for kind, order in enumerate(by_cost(evaluations, singles) for singles in (True, False))
+        _lift(sample.accuracies[0, order], errors[:, order], [counts[which] for counts in columns])
+        for which, order in enumerate(by_cost(evaluations, singles) for singles in (True, False))
     ]
     return float(lifts[1] - lifts[0])
 
@@ -119,9 +123,9 @@ def _lift(accuracies: Floats, errors: Floats, counts: Sequence[int]) -> float:
     return float(np.mean(lifts))
 
 
-def _table(outcomes: Sequence[SubsetHits]) -> Floats:
+def _table(hits: Sequence[SubsetHits]) -> Floats:
     """Images x evaluations: the share of the subsets that got the image right."""
-    return np.stack([found.hits.mean(axis=0) for found in outcomes], axis=1)
+    return np.stack([of_subsets.hits.mean(axis=0) for of_subsets in hits], axis=1)
 
 
 def _draws(table: Floats, luck: Floats, seed: int) -> Floats:
@@ -141,27 +145,29 @@ def _draws(table: Floats, luck: Floats, seed: int) -> Floats:
 
 
 def _about_both(
-    chosen: Floats, scored: Floats, choosing: int, scoring: int
+    selecting: Floats, scored: Floats, selecting_images: int, scoring_images: int
 ) -> tuple[Floats, Floats]:
     """Replicates around the mean of both splits, weighted by their images, instead of each own.
 
     Both measure the same accuracies, but for how hard the split is. Around their own measurements,
-    another choice would bring the noise of its score a second time: with 2,500 images on either
+    another selection would bring the noise of its score a second time: with 2,500 images on either
     split bands were a sixth wider and held in 99.5 % of 200 simulated studies, now in 96 %.
     """
-    shift = (scored[0] - chosen[0]).mean()
-    truth = (choosing * (chosen[0] + shift) + scoring * scored[0]) / (choosing + scoring)
+    shift = (scored[0] - selecting[0]).mean()
+    truth = (selecting_images * (selecting[0] + shift) + scoring_images * scored[0]) / (
+        selecting_images + scoring_images
+    )
     result = []
-    for drawn in (chosen, scored):
+    for drawn in (selecting, scored):
         moved = drawn + (truth - drawn[0])
         moved[0] = drawn[0]
         result.append(moved.round(DIGITS))
     return result[0], result[1]
 
 
-def _front(chosen: Floats, scored: Floats, order: Sequence[int]) -> Floats:
-    """Scores of the best chosen among the first k + 1 of `order`; of equals the first."""
-    ranked = chosen[:, order]
+def _front(selecting: Floats, scored: Floats, order: Sequence[int]) -> Floats:
+    """Column k: the score of the best, or the first of equals, among the first k + 1 of `order`."""
+    ranked = selecting[:, order]
     best = np.maximum.accumulate(ranked, axis=1)
     place = np.zeros(ranked.shape, np.intp)
     place[:, 1:] = np.where(best[:, 1:] > best[:, :-1], np.arange(1, max(len(order), 1)), 0)

@@ -1,6 +1,6 @@
 """Advantages at budgets, with their noise -> where ensembles overtake single networks.
 
-Everything here is of the advantage D = ensemble - single at K ascending budgets, linear over
+Everything here is about the advantage D = ensemble - single at K ascending budgets, linear over
 log(budget) in between. `errors` are R x K: how far D was off in each of R replicates, 0 on average.
 """
 
@@ -24,14 +24,15 @@ Status = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crossover:
-    """`budget` is the crossover in multiply-adds per example, `low` to `high` its 95 % interval.
+    """Where ensembles overtake single networks, and whether that can be told.
 
+    `budget` is the crossover in multiply-adds per example, `low` to `high` its 95 % interval.
     A status other than `not identifiable` is claimed only where the noise allows no other:
     `crossed` and `crosses back` where the simultaneous band shows both signs, `crossed` only if
     the interval ends within the budgets, `always` only if every budget by itself has that sign at
     97.5 %. `budget` is finite for `crossed` and None for the others. In the interval 0.0 stands
     for below the smallest matched budget and inf for above the largest; both ends are None
-    without outcomes or with fewer than 2 matched budgets.
+    without stored predictions or with fewer than 2 matched budgets.
     """
 
     status: Status
@@ -42,7 +43,10 @@ class Crossover:
 
 
 def band(point: Floats, errors: Floats) -> tuple[Floats, Floats]:
-    """Simultaneous 95 % band by max-|t|: point -/+ quantile of max |error| / sd x sd."""
+    """Return the ends of the simultaneous 95 % band by max-|t|.
+
+    They are point -/+ sd x the 95 % quantile of max |error| / sd over budgets.
+    """
     sd = errors.std(axis=0, ddof=1)
     # sd is 0 where both fronts hit the same images: the advantage is exact there, t is 0.
     t = np.abs(errors) / np.where(sd > 0, sd, np.inf)
@@ -51,7 +55,7 @@ def band(point: Floats, errors: Floats) -> tuple[Floats, Floats]:
 
 
 def crossings(budgets: Floats, advantages: Floats) -> Floats:
-    """For each row of advantages (R x K) the budget from which all are positive.
+    """Return for each row of advantages (R x K) the budget from which all are positive: R.
 
     0 if all are, inf if the last is not; else where the straight line over log(budget) between
     the last one that is not and its upper neighbour reaches 0.
@@ -68,7 +72,7 @@ def crossings(budgets: Floats, advantages: Floats) -> Floats:
 
 
 def interval(budgets: Floats, point: Floats, errors: Floats) -> tuple[float, float]:
-    """Budgets at which D = 0 is within 1.96 standard errors of its estimate, from end to end.
+    """Return the ends of the budgets at which D = 0 is within 1.96 standard errors of its estimate.
 
     The upper end is right in 97.5 % of studies by construction: it errs only if D seems positive
     at the true crossover. The percentiles of the replicates' own crossings, the first thing one
@@ -87,7 +91,7 @@ def interval(budgets: Floats, point: Floats, errors: Floats) -> tuple[float, flo
 
 
 def judge(budgets: Floats, point: Floats, errors: Floats, noise: str) -> Crossover:
-    """The crossover with its status; `noise` says what the errors cover."""
+    """Return the crossover with its status; `noise` says what the errors cover."""
     bounds = band(point, errors)
     low, high = interval(budgets, point, errors)
     half = WIDTH * errors.std(axis=0, ddof=1)
@@ -109,7 +113,7 @@ def judge(budgets: Floats, point: Floats, errors: Floats, noise: str) -> Crossov
 
 
 def span(budgets: Floats, low: float, high: float) -> str:
-    """An interval in words: 1.2G to beyond 4G."""
+    """Return an interval of budgets in words: 1.2G to beyond 4G."""
     start = format_count(low) if low > 0 else f"below {_counts(budgets[:1])}"
     if low == np.inf:
         return f"beyond {_counts(budgets[-1:])}"
@@ -121,6 +125,7 @@ def span(budgets: Floats, low: float, high: float) -> str:
 
 
 def unjudged(reason: str) -> Crossover:
+    """Return a crossover that cannot be identified, for this reason."""
     return Crossover(
         status="not identifiable",
         budget=None,

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 def hypervolume(
     costs: Sequence[float], accuracies: Sequence[float], budget: float, low: float, reference: float
 ) -> float:
-    """Area between the points' staircase and `reference`, over log10 cost from `low` to `budget`.
+    """Return the area between the points' staircase and `reference`, over log10 of the cost.
 
-    Zitzler and Thiele 1998. Costs in multiply-adds; the unit is accuracy x decades.
+    It reaches from `low` to `budget`. Costs are in multiply-adds, the area in accuracy x decades.
+    Zitzler and Thiele 1998.
     """
     area, best, at = 0.0, reference, math.log10(low)
     for cost, accuracy in sorted(zip(costs, accuracies, strict=True)):

@@ -16,9 +16,9 @@ class Multiplier:
     """Multiply-adds a single network needs for the ensemble's accuracy, over the budget B.
 
     rho(B) = F_S(S(B) + D(B)) / B with F_S the cost at which the front of single networks,
-    interpolated in log cost, reaches an accuracy. `censored`: none of them reaches it, and
-    `value` is what the dearest costs over B, so that rho is at least that. `low` to `high` is its
-    95 % interval, inf where no single network reaches it.
+    interpolated in log cost, reaches an accuracy. Where it is `censored`, no single network reaches
+    the accuracy, and `value` is the cost of the most expensive one over B: rho is at least that.
+    `low` to `high` is its 95 % interval, inf where no single network reaches the accuracy.
     """
 
     value: float
@@ -30,29 +30,30 @@ class Multiplier:
 def multipliers(
     budgets: Floats, macs: Sequence[float], front: Floats, targets: Floats
 ) -> list[Multiplier]:
-    """One for each of K budgets, from (1 + R) x K targets in accuracy, measured first.
+    """Return the multiplier at each of K budgets, from (1 + R) x K targets in accuracy.
 
-    `front` is (1 + R) x n, what the singles reach at their n ascending costs `macs`.
+    Row 0 of the targets is as measured, the others are replicates. `front` is (1 + R) x n, the
+    accuracies that single networks reach at their n ascending costs `macs`.
     """
-    found = []
+    result = []
     for k, ratios in enumerate((costs_of(macs, front, targets) / budgets).T):
         ordered = np.sort(ratios[1:])
         tail = int(TAIL * len(ordered))
-        dearest = float(macs[-1] / budgets[k])
+        highest = float(macs[-1] / budgets[k])
         censored = bool(ratios[0] == np.inf)
-        found.append(
+        result.append(
             Multiplier(
-                value=dearest if censored else float(ratios[0]),
-                low=min(float(ordered[tail]), dearest),
+                value=highest if censored else float(ratios[0]),
+                low=min(float(ordered[tail]), highest),
                 high=float(ordered[-1 - tail]),
                 censored=censored,
             )
         )
-    return found
+    return result
 
 
 def costs_of(macs: Sequence[float], front: Floats, targets: Floats) -> Floats:
-    """Like `targets`: the smallest cost at which the front reaches each; inf where it never does.
+    """Return the smallest cost at which the front reaches each target; inf where it never does.
 
     Linear in log cost between the corners of the front, where it changes. What the cheapest
     network reaches already costs as much as that.

@@ -50,11 +50,11 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shift:
-    """From the short schedule's fronts to the full one's, at the budgets matched in both.
+    """What changes from the short schedule's fronts to the full one's, at budgets matched in both.
 
     `doublings` is log2(full / short) of the crossovers, None unless both crossed. At `agree` of
     `budgets` the advantage has the same sign; at `reversed_at` both bands exclude zero on opposite
-    sides. `mean_change` is that of the advantage, a fraction of accuracy, None without budgets.
+    sides. `mean_change` of the advantage is a fraction of accuracy, None without budgets.
     """
 
     doublings: float | None
@@ -66,11 +66,12 @@ class Shift:
 
 
 def ranks(short: Sequence[float], full: Sequence[float], seed: int) -> Ranks | None:
-    """Kendall's tau-b and Spearman's rho, with intervals from a bootstrap over configurations.
+    """Return Kendall's tau-b and Spearman's rho of the same configurations on two schedules.
 
-    None with fewer than 4. A resample counts a repeated configuration as a tie with itself, which
-    tau-b leaves out. Of 200 simulated samples each of 6, 7, 14 and 24 normal pairs (correlation
-    0.7 to 0.95), 94 to 98 % of the intervals held the truth; where all agree they have no width.
+    The intervals are from a bootstrap over configurations; None with fewer than 4. A resample
+    counts a repeated configuration as a tie with itself, which tau-b leaves out. In 200 simulated
+    samples each of 6, 7, 14 and 24 normal pairs (correlation 0.7 to 0.95), 94 to 98 % of the
+    intervals held the truth; where all agree they have no width.
     """
     if len(short) < FEWEST:
         return None
@@ -84,13 +85,13 @@ def ranks(short: Sequence[float], full: Sequence[float], seed: int) -> Ranks | N
     )
 
 
-def _estimate(found: Floats) -> Estimate:
-    """The first is the value, the others its replicates; those that are undefined do not count."""
-    replicates = found[1:][np.isfinite(found[1:])]
+def _estimate(values: Floats) -> Estimate:
+    """The first value with the interval of the others, its replicates, where they are defined."""
+    replicates = values[1:][np.isfinite(values[1:])]
     if not len(replicates):
         return Estimate(value=math.nan, low=math.nan, high=math.nan)
     low, high = np.quantile(replicates, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(value=float(found[0]), low=float(low), high=float(high))
+    return Estimate(value=float(values[0]), low=float(low), high=float(high))
 
 
 def _signs(values: Floats) -> npt.NDArray[np.int8]:
@@ -113,9 +114,10 @@ def _spearman(sample: Floats) -> Floats:
 
 
 def near_pairs(macs: Sequence[float], short: Sequence[float], full: Sequence[float]) -> Pairs:
-    """Pairs whose costs differ by at most sqrt(2): over all costs, cost alone makes ranks agree.
+    """Return the pairs whose costs differ by at most sqrt(2), and how many keep their order.
 
-    Pairs that are equal on either schedule say nothing and are left out.
+    Over all costs, cost alone makes ranks agree. Pairs that are equal on either schedule say
+    nothing and are left out.
     """
     cost = np.log(np.asarray(macs, dtype=np.float64))
     near = np.abs(cost[:, None] - cost[None]) <= math.log(NEAR) * (1 + 1e-9)
@@ -125,7 +127,7 @@ def near_pairs(macs: Sequence[float], short: Sequence[float], full: Sequence[flo
 
 
 def shift(short: Fronts, full: Fronts) -> Shift:
-    """What becomes of advantage and crossover when the schedule is full.
+    """Return what becomes of advantage and crossover when the schedule is full.
 
     `short schedule only` if the crossover moved by more than one doubling, as far as the budgets
     reach, or the advantage clearly changed its sign somewhere. A change of sign within the noise
@@ -159,7 +161,7 @@ def _doublings(short: Fronts, full: Fronts) -> float | None:
 
 
 def _least_move(short: Fronts, full: Fronts) -> float | None:
-    """Doublings that the crossover moved at least: if it left the range, to the range's end."""
+    """The doublings that the crossover moved at least: where it left the range, to its end."""
     places = [_place(short), _place(full)]
     ends = [place for place in places if place is not None]
     return abs(math.log2(ends[1] / ends[0])) if len(ends) == 2 else None
@@ -168,7 +170,7 @@ def _least_move(short: Fronts, full: Fronts) -> float | None:
 def _place(fronts: Fronts) -> float | None:
     """The crossover, or the end of the matched budgets beyond which it lies; None if not known."""
     matched = [row.budget for row in fronts.rows if row.matched]
-    found = fronts.crossover
-    if found.budget is not None or not matched:
-        return found.budget
-    return {"ensembles always": matched[0], "singles always": matched[-1]}.get(found.status)
+    crossover = fronts.crossover
+    if crossover.budget is not None or not matched:
+        return crossover.budget
+    return {"ensembles always": matched[0], "singles always": matched[-1]}.get(crossover.status)

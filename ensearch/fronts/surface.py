@@ -23,7 +23,7 @@ NAMES = ("e", "log a", "log alpha", "v", "beta", "log gamma")
 # finite: errors of 0.05 to 0.5, alpha about 0.3, a gain that neither grows nor falls, gamma 1.
 START = np.array([0.05, np.log(0.1), np.log(0.3), 0.03, 0.0, 0.0])
 PRIOR = np.array([0.3, 2.0, 0.7, 0.3, 0.7, 0.7])
-FEWEST = 4  # costs of either kind: below this the curves are mostly prior
+FEWEST = 4  # costs of single networks and of ensembles: below this the curves are mostly prior
 STEPS = 40  # of the fit as measured
 RESTEPS = 10  # of a refit, which starts where that ended
 REFITS = 200
@@ -32,9 +32,12 @@ GRID = 65  # budgets at which the fitted fronts are compared
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
-    """`crossing` is the budget from which the fitted ensembles are ahead, `low` to `high` its 95 %
+    """The crossover by a fitted surface.
+
+    `crossing` is the budget from which the fitted ensembles are ahead, `low` to `high` its 95 %
     interval, all with 0.0 for below the matched budgets and inf for above. `residual` is the root
-    mean square error of the fit as a fraction of images, over `points` points."""
+    mean square error of the fit, a fraction of accuracy, over `points` points.
+    """
 
     crossing: float
     low: float
@@ -51,14 +54,16 @@ class Fitted:
 
 
 def fit(evaluations: Sequence[Evaluation], accuracies: Floats, budgets: Floats) -> Fitted | str:
-    """Fit to the best of each size at each cost, as measured and in up to 200 replicates.
+    """Return the surface that fits the best of each size at each cost, with its noise.
+
+    It is fitted to the accuracies as measured and to those of up to 200 replicates.
 
     `accuracies` are (1 + R) x evaluations, measured first; `budgets` the matched ones, ascending.
     Returns why not where there are too few costs. Never raises, and stops after 40 steps.
     """
     cells = _cells(evaluations, budgets[0] if len(budgets) else 0.0)
     places = [{at for size, at in cells if (size == 1) == single} for single in (True, False)]
-    counts = [len(found) for found in places]
+    counts = [len(costs) for costs in places]
     if min(counts) < FEWEST or len(budgets) < 2:
         return (
             f"the fitted surface needs {FEWEST} costs of single networks and of ensembles and 2 "
@@ -147,7 +152,7 @@ def _solve(
 
 
 def _advantages(theta: Floats, costs: Floats, sizes: Sequence[float]) -> Floats:
-    """R x GRID: the best fitted ensemble of these sizes ahead of the single at equal total cost."""
+    """R x GRID: how far the best fitted ensemble is ahead of the single network at equal cost."""
     log_f = np.log(costs)[None]
     single = _error(theta, log_f, np.ones_like(log_f))
     best = np.min([_error(theta, log_f - np.log(m), np.full_like(log_f, m)) for m in sizes], axis=0)
@@ -158,7 +163,7 @@ def _read(
     curves: Floats, grid: Floats, parameters: dict[str, float], residual: float, points: int
 ) -> Fitted:
     """The crossing of the first row, its interval from the others."""
-    # Each cell's best is chosen by the images that score it; what that lifts goes off twice,
+    # Each cell's best is selected by the images that score it; what that lifts goes off twice,
     # once for the replicates and once for the measured row.
     middle = curves[0] - (curves[1:] - curves[0]).mean()
     half = WIDTH * curves[1:].std(axis=0, ddof=1)
