@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "ensearch"
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent
+PACKAGE = ROOT / "ensearch"
 # A package imports from packages of earlier rows only, and from itself.
 ORDER = [
     ["atomic", "errors", "seeds"],
@@ -110,7 +112,7 @@ def test_the_command_line_knows_the_library_by_its_api_only(path: Path) -> None:
 
 def test_no_test_module_imports_another() -> None:
     """What tests share is in conftest.py or in a module that is named for what it holds."""
-    for path in Path(__file__).parent.rglob("*.py"):
+    for path in TESTS.rglob("*.py"):
         for name in imports(path):
             assert not re.search(r"\btest_", name), f"{path.name} imports {name}"
 
@@ -120,9 +122,18 @@ def test_gradients_are_computed_in_training_only(path: Path) -> None:
     assert place(path).startswith("training") or not re.search(r"\.backward\(", path.read_text())
 
 
-@pytest.mark.parametrize("path", MODULES, ids=place)
-def test_every_module_says_what_it_is_for(path: Path) -> None:
-    assert ast.get_docstring(ast.parse(path.read_text()))
+EVERYWHERE = [*MODULES, *sorted((ROOT / "scripts").rglob("*.py")), *sorted(TESTS.rglob("*.py"))]
+
+
+@pytest.mark.parametrize("path", EVERYWHERE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_module_says_what_it_is_for_in_sentences_with_a_subject(path: Path) -> None:
+    text = path.read_text()
+    tree = ast.parse(text)
+    assert ast.get_docstring(tree) or (path.is_relative_to(TESTS) and text == "")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = (ast.get_docstring(node) or "").partition("\n")[0]
+            assert not re.match(r"(Of|By|Those)\b", first), first
 
 
 @pytest.mark.parametrize("path", MODULES, ids=place)

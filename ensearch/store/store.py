@@ -288,7 +288,7 @@ class Store(StudyState, UsesOfTest):
             return scored.members(connection, study, stage)
 
     def subset_hits(self, study: str, split: str, stage: str = SEARCH) -> dict[str, SubsetHits]:
-        """By evaluation key; none of what was evaluated before outcomes were kept."""
+        """The hits by evaluation key; none for what was evaluated before hits were kept."""
         with self._read() as connection:
             return scored.subset_hits(connection, study, stage, split)
 

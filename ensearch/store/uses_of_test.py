@@ -168,7 +168,7 @@ def _by_confirmations(connection: Connection, study: str) -> list[UseOfTest]:
 
 
 def _test_labels(connection: Connection) -> dict[str, str]:
-    """By study the fingerprint of its test labels; without studies whose labels are not known."""
+    """The fingerprint of the test labels of each study whose labels are known."""
     known = {row.fingerprint: row.labels for row in connection.execute(select(tables.datasets))}
     rows = connection.execute(select(tables.studies.c.name, tables.studies.c.config))
     of_studies = {row.name: known.get(str(row.config.get("fingerprint")), {}) for row in rows}
