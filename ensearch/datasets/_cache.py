@@ -34,7 +34,7 @@ _NEWS_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Contents:
     """What a cache holds: the files, in order, and how they become images."""
 
     root: Path
@@ -57,45 +57,45 @@ class Plan:
         return (len(self.files), self.resolution, self.resolution, 3)
 
 
-def load(plan: Plan, data_dir: Path) -> tuple[Stored, dict[int, str]]:
+def load(contents: Contents, data_dir: Path) -> tuple[Stored, dict[int, str]]:
     """An image of every file, and why some are missing (theirs are black), by number.
 
     From the cache in `data_dir`, which is made first if it is not there. Raises UnavailableError
     if it cannot be written.
     """
-    root = hashlib.sha256(os.path.realpath(plan.root).encode(errors="surrogateescape"))
-    name = f"{plan.root.resolve().name}-{plan.resolution}-{root.hexdigest()[:8]}"
-    folder = data_dir / "folders" / (name if plan.share == 1 else f"{name}-{plan.share:g}")
-    found = _open(plan, folder)
-    if found is not None:
-        return found
+    root = hashlib.sha256(os.path.realpath(contents.root).encode(errors="surrogateescape"))
+    name = f"{contents.root.resolve().name}-{contents.resolution}-{root.hexdigest()[:8]}"
+    folder = data_dir / "folders" / (name if contents.share == 1 else f"{name}-{contents.share:g}")
+    cache = _open(contents, folder)
+    if cache is not None:
+        return cache
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _locked(folder):
-            found = _open(plan, folder)  # another process may have made it meanwhile
-            if found is None:
-                _make(plan, folder)
-                found = _open(plan, folder)
+            cache = _open(contents, folder)  # another process may have made it meanwhile
+            if cache is None:
+                _make(contents, folder)
+                cache = _open(contents, folder)
     except ChildProcessError as error:
         raise UnavailableError(
-            f"a process that decoded pictures of {plan.root} was killed ({error}); too little "
+            f"a process that decoded pictures of {contents.root} was killed ({error}); too little "
             "memory is the usual reason. Free some, or remove pictures of extreme size."
         ) from error
     except OSError as error:
-        size = np.prod(plan.shape, dtype=np.int64) / 1e9
+        size = np.prod(contents.shape, dtype=np.int64) / 1e9
         raise UnavailableError(
-            f"the images of {plan.root} cannot be written to {folder} ({error.strerror or error}): "
-            f"they take {size:.2g} GB. Make room there.",
+            f"the images of {contents.root} cannot be written to {folder} "
+            f"({error.strerror or error}): they take {size:.2g} GB. Make room there.",
             problem="no_room_for_images",
         ) from error
-    if found is None:
+    if cache is None:
         raise UnavailableError(
             f"{folder} does not keep what is written to it.", problem="no_room_for_images"
         )
-    return found
+    return cache
 
 
-def _open(plan: Plan, folder: Path) -> tuple[Stored, dict[int, str]] | None:
+def _open(contents: Contents, folder: Path) -> tuple[Stored, dict[int, str]] | None:
     """The cache, if it is there, whole, and of these files."""
     try:
         about = json.loads((folder / "about.json").read_text())
@@ -105,9 +105,9 @@ def _open(plan: Plan, folder: Path) -> tuple[Stored, dict[int, str]] | None:
     # Whatever is the matter with a file of ours, it can be made again.
     except Exception:
         return None
-    count = len(plan.files)
+    count = len(contents.files)
     shapes = (pixels.shape, digests.shape, sums.shape)
-    if about != plan.about or shapes != (plan.shape, (count, 16), (count, 2, 3)):
+    if about != contents.about or shapes != (contents.shape, (count, 16), (count, 2, 3)):
         return None
     sample = np.unique(np.linspace(0, count - 1, min(count, _SAMPLE)).astype(np.int64))
     if (_work.digests(pixels[sample]) != digests[sample]).any():
@@ -117,7 +117,7 @@ def _open(plan: Plan, folder: Path) -> tuple[Stored, dict[int, str]] | None:
 
 
 def _locked(folder: Path) -> AbstractContextManager[object]:
-    """Held, so that two studies that start together decode once."""
+    """A lock on the cache, held so that two studies that start together decode once."""
     lock = FileLock(f"{folder}.lock")
     try:
         return lock.acquire(timeout=0)
@@ -126,15 +126,17 @@ def _locked(folder: Path) -> AbstractContextManager[object]:
         return lock.acquire()
 
 
-def _make(plan: Plan, folder: Path) -> None:
+def _make(contents: Contents, folder: Path) -> None:
     """Decode all files into the cache, which replaces one that may be there."""
     new, old = folder.with_name(f"{folder.name}.new"), folder.with_name(f"{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)  # of a process that was killed
     try:
-        begun = Begun(new, plan.about, len(plan.files), plan.resolution)
-        _decode(plan, new, begun)
+        begun = Begun(new, contents.about, len(contents.files), contents.resolution)
+        _decode(contents, new, begun)
         begun.end()
-        (new / "about.json").write_text(json.dumps(plan.about | {"broken": begun.broken}, indent=1))
+        (new / "about.json").write_text(
+            json.dumps(contents.about | {"broken": begun.broken}, indent=1)
+        )
         sync(new)
         # Whoever has mapped the old file goes on reading it.
         if folder.exists():
@@ -149,23 +151,26 @@ def _make(plan: Plan, folder: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _decode(plan: Plan, folder: Path, begun: Begun) -> None:
+def _decode(contents: Contents, folder: Path, begun: Begun) -> None:
     """What is not decoded yet. An interrupt leaves the rest for the next start."""
-    count, before = len(plan.files), len(begun.done)
+    count, before = len(contents.files), len(begun.done)
     jobs = [
         Job(
-            files=[os.path.join(plan.root, file) for file in plan.files[first : first + _CHUNK]],
+            files=[
+                os.path.join(contents.root, file) for file in contents.files[first : first + _CHUNK]
+            ],
             first=first,
             folder=str(folder),
-            resolution=plan.resolution,
-            share=plan.share,
+            resolution=contents.resolution,
+            share=contents.share,
         )
         for first in range(0, count, _CHUNK)
         if first not in begun.done
     ]
     kept = f"; {before * _CHUNK:,} are kept of an earlier start" if before else ""
     _say(
-        f"reading {count:,} pictures of {plan.root}, once, at {plan.resolution} pixels a side{kept}"
+        f"reading {count:,} pictures of {contents.root}, once, at {contents.resolution} pixels a "
+        f"side{kept}"
     )
     said = time.monotonic()
     try:

@@ -45,7 +45,7 @@ def decode(path: str, resolution: int, share: float) -> Images:
 
 
 def shorter_side(path: str) -> int | None:
-    """In pixels, from the head of the file; None if there is no picture in it."""
+    """The shorter side in pixels, from the head of the file; None if it holds no picture."""
     try:
         with _quiet(), Image.open(path) as opened:
             return min(opened.size)
@@ -55,7 +55,7 @@ def shorter_side(path: str) -> int | None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without Pillow's warnings, as of a picture above 89 megapixels; it refuses twice that."""
+    """A context without Pillow's warnings, as of 89 megapixels and more; it refuses twice that."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -16,10 +16,10 @@ from ensearch.seeds import derive
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff")
 LAYOUT = "expected PATH/train/CLASS/* and PATH/val/CLASS/* (or test/ for val/)"
-# Of the pictures of a folder without train/: there is no published split, so this part is test.
+# Share that becomes test of a folder without train/, which has no published split.
 TEST_SHARE = 0.2
 SPLITS = ("val", "test", "valid", "validation", "training", "testing")
-_NAMED = 5  # of many, in a message
+_SHOWN = 5  # names of many, in a message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,20 +36,20 @@ class Listing:
     notes: tuple[str, ...]  # what a user may not expect
 
 
-_Found = tuple[str, int]  # the path of a picture relative to the root, and its label
+_Picture = tuple[str, int]  # the path of a picture relative to the root, and its label
 
 
 def read(root: Path) -> Listing:
-    """Raises UnavailableError, naming what was expected, unless the folder has a legal layout."""
+    """The pictures of a folder. Raises UnavailableError unless it has a layout that is expected."""
     if not root.is_dir():
-        found = "a file" if root.exists() else f"nothing, seen from {Path.cwd()}"
-        raise UnavailableError(f"{root}: {LAYOUT}; found {found}. Check the path.")
+        what = "a file" if root.exists() else f"nothing, seen from {Path.cwd()}"
+        raise UnavailableError(f"{root}: {LAYOUT}; found {what}. Check the path.")
     within = _folders(root)
     if "train" not in within:
         return _flat(root, within)
     classes = _folders(root / "train")
     notes: list[str] = []
-    held_out = _held_out(root, within, classes, notes)
+    held_out = _test_folder(root, within, classes, notes)
     _check_classes(root, classes, _folders(root / held_out), held_out, notes)
     train = _pictures(root, "train", classes, nested=True)
     test = _pictures(root, held_out, classes, nested=True)
@@ -69,8 +69,8 @@ def check_readable(listing: Listing, readable: npt.NDArray[np.bool_]) -> None:
 
 def few(names: Sequence[str]) -> str:
     """The first few of many names, for a message."""
-    shown = ", ".join(names[:_NAMED])
-    return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"
+    shown = ", ".join(names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
 
 
 def _flat(root: Path, classes: list[str]) -> Listing:
@@ -96,7 +96,7 @@ def _flat(root: Path, classes: list[str]) -> Listing:
 
 
 def _listing(
-    root: Path, classes: list[str], files: list[_Found], train: Labels, notes: list[str]
+    root: Path, classes: list[str], files: list[_Picture], train: Labels, notes: list[str]
 ) -> Listing:
     digest, start = hashlib.sha256(), os.path.join(root, "")
     for path, _ in files:
@@ -118,7 +118,7 @@ def _listing(
     )
 
 
-def _held_out(root: Path, within: list[str], classes: list[str], notes: list[str]) -> str:
+def _test_folder(root: Path, within: list[str], classes: list[str], notes: list[str]) -> str:
     """The folder that is the test split: test/ if it has classes of train/, else val/."""
     both = [name for name in ("test", "val") if name in within]
     labelled = [name for name in both if set(classes) & set(_folders(root / name))]
@@ -175,16 +175,16 @@ def _folders(folder: Path) -> list[str]:
     return sorted(entry.name for entry in _entries(str(folder)) if entry.is_dir())
 
 
-def _pictures(root: Path, split: str, classes: list[str], nested: bool) -> list[_Found]:
+def _pictures(root: Path, split: str, classes: list[str], nested: bool) -> list[_Picture]:
     """All pictures of the classes, sorted by class and path."""
     start = len(os.path.join(root, ""))
-    found: list[_Found] = []
+    pictures: list[_Picture] = []
     for label, name in enumerate(classes):
         folder = os.path.join(root, split, name)
         if not os.path.isdir(folder):
             continue
-        found += [(path[start:], label) for path in sorted(_walk(folder, nested, frozenset()))]
-    return found
+        pictures += [(path[start:], label) for path in sorted(_walk(folder, nested, frozenset()))]
+    return pictures
 
 
 def _walk(folder: str, nested: bool, above: frozenset[tuple[int, int]]) -> Iterator[str]:
@@ -212,5 +212,5 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
         ) from error
 
 
-def _labels(files: list[_Found]) -> Labels:
+def _labels(files: list[_Picture]) -> Labels:
     return np.array([label for _, label in files], dtype=np.int64)

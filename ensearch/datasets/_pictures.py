@@ -16,27 +16,28 @@ LEAST, MOST = 8, 1024  # pixels on a side that may be asked for
 # The usual size of a folder of photographs; smaller pictures keep theirs.
 USUAL = 224
 _LOOKED_AT = 100  # pictures whose size decides the resolution if nobody says it
-# Of all pictures, those that cannot be read: so few are left out, and more are refused.
+# Share of the pictures that may be unreadable: so few are left out, and more are refused.
 MOST_BROKEN = 0.01
 
 
 def read(argument: str, data_dir: Path, resolution: int | None = None, share: float = 1.0) -> Raw:
-    """`PATH` or `PATH@RESOLUTION`; without one `resolution`, or that of the pictures.
+    """The dataset of `PATH` or `PATH@RESOLUTION`; without one of `resolution`, or of the pictures'.
 
-    Of each picture the middle square of `share` times its shorter side. A relative path starts at
-    the current folder; the images are kept in `data_dir`. Raises UnavailableError, UsageError.
+    An image is the middle square of a picture, `share` times its shorter side. A relative path
+    starts at the current folder; the images are kept in `data_dir`. Raises UnavailableError and
+    UsageError.
     """
     path, asked = _parsed(argument)
     listing = _listing.read(Path(os.path.expanduser(path)))
     resolution = asked or resolution or _usual_resolution(listing)
-    plan = _cache.Plan(
+    contents = _cache.Contents(
         root=listing.root,
         files=listing.files,
         key=listing.key,
         resolution=resolution,
         share=share,
     )
-    stored, broken = _cache.load(plan, data_dir)
+    stored, broken = _cache.load(contents, data_dir)
     notes = listing.notes
     if broken:
         lines = [f"{listing.files[i]} ({why})" for i, why in sorted(broken.items())]
@@ -56,16 +57,16 @@ def read(argument: str, data_dir: Path, resolution: int | None = None, share: fl
 
 
 def _parsed(argument: str) -> tuple[str, int | None]:
-    found = re.fullmatch(r"(.+)@(\d+)", argument)
-    if found is None:
+    match = re.fullmatch(r"(.+)@(\d+)", argument)
+    if match is None:
         return argument, None
-    resolution = int(found[2])
+    resolution = int(match[2])
     if not LEAST <= resolution <= MOST:
         raise UsageError(
             f"{argument!r}: after the @ should be {LEAST} to {MOST}, the pixels on a side of an "
             f"image; got {resolution}. A path that ends so itself needs a size after it."
         )
-    return found[1], resolution
+    return match[1], resolution
 
 
 def _usual_resolution(listing: Listing) -> int:
@@ -84,12 +85,12 @@ def _usual_resolution(listing: Listing) -> int:
 def _left_out(lines: list[str], listing: Listing, data_dir: Path) -> str:
     """A note on the pictures that cannot be read. Raises UnavailableError if they are too many."""
     count, of = len(lines), len(listing.files)
-    found = f"{count} of {of} pictures of {listing.root} cannot be read"
+    says = f"{count} of {of} pictures of {listing.root} cannot be read"
     if count <= MOST_BROKEN * of:
-        return f"{found} and are left out: {_listing.few(lines)}"
+        return f"{says} and are left out: {_listing.few(lines)}"
     report = data_dir / "folders" / f"{listing.root.resolve().name}.broken.txt"
     report.write_text("\n".join(lines) + "\n", errors="replace")
     raise UnavailableError(
-        f"{found}, and only {MOST_BROKEN:.0%} may be left out: {_listing.few(lines)}. Replace or "
+        f"{says}, and only {MOST_BROKEN:.0%} may be left out: {_listing.few(lines)}. Replace or "
         f"remove them; {report} lists them all."
     )

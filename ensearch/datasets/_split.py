@@ -19,8 +19,8 @@ def stratified(labels: Labels, count: int, seed: int) -> npt.NDArray[np.int64]:
     # seconds where there are a thousand.
     of_class = np.split(order[np.argsort(labels[order], kind="stable")], np.cumsum(sizes)[:-1])
     shares = _shares(sizes, count)
-    chosen = [indices[:share] for indices, share in zip(of_class, shares, strict=True)]
-    return np.sort(np.concatenate(chosen))
+    parts = [indices[:share] for indices, share in zip(of_class, shares, strict=True)]
+    return np.sort(np.concatenate(parts))
 
 
 def others(some: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:

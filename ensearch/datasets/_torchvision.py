@@ -78,7 +78,7 @@ def _unavailable(
     lines = [f"{name} is neither in {data_dir} nor could it be downloaded ({reason})."]
     for archive in wrong:
         path = data_dir / archive.path
-        found = "another md5: broken or incomplete" if path.exists() else "no such file"
-        lines.append(f"  expected {path} (md5 {archive.md5}); found {found}; get {archive.url}")
+        what = "another md5: broken or incomplete" if path.exists() else "no such file"
+        lines.append(f"  expected {path} (md5 {archive.md5}); found {what}; get {archive.url}")
     lines.append("Put what is missing there, without unpacked leftovers beside it.")
     return UnavailableError("\n".join(lines), problem="not_downloaded")

@@ -51,7 +51,7 @@ def create(folder: Path, count: int, resolution: int) -> None:
 
 
 def run(job: Job) -> dict[int, str]:
-    """Do the job; why files could not be decoded, by row. Their images are black."""
+    """Do the job and return why files could not be decoded, by row. Their images are black."""
     images = np.zeros((len(job.files), job.resolution, job.resolution, 3), np.uint8)
     sums = np.zeros((len(images), 2, 3), np.int64)
     broken = {}
@@ -67,7 +67,7 @@ def run(job: Job) -> dict[int, str]:
 
 
 def run_all(jobs: Iterable[Job], processes: int) -> Iterator[dict[int, str]]:
-    """The same for many jobs, in order. OSError or ChildProcessError if one cannot be done."""
+    """What `run` returns, for many jobs in order. Raises OSError or ChildProcessError."""
     if processes <= 1:
         yield from map(run, jobs)
         return
@@ -95,13 +95,13 @@ def run_all(jobs: Iterable[Job], processes: int) -> Iterator[dict[int, str]]:
 
 
 def digests(images: Images) -> npt.NDArray[np.uint8]:
-    """N x 16, of the pixels of each image."""
+    """A digest of the pixels of each image: N x 16."""
     each = [hashlib.sha256(image.tobytes()).digest()[:16] for image in images]
     return np.frombuffer(b"".join(each), np.uint8).reshape(-1, 16)
 
 
 def _sums(image: Images) -> npt.NDArray[np.uint64]:
-    """2 x 3: of the levels of each channel, and of their squares.
+    """Sums of the levels of each channel, and of their squares: 2 x 3.
 
     Row by row, 0.15 ms for 224 x 224; by pixels of three it took 6.6, as long as to decode them.
     """
@@ -149,7 +149,7 @@ def _asked(process: subprocess.Popen[str], job: Job) -> dict[int, str]:
 
 @contextmanager
 def _ending() -> Iterator[list[subprocess.Popen[str]]]:
-    """A list for processes, which are ended at the end."""
+    """A context with a list for processes, which are killed when it ends."""
     started: list[subprocess.Popen[str]] = []
     try:
         yield started
@@ -160,7 +160,7 @@ def _ending() -> Iterator[list[subprocess.Popen[str]]]:
 
 
 def main() -> None:
-    """The life of a process."""
+    """Do the jobs that come line by line on stdin, until it ends."""
     for line in sys.stdin:
         try:
             said: dict[str, Any] = {"broken": run(Job(**json.loads(line)))}

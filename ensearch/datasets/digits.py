@@ -17,13 +17,13 @@ TEST_SHARE = 0.2
 
 
 def load(argument: str, data_dir: Path) -> Raw:
-    """Grey levels 0..16 become 0..240. The test split is ours: scikit-learn brings none."""
+    """Grey levels 0..16 become 0..240. The test split is ours: scikit-learn has none."""
     from sklearn.datasets import load_digits  # costs 1 s
 
     digits = load_digits()
     images = (digits.images * 15).astype(np.uint8)[..., np.newaxis]
     labels = digits.target.astype(np.int64)
-    # One test split for all studies: its seed is fixed here and depends on no --seed.
+    # One test split for all studies: its seed is fixed here and depends on no seed of a study.
     test = stratified(labels, round(TEST_SHARE * len(labels)), derive("digits", "test"))
     train = np.setdiff1d(np.arange(len(labels)), test)
     return Raw(

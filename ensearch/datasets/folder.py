@@ -1,7 +1,7 @@
 """Your own pictures in folders: `folder:PATH` or `folder:PATH@RESOLUTION`.
 
     PATH/train/CLASS/*   training pictures, also in folders within; val is cut from them
-    PATH/val/CLASS/*     the held-out pictures: ensearch's test split, which only `confirm` opens
+    PATH/val/CLASS/*     the held-out pictures: the test split, which only a confirmation uses
     PATH/test/CLASS/*    instead of val/, and preferred to it if both are there
 
 or PATH/CLASS/* alone, of which a fixed fifth becomes test. Classes are numbered in the order of

@@ -16,13 +16,13 @@ from torch import nn
 
 from ensearch.errors import UsageError
 
-# Under which training programs keep the weights beside an optimizer's state and other things.
+# Keys under which training programs keep the weights, beside an optimizer's state and other things.
 INSIDE = ("state_dict_ema", "state_dict", "model_ema", "model_state_dict", "model")
 SHOWN = 3
 
 
 def digest(path: Path) -> str:
-    """16 hexadecimal digits of the file's content. UsageError if it cannot be read."""
+    """16 hexadecimal digits of the file's content. Raises UsageError if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:16]
@@ -36,14 +36,14 @@ def load_into(model: nn.Module, path: Path, classes: int) -> None:
     Raises UsageError where they are not its own: what is missing, what it has no place for, and
     what has another shape.
     """
-    found, wanted = _read(path), model.state_dict()
+    weights, wanted = _read(path), model.state_dict()
     apart = {
         name: (tuple(tensor.shape), tuple(wanted[name].shape))
-        for name, tensor in found.items()
+        for name, tensor in weights.items()
         if name in wanted and tensor.shape != wanted[name].shape
     }
-    missing = [name for name in wanted if name not in found]
-    unexpected = [name for name in found if name not in wanted]
+    missing = [name for name in wanted if name not in weights]
+    unexpected = [name for name in weights if name not in wanted]
     if missing or unexpected:
         raise UsageError(
             f"{path}: these are weights of another model: {_some('missing', missing)}; "
@@ -62,16 +62,17 @@ def load_into(model: nn.Module, path: Path, classes: int) -> None:
             f"{path}: these are weights of a model of another size: {_some('differ', shapes)}. "
             "Name the model they were trained as."
         )
-    broken = [name for name, tensor in found.items() if not bool(tensor.isfinite().all())]
+    broken = [name for name, tensor in weights.items() if not bool(tensor.isfinite().all())]
     if broken:
         raise UsageError(
             f"{path}: weights are NaN or infinite ({_some('such', broken)}), so its predictions "
             "would be too. Take a checkpoint from before training diverged."
         )
-    model.load_state_dict(found)
+    model.load_state_dict(weights)
 
 
 def _some(what: str, names: list[str]) -> str:
+    """How many names there are, with the first few: 5 missing (a, b, c and 2 more)."""
     if not names:
         return f"nothing is {what}"
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
@@ -81,7 +82,7 @@ def _some(what: str, names: list[str]) -> str:
 def _is_torn(path: Path, error: Exception) -> bool:
     """Whether torch.save wrote the file, but its end is missing.
 
-    Of such files torch says "failed finding central directory" (an archive), "unexpected EOF" or
+    For such files torch says "failed finding central directory" (an archive), "unexpected EOF" or
     nothing (its older form), and the system has said "Invalid argument".
     """
     with path.open("rb") as file:
@@ -93,6 +94,7 @@ def _is_torn(path: Path, error: Exception) -> bool:
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of the file, by name. Raises UsageError if it holds anything else."""
     try:
         path.open("rb").close()
     except OSError as error:

@@ -11,7 +11,7 @@ from ensearch.errors import UnavailableError, UsageError
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Pretrained:
-    """`tag` names the weights."""
+    """A model with pretrained weights, which `tag` names."""
 
     model: nn.Module
     tag: str

@@ -67,10 +67,10 @@ def published(name: str, width: float, depth: float) -> tuple[int, int]:
 
 
 def known_as(architecture: Architecture) -> str:
-    found = COMPOUND.get((architecture.width, architecture.depth))
-    if found is None:
+    compound = COMPOUND.get((architecture.width, architecture.depth))
+    if compound is None:
         return ""
-    name, resolution = found
+    name, resolution = compound
     return name if architecture.resolution == resolution else f"{name}, made for {resolution} px"
 
 

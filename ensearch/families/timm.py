@@ -21,7 +21,7 @@ MIN_RESOLUTION = 8  # most need more, and say so when they are counted
 
 
 def published(name: str, width: float, depth: float) -> tuple[int, int]:
-    """As its pretrained weights, if timm has some."""
+    """The side and classes of its pretrained weights, if timm has some, else 224 and 1000."""
     known = timm.get_pretrained_cfg(name.partition(":")[2])
     return (224, 1000) if known is None else (known.input_size[-1], known.num_classes or 1000)
 
@@ -31,7 +31,10 @@ def known_as(architecture: Architecture) -> str:
 
 
 def build(architecture: Architecture, channels: int, classes: int) -> nn.Module:
-    """Raises UsageError, naming the nearest, if timm has no such model or cannot build it so."""
+    """The model of that name with fresh weights.
+
+    Raises UsageError if timm has no such model, with the nearest names, or cannot build it so.
+    """
     name = architecture.family.partition(":")[2]
     if name not in timm.list_models():
         raise UsageError(_unknown(name))
@@ -52,7 +55,7 @@ def build(architecture: Architecture, channels: int, classes: int) -> nn.Module:
 
 
 def layers(architecture: Architecture, channels: int, classes: int) -> None:
-    """Only timm's code knows them."""
+    """None: only building the model tells."""
 
 
 def _unknown(name: str) -> str:

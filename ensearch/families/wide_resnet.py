@@ -56,7 +56,7 @@ def _per_stage(depth: int) -> int:
 
 
 def _stages(width: float) -> list[int]:
-    """Channels of each."""
+    """Channels of the three stages."""
     return [round(16 * width), round(32 * width), round(64 * width)]
 
 

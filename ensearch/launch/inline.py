@@ -36,9 +36,9 @@ def open(train: Train, slots: int) -> Inline:
 
 
 def usual(device: str) -> int:
-    """One."""
+    """One slot: nothing runs beside this process."""
     return 1
 
 
 def warm_up() -> None:
-    """Nothing: tasks run in this process."""
+    """Do nothing: tasks run in this process."""

@@ -156,14 +156,14 @@ class Ray:
 
 
 def open(train: Train, slots: int) -> Ray:
-    """Connects to the cluster. UnavailableError without Ray or a cluster that answers."""
+    """A launcher on the cluster. Raises UnavailableError without Ray or a cluster that answers."""
     if slots < 1:
         raise invalid("workers", f"must be at least 1; got {slots}.")
     return Ray(train, slots, _connect())
 
 
 def usual(device: str) -> int:
-    """As many tasks as the cluster's nodes can hold; connects to it. UnavailableError if none."""
+    """How many tasks the cluster's nodes can hold. Raises UnavailableError if they hold none."""
     ray = _connect()
     room = _room(ray, device)
     if not room:
@@ -172,7 +172,7 @@ def usual(device: str) -> int:
 
 
 def warm_up() -> None:
-    """Nothing: Ray starts workers of its own."""
+    """Do nothing: Ray starts workers of its own."""
 
 
 # The cluster
@@ -237,7 +237,7 @@ def _disconnect(ray: Any) -> None:
 
 @contextlib.contextmanager
 def _handlers_kept() -> Iterator[None]:
-    """Ray puts its own handler of SIGTERM in place of the one that saves what is finished."""
+    """A context after which SIGINT and SIGTERM have their handlers back, which Ray replaces."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     main = threading.current_thread() is threading.main_thread()
     before = {number: signal.getsignal(number) for number in numbers if main}
@@ -264,8 +264,8 @@ def _resources(ray: Any) -> list[dict[str, float]]:
 def _no_room(ray: Any, device: str) -> str:
     wanted = "a free GPU and a CPU core" if device == "cuda" else "a CPU core"
     has = _resources(ray)
-    found = ", ".join(f"{sum(n.get(k, 0) for n in has):g} {k}" for k in ("CPU", "GPU"))
+    total = ", ".join(f"{sum(n.get(k, 0) for n in has):g} {k}" for k in ("CPU", "GPU"))
     return (
         f"a member needs {wanted} on one node, and no node of the Ray cluster has them (in all "
-        f"{found}). Add a node that has them."
+        f"{total}). Add a node that has them."
     )

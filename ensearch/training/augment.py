@@ -38,7 +38,7 @@ class Augmentation:
     def _each(self, change: Callable[[torch.Tensor], torch.Tensor]) -> "Augmentation":
         drawn = {name: getattr(self, name) for name in DRAWN}
         changed: dict[str, Any] = {
-            name: change(found) for name, found in drawn.items() if found is not None
+            name: change(tensor) for name, tensor in drawn.items() if tensor is not None
         }
         return replace(self, **changed)
 
@@ -75,8 +75,8 @@ def _boxes(smallest: float, count: int, generator: torch.Generator) -> torch.Ten
     return torch.stack([x * (1 - width), y * (1 - height), width, height], dim=1)
 
 
-def take(images: torch.Tensor, chosen: torch.Tensor, augmentation: Augmentation) -> torch.Tensor:
-    """The `chosen` (B indices) of `images` (N x H x W x C), cropped, then flipped: B x H x W x C.
+def take(images: torch.Tensor, indices: torch.Tensor, augmentation: Augmentation) -> torch.Tensor:
+    """Images B x H x W x C: those of `images` at B `indices`, cropped, then flipped.
 
     One gather does both: the cropped and mirrored picture only reads other rows and columns.
     Pixels beyond the border are reflections of those within, as in the Wide ResNet paper.
@@ -85,18 +85,18 @@ def take(images: torch.Tensor, chosen: torch.Tensor, augmentation: Augmentation)
     (128 CIFAR-10 images on one core: 0.9 ms for 2.0).
     """
     if augmentation.flip is None and augmentation.shift is None:
-        return images[chosen]
+        return images[indices]
     _, height, width, channels = images.shape
-    rows = torch.arange(height, device=images.device).repeat(len(chosen), 1)
-    columns = torch.arange(width, device=images.device).repeat(len(chosen), 1)
+    rows = torch.arange(height, device=images.device).repeat(len(indices), 1)
+    columns = torch.arange(width, device=images.device).repeat(len(indices), 1)
     if augmentation.flip is not None:
         columns = torch.where(augmentation.flip[:, None], width - 1 - columns, columns)
     if augmentation.shift is not None:
         rows = _reflect(rows + augmentation.shift[:, :1], height)
         columns = _reflect(columns + augmentation.shift[:, 1:], width)
-    pixels = ((chosen[:, None] * height + rows) * width)[:, :, None] + columns[:, None, :]
+    pixels = ((indices[:, None] * height + rows) * width)[:, :, None] + columns[:, None, :]
     taken = images.reshape(-1, channels).index_select(0, pixels.flatten())
-    return taken.reshape(len(chosen), height, width, channels)
+    return taken.reshape(len(indices), height, width, channels)
 
 
 def resized_crop(images: torch.Tensor, augmentation: Augmentation) -> torch.Tensor:
@@ -105,7 +105,7 @@ def resized_crop(images: torch.Tensor, augmentation: Augmentation) -> torch.Tens
         return images
     left, top, width, height = augmentation.box.to(images.dtype).unbind(1)
     none = torch.zeros_like(left)
-    # From -1 to 1 over the picture, as torch counts here.
+    # Coordinates from -1 to 1 over the picture, as torch counts here.
     rows = [width, none, 2 * left + width - 1, none, height, 2 * top + height - 1]
     size = [len(images), 1, *images.shape[1:3]]
     where = F.affine_grid(torch.stack(rows, dim=1).view(-1, 2, 3), size, align_corners=False)

@@ -19,7 +19,7 @@ _HEADER = "ensearch"
 
 
 def save(path: Path, key: str, state: State) -> None:
-    """Write the state of the member `key`, replacing the file at once and whole. OSError."""
+    """Write the state of the member `key`, replacing the file whole. Raises OSError."""
     head = json.dumps({"member": key, "losses": state.losses, "seconds": state.seconds})
     content = to_bytes(plain(tensors(state)), metadata={_HEADER: head})
     atomic.write(path, content)
@@ -27,7 +27,7 @@ def save(path: Path, key: str, state: State) -> None:
 
 @torch.no_grad()
 def resume(path: Path, key: str, state: State) -> None:
-    """Bring a fresh state to where the checkpoint of member `key` left off, if there is one.
+    """Set a fresh state to where the checkpoint of member `key` left off, if there is one.
 
     A checkpoint of another member is ignored; a damaged one is deleted.
     """

@@ -16,7 +16,8 @@ from ensearch.errors import UnavailableError
 from ensearch.training import prefetch
 from ensearch.training.prefetch import OnHost
 
-# Of the device's free memory, what images may take; the rest is for networks and what they compute.
+# Share of the device's free memory that images may take; the rest is for networks and what they
+# compute.
 _SHARE = 1 / 3
 _CHUNK = 2**26  # bytes that go to a device at a time
 
@@ -67,29 +68,28 @@ def load(
 ) -> Images:
     """Images of train and of `splits`: a job that does not name test cannot see it.
 
-    UnavailableError unless they have the fingerprint that the member names.
-
-    Where the dataset cannot be loaded, the errors of `datasets.load`.
+    Raises UnavailableError unless they have the fingerprint that the member names, and the errors
+    of `datasets.load`.
     """
-    found = datasets.load(source)
-    if found.fingerprint != fingerprint:
+    dataset = datasets.load(source)
+    if dataset.fingerprint != fingerprint:
         raise UnavailableError(
             f"the member belongs to the data with fingerprint {fingerprint}; {source.spec} now has "
-            f"{found.fingerprint}. Restore the files, or begin a new study with the changed ones."
+            f"{dataset.fingerprint}. Restore the files, or begin a new study with the changed ones."
         )
-    images: dict[Split, Pictures] = {"val": found.x_val, "test": found.x_test}
-    return _placed(found, {split: images[split] for split in splits}, device)
+    images: dict[Split, Pictures] = {"val": dataset.x_val, "test": dataset.x_test}
+    return _placed(dataset, {split: images[split] for split in splits}, device)
 
 
-def _placed(found: Dataset, to_predict: Mapping[Split, Pictures], device: str) -> Images:
-    """Everything on the device if it fits there, else the images on the host.
+def _placed(dataset: Dataset, to_predict: Mapping[Split, Pictures], device: str) -> Images:
+    """The images of the dataset on the device if they fit there, else on the host.
 
     On a CPU what lies in a file stays there, mapped: all workers share one copy in memory.
     """
-    every = [found.x_train, *to_predict.values()]
+    every = [dataset.x_train, *to_predict.values()]
     fits = sum(math.prod(x.shape) for x in every) <= _room(device)
-    moves = fits and not (device == "cpu" and isinstance(found.x_train, Stored))
-    x_train, y_train = _on_host(found.x_train), torch.from_numpy(found.y_train)
+    moves = fits and not (device == "cpu" and isinstance(dataset.x_train, Stored))
+    x_train, y_train = _on_host(dataset.x_train), torch.from_numpy(dataset.y_train)
     predicted = {split: _on_host(x) for split, x in to_predict.items()}
     placed = Images(
         x_train=x_train.pixels,
@@ -97,9 +97,9 @@ def _placed(found: Dataset, to_predict: Mapping[Split, Pictures], device: str) -
         .index_copy(0, x_train.rows, y_train)
         .to(device),
         to_predict=predicted,
-        mean=torch.from_numpy(found.mean).to(device, torch.float32),
-        std=torch.from_numpy(found.std).to(device, torch.float32),
-        classes=len(found.classes),
+        mean=torch.from_numpy(dataset.mean).to(device, torch.float32),
+        std=torch.from_numpy(dataset.std).to(device, torch.float32),
+        classes=len(dataset.classes),
         rows=x_train.rows,
         streamed=not fits,
     )
@@ -115,14 +115,14 @@ def _placed(found: Dataset, to_predict: Mapping[Split, Pictures], device: str) -
 
 
 def _room(device: str) -> float:
-    """Bytes of images that may live on the device."""
+    """How many bytes of images may live on the device."""
     if device != "cuda":
         return float("inf")  # they are in its memory already, or mapped into it
     return _SHARE * torch.cuda.mem_get_info()[0]
 
 
 def _on_host(images: Pictures) -> OnHost:
-    """Without copying."""
+    """The images as a tensor on the host, without copying them."""
     if not isinstance(images, Stored):
         return OnHost(pixels=torch.from_numpy(images), rows=torch.arange(len(images)))
     with warnings.catch_warnings():
@@ -134,7 +134,7 @@ def _on_host(images: Pictures) -> OnHost:
 
 
 def _on_device(images: OnHost, device: str) -> torch.Tensor:
-    """All of the images."""
+    """A copy of the images on the device."""
     if device == "cpu":
         return images.pixels
     shape = images.pixels.shape[1:]
@@ -148,7 +148,7 @@ def _on_device(images: OnHost, device: str) -> torch.Tensor:
 def training_batches(
     images: Images, order: torch.Tensor, size: int
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """For each batch of `order`, a tensor of images on the device, and which of them it is.
+    """For each batch of `order`, images on the device, and the indices of the batch among them.
 
     `order` is N indices of `images.x_train`, a multiple of `size`; the same batches whether the
     images live on the device or are sent there.
@@ -165,7 +165,7 @@ def training_batches(
 def in_batches(
     images: torch.Tensor | OnHost, size: int, device: torch.device
 ) -> Iterator[torch.Tensor]:
-    """All of the images in order, on the device."""
+    """Batches of the images in their order, on the device."""
     if isinstance(images, OnHost):
         return prefetch.batches(images, size, device)
     return iter(torch.split(images, size))

@@ -37,11 +37,12 @@ def resolve_device(asked: str) -> str:
 
 
 def _may_have_gpu() -> bool:
-    """Asked of the system, because torch, which knows, takes 2 s to import."""
+    """Whether the system knows of a GPU; torch, which knows for sure, takes 2 s to import."""
     return sys.platform != "linux" or any(any(Path("/dev").glob(name)) for name in _GPUS)
 
 
 def _cuda_problem() -> str | None:
+    """Why PyTorch cannot use a CUDA GPU; None if it can."""
     import torch
 
     with warnings.catch_warnings():
@@ -57,9 +58,10 @@ def _cuda_problem() -> str | None:
 
 
 def describe_device(device: str) -> str:
-    """The GPU or CPU, for people: NVIDIA A100-SXM4-80GB, AMD EPYC 9354 (bfloat16).
+    """The name of the GPU or CPU: NVIDIA A100-SXM4-80GB, AMD EPYC 9354 (bfloat16).
 
-    A study records it. Of a CPU it says whether members train in bfloat16 there; on GPUs all do.
+    A study records it. A CPU is named with the precision in which members train there; on GPUs
+    all train in bfloat16.
     """
     if device == "cuda":
         import torch
@@ -76,12 +78,12 @@ def cpu_has_bfloat16() -> bool:
 
 @functools.cache
 def _cpu(field: str) -> str:
-    """What the system says of its first core; nothing where it is not Linux."""
+    """What the system says of its first core; "" where it is not Linux."""
     try:
         lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
     except OSError:
         return ""
-    found = (
+    values = (
         line.partition(":")[2].strip() for line in lines if line.split(":")[0].strip() == field
     )
-    return next(found, "")
+    return next(values, "")

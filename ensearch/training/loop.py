@@ -1,4 +1,4 @@
-"""Train members from their descriptions: data, network, epochs, predictions."""
+"""Train one member from its description: data, network, epochs, predictions."""
 
 import contextlib
 import math
@@ -68,8 +68,9 @@ def train_alone(
 
 
 def images_of(job: MemberJob) -> Images:
-    found = data.load(job.source, job.member.dataset, job.device, job.splits)
-    return replace(found, reads_at=job.member.architecture.resolution)
+    """The images of the job's dataset, read at its network's resolution; see `data.load`."""
+    images = data.load(job.source, job.member.dataset, job.device, job.splits)
+    return replace(images, reads_at=job.member.architecture.resolution)
 
 
 def begin(job: MemberJob) -> State:
@@ -121,6 +122,7 @@ def save_checkpoint(job: MemberJob, state: State) -> None:
 
 
 def _predict_only(job: MemberJob) -> Trained:
+    """Predictions of the job's splits by the weights that it names."""
     began, member = time.perf_counter(), job.member
     images = images_of(job)
     model = fresh(member, images, job.device).model
@@ -137,13 +139,13 @@ def _predict_only(job: MemberJob) -> Trained:
 
 def _predictions(model: nn.Module, images: Images, member: Member) -> tuple[Predictions, ...]:
     """Predictions of every split that the images have. Raises Diverged if one is not finite."""
-    found = []
+    predictions = []
     for split, x in images.to_predict.items():
         logits = predict(model, x, images, member.schedule.batch_size)
         if not np.isfinite(logits).all():
             raise Diverged(f"outputs on {split} are not finite after training")
-        found.append(Predictions(member=member.key, split=split, logits=logits))
-    return tuple(found)
+        predictions.append(Predictions(member=member.key, split=split, logits=logits))
+    return tuple(predictions)
 
 
 def fresh(member: Member, images: Images, device: str) -> State:
@@ -189,7 +191,7 @@ def train_epoch(state: State, images: Images, member: Member, epoch: int, device
 
 
 def batches(schedule: Schedule, images: Images) -> tuple[int, int]:
-    """How many steps an epoch has, and of how many images."""
+    """The number of steps in an epoch, and of images in a step."""
     count = images.count
     size = min(schedule.batch_size, count)
     return count // size, size

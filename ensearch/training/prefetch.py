@@ -43,7 +43,7 @@ def batches(images: OnHost, size: int, device: torch.device) -> Iterator[torch.T
 def _fetch(
     pixels: torch.Tensor, device: torch.device, side: torch.cuda.Stream | None, rows: torch.Tensor
 ) -> torch.Tensor:
-    """In the background: gather the rows, with as many threads as torch has, and copy them."""
+    """The rows of `pixels` on the device; runs in the background, on all of torch's threads."""
     if side is None:
         return pixels.index_select(0, rows)
     # From pageable memory a copy would wait for the GPU's queue, and block it.
@@ -56,8 +56,9 @@ def _fetch(
 
 
 def _received(batch: Future[torch.Tensor]) -> torch.Tensor:
-    found = batch.result()
-    if found.is_cuda:
+    """The images of a batch, once they are on the device."""
+    images = batch.result()
+    if images.is_cuda:
         # Its memory belongs to the other stream, which must not fill it again while it is read.
-        found.record_stream(torch.cuda.current_stream())
-    return found
+        images.record_stream(torch.cuda.current_stream())
+    return images

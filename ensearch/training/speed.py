@@ -87,8 +87,9 @@ def _measure(
 def _expected(measured: list[tuple[int, float]], batch: int) -> float:
     """Seconds of a step of `batch` images, from pairs of images and seconds.
 
-    In a straight line through the last two. In proportion to one pair of 2 images, an EfficientNet
-    of many small layers (1.8-1 at 64 pixels) seemed to train 2.7 images/s, and trained 28.
+    Read off the straight line through the last two. In proportion to one pair of 2 images, an
+    EfficientNet of many small layers (1.8-1 at 64 pixels) seemed to train 2.7 images/s, and trained
+    28.
     """
     more, step = measured[-1]
     if len(measured) == 1:
@@ -98,6 +99,7 @@ def _expected(measured: list[tuple[int, float]], batch: int) -> float:
 
 
 def _random(count: int, shape: tuple[int, int, int], device: str) -> Images:
+    """As many random images of the shape, all of class 0."""
     channels, classes, resolution = shape
     size = (count, resolution, resolution, channels)
     return Images(
@@ -111,6 +113,7 @@ def _random(count: int, shape: tuple[int, int, int], device: str) -> Images:
 
 
 def _timed_step(state: State, images: Images, device: str) -> float:
+    """Seconds of one step of training on all of the images."""
     count = len(images.x_train)
     start = time.perf_counter()
     # With the augmentation of CIFAR-10: without it a step of the smallest networks is 3 % shorter.
