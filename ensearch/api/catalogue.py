@@ -10,7 +10,7 @@ def list_datasets() -> dict[str, str]:
 
 def list_spaces() -> dict[str, str]:
     """Return the names of the search spaces that ship with ensearch, and what each searches."""
-    from ensearch.search_space import space
+    from ensearch.search_space import reading
 
-    shipped = {name: space.load(name).summary for name in space.names()}
-    return shipped | {f"{space.TIMM}NAME,...": "models of the package timm by name"}
+    shipped = {name: reading.load(name).summary for name in reading.names()}
+    return shipped | {f"{reading.TIMM}NAME,...": "models of the package timm by name"}

@@ -6,7 +6,7 @@ from typing import Any
 from ensearch import families
 from ensearch.core import Architecture, Cost, Range
 from ensearch.errors import UsageError, invalid
-from ensearch.search_space import space
+from ensearch.search_space import reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +67,9 @@ def count(
     Width and depth may be left out where the family has only one; resolution and classes are the
     published ones if nothing is said. Raises UsageError for what is not legal.
     """
-    if family in space.names() and family not in families.names():
+    if family in reading.names() and family not in families.names():
         raise UsageError(
-            f"{family} is a search space, of networks of family {space.load(family).family}: "
+            f"{family} is a search space, of networks of family {reading.load(family).family}: "
             "name that one, with width and depth."
         )
     from ensearch import cost

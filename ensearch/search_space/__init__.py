@@ -1,6 +1,7 @@
 """What a study may try: families, widths, depths and sizes, and the ladder of costs.
 
-`space` reads a search space; `ladder` solves its widths for a budget. `toml` reads any table.
+`space` says what a search space holds, `reading` reads it from TOML, and `ladder` solves its widths
+for a budget.
 """
 
 from ensearch.search_space.ladder import Cell, Ladder

@@ -95,16 +95,20 @@ class Ladder:
     def schedule_axes(self) -> dict[str, tuple[float, ...]]:
         """Fields of the schedule that differ among the cells, each with its values, ascending."""
         values = {axis: {getattr(cell.schedule, axis) for cell in self.cells} for axis in AXES}
-        return {axis: tuple(sorted(found)) for axis, found in values.items() if len(found) > 1}
+        return {
+            axis: tuple(sorted(several)) for axis, several in values.items() if len(several) > 1
+        }
 
     @property
     def shape_axes(self) -> dict[str, tuple[Any, ...]]:
-        """What else than width and depth differs among the networks: resolution, family."""
+        """What differs among the networks besides width and depth: resolution, family."""
         values = {
-            kind: {getattr(cell.architecture, kind) for cell in self.cells}
-            for kind in ("resolution", "family")
+            axis: {getattr(cell.architecture, axis) for cell in self.cells}
+            for axis in ("resolution", "family")
         }
-        return {kind: tuple(sorted(found)) for kind, found in values.items() if len(found) > 1}
+        return {
+            axis: tuple(sorted(several)) for axis, several in values.items() if len(several) > 1
+        }
 
     @property
     def member_costs(self) -> dict[Architecture, Cost]:
@@ -132,7 +136,7 @@ class Ladder:
 
 
 def from_dict(table: dict[str, Any]) -> Ladder:
-    """The inverse of `Ladder.as_dict`, so that a resumed study need not count again."""
+    """Return the ladder that `Ladder.as_dict` wrote: a resumed study need not count again."""
     cells = tuple(
         Cell(
             rung=cell["rung"],
@@ -154,10 +158,11 @@ def build(
     resolution: int,
     count: Callable[[Architecture], Cost],
 ) -> Ladder:
-    """All cells of `space` within `budget`; BudgetError if even the cheapest is above it.
+    """Return all cells of `space` within `budget`; BudgetError if even the cheapest is above it.
 
-    `schedule` is the study's, of which the space's axes replace fields; `resolution` is the data's.
-    Raises UsageError where the space names a network that its family cannot build, or one twice.
+    `schedule` is the study's, of which the space's axes replace fields; `resolution` is that of the
+    data. UsageError where the space names a network that its family cannot build, or the same
+    network twice.
     """
     lines = space.lines(resolution)
     for line in lines:
@@ -209,10 +214,10 @@ def _refuse_twins(
         if first is not line:
             twins.append((first, line))
     if twins:
-        one, other = twins[0]
-        kept = sorted({line.depth for line in distinct.values() if line.family == one.family})
+        first, other = twins[0]
+        kept = sorted({line.depth for line in distinct.values() if line.family == first.family})
         raise UsageError(
-            f"search space {space.name}: {one.family} of depth {one.depth:g} and of "
+            f"search space {space.name}: {first.family} of depth {first.depth:g} and of "
             f"{other.depth:g} are the same network, because it has whole blocks only. Keep one "
             f"name for each: depth {', '.join(f'{depth:g}' for depth in kept)}."
         )
@@ -239,8 +244,8 @@ def _rungs(
             problem="nothing_fits",
         )
     widest = (macs(line, line.widths[len(line.widths) - 1]) for line in lines)
-    dearest = max(widest) * space.members[-1]
-    first = 2 * max(0, math.floor(2 * math.log2(budget.macs / dearest)))
+    highest = max(widest) * space.members[-1]
+    first = 2 * max(0, math.floor(2 * math.log2(budget.macs / highest)))
     rungs = [budget.macs / 2 ** (j / 4) for j in range(first, first + 2 * space.rungs + 1)]
     inside = sum(rung >= floor for rung in rungs)
     return rungs[: inside + 1]

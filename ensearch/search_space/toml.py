@@ -1,4 +1,4 @@
-"""Tables of TOML and JSON, read key by key: what is not legal is named, with what would be."""
+"""Tables of TOML and JSON, read key by key: errors name what is not legal, and what would be."""
 
 import tomllib
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def read_toml(path: Path) -> dict[str, object]:
-    """The file's table; UsageError with the place of the mistake if it is not TOML."""
+    """Return the file's table; UsageError with the place of the mistake if it is not TOML."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     # ValueError: not TOML, not UTF-8, or a number of thousands of digits.

@@ -13,7 +13,7 @@ from ensearch import datasets, units
 from ensearch.core import Budget, Schedule
 from ensearch.ensembles import RULES
 from ensearch.errors import UsageError, invalid, unknown
-from ensearch.search_space import SearchSpace, check_keys, space
+from ensearch.search_space import SearchSpace, check_keys, reading
 from ensearch.study.options import RunOptions
 
 SAMPLERS = ("tpe", "random", "nsga2", "gp", "qmc")
@@ -48,7 +48,7 @@ def from_dict(table: Mapping[str, Any]) -> StudyConfig:
     """The inverse of `StudyConfig.as_dict`; other keys in the table are left alone."""
     known = {f.name: table[f.name] for f in dataclasses.fields(StudyConfig)}
     space_table = dict(known["space"])
-    known["space"] = space.from_table(space_table.pop("name"), space_table)
+    known["space"] = reading.from_table(space_table.pop("name"), space_table)
     known["budget"] = Budget(macs=known["budget"])
     known["schedule"] = Schedule(**known["schedule"])
     return StudyConfig(**known)
@@ -128,9 +128,9 @@ def _choice(option: str, value: str | None, legal: tuple[str, ...]) -> str:
 
 def _space(value: str | Mapping[str, Any]) -> SearchSpace:
     if isinstance(value, str):
-        return space.load(value)
+        return reading.load(value)
     table = dict(value)
-    return space.from_table(str(table.pop("name", "custom")), table)
+    return reading.from_table(str(table.pop("name", "custom")), table)
 
 
 def _schedule(dataset: str, chosen: SearchSpace, options: RunOptions) -> Schedule:

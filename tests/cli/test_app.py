@@ -18,7 +18,7 @@ from typer.testing import Result
 
 from ensearch import datasets
 from ensearch.cli import app
-from ensearch.search_space import space
+from ensearch.search_space import reading
 from ensearch.store import Store, tables
 from ensearch.study import search
 from tests.command_line import TINY, VERBS, ensearch, quick
@@ -66,7 +66,7 @@ def test_cost_counts_members_and_the_unit_asked_for() -> None:
 
 def test_listings_name_everything_there_is() -> None:
     listed = set(json.loads(ensearch("spaces --json").stdout))
-    assert listed == {*space.names(), "timm:NAME,..."}
+    assert listed == {*reading.names(), "timm:NAME,..."}
     found = ensearch("datasets").stdout
     assert all(name in found for name in datasets.names())
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ensearch import cost, families
 from ensearch.core import Architecture, Budget, Cost, Range, Schedule
 from ensearch.errors import BudgetError, UsageError
-from ensearch.search_space import ladder, space
+from ensearch.search_space import ladder, reading
 
 SCHEDULE = Schedule(epochs=2)
 TABLE = {
@@ -37,9 +37,9 @@ def count(architecture: Architecture) -> Cost:
     return Cost(macs=round(1000 * architecture.depth * architecture.width**2), params=1)
 
 
-@pytest.mark.parametrize("name", space.names())
+@pytest.mark.parametrize("name", reading.names())
 def test_every_shipped_space_is_legal_for_its_family(name: str) -> None:
-    shipped = space.load(name)
+    shipped = reading.load(name)
     assert shipped.summary
     assert 1 in shipped.members, "without single models there is no crossover"
     for line in shipped.lines(32):
@@ -50,16 +50,16 @@ def test_every_shipped_space_is_legal_for_its_family(name: str) -> None:
 
 
 def test_a_space_survives_the_way_through_json() -> None:
-    one = space.from_table("mine", TABLE)
-    assert space.from_table("mine", one.as_dict()) == one
+    one = reading.from_table("mine", TABLE)
+    assert reading.from_table("mine", one.as_dict()) == one
 
 
 @given(table=AXES_TABLES)
 def test_axes_survive_json_and_combine_to_every_schedule_once(
     table: dict[str, list[float]],
 ) -> None:
-    one = space.from_table("mine", TABLE | {"schedule": table})
-    assert space.from_table("mine", json.loads(json.dumps(one.as_dict()))) == one
+    one = reading.from_table("mine", TABLE | {"schedule": table})
+    assert reading.from_table("mine", json.loads(json.dumps(one.as_dict()))) == one
     made = one.schedules(SCHEDULE)
     assert len({schedule.key for schedule in made}) == len(made)
     assert len(made) == math.prod(len(set(values)) for values in table.values())
@@ -74,7 +74,7 @@ def test_axes_survive_json_and_combine_to_every_schedule_once(
 
 
 def test_the_tuned_space_is_the_plain_one_with_axes() -> None:
-    plain, tuned = space.load("wide_resnet"), space.load("wide_resnet_tuned")
+    plain, tuned = reading.load("wide_resnet"), reading.load("wide_resnet_tuned")
     assert plain.schedule == ()
     assert [axis.field for axis in tuned.schedule] == ["peak_lr", "weight_decay"]
     same = dataclasses.replace(tuned, name=plain.name, summary=plain.summary, schedule=())
@@ -82,7 +82,7 @@ def test_the_tuned_space_is_the_plain_one_with_axes() -> None:
 
 
 def test_ranges_may_be_written_as_low_high_step() -> None:
-    one = space.from_table("mine", TABLE | {"depth": {"low": 10, "high": 22, "step": 6}})
+    one = reading.from_table("mine", TABLE | {"depth": {"low": 10, "high": 22, "step": 6}})
     assert one.depth == (10, 16, 22)
 
 
@@ -125,26 +125,26 @@ def test_ranges_may_be_written_as_low_high_step() -> None:
 )
 def test_a_wrong_space_is_refused_by_key(change: dict[str, object], says: str) -> None:
     with pytest.raises(UsageError, match=says):
-        space.from_table("mine", TABLE | change)
+        reading.from_table("mine", TABLE | change)
 
 
 def test_a_missing_key_is_named() -> None:
     with pytest.raises(UsageError, match="the key 'depth' is missing"):
-        space.from_table("mine", {k: v for k, v in TABLE.items() if k != "depth"})
+        reading.from_table("mine", {k: v for k, v in TABLE.items() if k != "depth"})
 
 
 def test_files_are_found_by_path_and_names_by_nearest(tmp_path: Path) -> None:
     file = tmp_path / "tiny.toml"
     file.write_text('family = "wide_resnet"\nmembers = [1]\ndepth = [10]\n'
                     "width = { low = 1, high = 2, step = 1 }\n")  # fmt: skip
-    assert space.load(str(file)).name == "tiny"
+    assert reading.load(str(file)).name == "tiny"
     file.write_text("family = [")
     with pytest.raises(UsageError, match="not valid TOML"):
-        space.load(str(file))
+        reading.load(str(file))
     with pytest.raises(UsageError, match="does not exist"):
-        space.load(str(tmp_path / "gone.toml"))
+        reading.load(str(tmp_path / "gone.toml"))
     with pytest.raises(UsageError, match="Did you mean 'wide_resnet'"):
-        space.load("wide_resnets")
+        reading.load("wide_resnets")
 
 
 def test_grids_name_their_neighbours() -> None:
@@ -159,7 +159,7 @@ def test_grids_name_their_neighbours() -> None:
 @settings(max_examples=40, deadline=None)
 @given(budget=st.floats(700, 1e7), rungs=st.integers(1, 14))
 def test_every_cell_is_within_its_rung_and_in_no_other(budget: float, rungs: int) -> None:
-    one = space.from_table("mine", TABLE | {"rungs": rungs})
+    one = reading.from_table("mine", TABLE | {"rungs": rungs})
     made = ladder.build(one, Budget(macs=budget), SCHEDULE, 32, count)
     assert len({(c.size, c.architecture) for c in made.cells}) == len(made.cells)
     assert len(made.rungs) <= 2 * rungs
@@ -176,8 +176,10 @@ def test_every_cell_exists_once_for_each_schedule(
     budget: float, table: dict[str, list[float]]
 ) -> None:
     """The axes copy the ladder: the same rungs, shapes and costs for every combination."""
-    one = space.from_table("mine", TABLE | {"schedule": table})
-    plain = ladder.build(space.from_table("mine", TABLE), Budget(macs=budget), SCHEDULE, 32, count)
+    one = reading.from_table("mine", TABLE | {"schedule": table})
+    plain = ladder.build(
+        reading.from_table("mine", TABLE), Budget(macs=budget), SCHEDULE, 32, count
+    )
     made = ladder.build(one, Budget(macs=budget), SCHEDULE, 32, count)
     assert made.rungs == plain.rungs
     assert len({(c.size, c.network) for c in made.cells}) == len(made.cells)
@@ -189,7 +191,7 @@ def test_every_cell_exists_once_for_each_schedule(
 
 
 def test_a_cell_says_what_differs_from_the_studys_schedule() -> None:
-    one = space.from_table("mine", TABLE | {"schedule": AXES})
+    one = reading.from_table("mine", TABLE | {"schedule": AXES})
     base = Schedule(epochs=6, peak_lr=0.4)
     made = ladder.build(one, Budget(macs=160_000), base, 32, count)
     labels = {c.label for c in made.cells if c.label.startswith("4 × 10-2")}
@@ -207,7 +209,9 @@ def test_a_cell_says_what_differs_from_the_studys_schedule() -> None:
 
 def test_rungs_halve_every_fourth_step_and_budgets_every_second() -> None:
     """1000 x depth x width^2 at width 2 and depth 10 is 40,000: four members cost 160,000."""
-    made = ladder.build(space.from_table("mine", TABLE), Budget(macs=160_000), SCHEDULE, 32, count)
+    made = ladder.build(
+        reading.from_table("mine", TABLE), Budget(macs=160_000), SCHEDULE, 32, count
+    )
     assert made.rungs[0] == 160_000
     assert made.rungs[1] == pytest.approx(160_000 / 2**0.25)
     assert made.rungs[4] == pytest.approx(80_000)
@@ -221,7 +225,9 @@ def test_rungs_halve_every_fourth_step_and_budgets_every_second() -> None:
 
 def test_members_are_shared_along_the_diagonals() -> None:
     """m members on a rung are the networks of 2m members four rungs up."""
-    made = ladder.build(space.from_table("mine", TABLE), Budget(macs=160_000), SCHEDULE, 32, count)
+    made = ladder.build(
+        reading.from_table("mine", TABLE), Budget(macs=160_000), SCHEDULE, 32, count
+    )
     of = {(c.rung, c.size, c.architecture.depth): c.architecture for c in made.cells}
     shared = 0
     for (rung, size, depth), architecture in of.items():
@@ -234,12 +240,12 @@ def test_members_are_shared_along_the_diagonals() -> None:
 
 def test_a_budget_below_the_cheapest_is_refused_with_its_cost() -> None:
     with pytest.raises(BudgetError, match=r"1 × wide_resnet 10-0.25, costs 625"):
-        ladder.build(space.from_table("mine", TABLE), Budget(macs=600), SCHEDULE, 32, count)
+        ladder.build(reading.from_table("mine", TABLE), Budget(macs=600), SCHEDULE, 32, count)
 
 
 def test_a_budget_beyond_the_space_begins_at_its_largest() -> None:
     """Dearest: 4 x 16 layers at width 2 = 256,000."""
-    made = ladder.build(space.from_table("mine", TABLE), Budget(macs=1e9), SCHEDULE, 32, count)
+    made = ladder.build(reading.from_table("mine", TABLE), Budget(macs=1e9), SCHEDULE, 32, count)
     assert made.most_expensive.cost.macs == 256_000
     assert made.bounded_by_space
     assert made.rungs[0] / 256_000 < math.sqrt(2) * 1.0001
@@ -248,7 +254,7 @@ def test_a_budget_beyond_the_space_begins_at_its_largest() -> None:
 def test_a_space_that_its_family_cannot_build_is_refused() -> None:
     with pytest.raises(UsageError, match="depth 12 is not legal"):
         ladder.build(
-            space.from_table("m", TABLE | {"depth": [12]}), Budget(macs=1e9), SCHEDULE, 32, count
+            reading.from_table("m", TABLE | {"depth": [12]}), Budget(macs=1e9), SCHEDULE, 32, count
         )
 
 
@@ -261,7 +267,7 @@ def test_a_network_under_two_names_is_refused() -> None:
     steps = {"low": 0.8, "high": 1.4, "step": 0.1}
 
     def made(depth: object) -> ladder.Ladder:
-        one = space.from_table("mine", table | {"depth": depth})
+        one = reading.from_table("mine", table | {"depth": depth})
         return ladder.build(one, Budget(macs=1e8), SCHEDULE, 32, lambda a: cost.count(a, 3, 10))
 
     with pytest.raises(UsageError, match=r"depth 0.8 and of 0.9 are .* depth 0.8, 1.1, 1.3, 1.4"):
@@ -271,7 +277,7 @@ def test_a_network_under_two_names_is_refused() -> None:
 
 def test_a_ladder_survives_the_way_through_json() -> None:
     made = ladder.build(
-        space.load("wide_resnet"), Budget(macs=3e5), SCHEDULE, 8, lambda a: cost.count(a, 1, 10)
+        reading.load("wide_resnet"), Budget(macs=3e5), SCHEDULE, 8, lambda a: cost.count(a, 1, 10)
     )
     assert ladder.from_dict(made.as_dict()) == made
 
@@ -291,21 +297,21 @@ def count_pixels(architecture: Architecture) -> Cost:
 
 
 def built(table: dict[str, object], budget: float) -> ladder.Ladder:
-    one = space.from_table("mine", table)
-    assert space.from_table("mine", json.loads(json.dumps(one.as_dict()))) == one
+    one = reading.from_table("mine", table)
+    assert reading.from_table("mine", json.loads(json.dumps(one.as_dict()))) == one
     return ladder.build(one, Budget(macs=budget), SCHEDULE, 32, count_pixels)
 
 
 def test_a_space_without_them_is_stored_as_before() -> None:
-    assert set(space.from_table("mine", TABLE).as_dict()) == {
+    assert set(reading.from_table("mine", TABLE).as_dict()) == {
         "summary", "family", "members", "depth", "width", "rungs", "schedule"
     }  # fmt: skip
 
 
 def test_depths_are_whole_or_fractions_and_keys_tell() -> None:
-    one = space.from_table("mine", TABLE | {"depth": [1.5, 1.0, 2]})
+    one = reading.from_table("mine", TABLE | {"depth": [1.5, 1.0, 2]})
     assert [repr(depth) for depth in one.depth] == ["1", "1.5", "2"]
-    steps = space.from_table("mine", TABLE | {"depth": {"low": 1.0, "high": 1.4, "step": 0.1}})
+    steps = reading.from_table("mine", TABLE | {"depth": {"low": 1.0, "high": 1.4, "step": 0.1}})
     assert [repr(depth) for depth in steps.depth] == ["1", "1.1", "1.2", "1.3", "1.4"]
 
 
@@ -357,24 +363,24 @@ def test_listed_networks_are_all_tried_at_every_size(monkeypatch: pytest.MonkeyP
 )
 def test_a_wrong_shape_is_refused_by_key(shapes: list[dict[str, object]], says: str) -> None:
     with pytest.raises(UsageError, match=says):
-        space.from_table("mine", LISTED | {"shapes": shapes})
+        reading.from_table("mine", LISTED | {"shapes": shapes})
 
 
 def test_models_of_timm_are_a_space_by_their_names() -> None:
-    one = space.load("timm:resnet18, resnet34")
+    one = reading.load("timm:resnet18, resnet34")
     assert (one.name, one.family) == ("timm-resnet18-resnet34", "timm")
     assert [shape.family for shape in one.shapes] == ["timm:resnet18", "timm:resnet34"]
-    assert space.load("timm:a,b,c").name == "timm-a-and-2-more"
-    assert space.from_table(one.name, one.as_dict()) == one
+    assert reading.load("timm:a,b,c").name == "timm-a-and-2-more"
+    assert reading.from_table(one.name, one.as_dict()) == one
     for wrong in ("timm:", "timm:resnet18,", "timm:,resnet18"):
         with pytest.raises(UsageError, match="is timm:NAME,NAME"):
-            space.load(wrong)
+            reading.load(wrong)
     with pytest.raises(UsageError, match="is there already"):
-        space.load("timm:resnet18,resnet18")
+        reading.load("timm:resnet18,resnet18")
 
 
 def test_the_compound_ladder_is_that_of_the_paper() -> None:
-    lines = space.load("efficientnet").lines(32)
+    lines = reading.load("efficientnet").lines(32)
     known = [families.get("efficientnet").known_as(line.at(line.widths[0])) for line in lines]
     assert known == [f"EfficientNet-B{i}" for i in range(8)]
 

@@ -205,10 +205,14 @@ def test_the_plan_counts_in_the_unit_asked_for(two_cells: Ladder) -> None:
 def test_a_cpu_plan_for_the_papers_budget_is_honest() -> None:
     """80 trials of up to 5.25 G on 45,000 images at 5 GMAC/s and core take weeks, not hours."""
     from ensearch import cost
-    from ensearch.search_space import space
+    from ensearch.search_space import reading
 
     steps = ladder.build(
-        space.load("wide_resnet"), Budget(macs=5.25e9), SCHEDULE, 32, lambda a: cost.count(a, 3, 10)
+        reading.load("wide_resnet"),
+        Budget(macs=5.25e9),
+        SCHEDULE,
+        32,
+        lambda a: cost.count(a, 3, 10),
     )
     speed = Speed(fixed=0, per_mac=3 / 5e9)
     made = work.estimate(steps, 45_000, 80, speed, workers=2)

@@ -10,7 +10,7 @@ from optuna.distributions import CategoricalDistribution
 
 from ensearch.core import Architecture, Budget, Cost, Schedule
 from ensearch.fronts import MATCHED_SHARE
-from ensearch.search_space import ladder, space
+from ensearch.search_space import ladder, reading
 from ensearch.search_space.ladder import Cell, Ladder
 from ensearch.study.config import SAMPLERS
 from ensearch.study.sampler import Sampler
@@ -35,7 +35,7 @@ def count(architecture: Architecture) -> Cost:
 
 
 def steps(**changes: object) -> Ladder:
-    one = space.from_table("mine", TABLE | changes)
+    one = reading.from_table("mine", TABLE | changes)
     return ladder.build(one, Budget(macs=160_000), BASE, 32, count)
 
 
@@ -171,7 +171,7 @@ def test_resolutions_and_families_are_chosen_too(tmp_path: Path) -> None:
         for width, depth in ((0.5, 10), (1.0, 16))
     ]
     table = {k: v for k, v in TABLE.items() if k not in ("depth", "width")} | {"rungs": 60}
-    one = space.from_table("mine", table | {"shapes": shapes})
+    one = reading.from_table("mine", table | {"shapes": shapes})
     made = ladder.build(one, Budget(macs=160_000), BASE, 32, count)
     with opened(tmp_path, made, "tpe") as sampler:
         cells = draw(sampler, 10_000)
@@ -187,7 +187,7 @@ def test_resolutions_and_families_are_chosen_too(tmp_path: Path) -> None:
 def test_a_fractional_depth_is_stored_as_it_is(tmp_path: Path) -> None:
     shapes = [{"family": "efficientnet", "depth": depth} for depth in (1.0, 1.1, 2.2)]
     table = {"family": "efficientnet", "members": [1, 2], "shapes": shapes}
-    made = ladder.build(space.from_table("mine", table), Budget(macs=1e5), BASE, 32, count)
+    made = ladder.build(reading.from_table("mine", table), Budget(macs=1e5), BASE, 32, count)
     with opened(tmp_path, made) as sampler:
         cells = draw(sampler, 10_000)
     assert sorted(c.architecture.depth for c in cells) == [1, 1, 1.1, 1.1, 2.2, 2.2]
