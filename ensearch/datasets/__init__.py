@@ -1,12 +1,19 @@
-"""Datasets of labelled images, one file each. The contract of a dataset module:
+"""Datasets of labelled images: one file each, whose name is the dataset's name.
 
-    SUMMARY    one line for help and error messages
-    ARGUMENT   what follows the colon in NAME:ARGUMENT, such as "PATH"; "" for nothing
+To add a dataset, put a module into this folder; nothing is registered, and
+tests/datasets/test_contract.py checks it like all others. A module whose name begins with an
+underscore is a part of others, not a dataset. The smallest example is `digits.py`.
+A dataset module has:
+
+    SUMMARY    one line for lists of datasets and error messages
+    ARGUMENT   what follows the colon in NAME:ARGUMENT, such as "PATH"; "" if nothing does
     SCHEDULE   the short `Schedule` that suits a search on this dataset
-    load(argument, data_dir) -> Raw; raises UnavailableError if the data is not usable
+    load(argument, data_dir)
+               the train and test images as a `Raw`; downloads go to `data_dir`. Raises
+               UnavailableError if the data is not usable
 
-A module brings train and test; `load` here cuts val from train, the same way for all. Heavy
-packages are imported inside a module's `load`, so that naming a dataset costs nothing.
+`load` of this package cuts val from train in the same way for all of them. A module imports heavy
+packages inside its `load`, so that naming a dataset takes no time.
 """
 
 import hashlib
@@ -54,10 +61,12 @@ STD_FLOOR = 0.01
 
 
 def names() -> list[str]:
+    """The names of all dataset modules, without importing them."""
     return plugins.names(sys.modules[__name__])
 
 
 def get(name: str) -> DatasetModule:
+    """The dataset module of that name. Raises UsageError if there is none."""
     return cast(DatasetModule, plugins.load(sys.modules[__name__], "dataset", name))
 
 

@@ -1,16 +1,25 @@
-"""Families of networks, one file each. The contract of a family module:
+"""Families of networks: one file each, whose name is the family's name.
+
+To add a family, put a module into this folder; nothing is registered, and
+tests/families/test_contract.py checks it like all others. A module whose name begins with an
+underscore is a part of others, not a family. The smallest example is `resnet_cifar.py`.
+A family module has:
 
 SUMMARY         one line for lists of families and error messages
-ARGUMENT        what follows the colon in NAME:ARGUMENT, such as "NAME"; "" for nothing
+ARGUMENT        what follows the colon in NAME:ARGUMENT, such as "NAME"; "" if nothing does
 WIDTHS, DEPTHS  `Range`s of the legal values
-MIN_RESOLUTION  smallest input side in pixels
-published(name, width, depth) -> (side in pixels, classes) that its authors built it for; `name` is
-                NAME:ARGUMENT, or the family's own
-known_as(architecture) -> str, what the literature calls this network; "" if nothing but its key
-build(architecture, channels, classes) -> nn.Module, freshly initialised from torch's
-                current random state, mapping N x channels x R x R to N x classes logits
-layers(architecture, channels, classes) -> Costs that add up to that network's, worked out from its
-                shape; None where only building it tells
+MIN_RESOLUTION  the smallest input side in pixels
+published(name, width, depth)
+                the side in pixels and the number of classes that its authors built the network for;
+                `name` is NAME:ARGUMENT, or the family's own name
+known_as(architecture)
+                what the literature calls the network; "" if nothing but its key
+build(architecture, channels, classes)
+                a new `nn.Module` that maps N x channels x R x R to N x classes logits, its weights
+                drawn from torch's current random state
+layers(architecture, channels, classes)
+                `Cost`s that add up to the network's, computed from its shape alone; None where only
+                building the network tells
 """
 
 import sys
@@ -46,6 +55,7 @@ class Family(Protocol):
 
 
 def names() -> list[str]:
+    """The names of all family modules, without importing them."""
     return plugins.names(sys.modules[__name__])
 
 

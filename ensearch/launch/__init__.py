@@ -1,10 +1,13 @@
-"""Launchers run member jobs somewhere: in this process, in worker processes, on a cluster.
+"""Launchers run the jobs of members: in this process, in worker processes, on a cluster.
 
-The contract of a launcher module (a file in this folder, its name is its name on the command line):
+To add a launcher, put a module into this folder: its file name is its name, nothing is registered,
+and tests/launch/test_contract.py checks it like all others. The smallest example is `inline.py`.
+A launcher module has:
 
-    SUMMARY                      one line for the help
-    open(train, slots)           -> Launcher
-    usual(device)                -> int, the slots if nobody says how many
+    SUMMARY             one line for the help
+    open(train, slots)  a `Launcher` that calls `train` on at most `slots` tasks at a time
+    usual(device)       the number of slots where nobody says how many
+    warm_up()           begins in the background what the first task would wait for, if anything
 
 A task is a tuple of jobs that one slot trains side by side. Only the driver touches the storage:
 jobs go out as plain data, updates come back as plain data, and a job that fails comes back as a
@@ -51,8 +54,10 @@ __all__ = [
 
 
 def names() -> list[str]:
+    """The names of all launcher modules, without importing them."""
     return plugins.names(sys.modules[__name__])
 
 
 def get(name: str) -> LauncherModule:
+    """The launcher module of that name. Raises UsageError if there is none."""
     return cast(LauncherModule, plugins.load(sys.modules[__name__], "launcher", name))

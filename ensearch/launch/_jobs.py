@@ -39,8 +39,8 @@ class MemberJob:
     """Train one member and predict `splits`.
 
     `checkpoint` is where a killed job leaves its state to go on from. With `weights`, a file of
-    the member trained before, nothing is trained. `measured` is what earlier tasks have found out
-    about training such networks together, on whatever device. A `plain` job trains by the simplest
+    the member trained before, nothing is trained. `measured` is what earlier tasks have measured
+    of training such networks together, on whatever device. A `plain` job trains by the simplest
     strategy: what had been tried before it may have killed its worker.
     """
 
@@ -69,7 +69,7 @@ class Progress:
 class Trained:
     """A member has been trained. `weights` are safetensors bytes, None where not kept.
 
-    Of a job with weights of its own there are predictions only: no losses and no weights.
+    A job with weights of its own gives predictions only: no losses and no weights.
     """
 
     key: str
@@ -124,7 +124,7 @@ class Launcher(Protocol):
     def wait(self, timeout: float) -> list[Update]:
         """Updates since the last call; blocks at most `timeout` seconds for the first one.
 
-        Of a job whose worker died, Progress may come twice. Returns at once where no task is left
+        Progress of a job whose worker died may come twice. Returns at once where no task is left
         that could bring an update.
         """
         ...
@@ -135,11 +135,17 @@ class Launcher(Protocol):
 
 
 class LauncherModule(Protocol):
+    """What a launcher module offers; see the docstring of the package."""
+
     SUMMARY: str
 
-    def open(self, train: Train, slots: int) -> Launcher: ...
+    def open(self, train: Train, slots: int) -> Launcher:
+        """A launcher of `slots` tasks at a time. Raises UnavailableError if it cannot run here."""
+        ...
 
-    def usual(self, device: str) -> int: ...
+    def usual(self, device: str) -> int:
+        """The number of slots where nobody says how many."""
+        ...
 
     def warm_up(self) -> None:
         """Begin in the background, if anything, what the first task would wait for."""

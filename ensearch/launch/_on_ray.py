@@ -17,7 +17,8 @@ from ensearch.launch._jobs import Failed, MemberJob, Train, Update
 def versions() -> dict[str, str]:
     """What must be the same everywhere for members to be the same.
 
-    Without what follows a +: the driver may have PyTorch for CPUs where its nodes have GPUs.
+    What follows a + in a version is left out: the driver may have PyTorch for CPUs where its nodes
+    have it for GPUs.
     """
     return {"ensearch": __version__, "torch": version("torch").partition("+")[0]}
 
@@ -83,7 +84,7 @@ def _trouble(jobs: tuple[MemberJob, ...], wanted: dict[str, str]) -> Failed | No
 
 
 def _seen_from_here(job: MemberJob) -> MemberJob:
-    """Without a checkpoint where the storage's folder is not to be seen: nobody would find it."""
+    """The job, without its checkpoint where this node does not see the storage's folder."""
     if job.checkpoint is not None and not job.checkpoint.parent.is_dir():
         return replace(job, checkpoint=None)
     return job

@@ -99,7 +99,7 @@ def _expected(measured: list[tuple[int, float]], batch: int) -> float:
 
 
 def _random(count: int, shape: tuple[int, int, int], device: str) -> Images:
-    """As many random images of the shape, all of class 0."""
+    """Random images of the shape (channels, classes, resolution), all of class 0."""
     channels, classes, resolution = shape
     size = (count, resolution, resolution, channels)
     return Images(
