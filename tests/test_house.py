@@ -17,6 +17,7 @@ PACKAGE = ROOT / "ensearch"
 # A package imports from packages of earlier rows only, and from itself.
 ORDER = [
     ["atomic", "errors", "seeds"],
+    ["schedule"],
     ["core", "units", "plugins"],
     ["families", "datasets", "fronts", "store"],
     ["cost", "ensembles", "launch"],
