@@ -79,7 +79,7 @@ def combine(
         before = _use_test(store, selected, pool, steps, measure, note) if test else (0, "")
         findings = search.compute(store, pool, selected, steps, measure, test, note)
         folder = store.files.with_suffix(".reports") / f"front-{_folder_name(pool)}"
-    findings = replace(findings, opened_before=before[0], opened_how=before[1])
+    findings = replace(findings, uses_before=before[0], uses_summary=before[1])
     values = {field.name: getattr(findings, field.name) for field in fields(PoolFindings)}
     return PoolFronts(**values, flops_per_mac=flops_per_mac, folder=folder)
 

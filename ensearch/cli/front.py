@@ -30,7 +30,7 @@ def front(
         str, typer.Option(help="When cascades stop, by: max probability, margin or entropy.")
     ] = "max",
     test: Annotated[
-        bool, typer.Option("--test", help="Also score on test. This is recorded as an opening.")
+        bool, typer.Option("--test", help="Also score on test. This is recorded as a use of it.")
     ] = False,
     flops_per_mac: options.FlopsPerMac = None,
     out: Annotated[

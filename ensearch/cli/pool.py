@@ -26,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 Test = Annotated[
-    bool, typer.Option("--test", help="Also on test. This is recorded as an opening of it.")
+    bool, typer.Option("--test", help="Also on test. This is recorded as a use of it.")
 ]
 
 

@@ -109,8 +109,8 @@ class PoolFindings:
     cascade_comparisons: tuple[CascadeComparison, ...]  # by ascending share
     hypervolumes: Mapping[str, float]  # by front, also of baselines; of `val`
     reference: float  # accuracy of the hypervolumes
-    opened_before: int = 0  # how often test had been used before
-    opened_how: str = ""  # for people: 3 times before (front twice; pool list once)
+    uses_before: int = 0  # how often test had been used before
+    uses_summary: str = ""  # for people: 3 times before (front twice; pool list once)
 
     @property
     def has_test(self) -> bool:

@@ -75,9 +75,9 @@ def test_test_is_scored_on_demand_and_the_use_recorded(pool: Path) -> None:
     notes: list[str] = []
     fronts = combined(budgets="20M", test=True, on_note=notes.append)
     assert "for the first time" in notes[0]
-    assert (fronts.has_test, fronts.opened_before) == (True, 0)
+    assert (fronts.has_test, fronts.uses_before) == (True, 0)
     assert all(point.test is not None for point in fronts.points)
-    assert combined(budgets="20M", test=True).opened_before == 1
+    assert combined(budgets="20M", test=True).uses_before == 1
     with Store.open(DB, create=False) as store:
         fingerprint = fronts.entries[0].labels["test"]
         assert len(store.uses_of_test(fingerprint)) == 2

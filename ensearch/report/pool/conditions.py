@@ -84,9 +84,9 @@ def _test(findings: PoolFindings) -> str:
         f"test: {findings.labels['test']}, scored by what all of val selected; verdicts are on "
         "test."
     )
-    if not findings.opened_before:
+    if not findings.uses_before:
         return line
-    return f"{line} It has been opened {findings.opened_how}: its numbers are optimistic."
+    return f"{line} It has been opened {findings.uses_summary}: its numbers are optimistic."
 
 
 _MEASURES = {

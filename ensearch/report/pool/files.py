@@ -92,8 +92,8 @@ def summary(findings: PoolFindings) -> dict[str, Any]:
         ],
         "hypervolumes": dict(findings.hypervolumes),
         "hypervolume_reference_accuracy": findings.reference,
-        "openings_of_test_before": findings.opened_before if findings.has_test else None,
-        "opened_before_by": findings.opened_how if findings.opened_before else None,
+        "openings_of_test_before": findings.uses_before if findings.has_test else None,
+        "opened_before_by": findings.uses_summary if findings.uses_before else None,
         "verdict": text.verdict(findings, 1),
         "caveats": conditions(findings, 1),
     }
