@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from ensearch import units
 from ensearch.api import progress
-from ensearch.api.search import OnEvent, never
+from ensearch.api._study_run import never
+from ensearch.api.progress import OnEvent
 from ensearch.confirmation import plan as plans
 from ensearch.confirmation.finalists import FEWEST
 from ensearch.confirmation.plan import Confirmation, Request
@@ -233,9 +234,6 @@ class _Work:
             raise UnfinishedError(
                 f"{progress.REASONS[reason]}: members that are trained are kept, and nothing has "
                 "been scored yet.",
-                problem="confirmation_stopped",
-                study=self.config.name,
-                reason=reason,
             )
 
     def _announcement(self, study: "Study", where: "Placement", device: str) -> "Announcement":

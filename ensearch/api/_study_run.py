@@ -1,0 +1,174 @@
+"""One run of a search, from the images that are read to the results that are returned."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ensearch.api import progress
+from ensearch.api.progress import OnEvent
+from ensearch.errors import StorageError, TrialsFailedError, UnfinishedError
+from ensearch.store import Store
+from ensearch.study.config import StudyConfig
+from ensearch.study.events import Event, MemberDone, Note, Planned, SearchEnded
+from ensearch.study.options import Limits, RunOptions
+
+if TYPE_CHECKING:  # these import torch, optuna or matplotlib
+    from ensearch.report.study.results import Results
+    from ensearch.study.plan import StudyPlan
+    from ensearch.study.search import Placement
+    from ensearch.study.study import Study
+
+
+def never() -> bool:
+    """Nobody interrupts."""
+    return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenedStudy:
+    """A study whose images are read, on the devices where its members will train."""
+
+    study: "Study"
+    store: Store
+    where: "Placement"
+    device: str  # for people
+
+    @classmethod
+    def of(cls, config: StudyConfig, store: Store, options: RunOptions) -> "OpenedStudy":
+        from ensearch import training
+        from ensearch.study import search
+        from ensearch.study.study import open_study
+
+        where = search.placement(
+            launcher=options.launcher,
+            device=options.device,
+            workers=options.workers,
+            ray_address=options.ray_address,
+            weights=options.weights,
+        )
+        device = training.describe_device(where.device)
+        data_dir = Path("data" if options.data_dir is None else options.data_dir)
+        study = open_study(config, store, data_dir, device)
+        return cls(study=study, store=store, where=where, device=device)
+
+    def plan(self, trials: int) -> "StudyPlan":
+        """Return what is ahead, at the speed that is measured here."""
+        from ensearch.study import speed, work
+        from ensearch.study.plan import StudyPlan
+
+        study = self.study
+        here = speed.measured(study, self.store, self.where.device)
+        before = next(s for s in self.store.summaries() if s.name == study.config.name)
+        told = before.trials_done + before.trials_failed
+        left = max(0, min(trials, len(study.ladder.cells)) - told)
+        return StudyPlan(
+            config=study.config,
+            ladder=study.ladder,
+            work=work.estimate(study.ladder, study.images["train"], left, here, self.where.workers),
+            speed=here,
+            images=study.images,
+            workers=self.where.workers,
+            device=self.device,
+            notes=study.dataset.notes,
+            told=told,
+            kept=before.members,
+        )
+
+
+@dataclass(slots=True)
+class _Timed:
+    """Hands events on, and keeps the seconds that members took."""
+
+    on_event: OnEvent
+    seconds: list[float] = field(default_factory=list)
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, MemberDone):
+            self.seconds.append(event.seconds)
+        self.on_event(event)
+
+
+def search_study(
+    config: StudyConfig,
+    store: Store,
+    options: RunOptions,
+    limits: Limits,
+    *,
+    take_over: bool,
+    retrain_missing: bool,
+    on_event: OnEvent | None,
+    is_interrupted: Callable[[], bool],
+) -> "Results":
+    """Search until a limit is reached, and return what is known then."""
+    from ensearch.study import search
+
+    opened = OpenedStudy.of(config, store, options)
+    plan = opened.plan(limits.trials)
+    with progress.shown(on_event) as show:
+        show(
+            Planned(
+                lines=tuple(plan.lines()),
+                unit="trials",
+                total=limits.trials,
+                flops_per_mac=config.flops_per_mac,
+            )
+        )
+        spent = store.trained_macs(config.name)
+        timed = _Timed(show)
+        ended = search.run(
+            opened.study,
+            store,
+            limits,
+            opened.where,
+            expected=plan.work,
+            take_over=take_over,
+            retrain_missing=retrain_missing,
+            on_event=timed,
+            is_interrupted=is_interrupted,
+        )
+        _judge(opened, plan, timed.seconds, store.trained_macs(config.name) - spent, show)
+        show(ended)
+        return _conclude(config.name, store, ended, show)
+
+
+def _judge(
+    opened: OpenedStudy, plan: "StudyPlan", seconds: list[float], train_macs: float, show: OnEvent
+) -> None:
+    """Forget a speed that training contradicts, and say so."""
+    from ensearch.study import speed
+
+    ratio = speed.contradiction(plan.speed, opened.study, seconds, train_macs)
+    if ratio is not None:
+        speed.forget(opened.study, opened.store, opened.where.device)
+        show(
+            Note(
+                text=f"training took {ratio:.2g} times as long as the plan's speed says: the next "
+                "run measures it again"
+            )
+        )
+
+
+def _conclude(study: str, store: Store, ended: SearchEnded, show: OnEvent) -> "Results":
+    """Return what is known now, and put it on the study's page of the dashboard."""
+    if ended.done == 0 and ended.failed:
+        reasons = sorted({trial.reason or "unknown" for trial in store.trials(study)})
+        raise TrialsFailedError(
+            f"all {ended.failed} trials of study {study} failed: {', '.join(reasons)}.",
+            problem="members_failed",
+            study=study,
+        )
+    if ended.done == 0:
+        raise UnfinishedError(
+            "nothing has been evaluated yet.", problem="nothing_evaluated", study=study
+        )
+    from ensearch.report.dashboard import dashboard
+    from ensearch.report.study.results import collect
+
+    results = collect(store, study, patiently=True)
+    try:
+        with store.translated():
+            dashboard.publish(store.optuna_url, results, prepare=store.prepare)
+    except StorageError as error:  # a page that is old must not cost anybody the result
+        show(Note(text=f"the study's page of the dashboard is not up to date: {error}"))
+    return results
