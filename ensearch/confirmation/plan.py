@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from ensearch.confirmation import finalists
-from ensearch.confirmation.finalists import Choice, Reason
+from ensearch.confirmation.finalists import Nominee, Reason
 from ensearch.core import (
     Architecture,
     Evaluation,
@@ -44,7 +44,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finalist:
-    """A configuration that is confirmed: found with schedule `short`, trained anew with `full`.
+    """A configuration that is confirmed: searched with schedule `short`, trained anew with `full`.
 
     `accuracy` is the search's, on val. `members` of its network are trained, of which ensembles
     of all sizes up to that are scored.
@@ -65,7 +65,7 @@ class Finalist:
         return self.size == 1
 
     @property
-    def found(self) -> str:
+    def short_network(self) -> str:
         """The network that the search trained."""
         return network_key(self.architecture, self.short)
 
@@ -103,7 +103,7 @@ class Confirmation:
 
     @property
     def stage(self) -> str:
-        """Under which its evaluations are stored."""
+        """The stage under which its evaluations are stored."""
         return f"confirm-{self.number}"
 
     @property
@@ -170,12 +170,12 @@ def decide(store: Store, config: StudyConfig, request: Request) -> Confirmation:
             study=config.name,
         )
     budgets = _budgets(store, config, request, evaluations)
-    choices = finalists.choose(evaluations, budgets, request.top, request.fewest)
+    nominees = finalists.select(evaluations, budgets, request.top, request.fewest)
     made = Confirmation(
         number=len(begun) + 1,
         request=request,
         budgets=budgets,
-        finalists=_finalists(choices, request, config),
+        finalists=_finalists(nominees, request, config),
         created=_now(),
     )
     return next((plan for plan in reversed(begun) if plan.asks_the_same(made)), made)
@@ -200,13 +200,15 @@ def _budgets(
 
 
 def _finalists(
-    choices: list[Choice], request: Request, config: StudyConfig
+    nominees: list[Nominee], request: Request, config: StudyConfig
 ) -> tuple[Finalist, ...]:
     several = has_resolutions(config.space.as_dict())
-    full = {choice.evaluation.key: _full(choice.evaluation.schedule, request) for choice in choices}
+    full = {
+        nominee.evaluation.key: _full(nominee.evaluation.schedule, request) for nominee in nominees
+    }
     largest: dict[str, int] = {}
-    for choice in choices:
-        e = choice.evaluation
+    for nominee in nominees:
+        e = nominee.evaluation
         name = network_key(e.architecture, full[e.key])
         wanted = max(e.size, request.members) if request.retrain else e.trained
         largest[name] = max(wanted, largest.get(name, 0))
@@ -219,11 +221,11 @@ def _finalists(
             members=largest[network_key(e.architecture, full[e.key])],
             macs=e.cost.macs,
             accuracy=e.scores.accuracy,
-            reasons=choice.reasons,
+            reasons=nominee.reasons,
             changes=distinctions(e.architecture, e.schedule, config.schedule, several),
         )
-        for choice in choices
-        for e in (choice.evaluation,)
+        for nominee in nominees
+        for e in (nominee.evaluation,)
     )
 
 

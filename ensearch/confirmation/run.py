@@ -267,7 +267,7 @@ def _conclude(
                 study.count(group[0].architecture),
                 queue.train_macs(group[0]),
             )
-            outcomes = [found for _, found in scored]
+            outcomes = [hits for _, hits in scored]
             store.save_evaluations(config.name, rows, keys, outcomes, stage=plan.stage)
     # Only divergence is a fact about a member; the others are tried again by the same command.
     finished = set(failures.values()) <= {"diverged"}

@@ -181,7 +181,7 @@ class Driver:
             self.study.count(architecture),
             self.queue.train_macs(trial.ensemble.members[0]),
         )
-        self.store.save_evaluations(config.name, rows, keys, [found for _, found in scored])
+        self.store.save_evaluations(config.name, rows, keys, [hits for _, hits in scored])
         self.members[network] = tuple(keys)
         self.evaluations |= {row.key: row for row in rows}
 

@@ -165,9 +165,9 @@ class MemberQueue:
 
     def outcomes(self, members: Sequence[Member]) -> list[str] | None:
         """For each member "" or the reason of its failure; None while one still trains."""
-        found = [self._outcomes[member.key] for member in members]
-        done = [outcome for outcome in found if outcome is not None]
-        return done if len(done) == len(found) else None
+        outcomes = [self._outcomes[member.key] for member in members]
+        done = [outcome for outcome in outcomes if outcome is not None]
+        return done if len(done) == len(outcomes) else None
 
     def collect(self, timeout: float) -> None:
         """Wait for the launcher at most `timeout` seconds and store what has ended."""

@@ -122,13 +122,19 @@ def _left_out(config: StudyConfig, ladder: Ladder) -> list[str]:
     names = []
     # The resolution is that of the data where the space names none.
     for line in config.space.lines(min(a.resolution for a in tried)):
-        one = line.at(line.widths[0])
+        example = line.at(line.widths[0])
         if config.space.shapes:
-            kind, label = (one.family, one.depth, one.resolution, one.width), one.label
+            kind, label = (
+                (example.family, example.depth, example.resolution, example.width),
+                example.label,
+            )
         else:
-            kind, label = (one.family, one.depth, one.resolution, 0.0), f"depth {one.depth:g}"
+            kind, label = (
+                (example.family, example.depth, example.resolution, 0.0),
+                f"depth {example.depth:g}",
+            )
         if kind not in kept:
-            names.append(full_label(label, (f"@{one.resolution}",) if several else ()))
+            names.append(full_label(label, (f"@{example.resolution}",) if several else ()))
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     listed = f"{', '.join(names[:8])}{more}"
     return (

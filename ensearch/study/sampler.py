@@ -104,7 +104,7 @@ class Sampler:
         with self._translated():
             left = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
             for trial in left:
-                self._storage.set_trial_state_values(trial._trial_id, state=TrialState.WAITING)
+                self._wait(trial.number)
             failed = self._study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
             self._ladder_sampler.forgiven = {
                 t.number for t in failed if t.user_attrs.get("failure") != "diverged"
@@ -142,9 +142,15 @@ class Sampler:
     def release(self) -> None:
         """Leave trials under way to the next start."""
         with self._translated():
-            for trial in self._running.values():
-                self._storage.set_trial_state_values(trial._trial_id, state=TrialState.WAITING)
+            for number in self._running:
+                self._wait(number)
             self._running.clear()
+
+    def _wait(self, number: int) -> None:
+        """Set a trial to WAITING: a later ask goes on with it."""
+        study = self._storage.get_study_id_from_name(self._study.study_name)
+        trial = self._storage.get_trial_id_from_study_id_trial_number(study, number)
+        self._storage.set_trial_state_values(trial, state=TrialState.WAITING)
 
     def close(self) -> None:
         """Give back the connections to the database."""

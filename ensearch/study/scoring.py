@@ -59,17 +59,17 @@ class Scorer:
         on 5,000 images again takes 12 s. That is done for evaluations of versions that kept
         none; StorageError if predictions are then missing or damaged.
         """
-        found = self.store.subset_hits(study, split, stage)
+        hits = self.store.subset_hits(study, split, stage)
         for network, members in self.store.evaluation_members(study, stage).items():
             keys = [evaluation_key(size, network) for size in range(1, len(members) + 1)]
-            if not found.keys() >= set(keys):
+            if not hits.keys() >= set(keys):
                 scored = self.score(network, members, split)
-                found |= {key: outcomes for key, (_, outcomes) in zip(keys, scored, strict=True)}
-        return found
+                hits |= {key: outcomes for key, (_, outcomes) in zip(keys, scored, strict=True)}
+        return hits
 
     def _probs(self, members: Sequence[str], split: str) -> Floats:
         logits = [self.store.predictions(key, split).logits for key in members]
-        return np.stack([averaging.probs_of(one) for one in logits])
+        return np.stack([averaging.probs_of(member_logits) for member_logits in logits])
 
 
 def evaluations(

@@ -27,7 +27,7 @@ BUDGETS = (1e6, 2e6, 4e6, 8e6)
 
 def test_finalists_are_the_best_of_each_budget_those_at_the_crossover_and_the_next_best() -> None:
     """On paper: 8 best, 4 second best at the two budgets around the crossover, 12 in all."""
-    choices = finalists.choose(list(grid()), BUDGETS)
+    choices = finalists.select(list(grid()), BUDGETS)
     chosen = {
         (c.evaluation.size, c.evaluation.architecture.depth, c.evaluation.cost.macs): c
         for c in choices
@@ -42,7 +42,7 @@ def test_finalists_are_the_best_of_each_budget_those_at_the_crossover_and_the_ne
 
 
 def test_more_finalists_are_spread_over_budgets_and_both_kinds() -> None:
-    choices = finalists.choose(list(grid()), BUDGETS, fewest=18)
+    choices = finalists.select(list(grid()), BUDGETS, fewest=18)
     added = [c.evaluation for c in choices if c.reasons[0].why == "next best"]
     assert len(choices) == 18
     assert sorted(e.size for e in added) == [1, 1, 1, 2, 2, 2]
@@ -51,18 +51,18 @@ def test_more_finalists_are_spread_over_budgets_and_both_kinds() -> None:
 
 def test_top_takes_more_of_each_budget_and_all_is_all() -> None:
     every = list(grid())
-    top = finalists.choose(every, BUDGETS, top=2, fewest=1)
+    top = finalists.select(every, BUDGETS, top=2, fewest=1)
     assert (
         sum(c.reasons[0].why == "best" and c.evaluation.architecture.depth == 16 for c in top) > 4
     )
-    assert len(finalists.choose(every, BUDGETS, fewest=1000)) == len(every)
+    assert len(finalists.select(every, BUDGETS, fewest=1000)) == len(every)
 
 
 def test_a_predicted_size_is_no_finalist_and_the_cheapest_of_equals_is() -> None:
     predicted = dataclasses.replace(evaluation(8, 10, 1, 1_000_000, 0.99), trained=2, subsets=0)
     twins = [evaluation(1, d, 1, m, 0.9) for d, m in ((10, 990_000), (16, 980_000))]
     pair = evaluation(2, 10, 1, 1_000_000, 0.8)
-    choices = finalists.choose([predicted, *twins, pair], [1e6], fewest=1)
+    choices = finalists.select([predicted, *twins, pair], [1e6], fewest=1)
     assert {c.evaluation.cost.macs for c in choices if c.reasons[0].why == "best"} == {
         980_000,
         1_000_000,
@@ -74,7 +74,7 @@ def test_what_the_other_kind_cannot_match_comes_last() -> None:
     """The dearest single network has no ensemble at its cost: the second is the finalist."""
     lonely, matched = evaluation(1, 10, 3, 2_000_000, 0.95), evaluation(1, 10, 2, 1_000_000, 0.9)
     pair = evaluation(2, 10, 1, 1_000_000, 0.8)
-    choices = finalists.choose([lonely, matched, pair], [2e6], fewest=1)
+    choices = finalists.select([lonely, matched, pair], [2e6], fewest=1)
     first = next(
         c
         for c in choices
@@ -86,7 +86,7 @@ def test_what_the_other_kind_cannot_match_comes_last() -> None:
 
 @given(st.permutations(list(grid())))
 def test_the_order_of_the_evaluations_does_not_matter(shuffled: list[Evaluation]) -> None:
-    assert finalists.choose(shuffled, BUDGETS) == finalists.choose(list(grid()), BUDGETS)
+    assert finalists.select(shuffled, BUDGETS) == finalists.select(list(grid()), BUDGETS)
 
 
 def test_budgets_that_were_matched_stay_matched_where_accuracy_is_flat() -> None:
@@ -98,7 +98,7 @@ def test_budgets_that_were_matched_stay_matched_where_accuracy_is_flat() -> None
         for e in grid()
     ]
     before = [row.matched for row in fronts.analyse(flat, BUDGETS, None).rows]
-    choices = finalists.choose(flat, BUDGETS, fewest=1)
+    choices = finalists.select(flat, BUDGETS, fewest=1)
     kept = [c.evaluation for c in choices]
     assert before == [row.matched for row in fronts.analyse(kept, BUDGETS, None).rows]
     assert all(before)
@@ -126,7 +126,7 @@ def test_kinds_that_meet_in_cost_in_the_search_meet_among_the_finalists(seed: in
         )
         for i in range(30)
     ]
-    kept = [c.evaluation for c in finalists.choose(some, BUDGETS, fewest=1)]
+    kept = [c.evaluation for c in finalists.select(some, BUDGETS, fewest=1)]
     for row in fronts.analyse(some, BUDGETS, None).rows:
         there, found = dearest(some, row.budget), dearest(kept, row.budget)
         if row.matched:

@@ -61,14 +61,14 @@ def test_reading_passes(ask: Ask) -> None:
     assert ask("HEAD", "/dashboard") == (200, b"")
 
 
-def test_changes_are_refused_with_the_flag_that_allows_them(ask: Ask) -> None:
+def test_changes_are_refused_with_the_reason(ask: Ask) -> None:
     for method, path in (
         ("DELETE", "/api/studies/1"),
         ("POST", "/api/studies"),
         ("PUT", "/api/studies/1/note"),
     ):
         status, body = ask(method, path)
-        assert (status, b"--allow-edit" in body) == (405, True)
+        assert (status, b"without the permission to edit" in body) == (405, True)
     assert names(ask) == ["first"]
 
 

@@ -66,8 +66,8 @@ def collect(store: Store, study: str, number: int | None = None) -> ConfirmedFin
     fronts = analysis.analyse(test[0], plan.budgets, test[1], selected_on=val, seed=seed)
     search = whole
     if plan.budgets != whole.conditions.budgets:
-        found = _scored(scorer, study, SEARCH, "val")
-        fronts_of_search = analysis.analyse(found[0], plan.budgets, found[1], seed=seed)
+        evaluated = _scored(scorer, study, SEARCH, "val")
+        fronts_of_search = analysis.analyse(evaluated[0], plan.budgets, evaluated[1], seed=seed)
         search = replace(whole, fronts=fronts_of_search)
     test_by_key = {e.key: e for e in test[0]}
     there = [f for f in plan.finalists if f.key in test_by_key]
@@ -125,8 +125,8 @@ def _scorer(store: Store, c: Conditions) -> Scorer:
 
 def _scored(scorer: Scorer, study: str, stage: str, split: str) -> Scored:
     """Evaluations of one split and their outcomes by key. StorageError for missing predictions."""
-    found = [e for e in scorer.store.evaluations(study, stage) if e.split == split]
-    return tuple(found), scorer.subset_hits(study, split, stage)
+    evaluations = [e for e in scorer.store.evaluations(study, stage) if e.split == split]
+    return tuple(evaluations), scorer.subset_hits(study, split, stage)
 
 
 def _results(

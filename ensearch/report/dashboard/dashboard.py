@@ -36,7 +36,9 @@ def publish(storage_url: str, results: Findings, *, prepare: Prepare | None = No
     """
     storage = _storage(storage_url, prepare)
     try:
-        study = _study(storage, results.conditions.study)
+        name = results.conditions.study
+        _study_id(storage, name)  # refuses a name that Optuna does not know
+        study = optuna.load_study(study_name=name, storage=storage)
         for key, value in _attributes(results).items():
             study.set_user_attr(key, value)
         with warnings.catch_warnings():
@@ -207,7 +209,7 @@ def open_server(
     Optuna, UnavailableError if the port or the host cannot be had.
     """
     storage = _storage(storage_url, prepare)
-    page = "" if study is None else f"/studies/{_study(storage, study)._study_id}"
+    page = "" if study is None else f"/studies/{_study_id(storage, study)}"
     kind = _Server6 if ":" in host else _Server
     app = optuna_dashboard.wsgi(storage)
     try:
@@ -241,9 +243,10 @@ def _storage(url: str, prepare: Prepare | None) -> RDBStorage:
     return storage
 
 
-def _study(storage: RDBStorage, name: str) -> optuna.Study:
+def _study_id(storage: RDBStorage, name: str) -> int:
+    """Return Optuna's number of a study. Raises StorageError with the nearest spelling."""
     try:
-        return optuna.load_study(study_name=name, storage=storage)
+        return storage.get_study_id_from_name(name)
     except KeyError as error:
         known = sorted(study.study_name for study in storage.get_all_studies())
         raise StorageError(f"{unknown('study', name, known)} (in Optuna's tables)") from error

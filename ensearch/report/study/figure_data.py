@@ -209,9 +209,9 @@ def _gaps(results: Findings) -> tuple[Gap, ...]:
 
 
 def _crossing(results: Findings, low: float, high: float) -> Crossing | None:
-    found, unit = results.fronts.crossover, results.conditions.flops_per_mac
-    if found.status != "crossed" or found.budget is None:
+    crossover, unit = results.fronts.crossover, results.conditions.flops_per_mac
+    if crossover.status != "crossed" or crossover.budget is None:
         return None
-    left = low if found.low is None else min(max(found.low * unit, low), high)
-    right = high if found.high is None else max(min(found.high * unit, high), low)
-    return Crossing(found.budget * unit, left, right)
+    left = low if crossover.low is None else min(max(crossover.low * unit, low), high)
+    right = high if crossover.high is None else max(min(crossover.high * unit, high), low)
+    return Crossing(crossover.budget * unit, left, right)

@@ -138,14 +138,14 @@ def summary(results: Findings) -> dict[str, Any]:
     }
 
 
-def _gain(found: Diversity) -> dict[str, Any]:
+def _gain(diversity: Diversity) -> dict[str, Any]:
     return {
-        "split": found.split,
-        "members": found.members,
-        "networks": found.networks,
-        "most_members_of_a_network": found.copies,
-        "budget_multiply_adds": found.budget,
-        **plain(found.lead),
+        "split": diversity.split,
+        "members": diversity.members,
+        "networks": diversity.networks,
+        "most_members_of_a_network": diversity.copies,
+        "budget_multiply_adds": diversity.budget,
+        **plain(diversity.lead),
     }
 
 
@@ -158,10 +158,13 @@ def plain(lead: Lead | None, before: str = "") -> dict[str, Any]:
     }
 
 
-def _ratio(found: Multiplier) -> dict[str, float | bool | None]:
+def _ratio(multiplier: Multiplier) -> dict[str, float | bool | None]:
     """JSON knows no infinity: an upper end that no single network reaches is null."""
-    open_end = found.high is not None and math.isinf(found.high)
-    return asdict(found) | {"high": None if open_end else found.high, "high_is_open": open_end}
+    open_end = multiplier.high is not None and math.isinf(multiplier.high)
+    return asdict(multiplier) | {
+        "high": None if open_end else multiplier.high,
+        "high_is_open": open_end,
+    }
 
 
 def _interval(low: float | None, high: float | None) -> dict[str, float | str | None]:

@@ -124,8 +124,10 @@ def _predicted(
 
     Beyond it the line in 1/size is led too far by its first two points.
     """
-    found = extrapolation.predict(evaluations, conditions.sizes)
-    return tuple(e for e in found if e.size <= 2 * e.trained and e.cost.macs <= conditions.budget)
+    predicted = extrapolation.predict(evaluations, conditions.sizes)
+    return tuple(
+        e for e in predicted if e.size <= 2 * e.trained and e.cost.macs <= conditions.budget
+    )
 
 
 def _conditions(study: str, config: Mapping[str, Any]) -> Conditions:

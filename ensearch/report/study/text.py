@@ -115,15 +115,15 @@ def _effort(row: FrontRow, results: Findings) -> Effort:
     )
 
 
-def _multiplier(found: Multiplier | None) -> str:
+def _multiplier(multiplier: Multiplier | None) -> str:
     """`1.41 [1.10, 1.92]`; `≥1.41 [1.10, ∞)` where no single network was as accurate."""
-    if found is None:
+    if multiplier is None:
         return ""
-    value = f"{'≥' if found.censored else ''}{found.value:.2f}"
-    if found.low is None or found.high is None:
+    value = f"{'≥' if multiplier.censored else ''}{multiplier.value:.2f}"
+    if multiplier.low is None or multiplier.high is None:
         return value
-    high = "∞)" if math.isinf(found.high) else f"{found.high:.2f}]"
-    return f"{value} [{found.low:.2f}, {high}"
+    high = "∞)" if math.isinf(multiplier.high) else f"{multiplier.high:.2f}]"
+    return f"{value} [{multiplier.low:.2f}, {high}"
 
 
 def _promise(row: FrontRow, results: Findings) -> str:
@@ -190,27 +190,29 @@ def further(results: Findings) -> list[str]:
 
 
 def _diversity(results: Findings) -> list[str]:
-    found, c = results.diversity, results.conditions
-    if found is None:
+    diversity, c = results.diversity, results.conditions
+    if diversity is None:
         return []
     who = (
-        f"{counted(found.members, 'member')} of {counted(found.networks, 'network')} "
-        f"(at most {found.copies} of one)"
+        f"{counted(diversity.members, 'member')} of {counted(diversity.networks, 'network')} "
+        f"(at most {diversity.copies} of one)"
     )
-    if found.lead is None:
+    if diversity.lead is None:
         return [
             f"Mixed ensembles of these {who} were not compared; a search of the pool compares them."
         ]
-    if found.lead.low == found.lead.high:
+    if diversity.lead.low == diversity.lead.high:
         return [f"Of these {who} the best ensemble is of one network: mixing gains nothing."]
-    says = {1: "beat", 0: "cannot be told from", -1: "lose to"}[found.lead.side]
-    gap, low, high = (100 * f for f in (found.lead.difference, found.lead.low, found.lead.high))
-    how = "halves of val choose, the others score"
-    if found.split == "test":
-        how = "val chooses, test scores"
+    says = {1: "beat", 0: "cannot be told from", -1: "lose to"}[diversity.lead.side]
+    gap, low, high = (
+        100 * f for f in (diversity.lead.difference, diversity.lead.low, diversity.lead.high)
+    )
+    how = "halves of val select, the others score"
+    if diversity.split == "test":
+        how = "val selects, test scores"
     return [
-        f"Of these {who}, mixed ensembles within {count(found.budget, c)} {says} ensembles of one "
-        f"network: {gap:+.2f} points [{low:+.2f}, {high:+.2f}] ({how})."
+        f"Of these {who}, mixed ensembles within {count(diversity.budget, c)} {says} ensembles of "
+        f"one network: {gap:+.2f} points [{low:+.2f}, {high:+.2f}] ({how})."
     ]
 
 
