@@ -47,6 +47,23 @@ ADVICE: dict[str, str] = {
     "no_confirmation": "Make one: ensearch confirm {study}{storage}",
     "confirmation_unfinished": "Go on with: ensearch confirm {study}{storage}",
     "port_taken": "For example: ensearch dashboard --port 0{storage}",
+    # store
+    "earlier_driver_runs": "`ensearch status{storage}` shows the studies once it is over.",
+    "folder_of_files": "To train them again: `ensearch resume STUDY --retrain-missing{storage}`.",
+    "labels_file_unusable": "`ensearch pool verify{storage}` says what else writes it again.",
+    "member_file_unusable": (
+        "To train its member again: `ensearch resume STUDY --retrain-missing{storage}`."
+    ),
+    "model_exists": (
+        "To give another name, type --name; to remove it: `ensearch pool remove {name}{storage}`."
+    ),
+    "storage_missing": (
+        "Start one with `ensearch run --budget 2e6 --dataset digits{storage}`, or name the right "
+        "storage with --storage."
+    ),
+    "storage_unreleased": "Name another storage with --storage.",
+    "study_exists": "To go on with it: `ensearch resume {study}{storage}`.",
+    "study_runs": "Or give --take-over if you know that it is gone.",
     "dataset_unknown": "`ensearch pool list --json{storage}` shows those of its entries.",
     "labels_ambiguous": "Give it by --dataset FINGERPRINT.",
     "labels_not_kept": "`ensearch resume STUDY{storage}` opens it.",

@@ -207,27 +207,26 @@ def _migrate(engine: Engine, address: Address, version: int, timeout: float) -> 
         raise StorageError(
             f"{error} It was written by an earlier ensearch (storage version {version}) and must "
             f"be brought to version {tables.VERSION} before it can be used; nothing was changed.",
-            problem="migration_failed",
-            version=version,
         ) from error
 
 
 def _of_another_version(address: Address, version: int) -> StorageError:
-    newer = version > tables.VERSION
-    age = "a newer ensearch" if newer else "an older ensearch, which was never released"
+    versions = f"storage version {version}; this one reads and writes version {tables.VERSION}"
+    if version > tables.VERSION:
+        return StorageError(
+            f"{address} was written by a newer ensearch ({versions}): update it with pip install "
+            "-U ensearch. Nothing was changed.",
+        )
     return StorageError(
-        f"{address} was written by {age} (storage version {version}; this one reads and writes "
-        f"version {tables.VERSION}). Nothing was changed.",
-        problem="storage_newer" if newer else "storage_unreleased",
+        f"{address} was written by an older ensearch, which was never released ({versions}). "
+        "Nothing was changed.",
+        problem="storage_unreleased",
         version=version,
     )
 
 
 def _missing(address: Address, found: str) -> StorageError:
-    return StorageError(
-        f"no studies in {address}: {found}. Start one with `ensearch run`, or name the right "
-        "storage with --storage."
-    )
+    return StorageError(f"no studies in {address}: {found}.", problem="storage_missing")
 
 
 _LOCKED = (
@@ -240,7 +239,7 @@ _FULL = (
 )
 _DAMAGED = (
     "is damaged or not a SQLite database. It was left as it is: restore a copy, or name another "
-    "storage with --storage"
+    "storage"
 )
 _READ_ONLY = "cannot be written: check the permissions of the file and its folder"
 _SQLITE = {

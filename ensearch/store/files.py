@@ -4,7 +4,7 @@ A file is written by `atomic.write`, so under its own name it is whole or absent
 """
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from ensearch import atomic
 from ensearch.core import Predictions
 from ensearch.errors import StorageError
 
-RETRAIN = "To train its member again: `ensearch resume STUDY --retrain-missing`"
+# What makes the error for a file that cannot be used, from its path and what is wrong with it.
+Unusable = Callable[[Path, str], StorageError]
 
 
 def predictions_path(root: Path, key: str, split: str) -> Path:
@@ -33,28 +34,31 @@ def write_predictions(root: Path, predictions: Predictions) -> None:
     atomic.write(predictions_path(root, predictions.member, predictions.split), buffer.getvalue())
 
 
-def read_predictions(root: Path, key: str, split: str, remedy: str = RETRAIN) -> Predictions:
-    """Raises StorageError naming the file, and the remedy, if it is missing or damaged."""
+def read_predictions(root: Path, key: str, split: str) -> Predictions:
+    """The predictions of a member or model. StorageError if the file is missing or damaged."""
     path = predictions_path(root, key, split)
-    (logits,) = read_arrays(path, ("logits",), remedy)
+    (logits,) = read_arrays(path, ("logits",), unusable)
     if logits.ndim != 2 or logits.dtype != np.float16:
         says = f"expected N x C logits in float16, found {logits.dtype} {logits.shape}"
-        raise unusable(path, _damaged(f"ValueError: {says}"), remedy)
+        raise unusable(path, _damaged(f"ValueError: {says}"))
     return Predictions(member=key, split=split, logits=logits)
 
 
-def read_arrays(path: Path, names: Sequence[str], remedy: str) -> list[npt.NDArray[Any]]:
-    """Arrays of an npz file; nothing is unpickled. StorageError if it is missing or damaged."""
+def read_arrays(path: Path, names: Sequence[str], unusable: Unusable) -> list[npt.NDArray[Any]]:
+    """Arrays of an npz file; nothing is unpickled.
+
+    Raises the StorageError that `unusable` makes if the file is missing or damaged.
+    """
     try:
         # From memory: numpy leaves a file open when it turns out to be damaged.
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
             return [np.asarray(archive[name]) for name in names]
     except FileNotFoundError:
-        raise unusable(path, "is missing: restore a copy", remedy) from None
+        raise unusable(path, "is missing: restore a copy") from None
     # Flipping every bit of one file in turn raised 8 kinds of error, from zipfile, zlib and numpy.
     except Exception as error:
         says = f"{type(error).__name__}: {error}".partition("\n")[0]
-        raise unusable(path, _damaged(says), remedy) from error
+        raise unusable(path, _damaged(says)) from error
 
 
 def missing(root: Path, members: Iterable[tuple[str, Sequence[str], bool]]) -> list[Path]:
@@ -85,5 +89,6 @@ def _damaged(says: str) -> str:
     return f"cannot be read ({says}): if it is damaged, restore a copy or delete it"
 
 
-def unusable(path: Path, says: str, remedy: str = RETRAIN) -> StorageError:
-    return StorageError(f"{path} {says}. {remedy}.", path=path, says=says)
+def unusable(path: Path, says: str) -> StorageError:
+    """The error for a file of a member's predictions or weights that cannot be used."""
+    return StorageError(f"{path} {says}.", problem="member_file_unusable", path=path, says=says)

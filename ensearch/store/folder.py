@@ -43,7 +43,8 @@ class Folder:
             f"{socket.gethostname()} that folder {found}. All drivers must see the same folder: "
             "mount it here under the same name, or say where it is by ?files=/FOLDER at the end "
             f"of the URL. Where the files are lost: mkdir -p {self.path} && echo {self.mark} > "
-            f"{path}, then resume with --retrain-missing."
+            f"{path}, then let the studies train missing members again.",
+            problem="folder_of_files",
         )
 
 

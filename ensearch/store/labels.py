@@ -24,7 +24,6 @@ from ensearch.store import files
 
 # So many images, evenly spaced, tell one selection or order of images from another.
 LOOKED_AT = 64
-RESTORE = "`ensearch pool verify` says what else writes it again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,7 +100,7 @@ def write(root: Path, labels: SplitLabels) -> None:
 def read(root: Path, fingerprint: str) -> SplitLabels:
     """Raises StorageError if they are missing or damaged."""
     source = path(root, fingerprint)
-    arrays = files.read_arrays(source, ("values", "count", "classes", "images"), RESTORE)
+    arrays = files.read_arrays(source, ("values", "count", "classes", "images"), _unusable)
     values, count, classes, images = arrays
     found = SplitLabels(
         values=values.astype(np.int64),
@@ -110,10 +109,14 @@ def read(root: Path, fingerprint: str) -> SplitLabels:
         images=str(images),
     )
     if found.fingerprint != fingerprint:
-        raise files.unusable(source, "is damaged: it holds other labels than it did", RESTORE)
+        raise _unusable(source, "is damaged: it holds other labels than it did")
     return found
 
 
 def kept(root: Path) -> list[SplitLabels]:
     """All that are kept, in order of their fingerprints; those that cannot be read raise."""
     return [read(root, found.stem) for found in sorted((root / "labels").glob("*.npz"))]
+
+
+def _unusable(path: Path, says: str) -> StorageError:
+    return StorageError(f"{path} {says}.", problem="labels_file_unusable", path=path, says=says)

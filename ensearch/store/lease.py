@@ -72,7 +72,11 @@ def acquire(connection: Connection, study: str, *, take_over: bool) -> str:
         raise StorageError(
             f"study {study!r} is being run by process {found.pid} on {found.host} since "
             f"{found.since:%Y-%m-%d %H:%M} UTC (last sign of life {found.heartbeat:%H:%M:%S} "
-            "UTC). Wait for it, stop it, or give --take-over if you know that it is gone."
+            "UTC). Wait for it or stop it.",
+            problem="study_runs",
+            study=study,
+            host=found.host,
+            pid=found.pid,
         )
     pid, now = os.getpid(), tables.now(connection)
     row = {

@@ -15,7 +15,6 @@ from ensearch.store import files, lease, tables
 from ensearch.store import labels as split_labels
 from ensearch.store.labels import SplitLabels
 
-AGAIN = "Take the model out with `ensearch pool remove NAME` and import or add it again"
 Transaction = Callable[[], AbstractContextManager[Connection]]
 
 
@@ -177,13 +176,13 @@ class ModelStore:
         with self.reading() as connection:
             return [_record(row) for row in connection.execute(query)]
 
-    def predictions(self, key: str, split: str, remedy: str = AGAIN) -> Predictions:
+    def predictions(self, key: str, split: str) -> Predictions:
         """Logits (N x C, float16) of a model, or of a trained member.
 
-        Raises StorageError with the `remedy` if they are missing or damaged.
+        Raises StorageError if they are missing or damaged.
         """
         with self._files() as root:
-            return files.read_predictions(root, key, split, remedy)
+            return files.read_predictions(root, key, split)
 
     def remove(self, name: str) -> None:
         """Take a model out, and its files; labels that nothing refers to any more go too."""
@@ -269,14 +268,18 @@ def _refuse(
     for twin in connection.execute(twins):
         if twin.name == name:
             raise StorageError(
-                f"the pool holds a model {name!r} already: choose another --name, or take "
-                f"that one out first with `ensearch pool remove {name}`."
+                f"the pool holds a model {name!r} already: choose another name, or remove that "
+                "one first.",
+                problem="model_exists",
+                name=name,
             )
         same = f"the predictions of {name!r} are those of {twin.name!r}, which the pool holds"
         if labels is not None and labels != twin.labels:
             raise StorageError(
-                f"{same} with other labels. If those were wrong, take it out first with `ensearch "
-                f"pool remove {twin.name}`; one model must not count twice."
+                f"{same} with other labels. If those were wrong, remove that model first: one "
+                "model must not count twice.",
+                problem="model_exists",
+                name=twin.name,
             )
         raise StorageError(
             f"{same} already: one model must not count twice. Give the predictions of another "

@@ -119,8 +119,10 @@ class Store(StudyState, UsesOfTest):
             taken = select(tables.studies.c.name).where(tables.studies.c.name == record.name)
             if connection.execute(taken).first():
                 raise StorageError(
-                    f"study {record.name!r} exists already in {self._address}: go on with "
-                    f"`ensearch resume {record.name}`, or choose another name."
+                    f"study {record.name!r} exists already in {self._address}: go on with it, or "
+                    "choose another name.",
+                    problem="study_exists",
+                    study=record.name,
                 )
             connection.execute(tables.studies.insert(), [records.study_row(record)])
 

@@ -346,7 +346,7 @@ def test_budgets_outside_the_study_are_refused(store: Store, searched: study.Stu
 
 def test_a_study_under_way_is_not_confirmed(store: Store, searched: study.Study) -> None:
     store.acquire_lease("one")
-    with pytest.raises(StorageError, match="--take-over"):
+    with pytest.raises(StorageError, match="is being run by process"):
         confirm_in(store, searched)
     assert confirmation_plan.plans(store, "one") == []
     assert confirm_in(store, searched, take_over=True)[0] == "done"

@@ -122,7 +122,6 @@ def test_missing_files_are_those_that_were_written_and_are_gone(store: Store) ->
     assert store.missing_files(keys) == gone
     message = failure(lambda: store.predictions(keys[0], "test"))
     assert f"{keys[0]}.test.npz is missing" in message
-    assert "--retrain-missing" in message
     assert f"{keys[1]}.safetensors is missing" in failure(lambda: store.weights_path(keys[1]))
 
 

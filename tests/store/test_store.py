@@ -64,7 +64,7 @@ def test_an_unknown_study_gives_the_nearest_name(store: Store) -> None:
 def test_a_study_is_added_once(store: Store) -> None:
     store.add_study(study_of("digits"))
     message = failure(lambda: store.add_study(study_of("digits", NOW + timedelta(days=1))))
-    assert "ensearch resume digits" in message
+    assert "go on with it" in message
     assert store.studies() == [study_of("digits")]
 
 

@@ -379,7 +379,7 @@ def test_other_images_under_the_same_name_are_refused(store: Store, tmp_path: Pa
 def test_a_study_under_way_is_not_driven_twice(store: Store, spec: str) -> None:
     search_in(store, spec, Limits(trials=1))
     lease = store.acquire_lease("one")
-    with pytest.raises(StorageError, match="--take-over"):
+    with pytest.raises(StorageError, match="is being run by process"):
         search_in(store, spec, Limits(trials=2))
     assert search_in(store, spec, Limits(trials=2), take_over=True).done == 2
     with pytest.raises(StorageError):
@@ -415,7 +415,7 @@ def interrupt(job: MemberJob, report: Callable[[Update], None]) -> Trained | Fai
 def test_a_refused_driver_changes_nothing(store: Store, spec: str) -> None:
     search_in(store, spec, Limits(trials=2))
     store.acquire_lease("one")
-    with pytest.raises(StorageError, match="--take-over"):
+    with pytest.raises(StorageError, match="is being run by process"):
         search_in(store, spec, Limits(trials=1))
     assert store.trials_asked("one") == 2
 

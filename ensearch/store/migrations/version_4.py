@@ -16,8 +16,8 @@ from ensearch.store.migrations import _version_4_tables as new
 
 _MAY_HAVE_SEEN = "; val is cut from training images, which it may have seen"
 _HALVED = ", held-out images halved with seed "
-# What looked at the half that chooses before it was recorded of which half.
-_CHOOSING = "pool --choose-on held-out"
+# The verb that used the half on which models are selected, before it was recorded which half.
+_USED_SOME_HALF = "pool"
 
 # By study, "" for the storage itself, and name.
 Notes = dict[str, dict[str, Any]]
@@ -172,8 +172,8 @@ def _uses(notes: Notes) -> Rows:
     rows = []
     for whole, looks in _beginning(notes[""], "openings ").items():
         for look in looks:
-            unknown_half = "of" not in look and look["what"] == _CHOOSING
             row = _use(look["what"], look["opened"])
+            unknown_half = "of" not in look and row["verb"] == _USED_SOME_HALF
             labels = None if unknown_half else look.get("of", whole)
             rows.append(row | {"labels": labels, "whole": whole})
     for study, openings in _of_studies(notes, "openings"):
