@@ -73,7 +73,7 @@ def test_a_storage_that_cannot_be_written_costs_no_comparison(
     def refuse(*_: object) -> None:
         raise StorageError("read only")
 
-    monkeypatch.setattr(whole, "set_note", refuse)
+    monkeypatch.setattr(whole, "save_mixing_gain", refuse)
     assert found(whole, 2e7).lead is not None
 
 
