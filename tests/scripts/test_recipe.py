@@ -14,6 +14,7 @@ from ensearch import datasets, families
 from ensearch.core import Architecture, Schedule
 from ensearch.datasets import Source
 from ensearch.training import data
+from ensearch.training.device import prepared
 from scripts.benchmarks.networks import architecture
 from scripts.benchmarks.recipe import __main__ as benchmark
 from scripts.benchmarks.recipe import published
@@ -38,7 +39,7 @@ def images() -> data.Images:
 def network() -> nn.Module:
     torch.manual_seed(0)
     shape = Architecture(family="wide_resnet", width=0.25, depth=10, resolution=8)
-    return families.build(shape, 1, 10)
+    return prepared(families.build(shape, 1, 10), "cpu")
 
 
 def test_figures_of_airbench_in_the_terms_of_sgd() -> None:

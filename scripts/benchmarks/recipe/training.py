@@ -15,6 +15,7 @@ from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.seeds import derive
 from ensearch.training import data as tensors
 from ensearch.training import describe_device, loop, train_members
+from ensearch.training.device import prepared
 from scripts.benchmarks.networks import architecture
 from scripts.benchmarks.recipe.published import RECIPES, Recipe
 
@@ -99,8 +100,7 @@ def _by_published(
     """Return the logits on val and the last training loss, from the weights ensearch begins at."""
     images = tensors.load(source, data.fingerprint, device, ("val",))
     torch.manual_seed(derive(seed, "init"))
-    model = families.build(shape, images.channels, images.classes).to(device)
-    model = model.to(memory_format=torch.channels_last)
+    model = prepared(families.build(shape, images.channels, images.classes), device)
     loss = recipe.train(model, images, epochs, seed, device)
     batch = Schedule(epochs=epochs).batch_size
     return loop.predict(model, images.to_predict["val"], images, batch), loss
