@@ -168,9 +168,9 @@ def creation_lock(address: Address, engine: Engine, timeout: float) -> Iterator[
 def shared_files(address: Address, engine: Engine) -> Path:
     """The members' files of a server's database. StorageError if they are not on this machine."""
     with translated(address), engine.execution_options(**{READS: True}).connect() as connection:
-        found = folder.find(connection, address.files)
-    found.check(str(address))
-    return found.path
+        shared = folder.find(connection, address.files)
+    shared.check(str(address))
+    return shared.path
 
 
 def _ensure_tables(engine: Engine, address: Address, *, create: bool, timeout: float) -> None:
@@ -225,8 +225,8 @@ def _of_another_version(address: Address, version: int) -> StorageError:
     )
 
 
-def _missing(address: Address, found: str) -> StorageError:
-    return StorageError(f"no studies in {address}: {found}.", problem="storage_missing")
+def _missing(address: Address, why: str) -> StorageError:
+    return StorageError(f"no studies in {address}: {why}.", problem="storage_missing")
 
 
 _LOCKED = (

@@ -48,8 +48,8 @@ def _outcomes_row(evaluation: dict[str, Any], outcomes: SubsetHits) -> dict[str,
 def load(connection: Connection, study: str, stage: str) -> list[Evaluation]:
     """See `Store.evaluations`."""
     query = select(_ROWS).where(_ROWS.c.study == study, _ROWS.c.stage == stage)
-    found = [records.evaluation_record(row) for row in connection.execute(query)]
-    return sorted(found, key=lambda e: (e.cost.macs, e.network, e.size, e.split))
+    evaluations = [records.evaluation_record(row) for row in connection.execute(query)]
+    return sorted(evaluations, key=lambda e: (e.cost.macs, e.network, e.size, e.split))
 
 
 def members(connection: Connection, study: str, stage: str) -> dict[str, tuple[str, ...]]:

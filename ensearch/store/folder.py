@@ -33,14 +33,14 @@ class Folder:
         try:
             if path.read_text().strip() == self.mark:
                 return
-            found = "is the folder of another storage"
+            state = "is the folder of another storage"
         except FileNotFoundError:
-            found = "is another one" if self.path.is_dir() else "does not exist"
+            state = "is another one" if self.path.is_dir() else "does not exist"
         except (OSError, UnicodeError) as error:
-            found = f"cannot be read ({error})"
+            state = f"cannot be read ({error})"
         raise StorageError(
             f"the members' files of {place} lie in {self.path}, made on {self.made_on}; on "
-            f"{socket.gethostname()} that folder {found}. All drivers must see the same folder: "
+            f"{socket.gethostname()} that folder {state}. All drivers must see the same folder: "
             "mount it here under the same name, or say where it is by ?files=/FOLDER at the end "
             f"of the URL. Where the files are lost: mkdir -p {self.path} && echo {self.mark} > "
             f"{path}, then let the studies train missing members again.",

@@ -69,10 +69,10 @@ def places(count: int) -> list[int]:
 
 def digest(images: Iterable[npt.NDArray[np.uint8]]) -> str:
     """A digest of some images of a split in their order (all would take long): 16 hex digits."""
-    found = hashlib.sha256()
+    content = hashlib.sha256()
     for image in images:
-        found.update(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes())
-    return found.hexdigest()[:16]
+        content.update(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes())
+    return content.hexdigest()[:16]
 
 
 def path(root: Path, fingerprint: str) -> Path:
@@ -102,20 +102,20 @@ def read(root: Path, fingerprint: str) -> SplitLabels:
     source = path(root, fingerprint)
     arrays = files.read_arrays(source, ("values", "count", "classes", "images"), _unusable)
     values, count, classes, images = arrays
-    found = SplitLabels(
+    labels = SplitLabels(
         values=values.astype(np.int64),
         count=int(count),
         classes=tuple(str(name) for name in classes.tolist()),
         images=str(images),
     )
-    if found.fingerprint != fingerprint:
+    if labels.fingerprint != fingerprint:
         raise _unusable(source, "is damaged: it holds other labels than it did")
-    return found
+    return labels
 
 
 def kept(root: Path) -> list[SplitLabels]:
     """All that are kept, in order of their fingerprints; those that cannot be read raise."""
-    return [read(root, found.stem) for found in sorted((root / "labels").glob("*.npz"))]
+    return [read(root, file.stem) for file in sorted((root / "labels").glob("*.npz"))]
 
 
 def _unusable(path: Path, says: str) -> StorageError:

@@ -67,16 +67,16 @@ class Lease:
 
 def acquire(connection: Connection, study: str, *, take_over: bool) -> str:
     """Token of a new lease. Raises StorageError if a live driver holds the study."""
-    found = holder(connection, study)
-    if found and found.alive and not take_over:
+    driver = holder(connection, study)
+    if driver and driver.alive and not take_over:
         raise StorageError(
-            f"study {study!r} is being run by process {found.pid} on {found.host} since "
-            f"{found.since:%Y-%m-%d %H:%M} UTC (last sign of life {found.heartbeat:%H:%M:%S} "
+            f"study {study!r} is being run by process {driver.pid} on {driver.host} since "
+            f"{driver.since:%Y-%m-%d %H:%M} UTC (last sign of life {driver.heartbeat:%H:%M:%S} "
             "UTC). Wait for it or stop it.",
             problem="study_runs",
             study=study,
-            host=found.host,
-            pid=found.pid,
+            host=driver.host,
+            pid=driver.pid,
         )
     pid, now = os.getpid(), tables.now(connection)
     row = {

@@ -174,8 +174,8 @@ class Store(StudyState, UsesOfTest):
         members = tables.members.c
         query = select(tables.members).order_by(members.created, members.key)
         with self._read() as connection:
-            found = [(row.key, records.member_record(row)) for row in connection.execute(query)]
-        return [record for key, record in found if record.member.key == key]
+            pairs = [(row.key, records.member_record(row)) for row in connection.execute(query)]
+        return [record for key, record in pairs if record.member.key == key]
 
     def add_trained(
         self,

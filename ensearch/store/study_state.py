@@ -92,8 +92,8 @@ class StudyState(Connected):
 
     def ladder(self, study: str) -> dict[str, Any] | None:
         """The ladder of costs that a study began with; None if it was killed before that."""
-        found: dict[str, Any] | None = self._of_study(study, "ladder")
-        return found
+        ladder: dict[str, Any] | None = self._of_study(study, "ladder")
+        return ladder
 
     def set_trials_asked(self, study: str, trials: int) -> None:
         """Keep how many trials a study was last asked for."""
@@ -102,8 +102,8 @@ class StudyState(Connected):
 
     def trials_asked(self, study: str) -> int | None:
         """How many trials a study was last asked for; None if it never searched."""
-        found: int | None = self._of_study(study, "trials_asked")
-        return found
+        trials: int | None = self._of_study(study, "trials_asked")
+        return trials
 
     def set_confirmed(self, study: str, sentence: str) -> None:
         """Keep what a study's confirmation says, for the report of its search."""
@@ -131,8 +131,8 @@ class StudyState(Connected):
         columns = tables.study_labels.c
         query = select(columns.labels).where(columns.study == study, columns.split == split)
         with self._read() as connection:
-            found = connection.execute(query).scalar()
-        return None if found is None else np.asarray(found, dtype=np.int64)
+            labels = connection.execute(query).scalar()
+        return None if labels is None else np.asarray(labels, dtype=np.int64)
 
     # Speeds
 

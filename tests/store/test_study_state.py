@@ -1,0 +1,96 @@
+"""What a study knows beside trials and evaluations, each with a type, comes back as it was kept."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from ensearch.store import (
+    ConfirmationRecord,
+    GroupSpeedRecord,
+    MixingGain,
+    SpeedRecord,
+    Store,
+)
+from tests.records import NOW, study_of
+from tests.servers import BOTH_DATABASES
+
+pytestmark = BOTH_DATABASES
+SPEED = SpeedRecord(
+    device="cpu", torch="2.9", batch_size=128, fixed=0.1 + 0.2, per_mac=1e-10, measured=NOW
+)
+GROUP = GroupSpeedRecord(
+    network="n", place="gpu", members=4, way="fused", rates={"fused": 0.1}, dropped={"graph": "no"}
+)
+PLAN = ConfirmationRecord(
+    number=1,
+    request={"budgets": None, "top": 1},
+    budgets=(0.1 + 0.2, 1e9),
+    finalists=({"size": 2, "changes": ["a"]},),
+    created=NOW,
+    finished=False,
+    failures=(("n", "diverged"),),
+)
+
+
+def test_what_a_study_found_when_it_began(store: Store) -> None:
+    labels = np.array([2, 0, 1], dtype=np.int64)
+    with pytest.raises(ValueError, match="no study 'digits'"):
+        store.begin_study("digits", ladder={}, remarks=(), val=labels)
+    assert store.study_labels("digits", "val") is None, "all of it or nothing"
+    store.add_study(study_of("digits"))
+    assert store.ladder("digits") is None
+    store.begin_study("digits", ladder={"budget": 0.1 + 0.2}, remarks=("odd",), val=labels)
+    assert store.ladder("digits") == {"budget": 0.1 + 0.2}
+    kept = store.study_labels("digits", "val")
+    assert kept is not None
+    assert kept.dtype == np.int64
+    assert kept.tolist() == [2, 0, 1]
+    assert store.study_labels("digits", "test") is None
+
+
+def test_trials_and_the_sentence_of_a_confirmation(store: Store) -> None:
+    store.add_study(study_of("digits"))
+    assert (store.trials_asked("digits"), store.confirmed("digits")) == (None, "")
+    store.set_trials_asked("digits", 40)
+    store.set_confirmed("digits", "ü")
+    assert (store.trials_asked("digits"), store.confirmed("digits")) == (40, "ü")
+    assert store.study("digits") == study_of("digits")
+
+
+def test_speeds_are_replaced_and_forgotten(store: Store) -> None:
+    later = replace(SPEED, fixed=1.0, measured=NOW + timedelta(days=1))
+    other = replace(SPEED, device="cuda")
+    for record in (SPEED, other, later):
+        store.save_speed("digits", record)
+    assert store.speed("digits", device="cpu", torch="2.9", batch_size=128) == later
+    store.forget_speed("digits", later)
+    assert store.speed("digits", device="cpu", torch="2.9", batch_size=128) is None
+    assert store.speed("digits", device="cuda", torch="2.9", batch_size=128) == other
+    assert store.speed("cifar10", device="cuda", torch="2.9", batch_size=128) is None
+
+
+def test_speeds_side_by_side_hold_for_all_studies(store: Store) -> None:
+    eight, newer = replace(GROUP, members=8), replace(GROUP, way="plain")
+    for record in (eight, GROUP, newer):
+        store.save_group_speed(record)
+    assert store.group_speeds("n") == [newer, eight]
+    assert store.group_speeds("other") == []
+
+
+def test_the_gain_of_mixing_is_replaced(store: Store) -> None:
+    gain = MixingGain(members="a", difference=0.1 + 0.2, low=-0.1, high=0.5)
+    store.save_mixing_gain("digits", gain)
+    store.save_mixing_gain("digits", replace(gain, members="b"))
+    assert store.mixing_gain("digits") == replace(gain, members="b")
+    assert store.mixing_gain("cifar10") is None
+
+
+def test_plans_come_back_by_number(store: Store) -> None:
+    second = replace(PLAN, number=2, failures=())
+    done = replace(PLAN, finished=True)
+    for record in (second, PLAN, done):
+        store.save_confirmation("digits", record)
+    assert store.confirmations("digits") == [done, second]
+    assert store.confirmations("cifar10") == []
