@@ -79,7 +79,7 @@ def _choices(config: StudyConfig, ladder: Ladder, cost: Callable[[float], str]) 
         f"compare   at {len(ladder.budgets)} budgets, from {cost(ladder.budgets[0])} down to "
         f"{cost(ladder.budgets[-1])}",
         f"cheapest  {ladder.cheapest.label} at {cost(ladder.cheapest.cost.macs)}",
-        f"dearest   {ladder.most_expensive.label} at {cost(ladder.most_expensive.cost.macs)}",
+        f"costliest {ladder.most_expensive.label} at {cost(ladder.most_expensive.cost.macs)}",
         f"space     {config.space.name}: {len(ladder.cells)} distinct configurations, "
         f"{len(singles)} single networks and {len(ensembles)} ensembles (sizes {sizes})",
         f"offers    single networks + ensembles: {_offers(ladder, cost)}",
@@ -147,12 +147,12 @@ def _left_out(config: StudyConfig, ladder: Ladder) -> list[str]:
 def _work(work: SearchWork, workers: int, device: str) -> list[str]:
     if work.trials == 0:
         return ["work      nothing is left to do; more trials go on"]
-    # The dearest member of all need not be among those that the trials choose.
+    # The most expensive member of all need not be among those that the trials select.
     longest = format_duration(work.longest)
     if work.longest > work.seconds:
-        more = f", up to {longest} more if the dearest member is chosen"
+        more = f", up to {longest} more if the most expensive member is selected"
     else:
-        more = f" (the dearest member alone: {longest})"
+        more = f" (the most expensive member alone: {longest})"
     return [
         f"work      {counted(work.trials, 'trial')}, up to about "
         f"{counted(round(work.members), 'member')} and "

@@ -260,7 +260,7 @@ def _corrected(results: Findings) -> str:
     if not kind:
         return ""
     return (
-        f", corrected by {-100 * correction:+.2f} points by which choosing flatters {kind} more, "
+        f", corrected by {-100 * correction:+.2f} points by which selecting biases {kind} upward more, "
         "so that it differs from that of the columns"
     )
 
@@ -297,7 +297,7 @@ def conditions(results: Findings) -> list[str]:
                 "~ marks sizes that were not trained, at most twice the largest that was: "
                 "predicted from smaller ensembles, in no front. On digits the accuracy of 4 "
                 "members, predicted from 2, was off by 1.7 points (standard deviation); the best "
-                "of many predictions is flattered besides."
+                "of many predictions is biased upward besides."
             ]
             if results.predicted
             else []
