@@ -72,7 +72,7 @@ def analyse(
 def ladder(advantages: list[float], single: float = 0.8) -> tuple[Table, list[float]]:
     """At 1, 2, 4 ... G one single network and one ensemble of 2, with these advantages.
 
-    Both fronts rise by 0.02 at each step, so that the dearest is the best.
+    Both fronts rise by 0.02 at each step, so that the most expensive is the best.
     """
     table: Table = []
     for k, advantage in enumerate(advantages):

@@ -74,7 +74,7 @@ def test_listings_name_everything_there_is() -> None:
 def test_a_study_is_run_continued_and_reported(folder: Path) -> None:
     first = quick()
     assert first.exit_code == 0, first.stderr
-    for word in ("budgets", "cheapest", "dearest", "distinct", "time", "FLOPs (multiply-"):
+    for word in ("budgets", "cheapest", "costliest", "distinct", "time", "FLOPs (multiply-"):
         assert word in first.stderr, f"the plan does not say {word}"
     assert "trial 3/3" in first.stderr
     assert "ensearch resume digits-tiny-400k" in first.stderr

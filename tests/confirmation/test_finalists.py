@@ -71,7 +71,7 @@ def test_a_predicted_size_is_no_finalist_and_the_cheapest_of_equals_is() -> None
 
 
 def test_what_the_other_kind_cannot_match_comes_last() -> None:
-    """The dearest single network has no ensemble at its cost: the second is the finalist."""
+    """The most expensive single network has no ensemble at its cost: the second is the finalist."""
     lonely, matched = evaluation(1, 10, 3, 2_000_000, 0.95), evaluation(1, 10, 2, 1_000_000, 0.9)
     pair = evaluation(2, 10, 1, 1_000_000, 0.8)
     choices = finalists.select([lonely, matched, pair], [2e6], fewest=1)
@@ -109,9 +109,9 @@ def test_budgets_that_were_matched_stay_matched_where_accuracy_is_flat() -> None
 
 @given(st.integers(0, 2**32 - 1))
 def test_kinds_that_meet_in_cost_in_the_search_meet_among_the_finalists(seed: int) -> None:
-    """Costs and accuracies at random; of each kind the dearest within 5 % of each other."""
+    """Costs and accuracies at random; of each kind the most expensive within 5 % of each other."""
 
-    def dearest(evaluations: list[Evaluation], budget: float) -> list[int]:
+    def highest_costs(evaluations: list[Evaluation], budget: float) -> list[int]:
         costs = [(e.is_single, e.cost.macs) for e in evaluations if e.cost.macs <= budget]
         return [max((m for s, m in costs if s == single), default=0) for single in (True, False)]
 
@@ -128,7 +128,7 @@ def test_kinds_that_meet_in_cost_in_the_search_meet_among_the_finalists(seed: in
     ]
     kept = [c.evaluation for c in finalists.select(some, BUDGETS, fewest=1)]
     for row in fronts.analyse(some, BUDGETS, None).rows:
-        there, found = dearest(some, row.budget), dearest(kept, row.budget)
+        there, found = highest_costs(some, row.budget), highest_costs(kept, row.budget)
         if row.matched:
             assert min(found) > row.budget * fronts.USED_SHARE
             share = fronts.MATCHED_SHARE

@@ -92,7 +92,7 @@ def test_one_clear_side_is_not_a_crossover(advantages: list[float], words: str) 
 
 
 def test_ensemble_credited_by_granularity_alone_is_not_matched() -> None:
-    """4 x 1 G meets a budget of 4 G, where the dearest single network costs 2 G."""
+    """4 x 1 G meets a budget of 4 G, where the most expensive single network costs 2 G."""
     table = [(1.0, 1, 0.80), (2.0, 1, 0.82), (1.0, 2, 0.82), (1.0, 4, 0.86)]
     first, second = analyse(table, [2, 4]).rows
     assert first.matched
@@ -117,7 +117,7 @@ def test_matched_is_within_five_percent(width: float, matched: bool) -> None:
 
 
 def test_a_dear_single_that_is_worse_still_gives_the_singles_their_chance() -> None:
-    """Not the cost of the best single network counts, but that of the dearest one tried."""
+    """Not the cost of the best single network counts, but that of the most expensive one tried."""
     row = analyse([(0.5, 1, 0.82), (1.0, 1, 0.80), (0.5, 2, 0.83)], [1]).rows[0]
     assert row.single == evaluation(0.5, 1, 0.82)
     assert row.advantage == pytest.approx(0.01)

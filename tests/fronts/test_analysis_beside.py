@@ -82,7 +82,7 @@ def test_predicted_evaluations_are_left_out() -> None:
 
 
 def test_tried_counts_what_is_comparable() -> None:
-    """4 x 0.9 costs more than 95 % of the dearest single network; 2 x 1.3 does not."""
+    """4 x 0.9 costs more than 95 % of the most expensive single network; 2 x 1.3 does not."""
     table = [(1.0, 1, 0.8), (2.6, 1, 0.8), (1.3, 2, 0.8), (0.9, 4, 0.7995)]
     row = analyse(table, [3.6]).rows[0]
     assert (row.tried_singles, row.tried_ensembles) == (2, 1)

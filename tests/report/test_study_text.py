@@ -123,7 +123,8 @@ def test_a_correction_is_said_beside_the_advantage_and_in_the_figure() -> None:
     assert not figure_data.compute(plain).corrected
     corrected = replace(plain, fronts=replace(plain.fronts, correction=-0.0405))
     assert (
-        "95 % band, corrected by +4.05 points by which choosing flatters single networks more, so "
+        "95 % band, corrected by +4.05 points by which selecting biases single networks upward "
+        "more, so "
         "that it differs from that of the columns."
     ) in " ".join(text.conditions(corrected))
     assert figure_data.compute(corrected).corrected

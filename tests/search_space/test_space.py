@@ -322,7 +322,8 @@ def test_every_resolution_has_the_whole_ladder() -> None:
     for side in (16, 64):
         alone = built(TABLE | {"resolution": [side], "rungs": 30}, budget)
         assert alone.shape_axes == {}
-        # Alone, the ladder begins at the dearest of its own: only rungs of both can be compared.
+        # Alone, the ladder begins at the most expensive of its own: only rungs of both can be
+        # compared.
         shapes = {(c.size, c.architecture) for c in alone.cells if c.rung in made.rungs}
         mine = {(c.size, c.architecture) for c in made.cells if c.architecture.resolution == side}
         assert shapes <= mine

@@ -162,11 +162,11 @@ def test_one_of_a_thing_is_not_several(two_cells: Ladder) -> None:
     assert "with 1 worker on" in text
 
 
-def test_the_dearest_member_is_not_said_to_be_part_of_less_time(two_cells: Ladder) -> None:
+def test_the_most_expensive_member_is_not_said_to_be_part_of_less_time(two_cells: Ladder) -> None:
     asked = config.resolve(RunOptions(budget="4e6", dataset="digits"))
     made = SearchWork(trials=2, members=4, train_macs=1e9, seconds=47, longest=63)
     text = described(asked, two_cells, made, 2)
-    assert "about 47s with 2 workers on a CPU, up to 1m3s more if the dearest member" in text
+    assert "about 47s with 2 workers on a CPU, up to 1m3s more if the most expensive member" in text
     # Nor does a study of one member take half its time on two workers: 100 images x 2 x 2 ms.
     one = Ladder(budget=Budget(macs=4e6), cells=(cell(1, 1, 1_000_000),))
     assert work.estimate(one, 100, 1, SPEED, 2).seconds == pytest.approx(0.4)

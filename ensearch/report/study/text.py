@@ -260,8 +260,8 @@ def _corrected(results: Findings) -> str:
     if not kind:
         return ""
     return (
-        f", corrected by {-100 * correction:+.2f} points by which selecting biases {kind} upward more, "
-        "so that it differs from that of the columns"
+        f", corrected by {-100 * correction:+.2f} points by which selecting biases {kind} upward "
+        "more, so that it differs from that of the columns"
     )
 
 
