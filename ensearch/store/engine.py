@@ -71,8 +71,8 @@ def locate(text: str) -> Address:
 
 def prepare(engine: Engine, busy_timeout: float) -> None:
     """Make an engine, ours or Optuna's, safe for several processes; `busy_timeout` in seconds."""
-    kind = prepare_sqlite if engine.dialect.name == "sqlite" else server.prepare
-    kind(engine, busy_timeout)
+    prepare_dialect = prepare_sqlite if engine.dialect.name == "sqlite" else server.prepare
+    prepare_dialect(engine, busy_timeout)
 
 
 def prepare_sqlite(engine: Engine, busy_timeout: float) -> None:

@@ -21,7 +21,7 @@ def save(
     members: Sequence[str],
     outcomes: Sequence[SubsetHits],
 ) -> None:
-    """See `Store.save_evaluations`."""
+    """Keep evaluations: see `Store.save_evaluations`."""
     if not evaluations:
         return
     if len({evaluation.network for evaluation in evaluations}) > 1:
@@ -46,14 +46,14 @@ def _outcomes_row(evaluation: dict[str, Any], outcomes: SubsetHits) -> dict[str,
 
 
 def load(connection: Connection, study: str, stage: str) -> list[Evaluation]:
-    """See `Store.evaluations`."""
+    """The evaluations: see `Store.evaluations`."""
     query = select(_ROWS).where(_ROWS.c.study == study, _ROWS.c.stage == stage)
     evaluations = [records.evaluation_record(row) for row in connection.execute(query)]
     return sorted(evaluations, key=lambda e: (e.cost.macs, e.network, e.size, e.split))
 
 
 def members(connection: Connection, study: str, stage: str) -> dict[str, tuple[str, ...]]:
-    """See `Store.evaluation_members`."""
+    """The members of evaluations: see `Store.evaluation_members`."""
     query = (
         select(_ROWS.c.network, _ROWS.c.members)
         .where(_ROWS.c.study == study, _ROWS.c.stage == stage)
@@ -66,7 +66,7 @@ def members(connection: Connection, study: str, stage: str) -> dict[str, tuple[s
 def subset_hits(
     connection: Connection, study: str, stage: str, split: str
 ) -> dict[str, SubsetHits]:
-    """See `Store.subset_hits`."""
+    """What subsets got right: see `Store.subset_hits`."""
     columns = _OUTCOMES.c
     query = select(_OUTCOMES).where(
         columns.study == study, columns.stage == stage, columns.split == split

@@ -171,7 +171,7 @@ class ModelStore:
             _refuse(connection, name, key, labels)
 
     def models(self) -> list[ModelRecord]:
-        """Oldest first."""
+        """The models, oldest first."""
         query = select(tables.pool).order_by(tables.pool.c.created, tables.pool.c.name)
         with self.reading() as connection:
             return [_record(row) for row in connection.execute(query)]

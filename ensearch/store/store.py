@@ -142,7 +142,7 @@ class Store(StudyState, UsesOfTest):
             return connection.execute(query).first() is not None
 
     def studies(self) -> list[StudyRecord]:
-        """Oldest first."""
+        """The studies, oldest first."""
         query = select(tables.studies).order_by(tables.studies.c.created, tables.studies.c.name)
         with self._read() as connection:
             return [records.study_record(row) for row in connection.execute(query)]
@@ -170,7 +170,7 @@ class Store(StudyState, UsesOfTest):
         return {row.key: records.member_record(row) for row in rows}
 
     def all_members(self) -> list[MemberRecord]:
-        """Oldest first, without those of an older recipe: their keys are not asked for any more."""
+        """All members, oldest first, without those of an older recipe: nobody asks for these."""
         members = tables.members.c
         query = select(tables.members).order_by(members.created, members.key)
         with self._read() as connection:
@@ -280,7 +280,7 @@ class Store(StudyState, UsesOfTest):
             scored.save(connection, study, stage, evaluations, members, outcomes)
 
     def evaluations(self, study: str, stage: str = SEARCH) -> list[Evaluation]:
-        """Ordered by multiply-adds, then network, size and split."""
+        """The evaluations, ordered by multiply-adds, then network, size and split."""
         with self._read() as connection:
             return scored.load(connection, study, stage)
 
@@ -300,7 +300,7 @@ class Store(StudyState, UsesOfTest):
             tables.replace(connection, tables.trials, [records.trial_row(study, record)])
 
     def trials(self, study: str) -> list[TrialRecord]:
-        """Ordered by number."""
+        """The trials, ordered by number."""
         trials = tables.trials
         query = select(trials).where(trials.c.study == study).order_by(trials.c.number)
         with self._read() as connection:
