@@ -33,6 +33,7 @@ ADVICE: dict[str, str] = {
     ),
     # training
     "no_cuda": "Or train on the CPU with --device cpu.",
+    # study, confirmation, report
     "option_missing": "Example: ensearch run --budget 5e9 --dataset cifar10",
     "files_missing": "To train them again: ensearch resume {study} --retrain-missing{storage}",
     "images_differ": "To begin a new study: --study NAME.",
@@ -44,6 +45,7 @@ ADVICE: dict[str, str] = {
     "confirmed_files_missing": "To train them again: "
     "ensearch confirm {study} --retrain-missing{storage}",
     "members_failed": "Their messages: ensearch status {study}{storage}",
+    "no_retraining": "Leave it out, or leave out --no-retrain.",
     "no_confirmation": "Make one: ensearch confirm {study}{storage}",
     "confirmation_unfinished": "Go on with: ensearch confirm {study}{storage}",
     "port_taken": "For example: ensearch dashboard --port 0{storage}",
