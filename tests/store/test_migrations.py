@@ -172,11 +172,12 @@ def check_pool(store: Store) -> None:
     assert [use.plan for use in store.confirmations_on_test("s")] == [1]
 
 
-def test_state_comes_over_and_a_copy_stays(old: Path) -> None:
+def test_state_comes_over_and_a_copy_stays(old: Path, caplog: pytest.LogCaptureFixture) -> None:
     with Store.open(str(old), create=False) as store:
         check_state(store)
     copy = old.with_name("ensearch.version-3.db")
     assert (version_of(old), version_of(copy)) == (tables.VERSION, 3)
+    assert str(copy) in caplog.text  # a person is told of it
     Store.open(str(old), create=False).close()
     assert sorted(old.parent.glob("*.db")) == [old, copy]
     # The copy is a storage of version 3 like the first one.

@@ -1,6 +1,7 @@
 """The chain of migrations, run in one transaction after the SQLite file has been copied."""
 
 import errno
+import logging
 import os
 import sqlite3
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from ensearch import atomic
 from ensearch.errors import StorageError
 from ensearch.store import lease, tables
 from ensearch.store.migrations import version_4
+
+_LOG = logging.getLogger("ensearch")
 
 # By the version from which it starts, what brings the tables to the next version.
 STEPS: dict[int, Callable[[Connection], None]] = {3: version_4.upgrade}
@@ -30,8 +33,9 @@ def run(connection: Connection, path: Path | None, place: str) -> int:
     if version >= tables.VERSION:
         return version
     _refuse_live_drivers(connection, place, version)
-    if path is not None:
-        back_up(path, version)
+    copy = "" if path is None else f"; a copy of it as it was is {back_up(path, version)}"
+    # A person may wonder about the copy, and an older ensearch cannot open the storage any more.
+    _LOG.warning("%s is brought from version %d to %d%s", place, version, tables.VERSION, copy)
     for step in range(version, tables.VERSION):
         STEPS[step](connection)
     connection.execute(update(tables.versions).values(version=tables.VERSION))
