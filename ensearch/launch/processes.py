@@ -9,6 +9,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -18,6 +19,7 @@ from multiprocessing import connection, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
+from types import ModuleType
 
 from ensearch.errors import invalid
 from ensearch.launch._jobs import Failed, MemberJob, Train, Trained, Update
@@ -185,7 +187,7 @@ def _context() -> ForkServerContext | SpawnContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOAD)
     try:
-        with _interrupts_blocked():
+        with _interrupts_blocked(), _main_hidden():
             forkserver.ensure_running()
     except OSError:  # its socket has a name of at most 108 bytes, a temporary folder may have more
         return multiprocessing.get_context("spawn")
@@ -197,10 +199,26 @@ def _start(train: Train) -> _Worker:
     ours, theirs = context.Pipe()
     # Daemonic: a driver that ends without `close` takes its workers along.
     process = context.Process(target=_work, args=(train, theirs), daemon=True)
-    with _interrupts_blocked():
+    own = getattr(train, "__module__", "") == "__main__"
+    with _interrupts_blocked(), contextlib.nullcontext() if own else _main_hidden():
         process.start()
     theirs.close()  # the worker has the only other end: its death ends the pipe
     return _Worker(process=process, pipe=ours)
+
+
+@contextlib.contextmanager
+def _main_hidden() -> Iterator[None]:
+    """Within it, multiprocessing sees an empty main module, and workers import no other.
+
+    A worker needs nothing of the script that called us; importing that again would run all of it
+    where it has no `if __name__ == "__main__"`, and so start the same search in every worker.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextlib.contextmanager

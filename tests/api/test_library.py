@@ -94,6 +94,20 @@ def test_arrays_that_do_not_fit_are_refused(arrays: Any, says: str) -> None:
     assert caught.value.facts["option"] == "dataset"
 
 
+def test_a_script_without_a_guard_is_run_once(here: Path) -> None:
+    """Workers are processes of their own, and must not run the script that started them."""
+    (here / "script.py").write_text(
+        "import ensearch\n"
+        "print('once')\n"
+        f"space = {SPACE!r}\n"
+        "results = ensearch.run(budget=4e5, dataset='digits', limit_train=60, space=space,\n"
+        "                       epochs=1, trials=2, launcher='processes')\n"
+        "print(results.trials_done)\n"
+    )
+    run = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True)
+    assert (run.returncode, run.stdout.split()) == (0, ["once", "2"]), run.stderr
+
+
 def test_a_plan_is_returned_and_nothing_is_kept(here: Path) -> None:
     plan = ensearch.plan(budget="400k", dataset="digits", limit_train=60, **QUICK)
     assert plan.work.trials == 2
