@@ -78,9 +78,9 @@ def _forward(
             f"{architecture.key} cannot compute images of {architecture.resolution} pixels a side: "
             f"{first}. Take another resolution, or another network."
         ) from error
-    found = tuple(getattr(output, "shape", ()))
-    if found != (1, classes):
-        what = f"an output of shape {found}" if found else f"a {type(output).__name__}"
+    shape = tuple(getattr(output, "shape", ()))
+    if shape != (1, classes):
+        what = f"an output of shape {shape}" if shape else f"a {type(output).__name__}"
         raise UsageError(
             f"{architecture.key} must map an image to {classes} logits, one a class; it gives "
             f"{what}. Take a network that classifies."
