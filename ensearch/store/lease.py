@@ -109,9 +109,18 @@ def holder(connection: Connection, study: str) -> LeaseHolder | None:
 
 def is_alive(row: Row[Any], now: datetime) -> bool:
     """Whether the driver that wrote a row of the lease table lives; `now` from `tables.now`."""
-    if row.started is not None and row.place == _place():
-        return _start(row.pid) == int(row.started)
-    return bool(now - row.heartbeat < SILENCE)
+    return driver_lives(
+        place=row.place, pid=row.pid, started=row.started, heartbeat=row.heartbeat, now=now
+    )
+
+
+def driver_lives(
+    *, place: str | None, pid: int, started: int | None, heartbeat: datetime, now: datetime
+) -> bool:
+    """Whether a driver lives of which a lease says this; leases of version 3 say it already."""
+    if started is not None and place == _place():
+        return _start(pid) == started
+    return now - heartbeat < SILENCE
 
 
 def _place() -> str | None:

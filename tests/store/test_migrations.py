@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, create_engine, event, inspect
+from sqlalchemy import URL, Column, MetaData, String, create_engine, event, inspect
 
 from ensearch.errors import StorageError
 from ensearch.store import GroupSpeedRecord, MixingGain, Store, folder, lease, tables
@@ -292,7 +292,13 @@ def test_processes_that_open_at_once_migrate_once(old: Path) -> None:
         check_state(store)
 
 
-def test_a_live_driver_of_the_earlier_release_is_left_alone(old: Path) -> None:
+def test_a_live_driver_of_the_earlier_release_is_left_alone(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also once this version's table of leases has a column that the earlier one has not."""
+    later = tables.leases.to_metadata(MetaData())
+    later.append_column(Column("later", String(1)))
+    monkeypatch.setattr(tables, "leases", later)
     connection = sqlite3.connect(old)
     values = ("s", "t", "node7", lease._place(), os.getpid(), lease._start(os.getpid()))
     now = datetime.now(UTC).isoformat(timespec="microseconds")

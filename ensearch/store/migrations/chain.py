@@ -13,6 +13,7 @@ from ensearch import atomic
 from ensearch.errors import StorageError
 from ensearch.store import lease, tables
 from ensearch.store.migrations import version_4
+from ensearch.store.migrations._version_3_leases import leases
 
 _LOG = logging.getLogger("ensearch")
 
@@ -44,8 +45,10 @@ def run(connection: Connection, path: Path | None, place: str) -> int:
 
 def _refuse_live_drivers(connection: Connection, place: str, version: int) -> None:
     now = tables.now(connection)
-    for row in connection.execute(select(tables.leases)):
-        if lease.is_alive(row, now):
+    for row in connection.execute(select(leases)):
+        if lease.driver_lives(
+            place=row.place, pid=row.pid, started=row.started, heartbeat=row.heartbeat, now=now
+        ):
             raise StorageError(
                 f"{place} was written by an earlier ensearch (storage version {version}; this one "
                 f"writes version {tables.VERSION}), which still runs study {row.study!r}: process "
