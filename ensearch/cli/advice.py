@@ -106,7 +106,8 @@ def explain(error: EnsearchError, storage: str = "") -> str:
     message = str(error)
     if "option" in error.facts:
         option = str(error.facts["option"])
-        message = message.replace(option, flag(option), 1)
+        says = error.facts.get("says", message.removeprefix(option).lstrip())
+        message = f"{flag(option)} {says}"
     advice = ADVICE.get(error.problem)
     if advice is None:
         return message

@@ -7,7 +7,7 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ensearch import datasets, units
 from ensearch.core import Budget, Schedule
@@ -54,16 +54,27 @@ def from_dict(table: Mapping[str, Any]) -> StudyConfig:
     return StudyConfig(**known)
 
 
-def differences(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
-    """One line for each value that differs: `schedule.epochs: stored 10, asked 20`."""
-    lines = []
+class Difference(NamedTuple):
+    """A value of a configuration that is stored otherwise than it is asked for."""
+
+    key: str  # schedule.epochs for a value of a table
+    stored: object
+    asked: object
+
+    def __str__(self) -> str:
+        return f"{self.key}: stored {self.stored!r}, asked {self.asked!r}"
+
+
+def differences(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> list[Difference]:
+    """Return every value that differs, by key; one that is missing counts as None."""
+    differing: list[Difference] = []
     for key in sorted(stored.keys() | asked.keys()):
         a, b = stored.get(key), asked.get(key)
         if isinstance(a, Mapping) and isinstance(b, Mapping):
-            lines += [f"{key}.{line}" for line in differences(a, b)]
+            differing += [d._replace(key=f"{key}.{d.key}") for d in differences(a, b)]
         elif a != b:
-            lines.append(f"{key}: stored {a!r}, asked {b!r}")
-    return lines
+            differing.append(Difference(key, a, b))
+    return differing
 
 
 def resolve(options: RunOptions) -> StudyConfig:
@@ -126,7 +137,9 @@ def _choice(option: str, value: str | None, legal: tuple[str, ...]) -> str:
     return value
 
 
-def _space(value: str | Mapping[str, Any]) -> SearchSpace:
+def _space(value: str | Mapping[str, Any] | SearchSpace) -> SearchSpace:
+    if isinstance(value, SearchSpace):
+        return value
     if isinstance(value, str):
         return reading.load(value)
     table = dict(value)
@@ -139,7 +152,12 @@ def _schedule(dataset: str, chosen: SearchSpace, options: RunOptions) -> Schedul
     A field that is an axis of the space may not be given; it has the nearest value of the axis,
     so that the study's schedule is one of those that are searched.
     """
-    changes = dict(options.schedule or {})
+    if isinstance(options.schedule, Schedule):
+        changes: dict[str, Any] = dataclasses.asdict(options.schedule)
+        for axis in chosen.schedule:  # of these the axis decides
+            changes.pop(axis.field)
+    else:
+        changes = dict(options.schedule or {})
     legal = [f.name for f in dataclasses.fields(Schedule)]
     check_keys(changes, legal, "schedule")
     if options.epochs is not None:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ensearch import units
+from ensearch.core import Schedule
 from ensearch.datasets import Arrays
 from ensearch.errors import UsageError, invalid
-from ensearch.search_space import check_keys, read_toml
+from ensearch.search_space import SearchSpace, check_keys, read_toml
 
 TRIALS = 40  # of a study, where nobody says how many
 
@@ -28,8 +29,10 @@ class RunOptions:
     flops_per_mac: int | None = None
     dataset: str | Arrays | None = None
     limit_train: int | None = None
-    space: str | Mapping[str, Any] | None = None  # a name, a file, or the table of a file
-    schedule: Mapping[str, Any] | None = None  # fields of `core.Schedule` that differ
+    # A name, a file, the table of a file, or a space.
+    space: str | Mapping[str, Any] | SearchSpace | None = None
+    # Fields that differ from the dataset's schedule, or a whole schedule.
+    schedule: Mapping[str, Any] | Schedule | None = None
     epochs: int | None = None
     seed: int | None = None
     rule: str | None = None

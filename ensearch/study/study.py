@@ -148,8 +148,9 @@ def _images(dataset: Dataset) -> dict[str, int]:
 def _refuse_differences(name: str, stored: StudyRecord, asked: dict[str, Any]) -> None:
     # They follow from budget and space; they are stored for those who only read results.
     before = {key: value for key, value in stored.config.items() if key != "budgets"}
-    lines = configs.differences(before, asked)
-    if lines and all(line.startswith(("fingerprint:", "images.", "classes:")) for line in lines):
+    differing = configs.differences(before, asked)
+    of_images = {"fingerprint", "classes", *(f"images.{split}" for split in asked["images"])}
+    if differing and {difference.key for difference in differing} <= of_images:
         raise StorageError(
             f"the images of {asked['dataset']} are others than those study {name} began with: "
             "accuracies would not compare. Put the old ones back, or begin a new study of the new "
@@ -157,8 +158,8 @@ def _refuse_differences(name: str, stored: StudyRecord, asked: dict[str, Any]) -
             problem="images_differ",
             study=name,
         )
-    if lines:
-        listing = "\n".join(f"  {line}" for line in lines)
+    if differing:
+        listing = "\n".join(f"  {difference}" for difference in differing)
         raise StorageError(
             f"study {name} exists in this storage with another configuration:\n{listing}\n",
             problem="study_differs",
