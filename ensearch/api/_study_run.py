@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ensearch.api import progress
 from ensearch.api.progress import OnEvent
@@ -25,6 +25,23 @@ def never() -> bool:
     return False
 
 
+class PlacementOptions(Protocol):
+    """The options of a search or of a confirmation that say where its members train."""
+
+    @property
+    def workers(self) -> int | None: ...
+    @property
+    def device(self) -> str | None: ...
+    @property
+    def launcher(self) -> str | None: ...
+    @property
+    def ray_address(self) -> str | None: ...
+    @property
+    def weights(self) -> bool | None: ...
+    @property
+    def data_dir(self) -> str | Path | None: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class OpenedStudy:
     """A study whose images are read, on the devices where its members will train."""
@@ -35,7 +52,8 @@ class OpenedStudy:
     device: str  # for people
 
     @classmethod
-    def of(cls, config: StudyConfig, store: Store, options: RunOptions) -> "OpenedStudy":
+    def of(cls, config: StudyConfig, store: Store, options: PlacementOptions) -> "OpenedStudy":
+        """Read the images, prepare the launcher, and open or create the study."""
         from ensearch import training
         from ensearch.study import search
         from ensearch.study.study import open_study

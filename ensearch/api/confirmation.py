@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ensearch import units
 from ensearch.api import progress
-from ensearch.api._study_run import never
+from ensearch.api._study_run import OpenedStudy, never
 from ensearch.api.progress import OnEvent
 from ensearch.confirmation import plan as plans
 from ensearch.confirmation.finalists import FEWEST
@@ -21,8 +21,6 @@ from ensearch.study.events import Note, Planned
 if TYPE_CHECKING:  # these import torch or matplotlib
     from ensearch.confirmation.announcement import Announcement
     from ensearch.report.confirmation.results import Confirmed as Confirmed
-    from ensearch.study.search import Placement
-    from ensearch.study.study import Study
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,23 +191,10 @@ class _Work:
         is_interrupted: Callable[[], bool],
     ) -> None:
         """Train and score; UnfinishedError if the run was stopped before it was scored."""
-        from ensearch import training
         from ensearch.confirmation import run
-        from ensearch.study import search
-        from ensearch.study.study import open_study
 
-        options = self.options
-        where = search.placement(
-            launcher=options.launcher,
-            device=options.device,
-            workers=options.workers,
-            ray_address=options.ray_address,
-            weights=options.weights,
-        )
-        device = training.describe_device(where.device)
-        data_dir = Path("data" if options.data_dir is None else options.data_dir)
-        study = open_study(self.config, self.store, data_dir, device)
-        announcement = self._announcement(study, where, device)
+        opened = OpenedStudy.of(self.config, self.store, self.options)
+        announcement = self._announcement(opened)
         show(
             Planned(
                 lines=tuple(announcement.lines()),
@@ -219,10 +204,10 @@ class _Work:
             )
         )
         reason = run.run(
-            study,
+            opened.study,
             self.store,
             self.plan,
-            where,
+            opened.where,
             ahead=announcement.work,
             seconds=seconds,
             take_over=take_over,
@@ -236,13 +221,14 @@ class _Work:
                 "been scored yet.",
             )
 
-    def _announcement(self, study: "Study", where: "Placement", device: str) -> "Announcement":
+    def _announcement(self, opened: OpenedStudy) -> "Announcement":
         """Measure the speed here, where something must be trained, and return what is ahead."""
         from ensearch.confirmation import run
         from ensearch.confirmation.announcement import Announcement
         from ensearch.study import speed
         from ensearch.study.speed import Speed
 
+        study, where = opened.study, opened.where
         work = run.work(study, self.store, self.plan, Speed(fixed=0.0, per_mac=0.0), where.workers)
         if work.train_macs:
             here = speed.measured(study, self.store, where.device)
@@ -253,7 +239,7 @@ class _Work:
             work=work,
             images=study.images,
             where=where,
-            device=device,
+            device=opened.device,
             before=self.store.uses_before_confirmation(self.config.name, self.plan.number),
         )
 

@@ -65,11 +65,6 @@ class Finalist:
         return self.size == 1
 
     @property
-    def short_network(self) -> str:
-        """The network that the search trained."""
-        return network_key(self.architecture, self.short)
-
-    @property
     def network(self) -> str:
         """The network that is confirmed."""
         return network_key(self.architecture, self.full)

@@ -192,7 +192,7 @@ def _check_files(
     wanted: Sequence[Member],
     retrain_missing: bool,
 ) -> None:
-    """Say which command helps; the pool only knows how a search goes on."""
+    """Raise StorageError where files are missing that this confirmation needs."""
     records = store.members([member.key for member in wanted])
     blind = [r for r in records.values() if r.state == "trained" and not r.has_weights]
     blind = [record for record in blind if "test" not in record.splits]

@@ -115,7 +115,7 @@ def _offers(ladder: Ladder, cost: Callable[[float], str]) -> str:
 
 
 def _left_out(config: StudyConfig, ladder: Ladder) -> list[str]:
-    """What the space names and no rung holds: it is too dear for the budget, or too cheap."""
+    """What the space names and no rung holds: it is too expensive for the budget, or too cheap."""
     tried = {cell.architecture for cell in ladder.cells}
     kept = {(a.family, a.depth, a.resolution, a.width * bool(config.space.shapes)) for a in tried}
     several = has_resolutions(config.space.as_dict())
@@ -138,7 +138,7 @@ def _left_out(config: StudyConfig, ladder: Ladder) -> list[str]:
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     listed = f"{', '.join(names[:8])}{more}"
     return (
-        [f"left out  {listed}: too dear for the budget, or cheaper than the lowest"]
+        [f"left out  {listed}: too expensive for the budget, or cheaper than the lowest"]
         if names
         else []
     )

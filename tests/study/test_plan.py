@@ -149,7 +149,9 @@ def test_the_plan_names_what_no_rung_holds() -> None:
         made = work.estimate(steps, 100, 4, SPEED, 1)
         text = described(asked, steps, made, 1)
         lines = [line for line in text.splitlines() if line.startswith("left out")]
-        assert lines == [f"left out  {left}: too dear for the budget, or cheaper than the lowest"]
+        assert lines == [
+            f"left out  {left}: too expensive for the budget, or cheaper than the lowest"
+        ]
 
 
 def test_one_of_a_thing_is_not_several(two_cells: Ladder) -> None:
