@@ -25,5 +25,5 @@ def test_the_examples_of_a_page_run(
     for number, block in enumerate(blocks(page), 1):
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             exec(compile(block, f"{page.name}, example {number}", "exec"), names)
-        for expected in re.findall(r"^\s*print\(.*\)  # (.+)$", block, flags=re.MULTILINE):
+        for expected in re.findall(r"^\s*print\(.*\)  # prints (.+)$", block, flags=re.MULTILINE):
             assert expected.removesuffix(" ...") in printed.getvalue()

@@ -304,7 +304,7 @@ def test_an_address_is_for_ray_only(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     result = ensearch("run --budget 4e5 --dataset digits --ray-address auto")
     assert result.exit_code == 2
-    assert "--ray-address is for --launcher ray" in result.stderr
+    assert "--ray-address is for the launcher ray" in result.stderr
 
 
 ENDLESS = """

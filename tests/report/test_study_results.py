@@ -204,7 +204,7 @@ def test_reports_import_neither_torch_nor_optuna() -> None:
         (0.02, 0.03, "cannot be told from ensembles of one network: +2.00 points [-1.00, +5.00]"),
         (-0.02, 0.01, "lose to ensembles of one network: -2.00"),
         (0.0, 0.0, "the best ensemble is of one network: mixing gains nothing"),
-        (None, 0.0, "were not compared: `ensearch front` does it"),
+        (None, 0.0, "were not compared; a search of the pool compares them"),
     ],
 )
 def test_a_report_says_whether_mixing_gains(
@@ -224,4 +224,4 @@ def test_a_report_says_whether_mixing_gains(
     assert files.summary(handmade())["mixed_minus_same_architecture"] is None
     if lead and half:
         tested = replace(handmade(), diversity=replace(found, split="test"))
-        assert "(val chooses, test scores)" in " ".join(text.further(tested))
+        assert "(val selects, test scores)" in " ".join(text.further(tested))
