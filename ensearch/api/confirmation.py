@@ -9,6 +9,7 @@ from ensearch import units
 from ensearch.api import progress
 from ensearch.api._study_run import OpenedStudy, never
 from ensearch.api.progress import OnEvent
+from ensearch.confirmation import conclusion
 from ensearch.confirmation import plan as plans
 from ensearch.confirmation.finalists import FEWEST
 from ensearch.confirmation.plan import Confirmation, Request
@@ -245,11 +246,10 @@ class _Work:
 
 
 def _conclude(store: Store, study: str, number: int) -> "Confirmed":
-    """Return what was found, and leave a word for the search's report."""
-    from ensearch.report.confirmation import text
+    """Return what was found, and keep for the search's report what it says of the crossover."""
     from ensearch.report.confirmation.results import collect
 
     confirmed = collect(store, study, number)
-    if confirmed.plan.retrain:
-        store.set_confirmed(study, text.carried(confirmed))
+    if confirmed.shift is not None:
+        conclusion.save(store, study, confirmed.plan, confirmed.shift.verdict)
     return confirmed

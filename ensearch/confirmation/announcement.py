@@ -64,7 +64,7 @@ class Announcement:
             ]
         missing = work.members - work.ready
         lines = [
-            f"schedule  {schedule(plan)}, everything else as in the search",
+            f"schedule  {plan.epochs}, everything else as in the search",
             f"members   {work.members} with fresh seeds, at least {plan.request.members} of every "
             f"network; {work.ready} are kept already",
         ]
@@ -86,17 +86,6 @@ class Announcement:
             f"{uses_of_test.summary(self.before)}: the numbers of confirmation {self.plan.number} "
             "are optimistic"
         )
-
-
-def schedule(plan: Confirmation) -> str:
-    """Return `40 epochs (4 x the search's 10)`."""
-    full = sorted({f.full.epochs for f in plan.finalists})
-    short = sorted({f.short.epochs for f in plan.finalists})
-    times = {f.full.epochs / f.short.epochs for f in plan.finalists}
-    ratio = f"{times.pop():.3g} x " if len(times) == 1 else "against "
-    epochs = " to ".join(map(str, sorted({full[0], full[-1]})))
-    before = " to ".join(map(str, sorted({short[0], short[-1]})))
-    return f"{epochs} epoch{'' if epochs == '1' else 's'} ({ratio}the search's {before})"
 
 
 def reasons(every: Sequence[Reason], flops_per_mac: int) -> str:

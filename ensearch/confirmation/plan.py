@@ -106,6 +106,17 @@ class Confirmation:
         return self.request.retrain
 
     @property
+    def epochs(self) -> str:
+        """Return `40 epochs (4 x the search's 10)`."""
+        full = sorted({f.full.epochs for f in self.finalists})
+        short = sorted({f.short.epochs for f in self.finalists})
+        times = {f.full.epochs / f.short.epochs for f in self.finalists}
+        ratio = f"{times.pop():.3g} x " if len(times) == 1 else "against "
+        epochs = " to ".join(map(str, sorted({full[0], full[-1]})))
+        before = " to ".join(map(str, sorted({short[0], short[-1]})))
+        return f"{epochs} epoch{'' if epochs == '1' else 's'} ({ratio}the search's {before})"
+
+    @property
     def networks(self) -> dict[str, Finalist]:
         """One finalist of each network, by name: finalists of one network share their members."""
         return {finalist.network: finalist for finalist in self.finalists}

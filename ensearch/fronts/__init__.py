@@ -9,7 +9,7 @@ from ensearch.fronts.analysis import Fronts, analyse, biased_upward
 from ensearch.fronts.crossover import WIDTH, Crossover, Status
 from ensearch.fronts.matching import MATCHED_SHARE, USED_SHARE, FrontRow, best_within
 from ensearch.fronts.multiplier import Multiplier
-from ensearch.fronts.rank_agreement import Estimate, Pairs, Ranks, Shift
+from ensearch.fronts.rank_agreement import Estimate, Pairs, Ranks, Shift, Verdict
 from ensearch.fronts.surface import Fitted
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Ranks",
     "Shift",
     "Status",
+    "Verdict",
     "analyse",
     "best_within",
     "biased_upward",

@@ -16,6 +16,7 @@ from ensearch.store.records import (
 )
 from ensearch.store.store import DEFAULT_URL, Store
 from ensearch.store.study_state import (
+    ConclusionRecord,
     ConfirmationRecord,
     GroupSpeedRecord,
     MixingGain,
@@ -26,6 +27,7 @@ from ensearch.store.uses_of_test import UseOfTest
 __all__ = [
     "DEFAULT_URL",
     "SEARCH",
+    "ConclusionRecord",
     "ConfirmationRecord",
     "GroupSpeedRecord",
     "Lease",

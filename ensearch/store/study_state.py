@@ -74,6 +74,17 @@ class ConfirmationRecord:
     failures: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConclusionRecord:
+    """What a study's last confirmation with fresh members says of its search's crossover.
+
+    `plan` is the number of its plan, `verdict` that of `ensearch.fronts.Shift`.
+    """
+
+    plan: int
+    verdict: str
+
+
 class StudyState(Connected):
     """The part of a `Store` that keeps these. Its methods raise StorageError."""
 
@@ -105,14 +116,20 @@ class StudyState(Connected):
         trials: int | None = self._of_study(study, "trials_asked")
         return trials
 
-    def set_confirmed(self, study: str, sentence: str) -> None:
-        """Keep what a study's confirmation says, for the report of its search."""
+    def set_confirmed(self, study: str, record: ConclusionRecord) -> None:
+        """Keep what a study's confirmation concludes, in place of what an earlier one did."""
+        values = {"confirmed_plan": record.plan, "confirmed_verdict": record.verdict}
         with self._write() as connection:
-            _change(connection, study, {"confirmed": sentence})
+            _change(connection, study, values)
 
-    def confirmed(self, study: str) -> str:
-        """The sentence that `set_confirmed` kept; empty if there is none."""
-        return self._of_study(study, "confirmed") or ""
+    def confirmed(self, study: str) -> ConclusionRecord | None:
+        """What `set_confirmed` kept; None if there is nothing."""
+        query = select(_STUDIES.c.confirmed_plan, _STUDIES.c.confirmed_verdict)
+        with self._read() as connection:
+            row = connection.execute(query.where(_STUDIES.c.name == study)).one_or_none()
+        if row is None or row.confirmed_plan is None:
+            return None
+        return ConclusionRecord(plan=row.confirmed_plan, verdict=row.confirmed_verdict)
 
     def _of_study(self, study: str, column: str) -> Any:
         query = select(_STUDIES.c[column]).where(_STUDIES.c.name == study)
@@ -214,7 +231,7 @@ class StudyState(Connected):
         ]
 
 
-def _change(connection: Connection, study: str, values: dict[str, object]) -> None:
+def _change(connection: Connection, study: str, values: Mapping[str, object]) -> None:
     """Set columns of a study. A study that is not there is an error of the caller."""
     changed = connection.execute(update(_STUDIES).where(_STUDIES.c.name == study).values(**values))
     if not changed.rowcount:

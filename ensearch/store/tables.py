@@ -50,7 +50,9 @@ studies = Table(
     Column("ladder", OptionalJson),
     Column("remarks", OptionalJson),  # on the images, for people
     Column("trials_asked", Integer),
-    Column("confirmed", Text),  # for people, what its last confirmation says
+    # What its last confirmation with fresh members says of the crossover.
+    Column("confirmed_plan", Integer),
+    Column("confirmed_verdict", String(32)),
 )
 
 # Labels of the images on which a study's evaluations were scored.

@@ -12,13 +12,15 @@ from typing import Any
 
 import pytest
 
-from ensearch.confirmation import finalists, run
+from ensearch.confirmation import conclusion, finalists, run
 from ensearch.confirmation import plan as confirmation_plan
 from ensearch.confirmation.plan import Confirmation, Request
 from ensearch.errors import StorageError, TrialsFailedError, UsageError
 from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.report.confirmation import files, text
 from ensearch.report.confirmation.results import collect
+from ensearch.report.study import findings
+from ensearch.report.study import text as study_text
 from ensearch.seeds import derive
 from ensearch.store import Store
 from ensearch.study import config, search, study
@@ -431,7 +433,11 @@ def test_a_crossover_of_the_short_schedule_only_is_called_so(
     assert found.shift.doublings == pytest.approx(1.38, abs=0.5)
     assert 1e6 in [round(budget) for budget in found.shift.reversed_at]
     assert "short schedule only" in text.shifted(found)
-    assert "true of the short schedule only" in text.carried(found)
+    conclusion.save(store, "one", found.plan, found.shift.verdict)
+    kept = conclusion.read(store, "one")
+    assert kept is not None
+    assert (kept.plan, kept.verdict) == (found.plan, "short schedule only")
+    assert kept.sentence in " ".join(study_text.conditions(findings.collect(store, "one")))
 
 
 def test_what_is_read_again_is_the_same(store: Store, searched: study.Study) -> None:

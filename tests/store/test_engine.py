@@ -9,6 +9,7 @@ import threading
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import update
 
@@ -286,13 +287,14 @@ def test_a_full_database_keeps_what_it_has_and_goes_on_when_there_is_space(store
             connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
 
     limit(1)  # SQLite raises it to the pages that there are
-    message = failure(lambda: store.set_confirmed("digits", "x" * 100_000))
+    val = np.zeros(100_000, dtype=np.int64)
+    message = failure(lambda: store.set_study_labels("digits", "val", val))
     assert "Free space and run the same command again" in message
     assert store.has_study("digits")
-    assert store.confirmed("digits") == ""
+    assert store.study_labels("digits", "val") is None
     limit(10**6)
-    store.set_confirmed("digits", "x" * 100_000)
-    assert store.confirmed("digits") == "x" * 100_000
+    store.set_study_labels("digits", "val", val)
+    assert store.study_labels("digits", "val") is not None
 
 
 @BOTH_DATABASES

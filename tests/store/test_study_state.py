@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ensearch.store import (
+    ConclusionRecord,
     ConfirmationRecord,
     GroupSpeedRecord,
     MixingGain,
@@ -50,12 +51,14 @@ def test_what_a_study_found_when_it_began(store: Store) -> None:
     assert store.study_labels("digits", "test") is None
 
 
-def test_trials_and_the_sentence_of_a_confirmation(store: Store) -> None:
+def test_trials_and_the_conclusion_of_a_confirmation(store: Store) -> None:
     store.add_study(study_of("digits"))
-    assert (store.trials_asked("digits"), store.confirmed("digits")) == (None, "")
+    assert (store.trials_asked("digits"), store.confirmed("digits")) == (None, None)
     store.set_trials_asked("digits", 40)
-    store.set_confirmed("digits", "ü")
-    assert (store.trials_asked("digits"), store.confirmed("digits")) == (40, "ü")
+    first, last = (ConclusionRecord(plan=n, verdict="holds") for n in (1, 2))
+    for record in (first, last):
+        store.set_confirmed("digits", record)
+    assert (store.trials_asked("digits"), store.confirmed("digits")) == (40, last)
     assert store.study("digits") == study_of("digits")
 
 

@@ -2,7 +2,6 @@
 
 import math
 
-from ensearch.confirmation import announcement
 from ensearch.confirmation.plan import Confirmation
 from ensearch.fronts import Estimate, FrontRow, Ranks
 from ensearch.report.confirmation.findings import ConfirmedFindings
@@ -63,7 +62,7 @@ def warnings(confirmed: ConfirmedFindings) -> list[str]:
 def _trained(plan: Confirmation) -> str:
     if not plan.retrain:
         return "scored by the search's own members (optimistic)"
-    return f"with fresh seeds and {announcement.schedule(plan)}"
+    return f"with fresh seeds and {plan.epochs}"
 
 
 def _winner(confirmed: ConfirmedFindings) -> str:
@@ -183,17 +182,3 @@ def shifted(confirmed: ConfirmedFindings) -> str:
         "be told.",
     }
     return f"{moved}. {ends[shift.verdict]}"
-
-
-def carried(confirmed: ConfirmedFindings) -> str:
-    """For the report of the search, which goes on behind `trained for ... images; `."""
-    if confirmed.shift is None:
-        return ""
-    words = {
-        "holds": "moves the crossover by no more than one doubling",
-        "short schedule only": "moves the crossover by more than one doubling or turns a clear "
-        "advantage round, so that it is true of the short schedule only",
-        "unclear": "leaves open whether the crossover moves",
-    }
-    schedule = announcement.schedule(confirmed.plan)
-    return f"a confirmation with {schedule} {words[confirmed.shift.verdict]}."

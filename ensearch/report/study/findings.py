@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ensearch.confirmation import conclusion
+from ensearch.confirmation.conclusion import Conclusion
 from ensearch.core import Evaluation, Schedule, SubsetHits
 from ensearch.ensembles import extrapolation
 from ensearch.errors import StorageError
@@ -68,7 +70,7 @@ class Findings:
     predicted: tuple[Evaluation, ...] = ()  # sizes that were not trained; in no front
     seed_errors: Mapping[str, float | None] = field(default_factory=dict)  # by evaluation key
     diversity: Diversity | None = None  # whether mixed ensembles are better; None if not known
-    confirmed: str = ""  # what a confirmation on a full schedule said, if there was one
+    conclusion: Conclusion | None = None  # of a confirmation; None if there was none
 
 
 def collect(store: Store, study: str) -> Findings:
@@ -110,7 +112,7 @@ def collect(store: Store, study: str) -> Findings:
         train_seconds=sum(m.seconds for m in members),
         notes=notes,
         predicted=_predicted(evaluations, conditions),
-        confirmed=store.confirmed(study),
+        conclusion=conclusion.read(store, study),
         seed_errors={e.key: seed_variance.seed_error(e, outcomes) for e in evaluations}
         if outcomes
         else {},

@@ -245,8 +245,8 @@ def scored(c: Conditions) -> str:
 def _longer(results: Findings) -> str:
     if results.conditions.stage == "retrained":
         return "."
-    if results.confirmed:
-        return f". {results.confirmed[0].upper()}{results.confirmed[1:]}"
+    if results.conclusion is not None:
+        return f". {results.conclusion.sentence}"
     return (
         ". Short schedule only: longer training may move fronts and crossover, which a "
         "confirmation tells."

@@ -23,7 +23,8 @@ STUDY_COLUMNS = {
     "ladder": "TEXT",
     "remarks": "TEXT",
     "trials_asked": "INTEGER",
-    "confirmed": "TEXT",
+    "confirmed_plan": "INTEGER",
+    "confirmed_verdict": "VARCHAR(32)",
 }
 
 metadata = MetaData()

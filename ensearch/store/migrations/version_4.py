@@ -3,6 +3,10 @@
 Version 3 kept notes of free form under names such as `labels FINGERPRINT`; who trained a member as
 `STUDY confirm-1`; whether a model may have seen val in the end of its origin; whether val and test
 are halves of held-out images in the name of a dataset; uses of test as command lines.
+
+What a confirmation says of its search's crossover was a sentence for people, whose words changed.
+It stays away: to recompute it takes the analysis of both fronts. The next request for the same
+confirmation, which trains nothing, keeps it.
 """
 
 import json
@@ -199,7 +203,7 @@ def _use(command: str, used: str) -> dict[str, Any]:
 
 def _fill_studies(connection: Connection, notes: Notes) -> None:
     kinds = {"ladder": "ladder", "remarks": "data", "trials_asked": "trials"}
-    for column, note in (kinds | {"confirmed": "confirmed"}).items():
+    for column, note in kinds.items():
         statement = text(f"UPDATE ensearch_studies SET {column} = :value WHERE name = :study")
         for study, value in _of_studies(notes, note):
             stored = json.dumps(value) if column in ("ladder", "remarks") else value

@@ -1,0 +1,46 @@
+"""What a confirmation concludes about its search, kept so that the search's report says it."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from ensearch.confirmation import plan as plans
+from ensearch.confirmation.plan import Confirmation
+from ensearch.fronts import Verdict
+from ensearch.store import ConclusionRecord, Store
+
+_WORDS: dict[Verdict, str] = {
+    "holds": "moves the crossover by no more than one doubling",
+    "short schedule only": "moves the crossover by more than one doubling or turns a clear "
+    "advantage round, so that it is true of the short schedule only",
+    "unclear": "leaves open whether the crossover moves",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conclusion:
+    """What a plan that retrained says of the search's crossover."""
+
+    plan: Confirmation
+    verdict: Verdict
+
+    @property
+    def sentence(self) -> str:
+        """Return it for the report of the search."""
+        return f"A confirmation with {self.plan.epochs} {_WORDS[self.verdict]}."
+
+
+def save(store: Store, study: str, plan: Confirmation, verdict: Verdict) -> None:
+    """Keep what a plan concludes, in place of what an earlier one did."""
+    store.set_confirmed(study, ConclusionRecord(plan=plan.number, verdict=verdict))
+
+
+def read(store: Store, study: str) -> Conclusion | None:
+    """Return what a study's last confirmation concluded; None if none did.
+
+    StorageError if another version wrote its plan.
+    """
+    record = store.confirmed(study)
+    if record is None:
+        return None
+    plan = next(plan for plan in plans.plans(store, study) if plan.number == record.plan)
+    return Conclusion(plan=plan, verdict=cast(Verdict, record.verdict))
