@@ -1,11 +1,11 @@
 """Models that exist: to import, to add, to look at, and to combine without training.
 
-Numbers are taken as numbers or as texts such as "2M". No function prints; `on_note` hears each note
-as a sentence.
+Numbers are taken as numbers or as texts such as "2M". No function prints: notes are kept
+with the results, and `on_note` hears each as soon as it is known.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from ensearch.pool import predictions, query, search
 from ensearch.pool.description import EntryDescription, EntryDetails, entries, show
 from ensearch.pool.entry import Entry
 from ensearch.pool.image_file import ImageFile, write_images
+from ensearch.pool.notes import Notes, OnNote, unheard
 from ensearch.pool.removal import remove
 from ensearch.pool.results import PoolFindings
 from ensearch.pool.verification import Problem, Verification, verify
@@ -28,6 +29,7 @@ __all__ = [
     "EntryDescription",
     "EntryDetails",
     "ImageFile",
+    "OnNote",
     "PoolFronts",
     "Problem",
     "Verification",
@@ -41,8 +43,6 @@ __all__ = [
     "write_images",
 ]
 
-OnNote = Callable[[str], None]
-
 
 def combine(
     *,
@@ -54,6 +54,7 @@ def combine(
     flops_per_mac: int = 1,
     storage: str | Path = DEFAULT_URL,
     on_note: OnNote | None = None,
+    on_progress: OnNote | None = None,
 ) -> PoolFronts:
     """Search ensembles and cascades over the pool, and return four fronts; nothing is trained.
 
@@ -62,10 +63,11 @@ def combine(
     are FLOPs per example, `flops_per_mac` of them for a multiply-add; without `budgets` they are
     halves of the budget, up to 8 in all. Cascades stop by `measure`: the "max" probability, the
     "margin" or the "entropy". With `test` all is scored on test too, which is recorded as a use
-    of it. Raises UsageError for values that are not legal, BudgetError if nothing fits the budget,
-    StorageError if entries cannot be combined.
+    of it. `on_note` hears each note, a sentence on what may not be expected, which the result keeps
+    too; `on_progress` hears which front is searched. Raises UsageError for values that are not
+    legal, BudgetError if nothing fits the budget, StorageError if entries cannot be combined.
     """
-    note = on_note or _unheard
+    note = Notes(on_note)
     if flops_per_mac not in (1, 2):
         raise invalid("flops_per_mac", f"must be 1 or 2; got {flops_per_mac}.")
     if measure not in MEASURES:
@@ -77,15 +79,13 @@ def combine(
         steps = _steps(budgets, most, flops_per_mac) or ladder
         _note_empty(steps, selected, flops_per_mac, note)
         before = _use_test(store, selected, pool, steps, measure, note) if test else (0, "")
-        findings = search.compute(store, pool, selected, steps, measure, test, note)
+        findings = search.compute(
+            store, pool, selected, steps, measure, test, on_progress or unheard
+        )
         folder = store.files.with_suffix(".reports") / f"front-{_folder_name(pool)}"
     findings = replace(findings, uses_before=before[0], uses_summary=before[1])
     values = {field.name: getattr(findings, field.name) for field in fields(PoolFindings)}
-    return PoolFronts(**values, flops_per_mac=flops_per_mac, folder=folder)
-
-
-def _unheard(note: str) -> None:
-    """Do nothing with a note."""
+    return PoolFronts(**values, flops_per_mac=flops_per_mac, folder=folder, notes=note.kept)
 
 
 def _steps(
@@ -112,7 +112,7 @@ def _note_empty(
     empty = [units.format_count(step * flops_per_mac) for step in steps if step < cheapest]
     if empty:
         note(
-            f"note: nothing fits {', '.join(empty)}: the cheapest entry costs "
+            f"nothing fits {', '.join(empty)}: the cheapest entry costs "
             f"{units.format_count(cheapest * flops_per_mac, 15)}"
         )
 

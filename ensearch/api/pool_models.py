@@ -13,11 +13,10 @@ from ensearch.errors import invalid
 from ensearch.pool import entry as pool_entry
 from ensearch.pool import label_matches, prediction_file, registration, scored_images
 from ensearch.pool.label_matches import LabelMatch
+from ensearch.pool.notes import Notes, OnNote, unheard
 from ensearch.pool.registration import Model
 from ensearch.store import DEFAULT_URL, Store
 from ensearch.store.models import Inputs, ModelRecord
-
-OnNote = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +24,8 @@ class AddedModel:
     """A model that came into the pool. `macs` are multiply-adds of one forward pass of one example.
 
     `accuracy_val` is None without predictions of val. `may_have_seen_val` says whether its accuracy
-    there may be biased upward. `inputs` are None where others made the predictions.
+    there may be biased upward. `inputs` are None where others made the predictions. `notes`
+    are sentences on what a user may not expect of it.
     """
 
     name: str
@@ -34,6 +34,7 @@ class AddedModel:
     accuracy_val: float | None
     may_have_seen_val: bool
     inputs: Inputs | None
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The model as plain data."""
@@ -62,10 +63,11 @@ def import_predictions(
     `file` is what numpy.savez(file, probs_val=, y_val=, probs_test=, y_test=, classes=) writes; see
     `ensearch.pool.prediction_file`. `macs` are multiply-adds of one forward pass of one example.
     `network` is equal for models that differ in their training only. `dataset` is the beginning of
-    a fingerprint of images or labels that the rows must belong to. Raises UsageError for a wrong
-    file or value, before the storage is made, and StorageError if the pool holds the model already.
+    a fingerprint of images or labels that the rows must belong to. `on_note` hears each note.
+    Raises UsageError for a wrong file or value, before the storage is made, and StorageError if the
+    pool holds the model already.
     """
-    note, path = on_note or _unheard, Path(file)
+    note, path = Notes(on_note), Path(file)
     pool_entry.check_name(name)
     model = Model(
         name=name,
@@ -86,7 +88,7 @@ def import_predictions(
         for match in matches.values():
             note(match.reason)
         if "val" not in predicted:
-            note("note: without predictions of val, this model cannot be selected by a search")
+            note("without predictions of val, this model cannot be selected by a search")
         if seen:
             note(scored_images.MAY_HAVE_SEEN_VAL)
         return _added(store, record, seen, note)
@@ -106,7 +108,7 @@ def _is_cut_from_train(store: Store, val: LabelMatch) -> bool:
     return any(dataset.halves_seed is None for dataset in datasets)
 
 
-def _added(store: Store, record: ModelRecord, seen: bool, note: OnNote) -> AddedModel:
+def _added(store: Store, record: ModelRecord, seen: bool, note: Notes) -> AddedModel:
     """What came into the pool, with a note where the model seems to guess."""
     accuracy = None
     if "val" in record.labels:
@@ -115,7 +117,7 @@ def _added(store: Store, record: ModelRecord, seen: bool, note: OnNote) -> Added
         accuracy = float(np.mean(logits.argmax(axis=1) == labels))
         doubt = registration.doubt(logits, labels)
         if doubt:
-            note(f"note: {record.name} is {doubt}")
+            note(f"{record.name} is {doubt}")
     return AddedModel(
         name=record.name,
         macs=record.macs,
@@ -123,6 +125,7 @@ def _added(store: Store, record: ModelRecord, seen: bool, note: OnNote) -> Added
         accuracy_val=accuracy,
         may_have_seen_val=seen,
         inputs=record.inputs,
+        notes=note.kept,
     )
 
 
@@ -140,6 +143,7 @@ def add_model(
     data_dir: str | Path = "data",
     storage: str | Path = DEFAULT_URL,
     on_note: OnNote | None = None,
+    on_progress: OnNote | None = None,
     on_added: Callable[[AddedModel], None] | None = None,
 ) -> tuple[AddedModel, ...]:
     """Score models of timm on images of a dataset, count their cost, and put both into the pool.
@@ -149,11 +153,11 @@ def add_model(
     one model is called in the pool. Images are scaled to `resolution` pixels a side, and normalised
     by mean and deviation of the "dataset", or of the "model" as timm's weights of it were made; the
     latter is the default for pretrained weights. `choose_on` and `seed` are explained in
-    `ensearch.pool.scored_images.load`. `on_added` hears of each model as soon as it is there.
-    Everything that is wrong with the values is a UsageError before the images are read. Raises
-    UnavailableError where images or weights cannot be had, StorageError if a name is taken.
+    `ensearch.pool.scored_images.load`. `on_added` hears of each model as soon as it is there,
+    `on_note` each note, and `on_progress` how far it is. Everything that is wrong with the values
+    is a UsageError before the images are read. Raises UnavailableError where images or weights
+    cannot be had, StorageError if a name is taken.
     """
-    note = on_note or _unheard
     models = [part.strip() for part in (timm.split(",") if isinstance(timm, str) else timm)]
     names = [name] if name else models
     _check_models(models, names, checkpoint, name, normalise)
@@ -161,7 +165,8 @@ def add_model(
     from ensearch.pool import pretrained
 
     where = training.resolve_device(device)
-    images = scored_images.load(dataset, choose_on, seed, data_dir, note)
+    of_images = Notes(on_note)
+    images = scored_images.load(dataset, choose_on, seed, data_dir, of_images)
     added = []
     with Store.open(str(storage), create=True) as store:
         for called in names:
@@ -174,13 +179,15 @@ def add_model(
                 resolution=resolution or images.dataset.resolution,
                 normalise=normalise or ("model" if checkpoint is None else "dataset"),
             )
-            record = pretrained.add(store, images, timm_model, where, note)
+            note = Notes(on_note, of_images.kept)
+            record = pretrained.add(store, images, timm_model, where, note, on_progress or unheard)
             # Recorded before it is seen.
             use = images.record_use(store, "pool add", model)
-            added.append(_added(store, record, choose_on != HELD_OUT, note))
+            model_added = _added(store, record, choose_on != HELD_OUT, note)
+            added.append(replace(model_added, notes=(*model_added.notes, use)))
             if on_added:
                 on_added(added[-1])
-        note(use)
+        of_images(use)
     return tuple(added)
 
 
@@ -200,7 +207,3 @@ def _check_models(
         pool_entry.check_name(called)
     if normalise not in (None, "dataset", "model"):
         raise invalid("normalise", f"must be dataset or model; got {normalise!r}.")
-
-
-def _unheard(note: str) -> None:
-    """Do nothing with a note."""

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ensearch.cli import options
-from ensearch.cli.terminal import guarded, say
+from ensearch.cli.terminal import guarded, note
 from ensearch.errors import invalid
 
 
@@ -55,7 +55,7 @@ def cost(
         if unit == 2:
             typer.echo(f"FLOPs          {2 * counted.macs:,} per example (2 per multiply-add)")
     if counted.disagreement is not None:
-        say(
-            f"note: thop counts {counted.by_thop:,}, {counted.disagreement:.1%} off. The count of "
+        note(
+            f"thop counts {counted.by_thop:,}, {counted.disagreement:.1%} off. The count of "
             "operators stands: thop misses attention and functional operators."
         )

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from ensearch.cli import options
-from ensearch.cli.terminal import guarded, say
+from ensearch.cli.terminal import guarded, note, say
 
 
 @guarded
@@ -51,7 +51,8 @@ def front(
         test=test,
         flops_per_mac=1 if flops_per_mac is None else flops_per_mac,
         storage=storage,
-        on_note=say,
+        on_note=note,
+        on_progress=say,
     )
     if as_json:
         typer.echo(json.dumps(fronts.to_dict(), indent=2, allow_nan=False))

@@ -12,7 +12,7 @@ from ensearch.cli import _console_table as console_table
 from ensearch.cli import options
 from ensearch.cli._console_table import TableRow
 from ensearch.cli.advice import ADVICE, explain
-from ensearch.cli.terminal import guarded, place, say
+from ensearch.cli.terminal import guarded, note, place
 from ensearch.errors import StorageError
 
 if TYPE_CHECKING:  # imported when a verb needs it
@@ -40,7 +40,7 @@ def list_(
     """Show members, by network, and models, with cost and accuracy (JSON: every entry)."""
     from ensearch.api import pool
 
-    entries = pool.entries(storage=storage, test=test, on_note=say)
+    entries = pool.entries(storage=storage, test=test, on_note=note)
     if as_json:
         rows = [entry.to_dict() for entry in entries]
         typer.echo(json.dumps(rows, indent=2, allow_nan=False))
@@ -78,7 +78,7 @@ def _print_table(entries: Sequence["EntryDescription"]) -> None:
     columns = ("Seeds", "FLOPs", "Params", *(f"{split} %" for split in splits), "Labels")
     heads = TableRow(name="Name", cells=columns, last="Origin")
     if not console_table.print_rows(heads, lines, Console()):
-        say("note: `ensearch pool show NAME` says where an entry is from")
+        note("`ensearch pool show NAME` says where an entry is from")
 
 
 def _mean_percent(values: Sequence[float | None]) -> str:
@@ -97,7 +97,7 @@ def show(
     """Show an entry or all of a network: what its rows belong to and which studies use it."""
     from ensearch.api import pool
 
-    entries = pool.show(name, storage=storage, test=test, on_note=say)
+    entries = pool.show(name, storage=storage, test=test, on_note=note)
     if as_json:
         rows = [entry.to_dict() for entry in entries]
         # A name of one entry gives one object, that of a network a list.

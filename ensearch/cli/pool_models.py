@@ -8,7 +8,7 @@ import typer
 
 from ensearch import units
 from ensearch.cli import options
-from ensearch.cli.terminal import guarded, say
+from ensearch.cli.terminal import guarded, note, say
 
 if TYPE_CHECKING:  # imported when a verb needs it
     from ensearch.api.pool import AddedModel, ImageFile
@@ -23,9 +23,7 @@ ChooseOn = Annotated[
 Seed = Annotated[
     int, typer.Option(help="Seed of the halves, or of the studies whose val and test are meant.")
 ]
-OTHER_IMAGES = (
-    "note: --choose-on held-out of `pool add` and `pool images` takes other images as val"
-)
+OTHER_IMAGES = "--choose-on held-out of `pool add` and `pool images` takes other images as val"
 
 
 @guarded
@@ -66,10 +64,10 @@ def import_(
         network=network,
         dataset=dataset,
         storage=storage,
-        on_note=say,
+        on_note=note,
     )
     if added.may_have_seen_val:
-        say(OTHER_IMAGES)
+        note(OTHER_IMAGES)
     _print_added(added)
 
 
@@ -132,7 +130,8 @@ def add(
         device=device or "auto",
         data_dir=data_dir,
         storage=storage,
-        on_note=say,
+        on_note=note,
+        on_progress=say,
         on_added=_print_added,
     )
     _advise(added)
@@ -143,12 +142,12 @@ def _advise(added: Sequence["AddedModel"]) -> None:
     inputs = added[0].inputs
     if inputs is not None:
         others = "model" if inputs.normalised_by == "dataset" else "dataset"
-        say(
-            f"note: a model that was trained with mean and deviation of the {others} is added with "
+        note(
+            f"a model that was trained with mean and deviation of the {others} is added with "
             f"--normalise {others}"
         )
     if added[0].may_have_seen_val:
-        say(OTHER_IMAGES)
+        note(OTHER_IMAGES)
 
 
 @guarded
@@ -181,10 +180,10 @@ def images(
         train=train,
         data_dir=data_dir,
         storage=storage,
-        on_note=say,
+        on_note=note,
     )
     if choose_on == "study":
-        say(OTHER_IMAGES)
+        note(OTHER_IMAGES)
     _print_images(file)
 
 
@@ -198,5 +197,5 @@ def _print_images(file: "ImageFile") -> None:
     if "train" in file.images:
         say(f"train     x_train {file.images['train']:,} x {shape}, y_train")
     else:
-        say(f"note: --train adds the {file.to_train_on:,} images to train on, x_train and y_train")
+        note(f"--train adds the {file.to_train_on:,} images to train on, x_train and y_train")
     typer.echo(f"{file.path}")

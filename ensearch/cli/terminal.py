@@ -103,6 +103,11 @@ def say(text: str) -> None:
             print(text, file=sys.stderr, flush=True)
 
 
+def note(text: str) -> None:
+    """One sentence on what a person may not expect, on stderr."""
+    say(f"note: {text}")
+
+
 class Interrupts:
     """Remembers a first Ctrl-C or SIGTERM, for the driver to stop cleanly; a second one raises.
 

@@ -10,6 +10,7 @@ Nothing here is trained, and nothing is printed.
 
 from ensearch.pool.description import EntryDescription, EntryDetails, entries, show
 from ensearch.pool.image_file import ImageFile, write_images
+from ensearch.pool.notes import OnNote
 from ensearch.pool.removal import remove
 from ensearch.pool.verification import Problem, Verification, verify
 
@@ -17,6 +18,7 @@ __all__ = [
     "EntryDescription",
     "EntryDetails",
     "ImageFile",
+    "OnNote",
     "Problem",
     "Verification",
     "entries",

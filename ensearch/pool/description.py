@@ -1,6 +1,6 @@
 """Entries of the pool as people and programs read them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 from ensearch.errors import StorageError
 from ensearch.pool import predictions
 from ensearch.pool.entry import Entry, all_entries, entries_called, listed_name
+from ensearch.pool.notes import OnNote, unheard
 from ensearch.store import DEFAULT_URL, Store, uses_of_test
 from ensearch.store.models import DatasetRecord
 
@@ -85,7 +86,7 @@ def entries(
     *,
     storage: str | Path = DEFAULT_URL,
     test: bool = False,
-    on_note: Callable[[str], None] | None = None,
+    on_note: OnNote | None = None,
 ) -> tuple[EntryDescription, ...]:
     """All entries of the pool: trained members by network, then models by age.
 
@@ -96,7 +97,7 @@ def entries(
     with Store.open(str(storage), create=False) as store:
         every = all_entries(store)
         if test:
-            _record_test(store, every, on_note, "pool list")
+            _record_test(store, every, on_note or unheard, "pool list")
         known = store.pool.datasets()
         return tuple(_described(store, entry, splits, known) for entry in every)
 
@@ -106,7 +107,7 @@ def show(
     *,
     storage: str | Path = DEFAULT_URL,
     test: bool = False,
-    on_note: Callable[[str], None] | None = None,
+    on_note: OnNote | None = None,
 ) -> tuple[EntryDetails, ...]:
     """The details of the entry of a name, or of all entries that lists or tables call so.
 
@@ -117,7 +118,7 @@ def show(
     with Store.open(str(storage), create=False) as store:
         matching = entries_called(all_entries(store), name)
         if test:
-            _record_test(store, matching, on_note, "pool show", name)
+            _record_test(store, matching, on_note or unheard, "pool show", name)
         known = store.pool.datasets()
         return tuple(
             _detailed(store, _described(store, entry, splits, known)) for entry in matching
@@ -144,7 +145,7 @@ def accuracy(store: Store, entry: Entry, split: str) -> float | None:
 def _record_test(
     store: Store,
     entries: Sequence[Entry],
-    on_note: Callable[[str], None] | None,
+    on_note: OnNote,
     verb: str,
     details: str = "",
 ) -> None:
@@ -153,8 +154,7 @@ def _record_test(
     before = {labels: store.uses_of_test(labels) for labels in fingerprints}
     for labels in fingerprints:
         store.record_use_of_test(labels, verb, details)
-        if on_note:
-            on_note(uses_of_test.sentence(labels, before[labels], verb, details))
+        on_note(uses_of_test.sentence(labels, before[labels], verb, details))
 
 
 def _described(store: Store, entry: Entry, splits: Sequence[str], known: Known) -> EntryDescription:

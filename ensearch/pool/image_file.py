@@ -1,6 +1,6 @@
 """The images that models are scored on -> a file, to be predicted by any program."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from ensearch.datasets import _export as export
 from ensearch.datasets import _held_out as held_out
 from ensearch.datasets._held_out import HELD_OUT
 from ensearch.pool import scored_images
+from ensearch.pool.notes import Notes, OnNote
 from ensearch.store import DEFAULT_URL, Store
 
 
@@ -17,7 +18,8 @@ class ImageFile:
     """A file of images that was written: uint8 arrays, N x side x side x channels.
 
     `images` are their numbers by split, with "train" if it was asked for; `to_train_on` is the
-    number of all images on which models are neither selected nor tested.
+    number of all images on which models are neither selected nor tested. `notes` are sentences on
+    what a user may not expect of them.
     """
 
     path: Path
@@ -25,6 +27,7 @@ class ImageFile:
     channels: int
     images: Mapping[str, int]
     to_train_on: int
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The file as plain data."""
@@ -46,7 +49,7 @@ def write_images(
     train: bool = False,
     data_dir: str | Path = "data",
     storage: str | Path = DEFAULT_URL,
-    on_note: Callable[[str], None] | None = None,
+    on_note: OnNote | None = None,
 ) -> ImageFile:
     """Write val and test of a dataset as `out`, an npz file; returns what it holds.
 
@@ -54,9 +57,9 @@ def write_images(
     images are bytes, N x R x R x C, in the order in which predictions of them are expected. The
     storage keeps the labels, so that an import is known to be of these images. `choose_on` and
     `seed` are explained in `scored_images.load`. Raises UsageError if `out` is there already or
-    cannot be made, UnavailableError where the images cannot be had.
+    cannot be made, UnavailableError where the images cannot be had. `on_note` hears each note.
     """
-    path, note = Path(out), on_note or (lambda note: None)
+    path, note = Path(out), Notes(on_note)
     held_out.check(choose_on)
     export.check(path)
     images = scored_images.load(dataset, choose_on, seed, data_dir, note)
@@ -73,4 +76,5 @@ def write_images(
         channels=images.dataset.channels,
         images=counts | ({"train": to_train_on} if train else {}),
         to_train_on=to_train_on,
+        notes=note.kept,
     )

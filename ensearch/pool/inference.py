@@ -16,6 +16,7 @@ from torch import nn
 from ensearch.datasets import Pictures
 from ensearch.errors import UnavailableError
 from ensearch.launch.processes import usual
+from ensearch.pool.notes import OnNote, unheard
 from ensearch.units import format_duration
 
 BATCH = 128
@@ -41,12 +42,12 @@ def logits(
     network: NormalisedModel,
     images: Pictures,
     device: str,
-    on_note: Callable[[str], None] = lambda note: None,
+    on_progress: OnNote = unheard,
 ) -> npt.NDArray[np.float32]:
     """N x C logits in float32: rounding is not worth the doubt in a model that is not ours.
 
-    `on_note` hears how far it is where it takes more than a few seconds. Raises UnavailableError
-    where a device has too little memory.
+    `on_progress` hears how far it is where it takes more than a few seconds. Raises
+    UnavailableError where a device has too little memory.
     """
     model = network.model.eval().to(device).to(memory_format=torch.channels_last)
     mean, std = (torch.tensor(values, device=device) for values in (network.mean, network.std))
@@ -65,7 +66,7 @@ def logits(
 
     step = BATCH if device != "cpu" else min(BATCH, max(1, PIXELS // side**2))
     starts = range(0, len(images), step)
-    batches, clock = [], _Clock(on_note=on_note, began=time.monotonic())
+    batches, clock = [], _Clock(on_progress=on_progress, began=time.monotonic())
     try:
         with _cores(device) as run:
             for future in [run(predict, start) for start in starts]:
@@ -105,7 +106,7 @@ def _cores(device: str) -> Iterator[Callable[..., "Future[Any]"]]:
 class _Clock:
     """Tells now and then how far it is."""
 
-    on_note: Callable[[str], None]
+    on_progress: OnNote
     began: float
     told: float = 0.0
 
@@ -114,4 +115,4 @@ class _Clock:
         if done < count and passed >= (self.told + EVERY if self.told else FIRST):
             self.told = passed
             left = format_duration(passed / done * (count - done))
-            self.on_note(f"{done:,} of {count:,} images, about {left} left")
+            self.on_progress(f"{done:,} of {count:,} images, about {left} left")

@@ -67,7 +67,10 @@ def _match_split(
     if best:
         names = store.pool.names_of(split, best[0].fingerprint)
         known_as = f": {' and '.join(names)}" if names else ""
-        reason = f"{split}: {best[0].summary}, labels that the storage knows already{known_as}"
+        reason = (
+            f"the rows of {split} belong to {best[0].summary}, labels that the storage knows "
+            f"already{known_as}"
+        )
         return LabelMatch(labels=best[0], reason=reason)
     if allowed is not None:
         raise UsageError(
@@ -75,8 +78,8 @@ def _match_split(
             "Give the predictions of those images in their order, or name no dataset."
         )
     reason = (
-        f"{split}: {offered.summary}, new labels: only models scored on the same ones can be "
-        f"combined with this{_near(known, offered)}"
+        f"the rows of {split} belong to {offered.summary}, new labels: only models scored on "
+        f"the same ones can be combined with this{_near(known, offered)}"
     )
     return LabelMatch(labels=offered, reason=reason)
 

@@ -1,6 +1,5 @@
 """Score models that exist on images of a dataset, and put them into the pool."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from ensearch.families import _checkpoints as checkpoints
 from ensearch.pool import inference, prediction_file, registration
 from ensearch.pool.entry import MAY_HAVE_SEEN, check_name
 from ensearch.pool.inference import NormalisedModel
+from ensearch.pool.notes import OnNote, unheard
 from ensearch.pool.registration import Model
 from ensearch.pool.scored_images import ScoredImages
 from ensearch.store import Store
@@ -44,12 +44,14 @@ def add(
     images: ScoredImages,
     model: TimmModel,
     device: str,
-    on_note: Callable[[str], None] = lambda note: None,
+    on_note: OnNote = unheard,
+    on_progress: OnNote = unheard,
 ) -> ModelRecord:
     """Predict val and test, count the cost, and keep both; returns the record.
 
     Raises UsageError for an unknown model or weights of another one, UnavailableError where
-    weights cannot be had or memory does not suffice, StorageError if the name is taken.
+    weights cannot be had or memory does not suffice, StorageError if the name is taken. `on_note`
+    hears what inputs are normalised by, `on_progress` how far it is.
     """
     check_name(model.name)
     store.pool.check(model.name)
@@ -68,8 +70,8 @@ def add(
         mean=network.mean,
         std=network.std,
     )
-    on_note(f"note: inputs are normalised by {inputs.normalisation}, of the {model.normalise}")
-    predicted = _predicted(network, dataset, model.name, device, on_note)
+    on_note(f"inputs are normalised by {inputs.normalisation}, of the {model.normalise}")
+    predicted = _predicted(network, dataset, model.name, device, on_progress)
     labels = images.keep_labels(store)
     described = Model(
         name=model.name,
@@ -88,7 +90,7 @@ def _predicted(
     dataset: Dataset,
     name: str,
     device: str,
-    on_note: Callable[[str], None],
+    on_progress: OnNote,
 ) -> dict[str, prediction_file.Predicted]:
     """Predictions of val and test, checked like those of a file."""
     arrays: dict[str, npt.NDArray[Any]] = {}
@@ -96,8 +98,8 @@ def _predicted(
         ("val", dataset.x_val, dataset.y_val),
         ("test", dataset.x_test, dataset.y_test),
     ):
-        on_note(f"{name}: predicting {len(labels):,} {split} images")
-        arrays[f"logits_{split}"] = inference.logits(network, pictures, device, on_note)
+        on_progress(f"{name}: predicting {len(labels):,} {split} images")
+        arrays[f"logits_{split}"] = inference.logits(network, pictures, device, on_progress)
         arrays[f"y_{split}"] = labels
     try:
         predicted, _ = prediction_file.checked(arrays)

@@ -2,18 +2,17 @@
 
 import difflib
 import fnmatch
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ensearch.confirmation import plan as confirmation_plan
 from ensearch.errors import StorageError, UsageError, invalid
 from ensearch.pool.entry import ALL, Entry, all_entries, spellings
+from ensearch.pool.notes import OnNote, unheard
 from ensearch.pool.predictions import why_lacking
 from ensearch.store import SEARCH, Store
 
 
-def select(
-    store: Store, query: str, on_note: Callable[[str], None] = lambda note: None
-) -> list[Entry]:
+def select(store: Store, query: str, on_note: OnNote = unheard) -> list[Entry]:
     """Entries that match any of the comma-separated parts of a query, and no part after a `!`.
 
     A part is `all`, a name, what a table calls an entry, a pattern over these such as `eff*`,
@@ -40,7 +39,7 @@ def select(
     if usable and len(usable) < len(matching):
         example = next(entry for entry in matching if entry not in usable)
         on_note(
-            f"note: {len(matching) - len(usable)} of {len(matching)} entries are left out, because "
+            f"{len(matching) - len(usable)} of {len(matching)} entries are left out, because "
             "nothing can be selected without predictions of val: "
             f"{why_lacking(example, 'val')}"
         )

@@ -5,7 +5,7 @@ cut from them. So by default the held-out images are halved: models are selected
 and the other half is their test.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +14,14 @@ from ensearch.core import Labels
 from ensearch.datasets import Dataset, Pictures, Source
 from ensearch.datasets import _held_out as held_out
 from ensearch.datasets._held_out import HELD_OUT
+from ensearch.pool.notes import OnNote, unheard
 from ensearch.seeds import derive
 from ensearch.store import Store
 from ensearch.store.labels import SplitLabels
 from ensearch.study.study import labels_of
 
 MAY_HAVE_SEEN_VAL = (
-    "note: val is cut from the dataset's training images: a model that was trained on all of them "
+    "val is cut from the dataset's training images: a model that was trained on all of them "
     "has seen val, and looks better there than it is"
 )
 
@@ -69,7 +70,7 @@ class ScoredImages:
         store.link_halves(labels_of(self.whole)["test"].fingerprint, val, test)
         store.record_use_of_test(val, verb, details)
         return (
-            f"note: val and test are halves of the {len(self.whole.y_test):,} held-out images of "
+            f"val and test are halves of the {len(self.whole.y_test):,} held-out images of "
             f"{self.whole.spec} (seed {self.seed}), val to select on; for studies of these images "
             "this is an opening of their test split"
         )
@@ -80,7 +81,7 @@ def load(
     choose_on: str,
     seed: int,
     data_dir: str | Path,
-    on_note: Callable[[str], None] = lambda note: None,
+    on_note: OnNote = unheard,
 ) -> ScoredImages:
     """Read a dataset and split it as `choose_on` says: "held-out" or "study".
 
@@ -92,6 +93,6 @@ def load(
     source = Source(spec=spec, data_dir=Path(data_dir), split_seed=derive(seed, "split"))
     whole = datasets.load(source)
     for note in whole.notes:
-        on_note(f"note: {note}")
+        on_note(note)
     dataset = held_out.halved(whole, seed) if choose_on == HELD_OUT else whole
     return ScoredImages(dataset=dataset, whole=whole, choose_on=choose_on, seed=seed)

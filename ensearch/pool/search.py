@@ -5,7 +5,7 @@ it, or on test.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -31,6 +31,7 @@ from ensearch.errors import BudgetError
 from ensearch.fronts.hypervolume import hypervolume
 from ensearch.pool import predictions
 from ensearch.pool.entry import Entry
+from ensearch.pool.notes import OnNote, unheard
 from ensearch.pool.results import (
     BASELINES,
     CASCADE,
@@ -88,17 +89,18 @@ def compute(
     budgets: Sequence[float],
     measure: str,
     with_test: bool,
-    on_note: Callable[[str], None] = lambda note: None,
+    on_progress: OnNote = unheard,
 ) -> PoolFindings:
     """Search all four fronts at ascending `budgets`, in multiply-adds per example.
 
-    Raises StorageError if entries do not belong to the same images, BudgetError if none fits.
+    `on_progress` hears which front is searched. Raises StorageError if entries do not belong to the
+    same images, BudgetError if none fits.
     """
     ladder(budgets[-1], entries)
     splits = ("val", "test") if with_test else ("val",)
     labels = {split: predictions.agreed_labels(store, entries, split) for split in splits}
     pool, y = candidates(store, entries, "val", labels["val"])
-    checked = _searched(pool, y, budgets, measure, on_note)
+    checked = _searched(pool, y, budgets, measure, on_progress)
     val = {front: paired_differences.by_other_half(of_front) for front, of_front in checked.items()}
     test = _on_test(store, entries, checked, labels["test"]) if with_test else None
     points = {front: _points(front, checked[front], val, test) for front in checked}
@@ -144,12 +146,12 @@ def _searched(
     y: Labels,
     budgets: Sequence[float],
     measure: str,
-    on_note: Callable[[str], None],
+    on_progress: OnNote,
 ) -> dict[str, CrossFit]:
     """The front of every search at all budgets, some also at budgets that only they need."""
     checked: dict[str, CrossFit] = {}
     for front, search in searches(measure).items():
-        on_note(f"searching {front}")
+        on_progress(f"searching {front}")
         steps = set(budgets)
         if front == SINGLE:
             steps.add(float(pool.macs.min()))

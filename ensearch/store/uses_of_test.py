@@ -132,10 +132,10 @@ def sentence(labels: str, before: Iterable[UseOfTest], verb: str, details: str =
     """For people: whether the test labels have been used before this use, by whom, how often."""
     every = tuple(before)
     if not every:
-        return f"test      opens the test split {labels[:8]}, for the first time"
+        return f"the test split {labels[:8]} is opened for the first time"
     partly = any(use.labels != labels for use in every)
     return (
-        f"test      the test split {labels[:8]}{', or images of it,' * partly} has been "
+        f"the test split {labels[:8]}{', or images of it,' * partly} has been "
         f"opened {summary(every, verb, details)}: its numbers are optimistic"
     )
 

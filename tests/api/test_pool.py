@@ -26,7 +26,8 @@ def combined(**more: object) -> PoolFronts:
 
 def test_fronts_are_what_the_command_line_prints(pool: Path) -> None:
     notes: list[str] = []
-    fronts = combined(budgets=[1e6, "10M"], on_note=notes.append)
+    fronts = combined(budgets=[1e6, "10M"], on_progress=notes.append)
+    assert fronts.notes == ()
     assert notes == [f"searching {name}" for name in (*FRONTS, *BASELINES)]
     printed = command("front --pool all --budget 20M --budgets 1M,10M --json")
     assert json.loads(printed.stdout) == json.loads(json.dumps(fronts.to_dict()))
@@ -75,6 +76,7 @@ def test_test_is_scored_on_demand_and_the_use_recorded(pool: Path) -> None:
     notes: list[str] = []
     fronts = combined(budgets="20M", test=True, on_note=notes.append)
     assert "for the first time" in notes[0]
+    assert fronts.notes == tuple(notes)
     assert (fronts.has_test, fronts.uses_before) == (True, 0)
     assert all(point.test is not None for point in fronts.points)
     assert combined(budgets="20M", test=True).uses_before == 1
@@ -123,7 +125,11 @@ def test_predictions_are_imported_from_python(folder: Path) -> None:
         "accuracy_val": right,
         "may_have_seen_val": False,
     }
-    assert [note.partition(":")[0] for note in notes] == ["val", "test"]
+    assert [note.partition(" belong to ")[0] for note in notes] == [
+        "the rows of val",
+        "the rows of test",
+    ]
+    assert added.notes == tuple(notes)
     for values, option in (({"macs": 0.5}, "macs"), ({"macs": 1, "params": "x"}, "params")):
         with pytest.raises(UsageError) as caught:
             api.import_predictions("p.npz", name="B1", **values)

@@ -34,7 +34,7 @@ def test_predictions_are_imported_listed_shown_verified_and_removed(folder: Path
     result = bring_in("B0", "--params 5.3M")
     assert result.exit_code == 0, result.stderr
     assert result.stdout == f"B0: 390M multiply-adds, {right:.2%} right on val\n"
-    assert "val: 40 images of 4 classes" in result.stderr
+    assert "note: the rows of val belong to 40 images of 4 classes" in result.stderr
     assert "new labels" in result.stderr
     result = bring_in("B1", "--network B0")
     assert "labels that the storage knows already" in result.stderr

@@ -109,6 +109,7 @@ def test_images_are_written(folder: Path, capsys: pytest.CaptureFixture[str]) ->
         "to_train_on": 60,
     }
     assert "halves of the 30 held-out images" in notes[-1]
+    assert file.notes == tuple(notes)
     more = pool.write_images(
         dataset="npz:images.npz", out="two.npz", choose_on="study", train=True, storage=DB
     )

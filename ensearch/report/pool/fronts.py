@@ -18,11 +18,13 @@ class PoolFronts(PoolFindings):
     """Four fronts over a pool, with their differences, and ways to look at them.
 
     Costs are multiply-adds per example; table and figure count `flops_per_mac` FLOPs for each.
-    `folder` is where `write` puts files unless it is told another place.
+    `folder` is where `write` puts files unless it is told another place. `notes` are sentences on
+    what a user may not expect of this search.
     """
 
     flops_per_mac: int
     folder: Path
+    notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> tuple[str, ...]:
