@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from ensearch import datasets
 from ensearch.api import progress
 from ensearch.api.progress import OnEvent
 from ensearch.errors import StorageError, TrialsFailedError, UnfinishedError
@@ -66,7 +67,7 @@ class OpenedStudy:
             weights=options.weights,
         )
         device = training.describe_device(where.device)
-        data_dir = Path("data" if options.data_dir is None else options.data_dir)
+        data_dir = datasets.data_folder(options.data_dir)
         study = open_study(config, store, data_dir, device)
         return cls(study=study, store=store, where=where, device=device)
 

@@ -14,7 +14,7 @@ from ensearch.confirmation import plan as plans
 from ensearch.confirmation.finalists import FEWEST
 from ensearch.confirmation.plan import Confirmation, Request
 from ensearch.errors import UnfinishedError, UsageError
-from ensearch.store import DEFAULT_URL, Store
+from ensearch.store import Store, storage_url
 from ensearch.study import config as configs
 from ensearch.study.config import StudyConfig
 from ensearch.study.events import Note, Planned
@@ -150,7 +150,7 @@ def confirm_from(
     """Confirm as `confirm` does. `is_interrupted` is asked now and then, and ends the run."""
     timeout = options.timeout
     seconds = None if timeout is None else units.parse_duration(timeout, "timeout")
-    storage = DEFAULT_URL if options.storage is None else str(options.storage)
+    storage = storage_url(options.storage)
     with Store.open(storage, create=False) as store, progress.shown(on_event) as show:
         config = configs.from_dict(store.study(study).config)
         plan = plans.decide(store, config, options.request(config.flops_per_mac))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from ensearch.store import DEFAULT_URL, Store
+from ensearch.store import Store, storage_url
 
 
 def dashboard(
@@ -22,7 +22,7 @@ def dashboard(
     """
     from ensearch.report.dashboard.dashboard import serve
 
-    with Store.open(DEFAULT_URL if storage is None else str(storage), create=False) as store:
+    with Store.open(storage_url(storage), create=False) as store:
         if study is not None:
             store.study(study)
         serve(

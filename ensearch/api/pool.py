@@ -22,7 +22,7 @@ from ensearch.pool.removal import remove
 from ensearch.pool.results import PoolFindings
 from ensearch.pool.verification import Problem, Verification, verify
 from ensearch.report.pool.fronts import PoolFronts
-from ensearch.store import DEFAULT_URL, Store, uses_of_test
+from ensearch.store import Store, storage_url, uses_of_test
 
 __all__ = [
     "AddedModel",
@@ -52,7 +52,7 @@ def combine(
     measure: str = "max",
     test: bool = False,
     flops_per_mac: int = 1,
-    storage: str | Path = DEFAULT_URL,
+    storage: str | Path | None = None,
     on_note: OnNote | None = None,
     on_progress: OnNote | None = None,
 ) -> PoolFronts:
@@ -73,7 +73,7 @@ def combine(
     if measure not in MEASURES:
         raise unknown("measure of confidence", measure, MEASURES)
     most = units.parse_count(budget, "budget") / flops_per_mac
-    with Store.open(str(storage), create=False) as store:
+    with Store.open(storage_url(storage), create=False) as store:
         selected = query.select(store, pool, note)
         ladder = search.ladder(most, selected, flops_per_mac)
         steps = _steps(budgets, most, flops_per_mac) or ladder

@@ -15,7 +15,7 @@ from ensearch.pool import label_matches, prediction_file, registration, scored_i
 from ensearch.pool.label_matches import LabelMatch
 from ensearch.pool.notes import Notes, OnNote, unheard
 from ensearch.pool.registration import Model
-from ensearch.store import DEFAULT_URL, Store
+from ensearch.store import Store, storage_url
 from ensearch.store.models import Inputs, ModelRecord
 
 
@@ -55,7 +55,7 @@ def import_predictions(
     params: str | float | None = None,
     network: str = "",
     dataset: str = "",
-    storage: str | Path = DEFAULT_URL,
+    storage: str | Path | None = None,
     on_note: OnNote | None = None,
 ) -> AddedModel:
     """Put predictions of any model, made anywhere, on val, test or both into the pool.
@@ -77,7 +77,7 @@ def import_predictions(
         origin=f"file {path.name}",
     )
     predicted, classes = prediction_file.read(path)
-    with Store.open(str(storage), create=True) as store:
+    with Store.open(storage_url(storage), create=True) as store:
         matches = label_matches.match(store, predicted, classes, dataset)
         seen = "val" in matches and _is_cut_from_train(store, matches["val"])
         if seen:
@@ -140,8 +140,8 @@ def add_model(
     choose_on: str = HELD_OUT,
     seed: int = 0,
     device: str = "auto",
-    data_dir: str | Path = "data",
-    storage: str | Path = DEFAULT_URL,
+    data_dir: str | Path | None = None,
+    storage: str | Path | None = None,
     on_note: OnNote | None = None,
     on_progress: OnNote | None = None,
     on_added: Callable[[AddedModel], None] | None = None,
@@ -168,7 +168,7 @@ def add_model(
     of_images = Notes(on_note)
     images = scored_images.load(dataset, choose_on, seed, data_dir, of_images)
     added = []
-    with Store.open(str(storage), create=True) as store:
+    with Store.open(storage_url(storage), create=True) as store:
         for called in names:
             store.pool.check(called)
         for called, model in zip(names, models, strict=True):

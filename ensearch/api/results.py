@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ensearch.store import DEFAULT_URL, Store, StudySummary
+from ensearch.store import Store, StudySummary, storage_url
 
 if TYPE_CHECKING:  # imports matplotlib
     from ensearch.report.study.results import Results as Results
@@ -18,7 +18,7 @@ def results(study: str, *, storage: str | Path | None = None) -> "Results":
     """
     from ensearch.report.study.results import collect
 
-    with Store.open(DEFAULT_URL if storage is None else str(storage), create=False) as store:
+    with Store.open(storage_url(storage), create=False) as store:
         return collect(store, study)
 
 
@@ -68,7 +68,7 @@ def studies(study: str | None = None, *, storage: str | Path | None = None) -> l
 
     Raises StorageError if there is no storage, or no study of that name.
     """
-    with Store.open(DEFAULT_URL if storage is None else str(storage), create=False) as store:
+    with Store.open(storage_url(storage), create=False) as store:
         if study is not None:
             store.study(study)  # refuses an unknown name with the nearest
         summaries = [s for s in store.summaries() if study in (None, s.name)]

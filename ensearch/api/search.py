@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ensearch.api._study_run import OpenedStudy, never, search_study
 from ensearch.api.progress import OnEvent
 from ensearch.datasets import Arrays, keep_arrays
-from ensearch.store import DEFAULT_URL, Store
+from ensearch.store import Store, storage_url
 from ensearch.study import config as configs
 from ensearch.study import options as run_options
 from ensearch.study.config import StudyConfig
@@ -196,7 +196,7 @@ def run_from(
     """
     limits = run_options.limits(options)
     _check(options)  # before the storage is made
-    with Store.open(_url(options.storage), create=True) as store:
+    with Store.open(storage_url(options.storage), create=True) as store:
         return search_study(
             _config(options, store),
             store,
@@ -245,7 +245,7 @@ def resume(
         data_dir=data_dir,
     )
     run_options.limits(asked)  # what is not legal is refused before the storage is looked for
-    with Store.open(_url(storage), create=False) as store:
+    with Store.open(storage_url(storage), create=False) as store:
         study_config = configs.from_dict(store.study(study).config)
         return search_study(
             study_config,
@@ -281,7 +281,3 @@ def _config(options: RunOptions, store: Store) -> StudyConfig:
         folder = store.files.with_suffix(".datasets")
         options = replace(options, dataset=keep_arrays(options.dataset, folder))
     return configs.resolve(options)
-
-
-def _url(storage: str | Path | None) -> str:
-    return DEFAULT_URL if storage is None else str(storage)

@@ -47,6 +47,7 @@ __all__ = [
     "Source",
     "Stored",
     "check",
+    "data_folder",
     "get",
     "keep_arrays",
     "load",
@@ -104,6 +105,11 @@ def short_name(spec: str) -> str:
     name, _, argument = spec.partition(":")
     text = f"{name}-{Path(argument).stem}"
     return re.sub("[^A-Za-z0-9._-]+", "-", text).strip("-.")
+
+
+def data_folder(data_dir: str | Path | None) -> Path:
+    """The folder of datasets that a user means by `data_dir`; the usual one if nothing is said."""
+    return Path("data" if data_dir is None else data_dir)
 
 
 def load(source: Source) -> Dataset:

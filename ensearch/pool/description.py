@@ -11,7 +11,7 @@ from ensearch.errors import StorageError
 from ensearch.pool import predictions
 from ensearch.pool.entry import Entry, all_entries, entries_called, listed_name
 from ensearch.pool.notes import OnNote, unheard
-from ensearch.store import DEFAULT_URL, Store, uses_of_test
+from ensearch.store import Store, storage_url, uses_of_test
 from ensearch.store.models import DatasetRecord
 
 Known = Mapping[str, DatasetRecord]  # by fingerprint of images
@@ -84,7 +84,7 @@ class EntryDetails(EntryDescription):
 
 def entries(
     *,
-    storage: str | Path = DEFAULT_URL,
+    storage: str | Path | None = None,
     test: bool = False,
     on_note: OnNote | None = None,
 ) -> tuple[EntryDescription, ...]:
@@ -94,7 +94,7 @@ def entries(
     Raises StorageError if there is no storage.
     """
     splits = ("val", "test") if test else ("val",)
-    with Store.open(str(storage), create=False) as store:
+    with Store.open(storage_url(storage), create=False) as store:
         every = all_entries(store)
         if test:
             _record_test(store, every, on_note or unheard, "pool list")
@@ -105,7 +105,7 @@ def entries(
 def show(
     name: str,
     *,
-    storage: str | Path = DEFAULT_URL,
+    storage: str | Path | None = None,
     test: bool = False,
     on_note: OnNote | None = None,
 ) -> tuple[EntryDetails, ...]:
@@ -115,7 +115,7 @@ def show(
     is no such entry, StorageError if there is no storage.
     """
     splits = ("val", "test") if test else ("val",)
-    with Store.open(str(storage), create=False) as store:
+    with Store.open(storage_url(storage), create=False) as store:
         matching = entries_called(all_entries(store), name)
         if test:
             _record_test(store, matching, on_note or unheard, "pool show", name)

@@ -10,7 +10,7 @@ from ensearch.datasets import _held_out as held_out
 from ensearch.datasets._held_out import HELD_OUT
 from ensearch.pool import scored_images
 from ensearch.pool.notes import Notes, OnNote
-from ensearch.store import DEFAULT_URL, Store
+from ensearch.store import Store, storage_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +47,8 @@ def write_images(
     choose_on: str = HELD_OUT,
     seed: int = 0,
     train: bool = False,
-    data_dir: str | Path = "data",
-    storage: str | Path = DEFAULT_URL,
+    data_dir: str | Path | None = None,
+    storage: str | Path | None = None,
     on_note: OnNote | None = None,
 ) -> ImageFile:
     """Write val and test of a dataset as `out`, an npz file; returns what it holds.
@@ -65,7 +65,7 @@ def write_images(
     images = scored_images.load(dataset, choose_on, seed, data_dir, note)
     parts = images.training_parts
     to_train_on = sum(len(labels) for _, labels in parts)
-    with Store.open(str(storage), create=True) as store:
+    with Store.open(storage_url(storage), create=True) as store:
         images.keep_labels(store, lasts=True)
         export.write(path, images.dataset, parts if train else ())
         note(images.record_use(store, "pool images"))

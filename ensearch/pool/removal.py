@@ -5,11 +5,11 @@ from pathlib import Path
 
 from ensearch.errors import StorageError
 from ensearch.pool.entry import Entry, all_entries, entry_of_name
-from ensearch.store import DEFAULT_URL, Store
+from ensearch.store import Store, storage_url
 
 
 def remove(
-    names: str | Iterable[str], *, storage: str | Path = DEFAULT_URL, force: bool = False
+    names: str | Iterable[str], *, storage: str | Path | None = None, force: bool = False
 ) -> tuple[str, ...]:
     """Remove models or trained members with their files; returns their names.
 
@@ -17,7 +17,7 @@ def remove(
     name, StorageError for a member that is in use; then nothing is removed.
     """
     given = [names] if isinstance(names, str) else names
-    with Store.open(str(storage), create=False) as store:
+    with Store.open(storage_url(storage), create=False) as store:
         every = all_entries(store)
         entries = [entry_of_name(every, name) for name in dict.fromkeys(given)]
         for entry in entries:

@@ -80,7 +80,7 @@ def load(
     spec: str,
     choose_on: str,
     seed: int,
-    data_dir: str | Path,
+    data_dir: str | Path | None,
     on_note: OnNote = unheard,
 ) -> ScoredImages:
     """Read a dataset and split it as `choose_on` says: "held-out" or "study".
@@ -90,7 +90,9 @@ def load(
     where the images cannot be had or halved.
     """
     held_out.check(choose_on)
-    source = Source(spec=spec, data_dir=Path(data_dir), split_seed=derive(seed, "split"))
+    source = Source(
+        spec=spec, data_dir=datasets.data_folder(data_dir), split_seed=derive(seed, "split")
+    )
     whole = datasets.load(source)
     for note in whole.notes:
         on_note(note)

@@ -12,7 +12,7 @@ from ensearch.errors import StorageError
 from ensearch.pool import predictions
 from ensearch.pool.entry import Entry, all_entries
 from ensearch.pool.registration import content_key
-from ensearch.store import DEFAULT_URL, Store
+from ensearch.store import Store, storage_url
 from ensearch.store.labels import SplitLabels
 
 
@@ -47,13 +47,13 @@ class Verification:
         return {"entries": self.entries, "problems": problems}
 
 
-def verify(*, storage: str | Path = DEFAULT_URL) -> Verification:
+def verify(*, storage: str | Path | None = None) -> Verification:
     """Check every entry of the pool, and return all problems.
 
     Files must be there and whole, numbers finite, rows those of the labels, and the content what
     it was when it came. Raises StorageError if there is no storage.
     """
-    with Store.open(str(storage), create=False) as store:
+    with Store.open(storage_url(storage), create=False) as store:
         return Verification(entries=len(all_entries(store)), problems=tuple(problems(store)))
 
 

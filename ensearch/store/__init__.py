@@ -14,7 +14,7 @@ from ensearch.store.records import (
     StudySummary,
     TrialRecord,
 )
-from ensearch.store.store import DEFAULT_URL, Store
+from ensearch.store.store import DEFAULT_URL, Store, storage_url
 from ensearch.store.study_state import (
     ConclusionRecord,
     ConfirmationRecord,
@@ -39,4 +39,5 @@ __all__ = [
     "StudySummary",
     "TrialRecord",
     "UseOfTest",
+    "storage_url",
 ]

@@ -35,6 +35,11 @@ from ensearch.store.uses_of_test import UsesOfTest
 DEFAULT_URL = "sqlite:///studies/ensearch.db"
 
 
+def storage_url(storage: str | Path | None) -> str:
+    """The address that a user means by `storage`; the usual one if nothing is said."""
+    return DEFAULT_URL if storage is None else str(storage)
+
+
 class Store(StudyState, UsesOfTest):
     """An open storage. Its methods raise StorageError, and may be called from several threads."""
 
