@@ -21,6 +21,13 @@ def unit_name(flops_per_mac: int) -> str:
     return "FLOPs (multiply-adds)" if flops_per_mac == 1 else "FLOPs (2 per multiply-add)"
 
 
+def check_flops_per_mac(value: int) -> int:
+    """Return the value, how many FLOPs a user counts for a multiply-add. Raises UsageError."""
+    if value not in (1, 2):
+        raise invalid("flops_per_mac", f"must be 1 or 2; got {value}.")
+    return value
+
+
 def parse_count(given: str | float, option: str) -> float:
     """The positive finite number that a text such as `5e9`, `5G` or `200M`, or a number, means.
 

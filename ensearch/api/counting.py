@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ensearch import families
+from ensearch import families, units
 from ensearch.core import Architecture, Cost, Range
 from ensearch.errors import UsageError, invalid
 from ensearch.search_space import reading
@@ -25,6 +25,7 @@ class Count:
     cost: Cost
     by_thop: int
     disagreement: float | None
+    flops_per_mac: int = 1
 
     @property
     def macs(self) -> int:
@@ -36,8 +37,13 @@ class Count:
         """Parameters of all members."""
         return self.cost.params
 
-    def to_dict(self, flops_per_mac: int = 1) -> dict[str, Any]:
-        """Return plain data for JSON; FLOPs count `flops_per_mac` for a multiply-add."""
+    @property
+    def flops(self) -> int:
+        """FLOPs of the same, `flops_per_mac` of them for a multiply-add."""
+        return self.macs * self.flops_per_mac
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
         return {
             "architecture": self.architecture.key,
             "known_as": self.known_as,
@@ -46,8 +52,8 @@ class Count:
             "members": self.members,
             "parameters": self.params,
             "multiply_adds_per_example": self.macs,
-            "flops_per_example": self.macs * flops_per_mac,
-            "flops_per_multiply_add": flops_per_mac,
+            "flops_per_example": self.flops,
+            "flops_per_multiply_add": self.flops_per_mac,
             "multiply_adds_per_example_by_thop": self.by_thop,
         }
 
@@ -61,12 +67,15 @@ def count(
     channels: int = 3,
     classes: int | None = None,
     members: int = 1,
+    flops_per_mac: int = 1,
 ) -> Count:
     """Return the parameters and multiply-adds of an ensemble of `members` equal networks.
 
     Width and depth may be left out where the family has only one; resolution and classes are the
-    published ones if nothing is said. Raises UsageError for what is not legal.
+    published ones if nothing is said. FLOPs count `flops_per_mac` for a multiply-add.
+    Raises UsageError for what is not legal.
     """
+    units.check_flops_per_mac(flops_per_mac)
     if family in reading.names() and family not in families.names():
         raise UsageError(
             f"{family} is a search space, of networks of family {reading.load(family).family}: "
@@ -97,6 +106,7 @@ def count(
         cost=single.times(members),
         by_thop=by_thop * members,
         disagreement=cost.disagreement(single.macs, by_thop),
+        flops_per_mac=flops_per_mac,
     )
 
 

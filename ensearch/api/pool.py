@@ -68,8 +68,7 @@ def combine(
     legal, BudgetError if nothing fits the budget, StorageError if entries cannot be combined.
     """
     note = Notes(on_note)
-    if flops_per_mac not in (1, 2):
-        raise invalid("flops_per_mac", f"must be 1 or 2; got {flops_per_mac}.")
+    units.check_flops_per_mac(flops_per_mac)
     if measure not in MEASURES:
         raise unknown("measure of confidence", measure, MEASURES)
     most = units.parse_count(budget, "budget") / flops_per_mac

@@ -87,9 +87,8 @@ def resolve(options: RunOptions) -> StudyConfig:
         raise UsageError(f"{missing} is missing.", problem="option_missing", option=missing)
     if not isinstance(options.dataset, str):
         raise TypeError("arrays are kept by `datasets.keep_arrays` first, which names them")
-    flops_per_mac = 1 if options.flops_per_mac is None else options.flops_per_mac
-    if flops_per_mac not in (1, 2):
-        raise invalid("flops_per_mac", f"must be 1 or 2; got {flops_per_mac}.")
+    given = 1 if options.flops_per_mac is None else options.flops_per_mac
+    flops_per_mac = units.check_flops_per_mac(given)
     flops = units.parse_count(options.budget, "budget")
     datasets.check(options.dataset)
     space_searched = _space("wide_resnet" if options.space is None else options.space)

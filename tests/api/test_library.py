@@ -128,3 +128,8 @@ def test_a_network_is_counted() -> None:
     assert counted.disagreement is None
     assert "digits" in ensearch.list_datasets()
     assert "wide_resnet" in ensearch.list_spaces()
+    doubled = ensearch.count("wide_resnet", width=10, depth=28, flops_per_mac=2)
+    assert doubled.flops == 2 * doubled.macs
+    with pytest.raises(ensearch.UsageError) as caught:
+        ensearch.count("wide_resnet", width=10, depth=28, flops_per_mac=3)
+    assert caught.value.facts["option"] == "flops_per_mac"
