@@ -16,15 +16,15 @@ Reason = Literal["diverged", "out_of_memory", "killed", "unavailable", "error"]
 class Measured:
     """How fast `members` of one network train together by each strategy, and the fastest strategy.
 
-    `network` is the `lockstep_key` of its members; `place` names what else decides: the device, the
-    version of torch, the image's channels and the number of classes. `way` is the name of the
-    fastest strategy. The storage keeps these under the names of the fields.
+    `lockstep_key` is that of its members; `place` names what else decides: the device, the
+    version of torch, the image's channels and the number of classes. `strategy` is the name
+    of the fastest one. The storage keeps these under the names of the fields.
     """
 
-    network: str
+    lockstep_key: str
     place: str
     members: int
-    way: str
+    strategy: str
     rates: dict[str, float]  # images/s of all members together, by strategy
     dropped: dict[str, str]  # strategies that do not work here, and why
 
@@ -97,11 +97,11 @@ class Failed:
 class Parted:
     """Members of one task train one after another, not side by side as was meant.
 
-    `network` is their `lockstep_key`. `detail` says why, for people: memory that did not suffice
+    `lockstep_key` is theirs. `detail` says why, for people: memory that did not suffice
     for all of them, or a defect of the program. Each still has an outcome of its own.
     """
 
-    network: str
+    lockstep_key: str
     members: int
     detail: str
 

@@ -32,17 +32,17 @@ class SpeedRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupSpeedRecord:
-    """How fast `members` networks train side by side in several ways, whatever their study.
+    """How fast `members` networks train side by side by each strategy, whatever their study.
 
-    `network` and `place` name what decides about the speed: see `ensearch.launch.Measured`.
+    `lockstep_key` and `place` name what decides about the speed: see `ensearch.launch.Measured`.
     """
 
-    network: str
+    lockstep_key: str
     place: str
     members: int
-    way: str  # the fastest
-    rates: Mapping[str, float]  # images a second of all members together, by way
-    dropped: Mapping[str, str]  # ways that do not work, and why
+    strategy: str  # the fastest
+    rates: Mapping[str, float]  # images a second of all members together, by strategy
+    dropped: Mapping[str, str]  # strategies that do not work, and why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,10 +183,10 @@ class StudyState(Connected):
         with self._write() as connection:
             tables.replace(connection, tables.group_speeds, [asdict(record)])
 
-    def group_speeds(self, network: str) -> list[GroupSpeedRecord]:
-        """What was measured for a network, ordered by place and members."""
+    def group_speeds(self, lockstep_key: str) -> list[GroupSpeedRecord]:
+        """What was measured for members of this key, ordered by place and members."""
         columns = tables.group_speeds.c
-        query = select(tables.group_speeds).where(columns.network == network)
+        query = select(tables.group_speeds).where(columns.lockstep_key == lockstep_key)
         with self._read() as connection:
             rows = connection.execute(query.order_by(columns.place, columns.members)).all()
         return [GroupSpeedRecord(**row._asdict()) for row in rows]

@@ -99,17 +99,17 @@ class MemberQueue:
         for start in range(0, len(jobs), SIDE_BY_SIDE):
             self.launcher.submit(tuple(jobs[start : start + SIDE_BY_SIDE]))
 
-    def _measured(self, network: str) -> tuple[Measured, ...]:
+    def _measured(self, key: str) -> tuple[Measured, ...]:
         return tuple(
             Measured(
-                network=record.network,
+                lockstep_key=record.lockstep_key,
                 place=record.place,
                 members=record.members,
-                way=record.way,
+                strategy=record.strategy,
                 rates=dict(record.rates),
                 dropped=dict(record.dropped),
             )
-            for record in self.store.group_speeds(network)
+            for record in self.store.group_speeds(key)
         )
 
     def _remember(self, new: Measured) -> None:
@@ -117,9 +117,9 @@ class MemberQueue:
         self.store.save_group_speed(GroupSpeedRecord(**asdict(new)))
         self.on_event(
             StrategyMeasured(
-                network=new.network,
+                network=new.lockstep_key,
                 members=new.members,
-                strategy=new.way,
+                strategy=new.strategy,
                 rates=new.rates,
                 dropped=new.dropped,
             )
@@ -181,8 +181,8 @@ class MemberQueue:
                 continue
             if isinstance(update, Parted):
                 text = (
-                    f"{update.members} members of {update.network} train one after another, not "
-                    f"side by side: {update.detail}"
+                    f"{update.members} members of {update.lockstep_key} train one after another, "
+                    f"not side by side: {update.detail}"
                 )
                 self.on_event(Note(text=text))
                 continue

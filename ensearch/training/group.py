@@ -56,7 +56,7 @@ def _parted(jobs: Sequence[MemberJob], error: Exception) -> Parted:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     return Parted(
-        network=lockstep_key(jobs[0].member),
+        lockstep_key=lockstep_key(jobs[0].member),
         members=len(jobs),
         detail=strategies.first_line(error) + where,
     )
@@ -99,13 +99,13 @@ def _strategy(
     device, members = jobs[0].device, [job.member for job in jobs]
     asked = (lockstep_key(members[0]), strategies.conditions(device, images), len(jobs))
     for known in jobs[0].measured:
-        strategy = strategies.by_name(known.way, device, len(jobs))
-        if (known.network, known.place, known.members) == asked and strategy is not None:
+        strategy = strategies.by_name(known.strategy, device, len(jobs))
+        if (known.lockstep_key, known.place, known.members) == asked and strategy is not None:
             return strategy
     measured = strategies.measure(states, members, images)
     if len(measured.rates) + len(measured.dropped) > 1:  # else there was no time to try a strategy
         report(measured)
-    return strategies.by_name(measured.way, device, len(jobs)) or ALONE
+    return strategies.by_name(measured.strategy, device, len(jobs)) or ALONE
 
 
 class _Group:

@@ -114,10 +114,10 @@ def fastest(
     if rates.get(best, 0.0) < _GAIN * rates.get(ALONE.name, 0.0):
         best = ALONE.name
     return Measured(
-        network=lockstep_key(members[0]),
+        lockstep_key=lockstep_key(members[0]),
         place=conditions(images.x_train.device.type, images),
         members=len(members),
-        way=best,
+        strategy=best,
         rates=rates,
         dropped=dropped,
     )

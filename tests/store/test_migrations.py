@@ -114,13 +114,13 @@ def check_state(store: Store) -> None:
     assert speed is not None
     assert (speed.fixed, speed.per_mac) == (0.0006271864299394785, 9.26311036893587e-11)
     assert speed.measured.date().isoformat() == "2026-11-28"
-    network = "wide_resnet-10-0.5@16 in batches of 128"
-    assert store.group_speeds(network) == [
+    key = "wide_resnet-10-0.5@16 in batches of 128"
+    assert store.group_speeds(key) == [
         GroupSpeedRecord(
-            network=network,
+            lockstep_key=key,
             place="NVIDIA H100, PyTorch 2.9, 3 channels, 3 classes",
             members=4,
-            way="fused",
+            strategy="fused",
             rates={"fused": 2000.0, "plain": 1000.5},
             dropped={"graph": "no memory"},
         )

@@ -22,7 +22,12 @@ SPEED = SpeedRecord(
     device="cpu", torch="2.9", batch_size=128, fixed=0.1 + 0.2, per_mac=1e-10, measured=NOW
 )
 GROUP = GroupSpeedRecord(
-    network="n", place="gpu", members=4, way="fused", rates={"fused": 0.1}, dropped={"graph": "no"}
+    lockstep_key="n",
+    place="gpu",
+    members=4,
+    strategy="fused",
+    rates={"fused": 0.1},
+    dropped={"graph": "no"},
 )
 PLAN = ConfirmationRecord(
     number=1,
@@ -75,7 +80,7 @@ def test_speeds_are_replaced_and_forgotten(store: Store) -> None:
 
 
 def test_speeds_side_by_side_hold_for_all_studies(store: Store) -> None:
-    eight, newer = replace(GROUP, members=8), replace(GROUP, way="plain")
+    eight, newer = replace(GROUP, members=8), replace(GROUP, strategy="plain")
     for record in (eight, GROUP, newer):
         store.save_group_speed(record)
     assert store.group_speeds("n") == [newer, eight]

@@ -181,15 +181,15 @@ def test_checkpoints_are_discarded_for_those_that_have_ended(
     assert [path.exists() for path in paths] == [False, True, True]
 
 
-def measured(way: str, place: str = "a GPU", members: int = 2) -> Measured:
+def measured(strategy: str, place: str = "a GPU", members: int = 2) -> Measured:
     return Measured(
-        network=lockstep_key(
+        lockstep_key=lockstep_key(
             Member(architecture=WIDE, schedule=Schedule(epochs=9), dataset="", seed=0)
         ),
         place=place,
         members=members,
-        way=way,
-        rates={"one after another": 100.0, way: 250.0},
+        strategy=strategy,
+        rates={"one after another": 100.0, strategy: 250.0},
         dropped={"8 fused": "out of memory"},
     )
 
@@ -210,7 +210,7 @@ def test_what_was_measured_is_remembered_for_every_study_and_goes_out_with_tasks
         later = pool_of(opened, again)
         later.require([*members(opened, 3), *members(opened, 1, DEEP)])
         wide, deep = tasks(later).tasks
-    assert {m.way for m in wide[0].measured} == {"2 fused", "4 fused", "2 branches"}
+    assert {m.strategy for m in wide[0].measured} == {"2 fused", "4 fused", "2 branches"}
     assert new in wide[0].measured
     assert other in wide[0].measured
     assert old not in wide[0].measured
@@ -241,7 +241,7 @@ def test_members_that_train_alone_after_all_are_told_with_the_reason(
     events: list[object] = []
     pool = pool_of(opened, store)
     pool.on_event = events.append
-    tasks(pool).updates = [Parted(network="net", members=3, detail="RuntimeError: no")]
+    tasks(pool).updates = [Parted(lockstep_key="net", members=3, detail="RuntimeError: no")]
     pool.collect(0)
     says = "3 members of net train one after another, not side by side: RuntimeError: no"
     assert events == [Note(text=says)]

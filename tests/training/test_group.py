@@ -77,10 +77,10 @@ def assert_close(some: Sequence[Trained], others: Sequence[Trained]) -> None:
 def known(job: MemberJob, count: int, strategy: str) -> Measured:
     images = loop.images_of(job)
     return Measured(
-        network=lockstep_key(job.member),
+        lockstep_key=lockstep_key(job.member),
         place=strategies.conditions("cpu", images),
         members=count,
-        way=strategy,
+        strategy=strategy,
         rates={},
         dropped={},
     )
@@ -179,9 +179,9 @@ def test_a_measurement_from_elsewhere_does_not_count(
     good = known(jobs(1)[0], 2, "2 fused")
     for other in (
         replace(good, place="another GPU"),
-        replace(good, network="another network"),
+        replace(good, lockstep_key="another network"),
         replace(good, members=3),
-        replace(good, way="a strategy of another release"),
+        replace(good, strategy="a strategy of another release"),
     ):
         run([replace(job, measured=(other,)) for job in jobs(2)])
     assert asked == [2, 2, 2, 2]
@@ -198,8 +198,11 @@ def test_a_choice_is_measured_reported_and_never_slower(
     (measured,) = (update for update in updates if isinstance(update, Measured))
     assert set(measured.rates) == {"one after another", "2 fused"}
     assert measured.dropped == {}
-    assert (measured.members, measured.network) == (2, "wide_resnet-10-0.25@8 in batches of 64")
-    assert measured.rates[measured.way] >= measured.rates["one after another"]
+    assert (measured.members, measured.lockstep_key) == (
+        2,
+        "wide_resnet-10-0.25@8 in batches of 64",
+    )
+    assert measured.rates[measured.strategy] >= measured.rates["one after another"]
 
 
 def test_without_time_to_measure_members_train_alone_and_nothing_is_remembered(
@@ -223,7 +226,7 @@ def test_without_time_to_measure_members_train_alone_and_nothing_is_remembered(
 )
 def test_a_tie_is_one_after_another(jobs: Jobs, rates: dict[str, float], strategy: str) -> None:
     images = loop.images_of(jobs(1)[0])
-    assert strategies.fastest([jobs(1)[0].member], images, rates, {}).way == strategy
+    assert strategies.fastest([jobs(1)[0].member], images, rates, {}).strategy == strategy
 
 
 def measured_with(job: MemberJob) -> Measured:
@@ -240,7 +243,7 @@ def test_a_way_that_raises_is_dropped_with_its_message(
 
     monkeypatch.setattr(Lockstep, "run", broken)
     measured = measured_with(jobs(1)[0])
-    assert measured.way == "one after another"
+    assert measured.strategy == "one after another"
     assert "operation not permitted when stream is capturing" in measured.dropped["2 fused"]
     assert "more" not in measured.dropped["2 fused"]
 
@@ -257,7 +260,7 @@ def test_a_way_that_computes_something_else_is_dropped(
     monkeypatch.setattr(lockstep.Feed, "next", swapped)
     measured = measured_with(jobs(1)[0])
     assert "changed otherwise than alone" in measured.dropped["2 fused"]
-    assert measured.way == "one after another"
+    assert measured.strategy == "one after another"
 
 
 def test_networks_that_draw_random_numbers_or_mix_members_are_not_tried(
@@ -379,7 +382,7 @@ def test_a_way_that_breaks_half_way_leaves_members_to_go_on_alone(
     assert sorted(epochs) == [1, 1, 1, 2, 2, 2, 3, 3, 3]
     # So that the next task does not try it again.
     (measured,) = (update for update in updates if isinstance(update, Measured))
-    assert measured.way == "one after another"
+    assert measured.strategy == "one after another"
     assert "EXECUTION_FAILED" in measured.dropped["3 fused"]
 
 
@@ -394,7 +397,7 @@ def test_a_gpu_that_stops_answering_ends_the_task_and_rules_the_way_out(
     full(0, monkeypatch)
     first, *failed = run(jobs(3, "3 fused"))
     assert isinstance(first, Measured)
-    assert first.way == "one after another"
+    assert first.strategy == "one after another"
     assert {(f.reason, f.detail) for f in failed if isinstance(f, Failed)} == {
         ("unavailable", "the GPU stopped answering")
     }
@@ -409,7 +412,7 @@ def test_a_defect_in_training_together_is_reported_and_members_train_alone(
     monkeypatch.setattr(strategies, "measure", defective)
     first, *others = run(jobs(2))
     assert isinstance(first, Parted)
-    assert (first.network, first.members) == (lockstep_key(jobs(1)[0].member), 2)
+    assert (first.lockstep_key, first.members) == (lockstep_key(jobs(1)[0].member), 2)
     assert first.detail.startswith("TypeError: a defect (test_group.py, line ")
     assert bits([o for o in outcomes(others) if isinstance(o, Trained)]) == bits(alone(jobs(2)))
 

@@ -53,10 +53,10 @@ Table(
 Table(
     "ensearch_group_speeds",
     metadata,
-    Column("network", _NAME, primary_key=True),
+    Column("lockstep_key", _NAME, primary_key=True),
     Column("place", Text, primary_key=True),
     Column("members", Integer, primary_key=True),
-    Column("way", _KEY, nullable=False),
+    Column("strategy", _KEY, nullable=False),
     Column("rates", Json, nullable=False),
     Column("dropped", Json, nullable=False),
 )

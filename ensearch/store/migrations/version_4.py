@@ -128,7 +128,12 @@ def _speeds(notes: Notes) -> Rows:
 def _group_speeds(notes: dict[str, Any]) -> Rows:
     every = _beginning(notes, "measured ").values()
     by_key = {(s["network"], s["place"], s["members"]): s for speeds in every for s in speeds}
-    return list(by_key.values())
+    same = ("place", "members", "rates", "dropped")
+    return [
+        {name: speed[name] for name in same}
+        | {"lockstep_key": speed["network"], "strategy": speed["way"]}
+        for speed in by_key.values()
+    ]
 
 
 def _mixing_gains(notes: Notes) -> Rows:

@@ -1,13 +1,13 @@
-"""Members side by side against one after another: images per second, way by way, in one run.
+"""Members side by side against one after another: images per second by every strategy, in one run.
 
     python -m scripts.benchmarks.fused --out result.json
 
-For every network and number of members all ways of `ensearch.training.strategies` train the same
-random pictures of CIFAR-10's size in batches of 128. Each takes turns with one after another; the
-ratio is the median over turns, with the least and the largest. "Over graphs" compares with one
-after another where each step is a recorded CUDA graph. Then: what the short measurement of a
-search would choose and how long it takes; which share of the GPU's peak WRN-28-10 reaches; and how
-far members trained together end from the same ones trained alone, on scikit-learn's digits.
+For every network and number of members all of `ensearch.training.strategies` train the same random
+pictures of CIFAR-10's size in batches of 128. Each takes turns with one after another; the ratio
+is the median over turns, with the least and the largest. "Over graphs" compares with one after
+another where each step is a recorded CUDA graph. Then: what the short measurement of a search would
+choose and how long it takes; which share of the GPU's peak WRN-28-10 reaches; and how far members
+trained together end from the same ones trained alone, on scikit-learn's digits.
 
 Without CUDA small networks of 8 x 8 and 32 x 32 pictures train on one thread: there are no graphs
 and no share of a peak, and a search never trains members of a CPU side by side.
@@ -26,8 +26,8 @@ from ensearch.training import describe_device
 from ensearch.training.device import reproducible
 from scripts.benchmarks.fused.equality import equality
 from scripts.benchmarks.fused.throughput import throughput
+from scripts.benchmarks.fused.turns import BATCH, STEPS
 from scripts.benchmarks.fused.utilisation import utilisation
-from scripts.benchmarks.fused.ways import BATCH, STEPS
 from scripts.benchmarks.machine import machine
 
 ON_GPU = [(32, name) for name in ("16-1", "16-4", "10-1", "16-2", "28-4")]

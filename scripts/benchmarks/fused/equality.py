@@ -17,7 +17,7 @@ from ensearch.training import data, lockstep, loop, strategies
 from ensearch.training.data import Images
 from ensearch.training.lockstep import Lockstep, Strategy
 from ensearch.training.state import State
-from scripts.benchmarks.fused.ways import BATCH, members_of
+from scripts.benchmarks.fused.turns import BATCH, members_of
 
 
 @contextlib.contextmanager
@@ -38,9 +38,13 @@ def equality(device: str, count: int = 4) -> list[dict[str, Any]]:
     images = data.load(source, dataset.fingerprint, device)
     members = members_of("10-1", 8, count)
     members = [replace(m, schedule=replace(m.schedule, epochs=3, peak_lr=0.1)) for m in members]
-    ways = [way for way in strategies.candidates(device, count) if way.chunk in (1, count)]
+    tried = [
+        strategy
+        for strategy in strategies.candidates(device, count)
+        if strategy.chunk in (1, count)
+    ]
     if device == "cpu":  # the code of the branches, without their graph
-        ways.append(Strategy(kind="branches", chunk=count, graph=False))
+        tried.append(Strategy(kind="branches", chunk=count, graph=False))
     rows = []
     print(f"\nmembers together and alone: WRN-10-1 on digits, {count} members, one epoch")
     for precision in ("single", "bfloat16") if device == "cuda" else ("single",):
@@ -48,11 +52,11 @@ def equality(device: str, count: int = 4) -> list[dict[str, Any]]:
             alone = [loop.fresh(member, images, device) for member in members]
             for state, member in zip(alone, members, strict=True):
                 loop.train_epoch(state, images, member, 0, device)
-            for way in ways:
-                row: dict[str, Any] = {"precision": precision, "way": way.name}
-                row |= _apart(way, alone, members, images, dataset.y_val)
+            for strategy in tried:
+                row: dict[str, Any] = {"precision": precision, "way": strategy.name}
+                row |= _apart(strategy, alone, members, images, dataset.y_val)
                 print(
-                    f"  {precision}, {way.name}: logits differ by at most "
+                    f"  {precision}, {strategy.name}: logits differ by at most "
                     f"{row['logits']:.2g}, val accuracy by {row['accuracy']:.2%}"
                 )
                 rows.append(row)
@@ -60,14 +64,18 @@ def equality(device: str, count: int = 4) -> list[dict[str, Any]]:
 
 
 def _apart(
-    way: Strategy, alone: Sequence[State], members: Sequence[Member], images: Images, labels: Labels
+    strategy: Strategy,
+    alone: Sequence[State],
+    members: Sequence[Member],
+    images: Images,
+    labels: Labels,
 ) -> dict[str, float]:
-    """Train the members in this way; return the largest differences to those trained alone."""
+    """Train the members by this strategy; return the largest differences to those trained alone."""
     device = images.x_train.device.type
     states = [loop.fresh(member, images, device) for member in members]
-    for start in range(0, len(states), way.chunk):
-        group = slice(start, start + way.chunk)
-        together = Lockstep(way, states[group], members[group], images)
+    for start in range(0, len(states), strategy.chunk):
+        group = slice(start, start + strategy.chunk)
+        together = Lockstep(strategy, states[group], members[group], images)
         together.run(states[group], members[group], 0)
         together.copy_to(states[group])
     logits, accuracy = 0.0, 0.0

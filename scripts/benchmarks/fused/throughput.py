@@ -1,4 +1,4 @@
-"""Images per second of members trained together, way by way, and what a search would take."""
+"""Images per second of members trained together by every strategy, and what a search would take."""
 
 import statistics
 import time
@@ -8,7 +8,7 @@ from typing import Any
 
 from ensearch.training import loop, strategies
 from ensearch.training.strategies import ALONE
-from scripts.benchmarks.fused.ways import in_turns, members_of, pictures
+from scripts.benchmarks.fused.turns import in_turns, members_of, pictures
 from scripts.benchmarks.spread import median_and_range
 
 # What an H100 is meant to reach: images/s over one after another, by network and members.
@@ -18,13 +18,13 @@ GOALS = {("16-1", 8): 8.0, ("16-4", 4): 3.0}
 def throughput(
     resolution: int, network: str, count: int, device: str, turns: int
 ) -> dict[str, Any]:
-    """Measure, print and return the images/s of `count` members of a network in every way."""
+    """Measure, print and return the images/s of `count` members of a network by every strategy."""
     images, members = pictures(resolution, device), members_of(network, resolution, count)
     states = [loop.fresh(member, images, device) for member in members]
-    ways = [ALONE, *strategies.candidates(device, count)]
-    measured = in_turns(ways, states, members, images, turns)
+    tried = [ALONE, *strategies.candidates(device, count)]
+    measured = in_turns(tried, states, members, images, turns)
     start = time.perf_counter()
-    choice = strategies.measure(states, members, images, seconds=20.0).way
+    choice = strategies.measure(states, members, images, seconds=20.0).strategy
     seconds = time.perf_counter() - start
     rows = _rows(measured.pairs)
     print(f"\nWRN-{network}, {resolution} x {resolution}, {count} members, n = {turns}")
@@ -52,19 +52,19 @@ def throughput(
     }
 
 
-def _rows(by_way: dict[str, list[tuple[float, float]]]) -> dict[str, dict[str, Any]]:
-    """Return the figures of every way, the fastest first."""
-    graph = by_way.get(replace(ALONE, graph=True).name)
+def _rows(by_strategy: dict[str, list[tuple[float, float]]]) -> dict[str, dict[str, Any]]:
+    """Return the figures of every strategy, the fastest first."""
+    graph = by_strategy.get(replace(ALONE, graph=True).name)
     return {
         name: {
             "images_per_s": _median(pairs),
             "ratios": [own / base for own, base in pairs],
             "over_graphs": _median(pairs) / _median(graph) if graph else None,
         }
-        for name, pairs in sorted(by_way.items(), key=lambda item: -_median(item[1]))
+        for name, pairs in sorted(by_strategy.items(), key=lambda item: -_median(item[1]))
     }
 
 
 def _median(pairs: Sequence[tuple[float, float]]) -> float:
-    """Return the median images/s of the way."""
+    """Return the median images/s of the strategy."""
     return statistics.median(own for own, _ in pairs)

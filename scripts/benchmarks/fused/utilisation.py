@@ -10,7 +10,7 @@ from ensearch import cost
 from ensearch.training import loop, strategies
 from ensearch.training.lockstep import Strategy
 from ensearch.training.strategies import ALONE
-from scripts.benchmarks.fused.ways import finished, in_turns, members_of, pictures
+from scripts.benchmarks.fused.turns import finished, in_turns, members_of, pictures
 from scripts.benchmarks.spread import median_and_range
 
 # Dense bfloat16 operations per second, from the makers' data sheets; 2 to a multiply-add.
@@ -55,23 +55,23 @@ def utilisation(turns: int) -> list[dict[str, Any]]:
 
 
 def _of_batch(batch: int, peaks: dict[str, float], turns: int) -> list[dict[str, Any]]:
-    """Measure one size of batches; return a row for every way that works."""
+    """Measure one size of batches; return a row for every strategy that works."""
     members = members_of("28-10", 32, 2, batch)
     images = pictures(32, "cuda", 5, batch)
     states = [loop.fresh(member, images, "cuda") for member in members]
     macs = cost.count(members[0].architecture, 3, 10).macs
-    ways = [ALONE, *strategies.candidates("cuda", 1), Strategy(kind="fused", chunk=2, graph=True)]
-    measured, rows = in_turns(ways, states, members, images, turns), []
-    for way, pairs in measured.pairs.items():
+    tried = [ALONE, *strategies.candidates("cuda", 1), Strategy(kind="fused", chunk=2, graph=True)]
+    measured, rows = in_turns(tried, states, members, images, turns), []
+    for strategy, pairs in measured.pairs.items():
         rates = [own for own, _ in pairs]
         operations = 2 * 3 * macs * statistics.median(rates)
         shares = {source: operations / peak for source, peak in peaks.items()}
         text = ", ".join(f"{share:.1%} of {source}" for source, share in shares.items())
         print(
-            f"  batch {batch}, {way}: {median_and_range(rates)} images/s, n = {turns}: {text} "
+            f"  batch {batch}, {strategy}: {median_and_range(rates)} images/s, n = {turns}: {text} "
             "(goal 30 %)"
         )
-        rows.append({"batch": batch, "way": way, "images_per_s": rates, "share": shares})
-    for way, why in measured.dropped.items():
-        print(f"  batch {batch}, {way} does not work: {why}")
+        rows.append({"batch": batch, "way": strategy, "images_per_s": rates, "share": shares})
+    for strategy, why in measured.dropped.items():
+        print(f"  batch {batch}, {strategy} does not work: {why}")
     return rows

@@ -1,4 +1,4 @@
-"""Every way of training members of one network, in turns with one after another."""
+"""Members of one network are trained by every strategy, in turns with one after another."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +19,10 @@ STEPS, BATCH = (10 if torch.cuda.is_available() else 3), 128
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turns:
-    """Images/s in turns, by way: of the way and of one after another; why a way was left out."""
+    """Images/s in turns by strategy, its own and those of one after another.
+
+    `dropped` says why a strategy was left out.
+    """
 
     pairs: dict[str, list[tuple[float, float]]]
     dropped: dict[str, str]
@@ -52,17 +55,17 @@ def members_of(network: str, resolution: int, count: int, batch: int = BATCH) ->
 
 
 def trainer(
-    way: Strategy, states: Sequence[State], members: Sequence[Member], images: Images
+    strategy: Strategy, states: Sequence[State], members: Sequence[Member], images: Images
 ) -> tuple[Callable[[], object], int]:
-    """Return what trains as many members as the way takes at once, and that number."""
+    """Return what trains as many members as the strategy takes at once, and that number."""
     device = images.x_train.device.type
-    if way == ALONE:
+    if strategy == ALONE:
         state = strategies.copy_of(states[0], members[0])
         return lambda: loop.train_epoch(state, images, members[0], 0, device), 1
-    group = members[: way.chunk]
-    together = Lockstep(way, states[: way.chunk], group, images)
-    together.run(states[: way.chunk], group, 0)
-    return together.advance, way.chunk
+    group = members[: strategy.chunk]
+    together = Lockstep(strategy, states[: strategy.chunk], group, images)
+    together.run(states[: strategy.chunk], group, 0)
+    return together.advance, strategy.chunk
 
 
 def timed(run: Callable[[], object], device: str) -> float:
@@ -81,30 +84,32 @@ def finished(device: str) -> None:
 
 
 def in_turns(
-    ways: Sequence[Strategy],
+    candidates: Sequence[Strategy],
     states: Sequence[State],
     members: Sequence[Member],
     images: Images,
     turns: int,
 ) -> Turns:
-    """Measure each way in turns with one after another.
+    """Measure each strategy in turns with one after another.
 
-    One way at a time: graphs of all would not fit the memory.
+    One strategy at a time: graphs of all would not fit the memory.
     """
     device, count = images.x_train.device.type, len(images.x_train)
     alone, _ = trainer(ALONE, states, members, images)
     result = Turns(pairs={}, dropped=strategies.unfit(states[0], images))
-    for way in ways:
-        if way.kind in result.dropped and way != ALONE:
+    for strategy in candidates:
+        if strategy.kind in result.dropped and strategy != ALONE:
             continue
         try:
-            run, together = trainer(way, states, members, images)
+            run, together = trainer(strategy, states, members, images)
             timed(run, device)
             pairs = [(timed(run, device), timed(alone, device)) for _ in range(turns)]
         except Exception as error:
-            result.dropped[way.name] = strategies.first_line(error)
+            result.dropped[strategy.name] = strategies.first_line(error)
             continue
-        result.pairs[way.name] = [(together * count / own, count / base) for own, base in pairs]
+        result.pairs[strategy.name] = [
+            (together * count / own, count / base) for own, base in pairs
+        ]
         del run
         if device == "cuda":
             torch.cuda.empty_cache()
