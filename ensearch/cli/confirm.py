@@ -119,9 +119,8 @@ def _conclude(confirmed: "Confirmed", as_json: bool, here: str) -> None:
         console = Console()
         Console(width=max(console.width, LEAST_WIDTH)).print(confirmed.table())
     # After the table: a failure to write must not cost the user the result.
-    paths = confirmed.write()
-    names = ", ".join(path.name for path in paths)
-    say(f"\nwritten to {paths[0].parent}: {names}")
+    folder = confirmed.write()
+    say(f"\nwritten to {folder}: {', '.join(confirmed.file_names)}")
     conditions = confirmed.results.conditions
     budget = units.format_count(conditions.budget, 6)
     say(

@@ -55,7 +55,7 @@ def front(
         on_progress=say,
     )
     if as_json:
-        typer.echo(json.dumps(fronts.to_dict(), indent=2, allow_nan=False))
+        typer.echo(json.dumps(fronts.summary(), indent=2, allow_nan=False))
     else:
         Console().print(fronts.table(), crop=False)
     # After the table: a failure to write must not cost the user the result.

@@ -30,13 +30,14 @@ def test_fronts_are_what_the_command_line_prints(pool: Path) -> None:
     assert fronts.notes == ()
     assert notes == [f"searching {name}" for name in (*FRONTS, *BASELINES)]
     printed = command("front --pool all --budget 20M --budgets 1M,10M --json")
-    assert json.loads(printed.stdout) == json.loads(json.dumps(fronts.to_dict()))
+    assert json.loads(printed.stdout) == json.loads(json.dumps(fronts.summary()))
     assert fronts.budgets == (1e6, 1e7, 2e7)
     top = fronts.point(MIXED, 2e7)
     assert top is not None
     assert [fronts.entries[member].name for member in top.members] == ["left", "right"]
     assert top.val.accuracy == 1.0
-    assert fronts.verdict[0].startswith("Within 20M FLOPs a mixed ensemble beats")
+    assert fronts.verdict[0] == f"{fronts.headline}."
+    assert fronts.headline.startswith("Within 20M FLOPs a mixed ensemble beats")
     assert fronts.point(MIXED, 3e6) is None
 
 

@@ -393,7 +393,7 @@ def test_the_known_crossover_is_confirmed_on_test(store: Store, searched: study.
     everything = found.ranks["all"]
     assert everything is not None
     assert everything.kendall.low > 0.4
-    said = text.sentence(found)
+    said = text.headline(found)
     assert "On the 4,000 test images" in said
     assert "fresh seeds and 4 epochs (4 x the search's 1)" in said
     assert "the crossover lies at" in said
@@ -457,7 +457,7 @@ def test_a_second_opening_and_old_members_are_called_optimistic(
     assert (found.ranks, found.shift, found.pairs) == (None, None, None)
     said = " ".join(text.paragraphs(found))
     assert "has been opened 2 times: numbers after the first are optimistic" in said
-    assert "the search's own members" in text.sentence(found)
+    assert "the search's own members" in text.headline(found)
     files.write(found, tmp_path / "out")
     files.write(collect(store, "one", number=1), tmp_path / "out")
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [

@@ -15,6 +15,12 @@ from ensearch.report.study import figure, figure_data, files
 from ensearch.store import UseOfTest
 
 
+def names(number: int) -> tuple[str, str, str]:
+    """The names of the CSV, the JSON and the figure of the plan of this number."""
+    name = "confirm" if number == 1 else f"confirm-{number}"
+    return f"{name}.csv", f"{name}.json", f"{name}.png"
+
+
 def write(confirmed: ConfirmedFindings, folder: Path) -> list[Path]:
     """Write all three into `folder`, each whole or not at all; returns their paths.
 
@@ -22,14 +28,13 @@ def write(confirmed: ConfirmedFindings, folder: Path) -> list[Path]:
     Costs are multiply-adds whatever unit the study's tables use. The CSV holds evaluations on
     test. StorageError if the folder cannot be written.
     """
-    number = confirmed.plan.number
-    name = "confirm" if number == 1 else f"confirm-{number}"
+    table, content, picture = (folder / name for name in names(confirmed.plan.number))
     plain = json.dumps(summary(confirmed), indent=2, ensure_ascii=False, allow_nan=False)
     body = files.csv_of(confirmed.results.evaluations, confirmed.results.seed_errors)
     return [
-        files.replace(folder / f"{name}.csv", body.encode()),
-        files.replace(folder / f"{name}.json", (plain + "\n").encode()),
-        figure.draw_png(figure_data.compute(confirmed.results), folder / f"{name}.png"),
+        files.replace(table, body.encode()),
+        files.replace(content, (plain + "\n").encode()),
+        figure.draw_png(figure_data.compute(confirmed.results), picture),
     ]
 
 
@@ -38,7 +43,7 @@ def summary(confirmed: ConfirmedFindings) -> dict[str, Any]:
     plan, shift = confirmed.plan, confirmed.shift
     search = files.summary(confirmed.search)
     return files.summary(confirmed.results) | {
-        "sentence": text.sentence(confirmed),
+        "sentence": text.headline(confirmed),
         "remarks": text.paragraphs(confirmed),
         "warnings": text.warnings(confirmed),
         "openings": [{"plan": use.plan, "opened": _time(use)} for use in confirmed.uses_of_test],

@@ -20,16 +20,16 @@ class Confirmed(ConfirmedFindings):
     """What a confirmation found on the test split, and ways to show and keep it."""
 
     @property
-    def sentence(self) -> str:
+    def headline(self) -> str:
         """The finding and its conditions in one sentence."""
-        return text.sentence(self)
+        return text.headline(self)
 
     def table(self) -> Group:
         """Return the fronts on test and what must stand beside them, for `rich.print`."""
         return Group(
             self.results.table(),
             *(Text(f"\n{paragraph}") for paragraph in text.paragraphs(self)),
-            Text(f"\n{self.sentence}", style="bold"),
+            Text(f"\n{self.headline}", style="bold"),
         )
 
     def _repr_html_(self) -> str:
@@ -43,12 +43,17 @@ class Confirmed(ConfirmedFindings):
         """Return what confirm.json holds: plain data without NaN or infinity."""
         return files.summary(self)
 
+    @property
+    def file_names(self) -> tuple[str, ...]:
+        """The names of the files that `write` writes: a later confirmation has its own."""
+        return files.names(self.plan.number)
+
     def plot(self) -> Figure:
         """Return the trade-off figure on test."""
         return self.results.plot()
 
-    def write(self, folder: str | Path | None = None) -> list[Path]:
-        """Write confirm.csv, confirm.json and confirm.png; return their paths.
+    def write(self, folder: str | Path | None = None) -> Path:
+        """Write confirm.csv, confirm.json and confirm.png; return their folder.
 
         The folder is beside the storage if nobody says otherwise. Raises StorageError if it cannot
         be written.
@@ -58,7 +63,8 @@ class Confirmed(ConfirmedFindings):
             raise UsageError(
                 "this machine does not have the storage's folder: name one to write to."
             )
-        return files.write(self, where)
+        files.write(self, where)
+        return where
 
 
 def collect(store: Store, study: str, number: int | None = None) -> Confirmed:

@@ -10,7 +10,7 @@ from ensearch.report.study.findings import Conditions
 from ensearch.units import counted
 
 
-def sentence(confirmed: ConfirmedFindings) -> str:
+def headline(confirmed: ConfirmedFindings) -> str:
     """Conditions, who wins at how many budgets, the crossover, and whether short ranks foretell."""
     c = confirmed.results.conditions
     parts = [_winner(confirmed), _crossover(confirmed)]
@@ -23,7 +23,7 @@ def sentence(confirmed: ConfirmedFindings) -> str:
 
 
 def paragraphs(confirmed: ConfirmedFindings) -> list[str]:
-    """What must stand beside the sentence: ranks, shift, what is missing, what is optimistic."""
+    """What must stand beside the headline: ranks, shift, what is missing, what is optimistic."""
     lines = []
     if confirmed.ranks is not None and confirmed.pairs is not None:
         groups = [f"{name} {_ranks(r)}" for name, r in confirmed.ranks.items() if r is not None]

@@ -27,8 +27,13 @@ class PoolFronts(PoolFindings):
     notes: tuple[str, ...] = ()
 
     @property
+    def headline(self) -> str:
+        """The finding in one sentence."""
+        return text.headline(self, self.flops_per_mac)
+
+    @property
     def verdict(self) -> tuple[str, ...]:
-        """What can be told, in sentences: does anything beat single networks, and by how much?"""
+        """All that can be told, in sentences: the headline, mixed ensembles, cascades."""
         return tuple(text.verdict(self, self.flops_per_mac))
 
     def table(self) -> FrontTable:
@@ -47,8 +52,8 @@ class PoolFronts(PoolFindings):
         names = dict.fromkeys(name for row in rows for name in row)
         return [{name: row.get(name) for name in names} for row in rows]
 
-    def to_dict(self) -> dict[str, Any]:
-        """All that is known, as plain data without NaN or infinity: the content of front.json."""
+    def summary(self) -> dict[str, Any]:
+        """Return what front.json holds: plain data without NaN or infinity."""
         return files.summary(self)
 
     def plot(self) -> "Figure":
