@@ -20,6 +20,7 @@ ADVICE: dict[str, str] = {
     ),
     "weights_not_downloaded": "Without one, give a --checkpoint file.",
     # launch
+    "no_ray": 'Install it there by `pip install "{package}"`.',
     "no_ray_cluster": (
         "Start one with `ray start --head`, name its address by --ray-address, or leave both "
         "--ray-address and RAY_ADDRESS away."
@@ -51,7 +52,10 @@ ADVICE: dict[str, str] = {
     "port_taken": "For example: ensearch dashboard --port 0{storage}",
     # store
     "earlier_driver_runs": "`ensearch status{storage}` shows the studies once it is over.",
-    "folder_of_files": "To train them again: `ensearch resume STUDY --retrain-missing{storage}`.",
+    "folder_of_files": (
+        "To make them: `mkdir -p {folder} && echo {mark} > {file}`. To train members again: "
+        "`ensearch resume STUDY --retrain-missing{storage}`."
+    ),
     "labels_file_unusable": "`ensearch pool verify{storage}` says what else writes it again.",
     "member_file_unusable": (
         "To train its member again: `ensearch resume STUDY --retrain-missing{storage}`."
@@ -63,6 +67,9 @@ ADVICE: dict[str, str] = {
         "Start one with `ensearch run --budget 2e6 --dataset digits{storage}`, or name the right "
         "storage with --storage."
     ),
+    "no_psycopg": 'Install it by `pip install "{package}"`.',
+    "storage_newer": "Update it by `pip install -U ensearch`.",
+    "storage_unnamed": 'For a server, type `pip install "{package}"` first.',
     "storage_unreleased": "Name another storage with --storage.",
     "study_exists": "To go on with it: `ensearch resume {study}{storage}`.",
     "study_runs": "Or give --take-over if you know that it is gone.",

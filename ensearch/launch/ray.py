@@ -185,8 +185,10 @@ def _connect() -> Any:
         import ray
     except ImportError as error:
         raise UnavailableError(
-            f'the launcher ray needs Ray, which cannot be imported ({error}): pip install "ensearch'
-            '[ray]", on every node of the cluster.'
+            f"the launcher ray needs Ray, which cannot be imported ({error}), on every node of the "
+            "cluster.",
+            problem="no_ray",
+            package="ensearch[ray]",
         ) from error
     if ray.is_initialized():
         return ray

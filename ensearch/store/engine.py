@@ -61,8 +61,10 @@ def locate(text: str) -> Address:
         raise StorageError(
             f"{_printable(server.redacted(text))!r} does not name a storage: {_first_line(error)}. "
             "Give the path of a SQLite file (studies/ensearch.db), or a URL such as "
-            "sqlite:///studies/ensearch.db or postgresql+psycopg://user@host/name (needs "
-            f"{server.INSTALL})."
+            f"sqlite:///studies/ensearch.db or postgresql+psycopg://user@host/name (needs "
+            f"{server.PACKAGE}).",
+            problem="storage_unnamed",
+            package=server.PACKAGE,
         ) from error
     # Other endings stay: a database called a.lock must not be its own lock, which empties files.
     name = path.stem if path.suffix in (".db", ".sqlite", ".sqlite3") else path.name
@@ -143,7 +145,9 @@ def _engine(address: Address) -> Engine:
     except ImportError as error:
         raise StorageError(
             f"{address} needs the database driver psycopg, which cannot be imported "
-            f"({_first_line(error)}): {server.INSTALL}."
+            f"({_first_line(error)}).",
+            problem="no_psycopg",
+            package=server.PACKAGE,
         ) from error
 
     @event.listens_for(engine, "begin")
@@ -214,8 +218,10 @@ def _of_another_version(address: Address, version: int) -> StorageError:
     versions = f"storage version {version}; this one reads and writes version {tables.VERSION}"
     if version > tables.VERSION:
         return StorageError(
-            f"{address} was written by a newer ensearch ({versions}): update it with pip install "
-            "-U ensearch. Nothing was changed.",
+            f"{address} was written by a newer ensearch ({versions}), which this one must be "
+            "updated to. Nothing was changed.",
+            problem="storage_newer",
+            version=version,
         )
     return StorageError(
         f"{address} was written by an older ensearch, which was never released ({versions}). "
@@ -234,8 +240,8 @@ _LOCKED = (
     "the file open"
 )
 _FULL = (
-    "cannot grow: the disk is full or a quota is reached. Free space and run the same command "
-    "again; finished members are kept"
+    "cannot grow: the disk is full or a quota is reached. Free space and try again; finished "
+    "members are kept"
 )
 _DAMAGED = (
     "is damaged or not a SQLite database. It was left as it is: restore a copy, or name another "

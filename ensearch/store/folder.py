@@ -40,11 +40,14 @@ class Folder:
             state = f"cannot be read ({error})"
         raise StorageError(
             f"the members' files of {place} lie in {self.path}, made on {self.made_on}; on "
-            f"{socket.gethostname()} that folder {state}. All drivers must see the same folder: "
-            "mount it here under the same name, or say where it is by ?files=/FOLDER at the end "
-            f"of the URL. Where the files are lost: mkdir -p {self.path} && echo {self.mark} > "
-            f"{path}, then let the studies train missing members again.",
+            f"{socket.gethostname()} that folder {state}. All drivers must see the same folder, "
+            f"whose file {MARK} holds {self.mark}: mount it here under the same name, or say where "
+            "it is by ?files=/FOLDER at the end of the URL. Where the files are lost, make both "
+            "anew, and let the studies train missing members again.",
             problem="folder_of_files",
+            folder=self.path,
+            file=path,
+            mark=self.mark,
         )
 
 

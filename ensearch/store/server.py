@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.exc import DataError, SQLAlchemyError
 
-INSTALL = 'pip install "ensearch[postgres]"'
+PACKAGE = "ensearch[postgres]"  # which brings the database driver
 # Of the URL's query, ours: the folder of the members' files. The rest goes to the database driver.
 FILES = "files"
 # Numbers of advisory locks. They belong to a database, and end with the session that holds them.
@@ -95,7 +95,7 @@ def says(error: SQLAlchemyError) -> str:
     return _STATES.get(state) or _CLASSES.get(state[:2], "cannot be used")
 
 
-_KEPT = "Finished members are kept, and the same command goes on"
+_KEPT = "Finished members are kept, and the next try goes on with the others"
 _NO_CONNECTION = (
     "cannot be reached. Is the server running, and are host, port, database, user and password "
     f"right? A password may stand in the URL, in PGPASSWORD or in ~/.pgpass. {_KEPT}"

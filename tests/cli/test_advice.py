@@ -14,9 +14,10 @@ from ensearch.errors import StorageError, invalid
 
 PACKAGE = Path(__file__).parents[2] / "ensearch"
 LIBRARY = [path for path in sorted(PACKAGE.rglob("*.py")) if "cli" not in path.parts]
-# A flag, or a verb of the command line behind its name.
+# A flag, a verb of the command line behind its name, or what else only a terminal takes.
 TYPED = re.compile(
     r"(?<![\w-])--[a-z]|\bensearch (run|resume|status|report|confirm|dashboard|front|pool|cost)\b"
+    r"|\bpip install\b|\bmkdir\b|\bsame command\b"
 )
 
 

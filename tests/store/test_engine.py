@@ -289,7 +289,7 @@ def test_a_full_database_keeps_what_it_has_and_goes_on_when_there_is_space(store
     limit(1)  # SQLite raises it to the pages that there are
     val = np.zeros(100_000, dtype=np.int64)
     message = failure(lambda: store.set_study_labels("digits", "val", val))
-    assert "Free space and run the same command again" in message
+    assert "Free space and try again" in message
     assert store.has_study("digits")
     assert store.study_labels("digits", "val") is None
     limit(10**6)
@@ -312,7 +312,7 @@ def test_a_full_disk_leaves_neither_row_nor_partial_file(
         message = failure(
             lambda: store.add_trained(record, predictions_of(record.member, "val"), b"weights")
         )
-    assert "Free space and run the same command again" in message
+    assert "Free space and try again" in message
     assert store.members([record.member.key]) == {}
     assert [path for path in store.files.rglob("*") if path.is_file()] == before
     store.add_trained(record, predictions_of(record.member, "val"), b"weights")

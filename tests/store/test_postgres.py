@@ -76,13 +76,15 @@ def test_an_address_of_no_server_is_explained_without_the_password(
     assert "ret" not in message.replace("secretary", "")
 
 
-def test_a_missing_driver_is_named_with_the_command_that_installs_it(
+def test_a_missing_driver_is_named_with_the_package_that_brings_it(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    message = failure(lambda: Store.open(url, create=True))
-    assert 'pip install "ensearch[postgres]"' in message
-    assert servers.PASSWORD not in message
+    with pytest.raises(StorageError, match="driver psycopg") as caught:
+        Store.open(url, create=True)
+    assert caught.value.problem == "no_psycopg"
+    assert caught.value.facts == {"package": "ensearch[postgres]"}
+    assert servers.PASSWORD not in str(caught.value)
 
 
 def test_a_user_who_may_not_make_tables_is_told_what_to_grant(url: str, postgresql: URL) -> None:
@@ -315,7 +317,7 @@ def test_a_connection_that_breaks_within_a_transaction_is_explained(
             end_sessions(postgresql)
             connection.exec_driver_sql("SELECT 1")
 
-    assert "the same command goes on" in failure(interrupted)
+    assert "the next try goes on" in failure(interrupted)
     assert not store.has_study("digits")
 
 
