@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ensearch import units
-from ensearch.datasets._held_out import HELD_OUT
+from ensearch.datasets import HELD_OUT
 from ensearch.errors import invalid
 from ensearch.pool import entry as pool_entry
 from ensearch.pool import label_matches, prediction_file, registration, scored_images

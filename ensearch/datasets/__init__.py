@@ -32,12 +32,18 @@ from ensearch.core import Floats, Labels, Schedule
 from ensearch.datasets._arrays import Arrays
 from ensearch.datasets._arrays import keep as keep_arrays
 from ensearch.datasets._dataset import Dataset, DatasetModule, Pictures, Raw, Source
+from ensearch.datasets._export import check as check_image_file
+from ensearch.datasets._export import write as write_image_file
+from ensearch.datasets._held_out import HELD_OUT, STUDY, halved
+from ensearch.datasets._held_out import check as check_choose_on
 from ensearch.datasets._split import others, stratified, val_count
 from ensearch.datasets._stored import Images, Stored
 from ensearch.errors import UsageError, invalid
 from ensearch.seeds import derive
 
 __all__ = [
+    "HELD_OUT",
+    "STUDY",
     "Arrays",
     "Dataset",
     "DatasetModule",
@@ -47,13 +53,17 @@ __all__ = [
     "Source",
     "Stored",
     "check",
+    "check_choose_on",
+    "check_image_file",
     "data_folder",
     "get",
+    "halved",
     "keep_arrays",
     "load",
     "names",
     "schedule",
     "short_name",
+    "write_image_file",
 ]
 
 # In grey levels of 0..255; below it a channel is constant for all practical purposes, and

@@ -1,14 +1,13 @@
 """Arrays as a dataset: kept in an npz file named by what they hold, so that a study can go on."""
 
 import hashlib
-import os
-import uuid
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ensearch import atomic
 from ensearch.datasets import npz
 from ensearch.errors import StorageError, UnavailableError, invalid
 
@@ -26,20 +25,24 @@ def keep(arrays: Arrays, folder: Path) -> str:
     path = folder.absolute() / f"arrays-{_digest(named)}.npz"
     if path.exists():
         return f"npz:{path}"
-    temporary = path.with_name(f".{uuid.uuid4().hex}.npz")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(temporary, allow_pickle=False, **named)
-        npz.load(str(temporary), folder)  # refuses what does not fit
-        os.replace(temporary, path)
-    except (UnavailableError, ValueError) as error:  # numpy's own for arrays of objects
-        says = str(error).removeprefix(f"{temporary}: ")
-        raise invalid("dataset", f"does not hold images that can be used: {says}") from error
+        with atomic.replacing(path) as temporary:
+            _write(named, temporary)
     except OSError as error:
         raise StorageError(f"cannot keep the arrays in {folder}: {error.strerror}.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return f"npz:{path}"
+
+
+def _write(named: dict[str, npt.NDArray[Any]], path: Path) -> None:
+    """Raises UsageError for arrays that are not a dataset."""
+    try:
+        with path.open("xb") as file:  # savez adds .npz to the name of a path
+            np.savez(file, allow_pickle=False, **named)
+        npz.load(str(path), path.parent)
+    except (UnavailableError, ValueError) as error:  # numpy's own for arrays of objects
+        says = str(error).removeprefix(f"{path}: ")
+        raise invalid("dataset", f"does not hold images that can be used: {says}") from error
 
 
 def _named(arrays: Arrays) -> dict[str, npt.NDArray[Any]]:

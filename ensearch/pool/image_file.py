@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ensearch.datasets import _export as export
-from ensearch.datasets import _held_out as held_out
-from ensearch.datasets._held_out import HELD_OUT
+from ensearch import datasets
+from ensearch.datasets import HELD_OUT
 from ensearch.pool import scored_images
 from ensearch.pool.notes import Notes, OnNote
 from ensearch.store import Store, storage_url
@@ -60,14 +59,14 @@ def write_images(
     cannot be made, UnavailableError where the images cannot be had. `on_note` hears each note.
     """
     path, note = Path(out), Notes(on_note)
-    held_out.check(choose_on)
-    export.check(path)
+    datasets.check_choose_on(choose_on)
+    datasets.check_image_file(path)
     images = scored_images.load(dataset, choose_on, seed, data_dir, note)
     parts = images.training_parts
     to_train_on = sum(len(labels) for _, labels in parts)
     with Store.open(storage_url(storage), create=True) as store:
         images.keep_labels(store, lasts=True)
-        export.write(path, images.dataset, parts if train else ())
+        datasets.write_image_file(path, images.dataset, parts if train else ())
         note(images.record_use(store, "pool images"))
     counts = {"val": len(images.dataset.y_val), "test": len(images.dataset.y_test)}
     return ImageFile(

@@ -134,7 +134,7 @@ def _difference(known: Iterable[SplitLabels], offered: SplitLabels) -> str:
                 if count
                 else "the classes have other names or another order"
             )
-    return f"they are {offered.summary.rpartition(' (')[0]}"
+    return f"they are {offered.counts}"
 
 
 def _near(known: Iterable[SplitLabels], offered: SplitLabels) -> str:

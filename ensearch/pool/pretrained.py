@@ -8,8 +8,7 @@ import numpy.typing as npt
 
 from ensearch import cost, families
 from ensearch.core import Architecture
-from ensearch.datasets import Dataset
-from ensearch.datasets._held_out import HELD_OUT, STUDY
+from ensearch.datasets import HELD_OUT, STUDY, Dataset
 from ensearch.errors import UsageError
 from ensearch.families import _checkpoints as checkpoints
 from ensearch.pool import inference, prediction_file, registration

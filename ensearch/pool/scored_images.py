@@ -11,9 +11,7 @@ from pathlib import Path
 
 from ensearch import datasets
 from ensearch.core import Labels
-from ensearch.datasets import Dataset, Pictures, Source
-from ensearch.datasets import _held_out as held_out
-from ensearch.datasets._held_out import HELD_OUT
+from ensearch.datasets import HELD_OUT, Dataset, Pictures, Source
 from ensearch.pool.notes import OnNote, unheard
 from ensearch.seeds import derive
 from ensearch.store import Store
@@ -89,12 +87,12 @@ def load(
     be combined. Raises UsageError for a value or a dataset that does not exist, UnavailableError
     where the images cannot be had or halved.
     """
-    held_out.check(choose_on)
+    datasets.check_choose_on(choose_on)
     source = Source(
         spec=spec, data_dir=datasets.data_folder(data_dir), split_seed=derive(seed, "split")
     )
     whole = datasets.load(source)
     for note in whole.notes:
         on_note(note)
-    dataset = held_out.halved(whole, seed) if choose_on == HELD_OUT else whole
+    dataset = datasets.halved(whole, seed) if choose_on == HELD_OUT else whole
     return ScoredImages(dataset=dataset, whole=whole, choose_on=choose_on, seed=seed)

@@ -49,7 +49,12 @@ class SplitLabels:
     @property
     def summary(self) -> str:
         """For messages: `5,000 images of 10 classes (1a2b3c4d)`."""
-        return f"{len(self.values):,} images of {self.count} classes ({self.fingerprint[:8]})"
+        return f"{self.counts} ({self.fingerprint[:8]})"
+
+    @property
+    def counts(self) -> str:
+        """For messages: `5,000 images of 10 classes`."""
+        return f"{len(self.values):,} images of {self.count} classes"
 
     def may_be(self, other: "SplitLabels") -> bool:
         """Whether nothing that is known of both says that these are other images."""

@@ -56,13 +56,14 @@ def _table(findings: PoolFindings, unit: int, width: int) -> list[Text]:
     cells = [_cells(findings, row, unit, id(row) in first) for row in rows]
     names = [text.describe(row, findings) for row in rows]
     head = _header(findings)
+    left = {head.index(" Front"), head.index("95 %")}
     widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
     room = width - sum(widths) - len(widths) - 1
     is_beside = max((len(part) for name in names for part in _lines(name, 1)), default=0) <= room
-    result = [Text(_line(head, widths, ["Members"] if is_beside else []), style="bold")]
+    result = [Text(_line(head, widths, left, ["Members"] if is_beside else []), style="bold")]
     for row, numbers, name in zip(rows, cells, names, strict=True):
         beside = _lines(name, room) if is_beside else []
-        line = Text(_line(numbers, widths, beside[:1]))
+        line = Text(_line(numbers, widths, left, beside[:1]))
         line.stylize(_STYLES[text.side(findings, row)], widths[0] + 1, widths[0] + 1 + widths[1])
         below = [" " * (width - room) + part for part in beside[1:]]
         if not is_beside:
@@ -90,9 +91,8 @@ def _cells(findings: PoolFindings, row: FrontPoint, unit: int, is_first: bool) -
     return [budget, front, val, interval, f"{row.agreeing_halves}/{2 * CUTS}", cost]
 
 
-def _line(cells: list[str], widths: list[int], members: list[str]) -> str:
-    """A line with numbers to the right; the front, the interval and members to the left."""
-    left = {1, next(k for k, cell in enumerate(cells) if cell.startswith("[") or cell == "95 %")}
+def _line(cells: list[str], widths: list[int], left: set[int], members: list[str]) -> str:
+    """A line with numbers to the right; the columns `left` and members to the left."""
     parts = [
         cell.ljust(size) if k in left else cell.rjust(size)
         for k, (cell, size) in enumerate(zip(cells, widths, strict=True))
