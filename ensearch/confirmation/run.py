@@ -14,7 +14,7 @@ from ensearch.cost import training_macs
 from ensearch.errors import StorageError, TrialsFailedError
 from ensearch.launch import Train
 from ensearch.seeds import derive
-from ensearch.store import Store
+from ensearch.store import Store, files
 from ensearch.study import pace, scoring
 from ensearch.study.events import Event, MemberDone, MemberFailed, MemberReady
 from ensearch.study.members import MemberQueue
@@ -89,7 +89,7 @@ def work(
 def _missing(store: Store, wanted: Sequence[Member]) -> list[Member]:
     """Members that must train: never trained, or trained and their files are gone."""
     stored = store.members([member.key for member in wanted])
-    lost = {path.name.partition(".")[0] for path in store.missing_files(stored)}
+    lost = {files.key_of(path) for path in store.missing_files(stored)}
     trained = {key for key, record in stored.items() if record.state == "trained"} - lost
     return [member for member in wanted if member.key not in trained]
 

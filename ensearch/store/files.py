@@ -27,6 +27,11 @@ def weights_path(root: Path, key: str) -> Path:
     return root / key[:2] / f"{key}.safetensors"
 
 
+def key_of(path: Path) -> str:
+    """The key of the member or model whose predictions or weights lie in the file."""
+    return path.name.partition(".")[0]
+
+
 def write_predictions(root: Path, predictions: Predictions) -> None:
     """Logits (N x C) as float16. Raises OSError."""
     buffer = io.BytesIO()

@@ -19,7 +19,7 @@ from ensearch.launch import (
     Trained,
     lockstep_key,
 )
-from ensearch.store import SEARCH, GroupSpeedRecord, MemberRecord, Store
+from ensearch.store import SEARCH, GroupSpeedRecord, MemberRecord, Store, files
 from ensearch.study.events import (
     Event,
     MemberDone,
@@ -161,7 +161,7 @@ class MemberQueue:
                 problem="files_missing",
                 study=self.study.config.name,
             )
-        return {path.name.partition(".")[0] for path in missing}
+        return {files.key_of(path) for path in missing}
 
     def outcomes(self, members: Sequence[Member]) -> list[str] | None:
         """For each member "" or the reason of its failure; None while one still trains."""

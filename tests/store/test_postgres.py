@@ -151,7 +151,7 @@ def test_a_folder_that_is_not_the_shared_one_is_refused_before_any_training(
     other.write_text("another\n")
     message = failure(lambda: use(there))
     assert "is the folder of another storage" in message
-    assert f"echo {mark} > {other}" in message
+    assert f"whose file {other.name} holds {mark}" in message
     other.write_text(f"{mark}\n")
     use(there)
     use(text(postgresql.set(query={"files": str(moved)})))
