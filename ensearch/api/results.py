@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ensearch.report._layout import LEAST_WIDTH as LEAST_WIDTH
 from ensearch.store import Store, StudySummary, storage_url
 
 if TYPE_CHECKING:  # imports matplotlib

@@ -10,7 +10,6 @@ from rich.console import Console
 
 from ensearch import units
 from ensearch.cli import options
-from ensearch.cli.run import LEAST_WIDTH
 from ensearch.cli.terminal import guarded, place, say
 from ensearch.cli.watch import watching
 from ensearch.errors import UnfinishedError
@@ -116,6 +115,8 @@ def _conclude(confirmed: "Confirmed", as_json: bool, here: str) -> None:
     if as_json:
         typer.echo(json.dumps(confirmed.summary(), indent=2, allow_nan=False))
     else:
+        from ensearch.api.results import LEAST_WIDTH
+
         console = Console()
         Console(width=max(console.width, LEAST_WIDTH)).print(confirmed.table())
     # After the table: a failure to write must not cost the user the result.

@@ -16,8 +16,6 @@ from ensearch.errors import UnfinishedError
 if TYPE_CHECKING:
     from ensearch.api.results import Results
 
-LEAST_WIDTH = 72  # characters: a table squeezed further splits the names of its numbers
-
 
 @guarded
 def run(
@@ -173,6 +171,8 @@ def show(results: "Results", as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(results.summary(), indent=2, allow_nan=False))
         return
+    from ensearch.api.results import LEAST_WIDTH
+
     console = Console()
     # A narrower terminal wraps whole lines.
     Console(width=max(console.width, LEAST_WIDTH)).print(results.table())

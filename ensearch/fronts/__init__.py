@@ -9,15 +9,15 @@ from ensearch.fronts.analysis import Fronts, analyse, biased_upward
 from ensearch.fronts.crossover import WIDTH, Crossover, Status
 from ensearch.fronts.matching import MATCHED_SHARE, USED_SHARE, FrontRow, best_within
 from ensearch.fronts.multiplier import Multiplier
-from ensearch.fronts.rank_agreement import Estimate, Pairs, Ranks, Shift, Verdict
+from ensearch.fronts.rank_agreement import Correlation, Pairs, Ranks, Shift, Verdict
 from ensearch.fronts.surface import Fitted
 
 __all__ = [
     "MATCHED_SHARE",
     "USED_SHARE",
     "WIDTH",
+    "Correlation",
     "Crossover",
-    "Estimate",
     "Fitted",
     "FrontRow",
     "Fronts",

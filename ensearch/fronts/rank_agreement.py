@@ -23,7 +23,7 @@ Verdict = Literal["holds", "short schedule only", "unclear"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
+class Correlation:
     """A correlation in [-1, 1] with its 95 % interval; nan where all values are equal."""
 
     value: float
@@ -36,8 +36,8 @@ class Ranks:
     """Rank correlations between two accuracies of the same `n` configurations."""
 
     n: int
-    kendall: Estimate
-    spearman: Estimate
+    kendall: Correlation
+    spearman: Correlation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,17 +81,17 @@ def ranks(short: Sequence[float], full: Sequence[float], seed: int) -> Ranks | N
     drawn = rng.integers(count, size=(REPLICATES, count))
     sample = np.concatenate([values[:, None, :], values[:, drawn]], axis=1)
     return Ranks(
-        n=count, kendall=_estimate(_kendall(sample)), spearman=_estimate(_spearman(sample))
+        n=count, kendall=_correlation(_kendall(sample)), spearman=_correlation(_spearman(sample))
     )
 
 
-def _estimate(values: Floats) -> Estimate:
+def _correlation(values: Floats) -> Correlation:
     """The first value with the interval of the others, its replicates, where they are defined."""
     replicates = values[1:][np.isfinite(values[1:])]
     if not len(replicates):
-        return Estimate(value=math.nan, low=math.nan, high=math.nan)
+        return Correlation(value=math.nan, low=math.nan, high=math.nan)
     low, high = np.quantile(replicates, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(value=float(values[0]), low=float(low), high=float(high))
+    return Correlation(value=float(values[0]), low=float(low), high=float(high))
 
 
 def _signs(values: Floats) -> npt.NDArray[np.int8]:

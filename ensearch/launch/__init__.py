@@ -22,13 +22,13 @@ from typing import cast
 from ensearch import plugins
 from ensearch.launch._jobs import (
     Failed,
+    FailureReason,
     Launcher,
     LauncherModule,
     Measured,
     MemberJob,
     Parted,
     Progress,
-    Reason,
     Train,
     Trained,
     Update,
@@ -37,13 +37,13 @@ from ensearch.launch._jobs import (
 
 __all__ = [
     "Failed",
+    "FailureReason",
     "Launcher",
     "LauncherModule",
     "Measured",
     "MemberJob",
     "Parted",
     "Progress",
-    "Reason",
     "Train",
     "Trained",
     "Update",

@@ -9,7 +9,7 @@ from ensearch.core import Member, Predictions, Split
 from ensearch.datasets import Source
 
 # "unavailable": the data or the device has gone; no other job would fare better.
-Reason = Literal["diverged", "out_of_memory", "killed", "unavailable", "error"]
+FailureReason = Literal["diverged", "out_of_memory", "killed", "unavailable", "error"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ class Failed:
     """
 
     key: str
-    reason: Reason
+    reason: FailureReason
     detail: str
     problem: str = ""
     facts: Mapping[str, object] = field(default_factory=dict)

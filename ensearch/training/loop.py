@@ -17,7 +17,7 @@ from torch import nn
 from ensearch import families
 from ensearch.core import Member, Predictions, Schedule
 from ensearch.errors import UnavailableError, UsageError
-from ensearch.launch import Failed, MemberJob, Progress, Reason, Trained, Update
+from ensearch.launch import Failed, FailureReason, MemberJob, Progress, Trained, Update
 from ensearch.seeds import derive
 from ensearch.training import augment, checkpoint, data, optimizer
 from ensearch.training.data import Images
@@ -61,7 +61,7 @@ def train_alone(
         )
     except Exception as error:
         detail = f"{type(error).__name__}: {error}"
-        reason: Reason = "out_of_memory" if is_out_of_memory(error) else "error"
+        reason: FailureReason = "out_of_memory" if is_out_of_memory(error) else "error"
     if job.device == "cuda":
         torch.cuda.empty_cache()  # what the failed member held must not starve the next one
     return Failed(key=key, reason=reason, detail=detail)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ensearch.confirmation.plan import Finalist
 from ensearch.core import Evaluation
-from ensearch.fronts import Estimate, Ranks
+from ensearch.fronts import Correlation, Ranks
 from ensearch.report.confirmation import text
 from ensearch.report.confirmation.findings import ConfirmedFindings
 from ensearch.report.study import figure, figure_data, files
@@ -32,8 +32,8 @@ def write(confirmed: ConfirmedFindings, folder: Path) -> list[Path]:
     plain = json.dumps(summary(confirmed), indent=2, ensure_ascii=False, allow_nan=False)
     body = files.csv_of(confirmed.results.evaluations, confirmed.results.seed_errors)
     return [
-        files.replace(table, body.encode()),
-        files.replace(content, (plain + "\n").encode()),
+        files.write_file(table, body.encode()),
+        files.write_file(content, (plain + "\n").encode()),
         figure.draw_png(figure_data.compute(confirmed.results), picture),
     ]
 
@@ -92,11 +92,11 @@ def _time(use: UseOfTest) -> str:
 def _ranks(ranks: Ranks) -> dict[str, Any]:
     return {
         "n": ranks.n,
-        "kendall_tau": _estimate(ranks.kendall),
-        "spearman_rho": _estimate(ranks.spearman),
+        "kendall_tau": _correlation(ranks.kendall),
+        "spearman_rho": _correlation(ranks.spearman),
     }
 
 
-def _estimate(estimate: Estimate) -> dict[str, float] | None:
+def _correlation(correlation: Correlation) -> dict[str, float] | None:
     """JSON knows no NaN: a correlation that is not defined is null."""
-    return None if math.isnan(estimate.value) else asdict(estimate)
+    return None if math.isnan(correlation.value) else asdict(correlation)

@@ -3,7 +3,7 @@
 import math
 
 from ensearch.confirmation.plan import Confirmation
-from ensearch.fronts import Estimate, FrontRow, Ranks
+from ensearch.fronts import Correlation, FrontRow, Ranks
 from ensearch.report.confirmation.findings import ConfirmedFindings
 from ensearch.report.study import text
 from ensearch.report.study.findings import Conditions
@@ -132,7 +132,7 @@ def _trust(ranks: Ranks | None, n: int) -> str:
     tau = ranks.kendall
     if math.isnan(tau.value):
         return "all configurations are equal on one of the schedules, so there are no ranks"
-    number = f"tau = {_estimate(tau)} (n = {ranks.n})"
+    number = f"tau = {_correlation(tau)} (n = {ranks.n})"
     if tau.low > 0:
         return f"short-schedule ranks agree with {number}"
     if tau.high < 0:
@@ -141,10 +141,10 @@ def _trust(ranks: Ranks | None, n: int) -> str:
 
 
 def _ranks(ranks: Ranks) -> str:
-    return f"(n = {ranks.n}) tau {_estimate(ranks.kendall)}, rho {_estimate(ranks.spearman)}"
+    return f"(n = {ranks.n}) tau {_correlation(ranks.kendall)}, rho {_correlation(ranks.spearman)}"
 
 
-def _estimate(e: Estimate) -> str:
+def _correlation(e: Correlation) -> str:
     if math.isnan(e.value):
         return "not defined"
     return f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]"

@@ -15,6 +15,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 
 from ensearch.errors import StorageError, UnavailableError, unknown
+from ensearch.report._palette import ENSEMBLE, GREY, SINGLE
 from ensearch.report.dashboard.guard import guard
 from ensearch.report.study import text
 from ensearch.report.study.figure_data import Dot, Steps, Tradeoff, compute
@@ -25,7 +26,6 @@ Prepare = Callable[[Any], None]  # is given a SQLAlchemy engine
 
 # Publishing again overwrites the figure of this name instead of adding another.
 FIGURE = "tradeoff"
-SINGLE, ENSEMBLE, GREY = "#0072B2", "#D55E00", "#5F6368"
 
 
 def publish(storage_url: str, results: Findings, *, prepare: Prepare | None = None) -> None:

@@ -24,18 +24,18 @@ from ensearch.pool.results import (
     FrontPoint,
     PoolFindings,
 )
+from ensearch.report import _palette as palette
+from ensearch.report._palette import GREY, INK, PALE
 from ensearch.report.pool import text
-from ensearch.report.study.figure import DPI, ENSEMBLE, GREY, INK, LEFT, PALE, PIXELS, wrapped
-from ensearch.report.study.figure import SINGLE as BLUE
-from ensearch.report.study.files import replace
+from ensearch.report.study.figure import DPI, LEFT, PIXELS, wrapped
+from ensearch.report.study.files import write_file
 from ensearch.units import format_count, unit_name
 
-# Colours of Okabe and Ito like those of a study; shape and line say the same again.
 _LOOKS = {
-    SINGLE: (BLUE, "o", (0, (4, 1.5))),
-    SAME: (ENSEMBLE, "D", "-"),
-    MIXED: ("#009E73", "s", (0, (6, 1, 1, 1))),
-    CASCADE: ("#CC79A7", "^", "-"),
+    SINGLE: (palette.SINGLE, "o", (0, (4, 1.5))),
+    SAME: (palette.ENSEMBLE, "D", "-"),
+    MIXED: (palette.MIXED, "s", (0, (6, 1, 1, 1))),
+    CASCADE: (palette.CASCADE, "^", "-"),
 }
 
 _WIDTHS = (1.2, 2.0, 2.9, 3.8)  # of the lines of fronts: where they are equal all can be seen
@@ -70,7 +70,7 @@ def write_png(findings: PoolFindings, unit: int, path: Path) -> Path:
     """Write the figure of `draw`; returns the path. Raises StorageError if it cannot be written."""
     buffer = io.BytesIO()
     draw(findings, unit).savefig(buffer, format="png", metadata={"Software": None})
-    return replace(path, buffer.getvalue())
+    return write_file(path, buffer.getvalue())
 
 
 def _title(figure: Figure, findings: PoolFindings, unit: int) -> float:

@@ -11,7 +11,7 @@ from ensearch.pool.entry import Entry
 from ensearch.pool.results import FRONTS, FrontPoint, PoolFindings
 from ensearch.report.pool import text
 from ensearch.report.pool.conditions import conditions
-from ensearch.report.study.files import plain, replace
+from ensearch.report.study.files import plain, write_file
 
 SCHEMA = 3
 
@@ -19,14 +19,14 @@ SCHEMA = 3
 def write(findings: PoolFindings, folder: Path) -> None:
     """Write front.csv and front.json. Raises StorageError if they cannot be written."""
     content = json.dumps(summary(findings), indent=2, ensure_ascii=False, allow_nan=False)
-    replace(folder / "front.json", f"{content}\n".encode())
+    write_file(folder / "front.json", f"{content}\n".encode())
     cells = rows(findings)
     body = io.StringIO()
     names = list(dict.fromkeys(name for row in cells for name in row))
     writer = csv.DictWriter(body, fieldnames=names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(cells)
-    replace(folder / "front.csv", body.getvalue().encode())
+    write_file(folder / "front.csv", body.getvalue().encode())
 
 
 def rows(findings: PoolFindings) -> list[dict[str, Any]]:

@@ -9,13 +9,11 @@ from rich.text import Text
 
 from ensearch.ensembles import CUTS
 from ensearch.pool.results import FRONTS, FrontPoint, PoolFindings
+from ensearch.report._layout import LEAST_WIDTH
 from ensearch.report.pool import text
 from ensearch.report.pool.conditions import conditions
 
 INDENT = 8  # of members that have lines of their own
-# Lines are laid out for as many characters at least, and narrower terminals wrap them: numbers and
-# names cannot be squeezed.
-LEAST_WIDTH = 72
 _MARKS = {1: text.AHEAD, 0: " ", -1: text.BEHIND}
 _STYLES = {1: "bold green", 0: "", -1: "dim"}
 

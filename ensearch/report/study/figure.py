@@ -13,14 +13,11 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from ensearch.report import _figure_labels as figure_labels
+from ensearch.report._palette import ENSEMBLE, GREY, INK, PALE, SINGLE
 from ensearch.report.study.figure_data import Tradeoff
-from ensearch.report.study.files import replace
+from ensearch.report.study.files import write_file
 from ensearch.units import format_count
 
-# Blue and vermilion of Okabe and Ito: told apart in every common form of colour blindness. Shape
-# (dot, diamond) and line (dashed, solid) say the same again, for print without colours.
-SINGLE, ENSEMBLE = "#0072B2", "#D55E00"
-INK, GREY, PALE = "#202124", "#5F6368", "#DADCE0"
 PIXELS, DPI, LEFT = (1200, 800), 150, 0.09
 
 
@@ -28,7 +25,7 @@ def draw_png(tradeoff: Tradeoff, path: Path) -> Path:
     """Write a figure of 1200 x 800 pixels. Raises StorageError if `path` cannot be written."""
     buffer = io.BytesIO()
     draw(tradeoff).savefig(buffer, format="png", metadata={"Software": None})
-    return replace(path, buffer.getvalue())
+    return write_file(path, buffer.getvalue())
 
 
 def draw(tradeoff: Tradeoff) -> Figure:

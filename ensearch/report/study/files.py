@@ -32,11 +32,11 @@ def write(results: Findings, folder: Path) -> tuple[Path, Path]:
     plain = json.dumps(summary(results), indent=2, ensure_ascii=False, allow_nan=False)
     every = (*results.evaluations, *results.predicted)
     contents = {"evaluations.csv": csv_of(every, results.seed_errors), "summary.json": plain + "\n"}
-    first, second = (replace(folder / name, body.encode()) for name, body in contents.items())
+    first, second = (write_file(folder / name, body.encode()) for name, body in contents.items())
     return first, second
 
 
-def replace(path: Path, content: bytes) -> Path:
+def write_file(path: Path, content: bytes) -> Path:
     """Write a file in one step, for everybody to read; its path. Raises StorageError."""
     try:
         atomic.write(path, content, sync=False, mode=0o644)
