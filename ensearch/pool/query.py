@@ -24,7 +24,7 @@ def select(store: Store, query: str, on_note: OnNote = unheard) -> list[Entry]:
     entries = all_entries(store)
     if not entries:
         raise StorageError(
-            f"the pool of {store.place} is empty: nothing has been trained or imported.",
+            f"the pool of {store.address} is empty: nothing has been trained or imported.",
             problem="pool_empty",
         )
     parts = [part.strip() for part in query.split(",")]

@@ -33,7 +33,7 @@ class Address:
     files: Path | None  # folder of the members' files; None where the server says it
 
     def __str__(self) -> str:
-        """For messages: the file, or the URL without its password."""
+        """The storage as messages name it: the file, or the URL without its password."""
         # The query may hold a password too.
         return str(self.path) if self.path else self.url.set(query={}).render_as_string()
 

@@ -75,7 +75,7 @@ def subset_hits(
 
 
 def _unpacked(row: Row[Any]) -> SubsetHits:
-    """Raises StorageError where the bits are not those of the subsets and images."""
+    """The hits of a row. StorageError where its bits are not those of the subsets and images."""
     bits, count = np.frombuffer(row.hits, np.uint8), len(row.subsets) * row.images
     if len(bits) != -(-count // 8):
         raise StorageError(

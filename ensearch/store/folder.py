@@ -28,7 +28,7 @@ class Folder:
     made_on: str  # host
 
     def check(self, place: str) -> None:
-        """Raises StorageError where this is not the folder of the storage `place`."""
+        """Check that this is the folder of the storage `place`. Raises StorageError if not."""
         path = self.path / MARK
         try:
             if path.read_text().strip() == self.mark:

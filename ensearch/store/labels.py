@@ -48,12 +48,12 @@ class SplitLabels:
 
     @property
     def summary(self) -> str:
-        """For messages: `5,000 images of 10 classes (1a2b3c4d)`."""
+        """The labels as messages name them: `5,000 images of 10 classes (1a2b3c4d)`."""
         return f"{self.counts} ({self.fingerprint[:8]})"
 
     @property
     def counts(self) -> str:
-        """For messages: `5,000 images of 10 classes`."""
+        """The labels as messages name them: `5,000 images of 10 classes`."""
         return f"{len(self.values):,} images of {self.count} classes"
 
     def may_be(self, other: "SplitLabels") -> bool:
@@ -103,7 +103,7 @@ def write(root: Path, labels: SplitLabels) -> None:
 
 
 def read(root: Path, fingerprint: str) -> SplitLabels:
-    """Raises StorageError if they are missing or damaged."""
+    """The labels of a fingerprint. Raises StorageError if they are missing or damaged."""
     source = path(root, fingerprint)
     arrays = files.read_arrays(source, ("values", "count", "classes", "images"), _unusable)
     values, count, classes, images = arrays
@@ -118,8 +118,8 @@ def read(root: Path, fingerprint: str) -> SplitLabels:
     return labels
 
 
-def kept(root: Path) -> list[SplitLabels]:
-    """All that are kept, in order of their fingerprints; those that cannot be read raise."""
+def read_all(root: Path) -> list[SplitLabels]:
+    """All labels that are kept, ordered by fingerprint. StorageError if some cannot be read."""
     return [read(root, file.stem) for file in sorted((root / "labels").glob("*.npz"))]
 
 

@@ -33,7 +33,7 @@ class Inputs:
 
     @property
     def normalisation(self) -> str:
-        """For people: mean 0.485 0.456 0.406 and deviation 0.229 0.224 0.225."""
+        """Both in words: mean 0.485 0.456 0.406 and deviation 0.229 0.224 0.225."""
         mean, std = (" ".join(f"{v / 255:.3f}" for v in of) for of in (self.mean, self.std))
         return f"mean {mean} and deviation {std}"
 
@@ -74,7 +74,7 @@ class DatasetRecord:
 
     @property
     def name(self) -> str:
-        """For people: its spec, and that it is halved if it is."""
+        """What people call it: its spec, and that it is halved if it is."""
         halved = f", held-out images halved with seed {self.halves_seed}"
         return self.spec if self.halves_seed is None else self.spec + halved
 
@@ -136,7 +136,7 @@ class ModelStore:
 
     def known_labels(self) -> list[SplitLabels]:
         with self._files() as root:
-            return split_labels.kept(root)
+            return split_labels.read_all(root)
 
     # Models
 
@@ -166,7 +166,7 @@ class ModelStore:
     def check(
         self, name: str, key: str | None = None, labels: Mapping[str, str] | None = None
     ) -> None:
-        """Raises StorageError if a model's name or its predictions are there already."""
+        """Check that a model's name and its predictions are new. Raises StorageError if not."""
         with self.reading() as connection:
             _refuse(connection, name, key, labels)
 

@@ -113,7 +113,7 @@ def member_row(record: MemberRecord) -> dict[str, Any]:
 
 
 def member_record(row: AnyRow) -> MemberRecord:
-    """Raises StorageError where the row does not hold a member of this version."""
+    """The member of a row. Raises StorageError where it holds none of this version."""
     try:
         content = dict(row.member)
         architecture = Architecture(**content.pop("architecture"))
@@ -146,7 +146,7 @@ def member_record(row: AnyRow) -> MemberRecord:
 def evaluation_row(
     study: str, stage: str, evaluation: Evaluation, members: Sequence[str]
 ) -> dict[str, Any]:
-    """Raises ValueError for a NaN, and where fewer members are given than were evaluated."""
+    """The row of an evaluation. ValueError for NaN, or fewer members than were evaluated."""
     architecture, scores = evaluation.architecture, asdict(evaluation.scores)
     shape = (architecture.width, architecture.depth)
     if any(math.isnan(x) for x in (*shape, evaluation.train_macs, *scores.values())):

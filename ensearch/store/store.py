@@ -83,8 +83,8 @@ class Store(StudyState, UsesOfTest):
             yield
 
     @property
-    def place(self) -> str:
-        """The database for messages: a file, or a URL without its password."""
+    def address(self) -> str:
+        """The database as messages name it: a file, or a URL without its password."""
         return str(self._address)
 
     @property
@@ -119,7 +119,7 @@ class Store(StudyState, UsesOfTest):
     # Studies
 
     def add_study(self, record: StudyRecord) -> None:
-        """Raises StorageError if there is a study of that name."""
+        """Keep a new study. Raises StorageError if there is one of that name."""
         with self._write() as connection:
             taken = select(tables.studies.c.name).where(tables.studies.c.name == record.name)
             if connection.execute(taken).first():
@@ -132,7 +132,7 @@ class Store(StudyState, UsesOfTest):
             connection.execute(tables.studies.insert(), [records.study_row(record)])
 
     def study(self, name: str) -> StudyRecord:
-        """Raises StorageError with the nearest spelling if there is no such study."""
+        """The study of that name. StorageError with the nearest spelling if there is none."""
         query = select(tables.studies).where(tables.studies.c.name == name)
         with self._read() as connection:
             row = connection.execute(query).one_or_none()

@@ -118,7 +118,7 @@ class UsesOfTest(Connected):
 
 
 def summary(uses: Iterable[UseOfTest], verb: str = "", details: str = "") -> str:
-    """For people: `3 times before (front twice, once this same use; pool list once)`."""
+    """Words for uses: `3 times before (front twice, once this same use; pool list once)`."""
     every = list(uses)
     parts = []
     for name, count in Counter(map(_name, every)).items():
@@ -129,7 +129,7 @@ def summary(uses: Iterable[UseOfTest], verb: str = "", details: str = "") -> str
 
 
 def sentence(labels: str, before: Iterable[UseOfTest], verb: str, details: str = "") -> str:
-    """For people: whether the test labels have been used before this use, by whom, how often."""
+    """The news of a use of test labels: whether they were used before, by whom and how often."""
     every = tuple(before)
     if not every:
         return f"the test split {labels[:8]} is opened for the first time"

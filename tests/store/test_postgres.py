@@ -109,7 +109,7 @@ def test_what_the_user_says_to_the_driver_is_kept(url: str) -> None:
         assert name == "mine"
         assert "connect_timeout=3" in store.url
         assert "files=" not in store.url
-        assert "application_name" not in store.place
+        assert "application_name" not in store.address
 
 
 # The folder that drivers share

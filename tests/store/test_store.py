@@ -95,7 +95,7 @@ def evaluations(draw: st.DrawFn) -> Evaluation:
 @example(evaluation=evaluation_of(1), study="a\0b")
 @given(evaluation=evaluations(), study=st.text(st.characters(codec="utf-8"), min_size=1))
 def test_an_evaluation_comes_back_exactly(store: Store, evaluation: Evaluation, study: str) -> None:
-    if "\0" in study and store.place.startswith("postgresql"):
+    if "\0" in study and store.address.startswith("postgresql"):
         save = functools.partial(store.save_evaluations, study, [evaluation], ["a"] * 4)
         assert "cannot hold a value" in failure(save)
         return

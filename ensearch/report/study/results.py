@@ -83,7 +83,7 @@ def collect(store: Store, study: str, *, patiently: bool = False) -> Results:
     whole = findings.collect(store, study)
     content = {field.name: getattr(whole, field.name) for field in fields(whole)}
     compared = diversity.of_search(store, study, whole.conditions.budget, always=patiently)
-    here = {"diversity": compared, "storage": store.place, "files": _files(store)}
+    here = {"diversity": compared, "storage": store.address, "files": _files(store)}
     return Results(**content | here)
 
 
