@@ -3,7 +3,6 @@
 import itertools
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,14 @@ import numpy as np
 import pytest
 from typer.testing import Result
 
-from ensearch.errors import EnsearchError, StorageError, UsageError
+from ensearch.errors import StorageError
 from ensearch.pool import entry as pool_entry
-from ensearch.pool import label_matches, prediction_file, predictions, registration, verification
+from ensearch.pool import predictions, verification
 from ensearch.pool import query as pool_query
 from ensearch.store import Store
 from ensearch.store.labels import SplitLabels, digest, places
-from tests import models, servers
+from tests import models
 from tests.command_line import DB, ensearch, listed, quick
-from tests.records import predictions_of, record_of
 
 
 def bring_in(name: str, more: str = "", **content: Any) -> Result:
@@ -108,25 +106,11 @@ def test_help_is_wrapped_where_the_terminal_ends(
         assert not line or not after or len(line) + 1 + len(after.split()[0]) > 78
 
 
-def test_models_of_one_network_cost_the_same(folder: Path) -> None:
-    bring_in("B0")
-    models.write(Path("p.npz"), models.arrays(seed=5))
-    result = ensearch("pool import p.npz --name B1 --macs 1e9 --network B0")
-    assert result.exit_code == 2
-    assert "B0 of network 'B0' costs 390M multiply-adds, B1 1G" in result.stderr
-
-
 def test_an_empty_pool_says_how_to_fill_it(folder: Path) -> None:
     bring_in("B0")
     ensearch("pool remove B0")
     assert "ensearch pool import" in ensearch("pool list").stdout
     assert listed() == []
-
-
-def message(call: Any) -> str:
-    with pytest.raises(EnsearchError) as caught:
-        call()
-    return str(caught.value)
 
 
 def test_labels_in_another_order_are_refused_not_averaged(folder: Path) -> None:
@@ -167,66 +151,6 @@ def test_a_model_without_a_split_is_named(folder: Path) -> None:
             predictions.agreed_labels(store, found, "val")
 
 
-def test_entries_that_cannot_be_chosen_are_left_out_and_said(folder: Path) -> None:
-    content = models.arrays()
-    models.write(Path("t.npz"), {k: v for k, v in content.items() if k.endswith("test")})
-    assert ensearch("pool import t.npz --name T --macs 1M").exit_code == 0
-    said: list[str] = []
-    with Store.open(DB, create=False) as store:  # alone, it is named as the reason by `agreed`
-        assert [e.name for e in pool_query.select(store, "all", said.append)] == ["T"]
-    bring_in("B0")
-    with Store.open(DB, create=False) as store:
-        assert said == []
-        assert [e.name for e in pool_query.select(store, "all", said.append)] == ["B0"]
-        assert [e.name for e in pool_query.select(store, "T,B0", said.append)] == ["T", "B0"]
-    assert len(said) == 1
-    assert "1 of 2 entries are left out" in said[0]
-    assert "T has no predictions of val, only of test" in said[0]
-
-
-def test_groups_that_do_not_agree_are_listed(folder: Path) -> None:
-    content = models.arrays()
-    bring_in("B0")
-    for name in ("B1", "B2"):
-        bring_in(name, y_val=np.roll(content["y_val"], 1))
-    with Store.open(DB, create=False) as store:
-        found = pool_entry.all_entries(store)
-        says = message(lambda: predictions.agreed_labels(store, found, "val"))
-    groups = says.splitlines()[1:]
-    assert len(groups) == 2
-    assert f"dataset:{found[1].labels['val']}  2 entries such as B1" in groups[0]
-    assert f"dataset:{found[0].labels['val']}  B0, 40 images of 4 classes" in groups[1]
-    assert "folder:PATH@32 and @64" in says
-
-
-def test_one_split_as_val_and_test_is_refused(folder: Path) -> None:
-    content = models.arrays()
-    same: dict[str, Any] = {
-        "y_test": content["y_val"],
-        "probs_test": models.probs(content["y_val"], 1.0, 9),
-    }
-    result = bring_in("B0", **same)
-    assert result.exit_code == 2
-    assert "images on which models are selected cannot be their test" in result.stderr
-    # In another order, and as a part of the other.
-    order = np.argsort(content["y_val"], kind="stable")[5:]
-    of = {name: content[f"{name}_val"] for name in ("probs", "y")}
-    moved: dict[str, Any] = {f"{name}_val": of[name] for name in of}
-    moved |= {f"{name}_test": of[name][order] for name in of}
-    result = bring_in("B0", **moved)
-    assert result.exit_code == 2
-    assert "all predictions of test are among those of val" in result.stderr
-    assert listed() == []
-
-
-def test_a_model_that_guesses_is_noted(folder: Path) -> None:
-    y = models.arrays()["y_val"]
-    turned = bring_in("B0", probs_val=models.probs((y + 1) % 4, 4.0, 0))
-    assert turned.exit_code == 0
-    assert "where guessing among 4 classes gets 25.00%" in turned.stderr
-    assert "guessing" not in bring_in("B1", probs_val=models.probs(y, 4.0, 0)).stderr
-
-
 def test_labels_go_with_the_last_model_that_has_them(folder: Path) -> None:
     kept = Path("studies/ensearch.members/labels")
     content = models.arrays()
@@ -239,48 +163,6 @@ def test_labels_go_with_the_last_model_that_has_them(folder: Path) -> None:
     assert ensearch("pool remove X1").exit_code == 0
     assert {path.stem for path in kept.iterdir()} == set(listed()[0]["labels"].values())
     assert ensearch("pool verify").exit_code == 0
-
-
-@servers.BOTH_DATABASES
-def test_labels_of_datasets_stay_while_a_study_or_a_file_has_them(store: Store) -> None:
-    y = models.labels(40)
-    found, _ = prediction_file.checked({"probs_val": models.probs(y, 1, 0), "y_val": y})
-    labels = {s: SplitLabels(values=y, count=4, images=s) for s in ("study", "file", "none")}
-    for name, of_split in labels.items():
-        store.pool.add_labels(name, name, {"val": of_split}, lasts=name == "file")
-    record = record_of(1)
-    member = replace(record.member, dataset="study")
-    store.add_trained(replace(record, member=member), predictions_of(member, "val"), None)
-    for name, of_split in labels.items():
-        macs = registration.Model(name=name, macs=1, params=None, network="", origin="")
-        registration.add(store, macs, found, {"val": of_split})
-        store.pool.remove(name)
-    assert set(store.pool.datasets()) == {"study", "file"}
-    assert {one.images for one in store.pool.known_labels()} == {"study", "file"}
-
-
-def test_queries_pick_entries(folder: Path) -> None:
-    for name in ("eff0", "eff1", "vit"):
-        bring_in(name)
-    with Store.open(DB, create=False) as store:
-        fingerprint = pool_entry.all_entries(store)[0].labels["val"]
-
-        def names(query: str) -> list[str]:
-            return [entry.name for entry in pool_query.select(store, query)]
-
-        assert names("all") == names(f"dataset:{fingerprint[:6]}") == ["eff0", "eff1", "vit"]
-        assert names("eff*") == names("eff1, eff0") == ["eff0", "eff1"]
-        assert names("all,!vit") == names("!vit") == names("all, !v*") == ["eff0", "eff1"]
-        with pytest.raises(UsageError, match="nothing in the pool matches 'cnn'"):
-            names("all,!cnn")
-        with pytest.raises(UsageError, match="leaves out everything"):
-            names("eff*,!all")
-        with pytest.raises(UsageError, match="nothing in the pool matches 'cnn'"):
-            names("all,cnn")
-        with pytest.raises(StorageError, match="unknown study 'x'"):
-            names("study:x")
-        with pytest.raises(UsageError, match="nothing in the pool matches 'dataset:'"):
-            names("dataset:")
 
 
 def test_verify_finds_what_is_wrong(folder: Path) -> None:
@@ -531,31 +413,3 @@ def test_trained_members_and_models_of_others_meet(folder: Path) -> None:
     assert used
     assert ensearch("report digits-tiny-400k").exit_code == 0
     assert ensearch("pool verify").exit_code == 0
-
-
-def test_members_whose_labels_were_never_kept_are_named(store: Store) -> None:
-    record = record_of(1)
-    store.add_trained(record, predictions_of(record.member, "val"), None)
-    (entry,) = pool_entry.all_entries(store)
-    with pytest.raises(StorageError, match="are not kept in this storage: open a study"):
-        predictions.agreed_labels(store, [entry], "val")
-    (problem,) = verification.problems(store)
-    assert "resume a study of them" in str(problem.error)
-    store.pool.remove_member(entry.key)
-    assert pool_entry.all_entries(store) == []
-    assert not list(store.files.rglob("*.val.npz"))
-
-
-def test_equal_labels_of_several_images_ask_which(store: Store) -> None:
-    y = models.labels(40)
-    for images in ("a", "b"):
-        of_split = SplitLabels(values=y, count=4, images=images)
-        store.pool.add_labels(f"data-{images}", "npz:x", {"val": of_split})
-    found, _ = prediction_file.checked({"probs_val": models.probs(y, 1, 0), "y_val": y})
-    with pytest.raises(UsageError, match=r"\(npz:x\), \w+ \(npz:x\). Say which is meant"):
-        label_matches.match(store, found, (), "")
-    match = label_matches.match(store, found, (), "data-b")["val"]
-    assert match.labels.images == "b"
-    other, _ = prediction_file.checked({"probs_val": models.probs(y, 1, 0), "y_val": 3 - y})
-    with pytest.raises(UsageError, match="labels differ"):
-        label_matches.match(store, other, (), "data-b")
