@@ -158,7 +158,7 @@ def confirm_from(
             show(
                 Note(
                     text=f"confirmation {plan.number} of {study} is complete: nothing is trained "
-                    "or opened"
+                    "or scored"
                 )
             )
         else:

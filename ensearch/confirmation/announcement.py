@@ -80,9 +80,9 @@ class Announcement:
 
     def _test(self) -> str:
         if not self.before:
-            return "test      this confirmation opens the test split, for the first time"
+            return "test      this confirmation uses the test split for the first time"
         return (
-            "test      the test split of this study has been opened "
+            "test      the test split of this study has been used "
             f"{uses_of_test.summary(self.before)}: the numbers of confirmation {self.plan.number} "
             "are optimistic"
         )

@@ -161,7 +161,7 @@ def decide(store: Store, config: StudyConfig, request: Request) -> Confirmation:
     """The plan for this request: one that was begun and not finished, one that asks the same
     and is finished, or else a new one, which is not stored yet.
 
-    A plan under way is kept even if the search has gone on since: it has opened test already.
+    A plan under way is kept even if the search has gone on since: it has used test already.
     Raises StorageError if nothing has been evaluated, UsageError for budgets that hold nothing.
     """
     begun = plans(store, config.name)

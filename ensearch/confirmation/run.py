@@ -149,7 +149,7 @@ def run(
 ) -> Literal["done", "time", "interrupted"]:
     """Train and score the plan's members: "done", or "time" or "interrupted" before that.
 
-    Opens the test split, and records it. StorageError if another driver works on the study or
+    Uses the test split, and records it. StorageError if another driver works on the study or
     files are missing, TrialsFailedError if no finalist is left.
     """
     name = study.config.name

@@ -70,7 +70,7 @@ class ScoredImages:
         return (
             f"val and test are halves of the {len(self.whole.y_test):,} held-out images of "
             f"{self.whole.spec} (seed {self.seed}), val to select on; for studies of these images "
-            "this is an opening of their test split"
+            "this is a use of their test split"
         )
 
 

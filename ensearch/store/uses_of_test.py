@@ -132,11 +132,11 @@ def sentence(labels: str, before: Iterable[UseOfTest], verb: str, details: str =
     """The news of a use of test labels: whether they were used before, by whom and how often."""
     every = tuple(before)
     if not every:
-        return f"the test split {labels[:8]} is opened for the first time"
+        return f"the test split {labels[:8]} is used for the first time"
     partly = any(use.labels != labels for use in every)
     return (
         f"the test split {labels[:8]}{', or images of it,' * partly} has been "
-        f"opened {summary(every, verb, details)}: its numbers are optimistic"
+        f"used {summary(every, verb, details)}: its numbers are optimistic"
     )
 
 

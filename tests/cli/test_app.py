@@ -469,28 +469,28 @@ def test_a_study_is_confirmed_on_test_once(folder: Path) -> None:
 
     again = ensearch(f"{line} --json")
     assert again.exit_code == 0, again.output
-    assert "nothing is trained or opened" in again.stderr
+    assert "nothing is trained or scored" in again.stderr
     record = json.loads(again.stdout)
     assert len(record["openings"]) == 1
     assert record["sentence"] in words(first)
 
     other = ensearch("confirm digits-tiny-400k --launcher inline --no-retrain")
     assert other.exit_code == 0, other.output
-    assert "has been opened once before" in other.stderr
+    assert "has been used once before" in other.stderr
     assert "predicted in" in other.stderr
-    assert "opened 2 times: numbers after the first are optimistic" in words(other)
+    assert "used 2 times: numbers after the first are optimistic" in words(other)
     combined = re.search(r"ensearch (front --pool confirmed:\S+ --budget \S+ --test)", other.stderr)
     assert combined, other.stderr
     look = ensearch(combined[1])
     assert look.exit_code == 0, look.output
-    assert "opened twice before (confirm digits-tiny-400k twice)" in look.stderr
+    assert "used twice before (confirm digits-tiny-400k twice)" in look.stderr
     assert "test %" in look.stdout
     # Fresh members only: every plan looks after the others, and after `front`.
     third = ensearch(f"{line} --fewest 1")
     assert "confirm-3.csv, confirm-3.json, confirm-3.png" in third.stderr
     assert json.loads((report / "confirm.json").read_text())["plan"]["retrained"]
     assert not json.loads((report / "confirm-2.json").read_text())["plan"]["retrained"]
-    assert "opened 3 times before (confirm digits-tiny-400k twice; front once)" in third.stderr
+    assert "used 3 times before (confirm digits-tiny-400k twice; front once)" in third.stderr
     record = json.loads(ensearch(f"{line} --fewest 1 --json").stdout)
     assert (len(record["openings"]), len(record["openings_elsewhere"])) == (3, 1)
     assert record["opening"] == 4

@@ -84,13 +84,13 @@ def test_test_is_opened_on_demand_and_recorded(pool: Path) -> None:
     single = rows(json.loads(first.stdout), SINGLE)[-1]
     assert 0.4 < single["accuracy_test_fraction"] < 0.8
     other = ensearch("front --pool left,right --budget 20M --test")
-    assert "opened once before" in other.stderr
+    assert "used once before" in other.stderr
     assert "test %" in other.stdout
-    assert "opened once before (front once): its numbers are optimistic" in " ".join(
+    assert "used once before (front once): its numbers are optimistic" in " ".join(
         other.stdout.split()
     )
     listed = ensearch("pool list --test")
-    assert "opened twice before (front twice)" in listed.stderr
+    assert "used twice before (front twice)" in listed.stderr
     # The first look again shows the same numbers, and says that it is no first one.
     again = ensearch("front --pool all --budget 20M --test --json")
     assert "3 times before (front twice, once this same use; pool list once)" in again.stderr

@@ -59,7 +59,7 @@ def test_a_use_of_test_is_recorded(folder: Path) -> None:
     assert "for the first time" in first.stderr
     assert json.loads(first.stdout)[0]["accuracy_test"] > 0.2
     again = ensearch("pool list --test")
-    assert "opened once before (pool list once, this same use)" in again.stderr
+    assert "used once before (pool list once, this same use)" in again.stderr
 
 
 def test_a_wrong_file_leaves_no_storage_behind(folder: Path) -> None:

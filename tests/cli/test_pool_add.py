@@ -158,7 +158,7 @@ def test_models_are_chosen_on_half_of_the_held_out_images(images: Path) -> None:
     result = ensearch(f"{ADD} {mine}")
     assert result.exit_code == 0, result.stderr
     assert "halves of the 30 held-out images of npz:images.npz (seed 0)" in result.stderr
-    assert "an opening of their test split" in result.stderr
+    assert "a use of their test split" in result.stderr
     (row,) = json.loads(ensearch("pool list --json").stdout)
     source = Source(spec="npz:images.npz", data_dir=Path("data"), split_seed=derive(0, "split"))
     dataset = datasets.load(source)

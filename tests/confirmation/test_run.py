@@ -447,16 +447,16 @@ def test_what_is_read_again_is_the_same(store: Store, searched: study.Study) -> 
     assert files.summary(first) == files.summary(again)
 
 
-def test_a_second_opening_and_old_members_are_called_optimistic(
+def test_a_second_use_of_test_and_old_members_are_called_optimistic(
     store: Store, searched: study.Study, tmp_path: Path
 ) -> None:
     confirm_in(store, searched)
     confirm_in(store, searched, Request(retrain=False))
     found = collect(store, "one")
-    assert (found.plan.number, found.opening) == (2, 2)
+    assert (found.plan.number, found.use_number) == (2, 2)
     assert (found.ranks, found.shift, found.pairs) == (None, None, None)
     said = " ".join(text.paragraphs(found))
-    assert "has been opened 2 times: numbers after the first are optimistic" in said
+    assert "has been used 2 times: numbers after the first are optimistic" in said
     assert "the search's own members" in text.headline(found)
     files.write(found, tmp_path / "out")
     files.write(collect(store, "one", number=1), tmp_path / "out")
@@ -471,7 +471,7 @@ def test_a_second_opening_and_old_members_are_called_optimistic(
     assert len(table) == 1 + len(found.results.evaluations)
     assert "accuracy_test_fraction" in table[0]
     first = collect(store, "one", number=1)
-    assert "These are of opening 1" in " ".join(text.warnings(first))
+    assert "These are of use 1" in " ".join(text.warnings(first))
 
 
 def test_other_budgets_are_those_of_the_search_too(store: Store, searched: study.Study) -> None:

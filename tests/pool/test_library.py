@@ -35,7 +35,7 @@ def test_a_use_of_test_is_told(pool_of_models: Path, capsys: pytest.CaptureFixtu
     assert "for the first time" in notes[0]
     (details,) = pool.show("left", storage=DB, test=True, on_note=notes.append)
     assert details.accuracies == described[2].accuracies
-    assert "opened once before (pool list once)" in notes[1]
+    assert "used once before (pool list once)" in notes[1]
     pool.entries(storage=DB, test=True)  # nobody need listen
     assert capsys.readouterr().out == capsys.readouterr().err == ""
 

@@ -40,14 +40,14 @@ def test_the_same_use_again_is_counted(folder: Path) -> None:
     ensearch("pool import p.npz --name B0 --macs 1M")
     first = ensearch(FRONT)
     assert "for the first time" in first.stderr
-    assert "has been opened" not in first.stdout
-    said = "opened once before (front once)"
+    assert "has been used" not in first.stdout
+    said = "used once before (front once)"
     assert said in ensearch("pool list --test").stderr
-    said = "opened twice before (front once, this same use; pool list once)"
+    said = "used twice before (front once, this same use; pool list once)"
     second = ensearch(FRONT)
     assert said in second.stderr
     assert said in " ".join(second.stdout.split())
-    said = "opened 3 times before (front twice; pool list once)"
+    said = "used 3 times before (front twice; pool list once)"
     assert said in ensearch("pool show B0 --test").stderr
     found = json.loads(ensearch(f"{FRONT} --json").stdout)
     assert found["openings_of_test_before"] == 4
@@ -62,12 +62,12 @@ def test_confirming_counts_with_the_rest(folder: Path) -> None:
     line = f"confirm {STUDY} --launcher inline --no-retrain"
     assert "for the first time" in ensearch(line).stderr
     look = ensearch(f"front --pool confirmed:{STUDY} --budget 1M --test")
-    assert f"opened once before (confirm {STUDY} once)" in look.stderr
+    assert f"used once before (confirm {STUDY} once)" in look.stderr
     ensearch(f"front --pool confirmed:{STUDY} --budget 1M --test")
     other = ensearch(f"{line} --fewest 1 --budgets 2e5")
-    assert f"opened 3 times before (confirm {STUDY} once; front twice)" in other.stderr
+    assert f"used 3 times before (confirm {STUDY} once; front twice)" in other.stderr
     look = ensearch("pool list --test")
-    assert f"opened 4 times before (confirm {STUDY} twice; front twice)" in look.stderr
+    assert f"used 4 times before (confirm {STUDY} twice; front twice)" in look.stderr
 
 
 def test_who_saw_the_whole_has_seen_the_half_and_the_other_way_round(folder: Path) -> None:
@@ -76,7 +76,7 @@ def test_who_saw_the_whole_has_seen_the_half_and_the_other_way_round(folder: Pat
     import_images()
     half = "front --pool mine --budget 1M --test"
     first = ensearch(half)
-    assert f"or images of it, has been opened once before (confirm {STUDY} once)" in first.stderr
+    assert f"or images of it, has been used once before (confirm {STUDY} once)" in first.stderr
     # Halves by another seed share images with these; the half that chose here does not.
     import_images("--seed 1", name="other")
     second = ensearch("front --pool other --budget 1M --test").stderr

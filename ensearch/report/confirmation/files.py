@@ -24,7 +24,7 @@ def names(number: int) -> tuple[str, str, str]:
 def write(confirmed: ConfirmedFindings, folder: Path) -> list[Path]:
     """Write all three into `folder`, each whole or not at all; returns their paths.
 
-    A later plan has files of its own: its numbers are not those of the first opening of test.
+    A later plan has files of its own: its numbers are not those of the first use of test.
     Costs are multiply-adds whatever unit the study's tables use. The CSV holds evaluations on
     test. StorageError if the folder cannot be written.
     """
@@ -48,7 +48,7 @@ def summary(confirmed: ConfirmedFindings) -> dict[str, Any]:
         "warnings": text.warnings(confirmed),
         "openings": [{"plan": use.plan, "opened": _time(use)} for use in confirmed.uses_of_test],
         "openings_elsewhere": [_time(use) for use in confirmed.other_uses_of_test],
-        "opening": confirmed.opening,
+        "opening": confirmed.use_number,
         "plan": {
             "number": plan.number,
             "retrained": plan.retrain,

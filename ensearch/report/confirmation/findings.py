@@ -41,14 +41,14 @@ class ConfirmedFindings:
     left_out: Mapping[str, str]  # label -> reason
 
     @property
-    def opening(self) -> int:
-        """Which opening of the study's test split it is: the first is 1."""
+    def use_number(self) -> int:
+        """Which use of the study's test split it is: the first is 1."""
         earlier = [use.plan for use in self.uses_of_test].index(self.plan.number)
-        others = [use for use in self.other_uses_of_test if use.used <= self.opened]
+        others = [use for use in self.other_uses_of_test if use.used <= self.used]
         return 1 + earlier + len(others)
 
     @property
-    def opened(self) -> datetime:
+    def used(self) -> datetime:
         """When this confirmation first used test."""
         return next(use.used for use in self.uses_of_test if use.plan == self.plan.number)
 

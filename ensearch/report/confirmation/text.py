@@ -42,7 +42,7 @@ def paragraphs(confirmed: ConfirmedFindings) -> list[str]:
 
 
 def warnings(confirmed: ConfirmedFindings) -> list[str]:
-    """Why the numbers may be optimistic; empty for a first opening with fresh members."""
+    """Why the numbers may be optimistic; empty for a first use with fresh members."""
     lines = []
     if not confirmed.plan.retrain:
         lines.append(
@@ -52,9 +52,9 @@ def warnings(confirmed: ConfirmedFindings) -> list[str]:
     times = len(confirmed.uses_of_test) + len(confirmed.other_uses_of_test)
     if times > 1:
         lines.append(
-            f"The test split of this study has been opened {times} times: numbers after the first "
-            f"are optimistic. These are of opening {confirmed.opening}, of "
-            f"{confirmed.opened:%Y-%m-%d}."
+            f"The test split of this study has been used {times} times: numbers after the first "
+            f"are optimistic. These are of use {confirmed.use_number}, of "
+            f"{confirmed.used:%Y-%m-%d}."
         )
     return lines
 

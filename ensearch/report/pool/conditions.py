@@ -86,7 +86,7 @@ def _test(findings: PoolFindings) -> str:
     )
     if not findings.uses_before:
         return line
-    return f"{line} It has been opened {findings.uses_summary}: its numbers are optimistic."
+    return f"{line} It has been used {findings.uses_summary}: its numbers are optimistic."
 
 
 _MEASURES = {

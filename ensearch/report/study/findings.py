@@ -16,7 +16,7 @@ from ensearch.search_space import has_resolutions
 from ensearch.store import SEARCH, Store
 from ensearch.study.scoring import Scorer
 
-# The split that the search scores on; it never opens the test split.
+# The split that the search scores on; it never uses the test split.
 SPLIT = "val"
 # What scored: the members of the search, fresh members on a full schedule, or the members of the
 # search on test.
