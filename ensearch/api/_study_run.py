@@ -131,6 +131,7 @@ def search_study(
                 unit="trials",
                 total=limits.trials,
                 flops_per_mac=config.flops_per_mac,
+                done=plan.told,
             )
         )
         spent = store.trained_macs(config.name)

@@ -200,7 +200,7 @@ class _Bars:
 
     def _start(self, event: Planned) -> None:
         self.flops_per_mac, self.unit = event.flops_per_mac, event.unit
-        self.total = self.progress.add_task(event.unit, total=event.total)
+        self.total = self.progress.add_task(event.unit, total=event.total, completed=event.done)
         self.live = Live(
             Group(self.progress, self.best),
             console=self.console,

@@ -60,9 +60,7 @@ ADVICE: dict[str, str] = {
     "member_file_unusable": (
         "To train its member again: `ensearch resume STUDY --retrain-missing{storage}`."
     ),
-    "model_exists": (
-        "To give another name, type --name; to remove it: `ensearch pool remove {name}{storage}`."
-    ),
+    "model_exists": ("Choose one with --name, or type `ensearch pool remove {name}{storage}`."),
     "storage_missing": (
         "Start one with `ensearch run --budget 2e6 --dataset digits{storage}`, or name the right "
         "storage with --storage."

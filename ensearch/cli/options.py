@@ -68,6 +68,12 @@ Trials = Annotated[
     int | None,
     typer.Option(min=1, help="Trials of the study in all, then stop. (default: 40)"),
 ]
+ResumeTrials = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Trials of the study in all. (default: as many as were asked for the last time)"
+    ),
+]
 Timeout = Annotated[
     str | None, typer.Option(help="Stop this run after so long: 90s, 30m, 2h. Resumable.")
 ]

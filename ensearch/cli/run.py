@@ -79,8 +79,8 @@ def run(
         asked = search.with_file(asked, config)
     with advising(asked.storage):
         if plan:
-            for line in search.plan_from(asked).lines():
-                say(line)
+            ahead = search.plan_from(asked)
+            typer.echo(json.dumps(ahead.to_dict(), indent=2) if as_json else str(ahead))
             return
         with watching() as watch:
             results = None
@@ -96,7 +96,7 @@ def run(
 @guarded
 def resume(
     study: Annotated[str, typer.Argument(help="Name of a study of the storage.")],
-    trials: options.Trials = None,
+    trials: options.ResumeTrials = None,
     timeout: options.Timeout = None,
     train_budget: options.TrainBudget = None,
     workers: options.Workers = None,

@@ -12,7 +12,8 @@ from ensearch.datasets import npz
 from ensearch.errors import StorageError, UnavailableError, invalid
 
 # x_train, y_train, x_test, y_test, as `datasets/npz.py` describes them.
-Arrays = tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]
+# Whatever numpy.asarray takes; spelled out, the type of each would fill the signature of `run`.
+Arrays = tuple[Any, Any, Any, Any]
 
 
 def keep(arrays: Arrays, folder: Path) -> str:

@@ -13,13 +13,15 @@ EndReason = Literal["trials", "exhausted", "time", "train budget", "interrupted"
 class Planned:
     """Everything is read and checked, and work begins: `lines` say what is ahead, for people.
 
-    `total` counts the trials or members, whichever `unit` names, that there will be in all.
+    `total` counts the trials or members, whichever `unit` names, that there will be in all, and
+    `done` those that are over.
     """
 
     lines: tuple[str, ...]
     unit: Literal["trials", "members"]
     total: int
     flops_per_mac: int
+    done: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """What a person may ask of a search, as flags, as keywords in Python or in a configuration file."""
 
 import dataclasses
+import numbers
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,6 +52,19 @@ class RunOptions:
     storage: str | Path | None = None
     data_dir: str | Path | None = None
 
+    def __post_init__(self) -> None:
+        """Raise UsageError for the first value of a type that its option does not take."""
+        for field in dataclasses.fields(self):
+            value, key = getattr(self, field.name), field.name
+            if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+                value = int(value)  # numpy's whole numbers are none that JSON knows
+                object.__setattr__(self, key, value)
+            if value is None or isinstance(value, _OBJECTS.get(key, ())):
+                continue
+            wanted = expected(key, value)
+            if wanted:
+                raise invalid(key, f"must be {wanted}; got {value!r}.")
+
     def over(self, others: "RunOptions") -> "RunOptions":
         """Return these options, and those of `others` where these say nothing."""
         said = {
@@ -86,28 +100,36 @@ def limits(options: RunOptions, trials: int = TRIALS) -> Limits:
 
 
 # Types of the keys of a configuration file.
-_KINDS: dict[str, type | tuple[type, ...]] = {
-    "study": str,
+_KINDS: dict[str, tuple[type, ...]] = {
+    "study": (str,),
     "budget": (str, int, float),
-    "flops_per_mac": int,
-    "dataset": str,
-    "limit_train": int,
+    "flops_per_mac": (int,),
+    "dataset": (str,),
+    "limit_train": (int,),
     "space": (str, dict),
-    "schedule": dict,
-    "epochs": int,
-    "seed": int,
-    "rule": str,
-    "sampler": str,
-    "trials": int,
+    "schedule": (dict,),
+    "epochs": (int,),
+    "seed": (int,),
+    "rule": (str,),
+    "sampler": (str,),
+    "trials": (int,),
     "timeout": (str, int, float),
     "train_budget": (str, int, float),
-    "workers": int,
-    "device": str,
-    "launcher": str,
-    "ray_address": str,
-    "weights": bool,
-    "storage": str,
-    "data_dir": str,
+    "workers": (int,),
+    "device": (str,),
+    "launcher": (str,),
+    "ray_address": (str,),
+    "weights": (bool,),
+    "storage": (str,),
+    "data_dir": (str,),
+}
+# What else Python may give.
+_OBJECTS: dict[str, tuple[type, ...]] = {
+    "dataset": (tuple, list),
+    "space": (Mapping, SearchSpace),
+    "schedule": (Mapping, Schedule),
+    "storage": (Path,),
+    "data_dir": (Path,),
 }
 _WORDS = {
     bool: "true or false",
@@ -118,6 +140,14 @@ _WORDS = {
 }
 
 
+def expected(key: str, value: object) -> str:
+    """Return what the option must be, in words, if the value is of no such type; else nothing."""
+    kinds = _KINDS[key]
+    # To Python true is a whole number too.
+    fits = isinstance(value, bool) == (bool in kinds) and isinstance(value, kinds)
+    return "" if fits else " or ".join(_WORDS[kind] for kind in kinds)
+
+
 def read_file(path: str | Path) -> RunOptions:
     """Return the options that a TOML file sets. Raises UsageError for unknown keys and types."""
     if not os.path.isfile(path):  # unlike Path.is_file, False for a name that is too long
@@ -125,10 +155,7 @@ def read_file(path: str | Path) -> RunOptions:
     table: dict[str, Any] = dict(read_toml(Path(path)))
     check_keys(table, list(_KINDS), str(path))
     for key, value in table.items():
-        kinds = _KINDS[key]
-        wanted = kinds if isinstance(kinds, tuple) else (kinds,)
-        # To Python true is a whole number too.
-        if isinstance(value, bool) != (bool in wanted) or not isinstance(value, kinds):
-            words = " or ".join(_WORDS[kind] for kind in wanted)
-            raise UsageError(f"{path}: {key} must be {words}; got {value!r}.")
+        wanted = expected(key, value)
+        if wanted:
+            raise UsageError(f"{path}: {key} must be {wanted}; got {value!r}.")
     return RunOptions(**table)

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ensearch.core import full_label
 from ensearch.search_space import Ladder, has_resolutions
@@ -34,6 +35,24 @@ class StudyPlan:
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON; costs in multiply-adds, times in seconds."""
+        return {
+            "study": self.config.name,
+            "images": dict(self.images),
+            "budgets_multiply_adds": list(self.ladder.budgets),
+            "configurations": len(self.ladder.cells),
+            "single_networks": len(by_kind(self.ladder.cells)[0]),
+            "trials": self.work.trials,
+            "members": self.work.members,
+            "train_macs_estimate": self.work.train_macs,
+            "seconds": self.work.seconds,
+            "longest_member_seconds": self.work.longest,
+            "workers": self.workers,
+            "device": self.device,
+            "notes": list(self.notes),
+        }
 
     def lines(self) -> list[str]:
         """Return the plan as lines of a label and what it says."""

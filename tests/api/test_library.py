@@ -122,6 +122,35 @@ def test_what_is_missing_or_wrong_is_an_error_without_flags() -> None:
         ensearch.run(budget=1e6, dataset="digits", trials=0)
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("trials", "4"),
+        ("trials", 1.5),
+        ("workers", True),
+        ("seed", "a"),
+        ("space", 3),
+        ("schedule", 3),
+        ("sampler", 3),
+        ("weights", "yes"),
+        ("storage", 3),
+        ("dataset", 3),
+        ("study", 3),
+    ],
+)
+def test_values_of_wrong_types_are_refused_by_name(option: str, value: Any) -> None:
+    options: dict[str, Any] = {"budget": 4e5, "dataset": "digits"} | {option: value}
+    with pytest.raises(ensearch.UsageError, match=f"^{option} must be .*; got") as caught:
+        ensearch.run(**options)
+    assert caught.value.facts["option"] == option
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers() -> None:
+    images: Any = np.int64(60)
+    plan = ensearch.plan(budget=np.float64(4e5), dataset="digits", limit_train=images, **QUICK)
+    assert plan.config.limit_train == 60
+
+
 def test_a_network_is_counted() -> None:
     counted = ensearch.count("wide_resnet", width=10, depth=28, members=2)
     assert (counted.macs, counted.params) == (2 * 5_243_328_768, 2 * 36_479_194)

@@ -137,9 +137,9 @@ def test_a_narrow_terminal_breaks_no_name_number_or_date(
 def test_a_plan_alone_leaves_nothing_behind(folder: Path) -> None:
     planned = quick("--plan")
     assert planned.exit_code == 0, planned.output
-    assert "time      about" in planned.stderr
-    assert "trial 1" not in planned.stderr
-    assert planned.stdout == ""
+    assert "time      about" in planned.stdout
+    assert "trial 1" not in planned.output
+    assert json.loads(quick("--plan --json").stdout)["trials"] == 3
     assert [p.name for p in folder.iterdir()] == ["tiny.toml"]
 
 

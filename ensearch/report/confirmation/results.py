@@ -15,7 +15,7 @@ from ensearch.report.confirmation.findings import ConfirmedFindings
 from ensearch.store import Store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Confirmed(ConfirmedFindings):
     """What a confirmation found on the test split, and ways to show and keep it."""
 
@@ -31,6 +31,9 @@ class Confirmed(ConfirmedFindings):
             *(Text(f"\n{paragraph}") for paragraph in text.paragraphs(self)),
             Text(f"\n{self.headline}", style="bold"),
         )
+
+    def __repr__(self) -> str:
+        return f"<Confirmed study {self.results.conditions.study}: {self.headline}>"
 
     def _repr_html_(self) -> str:
         return notebook.html(self.table())

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # matplotlib takes 0.5 s to import, and only figures need it
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PoolFronts(PoolFindings):
     """Four fronts over a pool, with their differences, and ways to look at them.
 
@@ -39,6 +39,9 @@ class PoolFronts(PoolFindings):
     def table(self) -> FrontTable:
         """The table with verdicts and conditions, for rich to print."""
         return FrontTable(findings=self, unit=self.flops_per_mac)
+
+    def __repr__(self) -> str:
+        return f"<PoolFronts of {self.query}: {self.headline}>"
 
     def _repr_html_(self) -> str:
         return notebook.html(self.table())

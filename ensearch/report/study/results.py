@@ -15,7 +15,7 @@ from ensearch.report.study.findings import Findings
 from ensearch.store import Store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Results(Findings):
     """What a study found: its fronts and evaluations, and ways to show and keep them.
 
@@ -38,6 +38,9 @@ class Results(Findings):
     def table(self) -> Group:
         """Return both fronts by budget and what the numbers are true of, for `rich.print`."""
         return table.renderable(self)
+
+    def __repr__(self) -> str:
+        return f"<Results of study {self.conditions.study}: {self.headline}>"
 
     def _repr_html_(self) -> str:
         return notebook.html(self.table())
