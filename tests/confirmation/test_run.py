@@ -369,6 +369,20 @@ def test_a_plan_survives_the_store(store: Store, searched: study.Study) -> None:
 # What comes out
 
 
+def test_a_plan_that_another_version_wrote_costs_no_report(
+    store: Store, searched: study.Study
+) -> None:
+    plan = confirmation_plan.decide(store, searched.config, Request())
+    confirmation_plan.save(store, "one", plan)
+    conclusion.save(store, "one", plan, "holds")
+    assert findings.collect(store, "one").conclusion is not None
+    (record,) = store.confirmations("one")
+    store.save_confirmation("one", dataclasses.replace(record, request={"odd": 1}))
+    left = findings.collect(store, "one")
+    assert left.conclusion is None
+    assert "another version of ensearch wrote them" in left.notes[-1]
+
+
 def truth(budget: float, base: float = 5e4) -> float:
     """Advantage of the best ensemble of the space at a budget, as a fraction."""
     margin = world(base)

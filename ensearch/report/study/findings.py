@@ -98,6 +98,7 @@ def collect(store: Store, study: str) -> Findings:
     others = sum((m.study, m.stage) != (study, SEARCH) for m in members)
     if others:
         notes += (f"{others} of the {len(members)} members were trained by other studies.",)
+    concluded, problems = _conclusion(store, study)
     return Findings(
         conditions=conditions,
         config=record.config,
@@ -110,13 +111,24 @@ def collect(store: Store, study: str) -> Findings:
         members=len(members),
         train_macs=sum(m.train_macs for m in members),
         train_seconds=sum(m.seconds for m in members),
-        notes=notes,
+        notes=notes + problems,
         predicted=_predicted(evaluations, conditions),
-        conclusion=conclusion.read(store, study),
+        conclusion=concluded,
         seed_errors={e.key: seed_variance.seed_error(e, outcomes) for e in evaluations}
         if outcomes
         else {},
     )
+
+
+def _conclusion(store: Store, study: str) -> tuple[Conclusion | None, tuple[str, ...]]:
+    """Return what a confirmation concluded, and a note if it cannot be read.
+
+    A plan that another version wrote must not cost anybody the report of the search.
+    """
+    try:
+        return conclusion.read(store, study), ()
+    except StorageError as error:
+        return None, (f"What a confirmation concluded is left out: {error}",)
 
 
 def _predicted(
