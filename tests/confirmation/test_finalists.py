@@ -1,4 +1,4 @@
-"""Who is confirmed: chosen on val from measured evaluations, the same every time."""
+"""Who is confirmed: selected on val from measured evaluations, the same every time."""
 
 import dataclasses
 import itertools

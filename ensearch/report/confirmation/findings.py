@@ -23,7 +23,7 @@ Scored = tuple[tuple[Evaluation, ...], dict[str, SubsetHits]]
 class ConfirmedFindings:
     """Everything that may be said about one confirmation.
 
-    `results` are scored on test, chosen on val, at the budgets of the plan; `search` are those of
+    `results` are scored on test, selected on val, at the budgets of the plan; `search` are those of
     the search, on val, at the same budgets. The ranks compare the finalists' accuracies, the
     search's on val and the confirmed on test, by group: all, single networks, ensembles. Ranks
     and shift are None where nothing was retrained. `left_out` are finalists whose members failed.

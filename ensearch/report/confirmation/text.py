@@ -75,8 +75,8 @@ def _winner(confirmed: ConfirmedFindings) -> str:
         )
     ahead = [row for row in matched if (row.advantage or 0) > 0]
     clear, behind = [r for r in matched if r.side > 0], [r for r in matched if r.side < 0]
-    who = "the ensemble chosen on val"
-    other = "the single network chosen on val"
+    who = "the ensemble selected on val"
+    other = "the single network selected on val"
     lost = f", and is clearly behind at {_places(behind, matched, c)}" if behind else ""
     of = counted(len(matched), "matched budget")
     if not ahead:

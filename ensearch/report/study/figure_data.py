@@ -103,7 +103,7 @@ def compute(results: Findings) -> Tradeoff:
         ensemble_front=fronts[1],
         front_names=("best single network", "best ensemble")
         if c.stage == "search"
-        else ("single network chosen on val", "ensemble chosen on val"),
+        else ("single network selected on val", "ensemble selected on val"),
         gaps=_gaps(results),
         corrected=bool(biased_upward(results.fronts.correction)),
         crossing=_crossing(results, low, high),

@@ -228,17 +228,17 @@ def scored(c: Conditions) -> str:
     images = f"{c.images[c.split]:,} {c.split} images"
     if c.stage == "search":
         return (
-            f"Scored on {images}, which also chose the configurations: the accuracies are "
+            f"Scored on {images}, which also selected the configurations: the accuracies are "
             "optimistic."
         )
     if c.stage == "retrained":
         return (
-            f"Scored on {images}; {c.images['val']:,} val images chose the configurations, of "
+            f"Scored on {images}; {c.images['val']:,} val images selected the configurations, of "
             "members that the search had not seen."
         )
     return (
         f"Scored on {images}; the search's own members, of which {c.images['val']:,} val images "
-        "chose the best: the accuracies are optimistic."
+        "selected the best: the accuracies are optimistic."
     )
 
 
