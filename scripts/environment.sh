@@ -17,7 +17,8 @@ if [ ! -x .venv/bin/python ]; then
 fi
 if [ ! -f "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
     echo "installing ensearch into .venv (PyTorch is large: a few minutes the first time)" >&2
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+    # Most files of PyTorch are never imported: compiling all of them takes a minute or two.
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
         --editable ".${extras:+[$extras]}"
     touch "$stamp"
 fi

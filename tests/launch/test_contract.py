@@ -278,21 +278,32 @@ def test_what_workers_print_stays_out_of_the_drivers_stdout(driver: Driver) -> N
     assert err == 2 * "noise from a worker\n"
 
 
-def test_a_script_without_a_main_guard_is_told_so(driver: Driver, tmp_path: Path) -> None:
-    program = driver(
-        """
-        from tests import launchers, trainers
-        from ensearch.launch import processes
+NO_GUARD = """
+    from tests import launchers, trainers
+    from ensearch.launch import processes
 
-        launcher = processes.open(trainers.quick, 1)
-        (outcome,) = launchers.gather(launcher, [trainers.job_of(1)])
-        print(outcome.reason, outcome.detail)
-        launcher.close()
-        """,
-        tmp_path / "main.py",
-    )
+    {train}
+    launcher = processes.open(train, 1)
+    outcome = launchers.gather(launcher, [trainers.job_of(1)])[-1]
+    print(type(outcome).__name__, getattr(outcome, "reason", ""), getattr(outcome, "detail", ""))
+    launcher.close()
+"""
+
+
+def test_a_script_without_a_main_guard_is_run_once(driver: Driver, tmp_path: Path) -> None:
+    program = driver(NO_GUARD.format(train="train = trainers.quick"), tmp_path / "main.py")
     out, _ = program.communicate(timeout=SECONDS)
-    assert out.startswith("killed ")
+    assert out.split() == ["Trained"]
+
+
+def test_a_script_that_trains_by_its_own_function_needs_a_guard_and_is_told_so(
+    driver: Driver, tmp_path: Path
+) -> None:
+    """Workers find that function in the script only, and so import it."""
+    train = "def train(jobs, report): trainers.quick(jobs, report)"
+    program = driver(NO_GUARD.format(train=train), tmp_path / "main.py")
+    out, _ = program.communicate(timeout=SECONDS)
+    assert out.startswith("Failed killed ")
     assert "if __name__ == '__main__':" in out
 
 
