@@ -5,10 +5,10 @@ from typing import cast
 
 from ensearch.confirmation import plan as plans
 from ensearch.confirmation.plan import Confirmation
-from ensearch.fronts import Verdict
+from ensearch.fronts import Finding
 from ensearch.store import ConclusionRecord, Store
 
-_WORDS: dict[Verdict, str] = {
+_WORDS: dict[Finding, str] = {
     "holds": "moves the crossover by no more than one doubling",
     "short schedule only": "moves the crossover by more than one doubling or turns a clear "
     "advantage round, so that it is true of the short schedule only",
@@ -21,7 +21,7 @@ class Conclusion:
     """What a plan that retrained says of the search's crossover."""
 
     plan: Confirmation
-    verdict: Verdict
+    verdict: Finding
 
     @property
     def sentence(self) -> str:
@@ -29,7 +29,7 @@ class Conclusion:
         return f"A confirmation with {self.plan.epochs} {_WORDS[self.verdict]}."
 
 
-def save(store: Store, study: str, plan: Confirmation, verdict: Verdict) -> None:
+def save(store: Store, study: str, plan: Confirmation, verdict: Finding) -> None:
     """Keep what a plan concludes, in place of what an earlier one did."""
     store.set_confirmed(study, ConclusionRecord(plan=plan.number, verdict=verdict))
 
@@ -43,4 +43,4 @@ def read(store: Store, study: str) -> Conclusion | None:
     if record is None:
         return None
     plan = next(plan for plan in plans.plans(store, study) if plan.number == record.plan)
-    return Conclusion(plan=plan, verdict=cast(Verdict, record.verdict))
+    return Conclusion(plan=plan, verdict=cast(Finding, record.verdict))

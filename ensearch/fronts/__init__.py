@@ -9,15 +9,20 @@ from ensearch.fronts.analysis import Fronts, analyse, biased_upward
 from ensearch.fronts.crossover import WIDTH, Crossover, Status
 from ensearch.fronts.matching import MATCHED_SHARE, USED_SHARE, FrontRow, best_within
 from ensearch.fronts.multiplier import Multiplier
-from ensearch.fronts.rank_agreement import Correlation, Pairs, Ranks, Shift, Verdict
+from ensearch.fronts.rank_agreement import Correlation, Finding, Pairs, Ranks, Shift
 from ensearch.fronts.surface import Fitted
+from ensearch.fronts.verdicts import MARGIN, STRONG, WEAK, ToSettle, Verdict, Zone
 
 __all__ = [
+    "MARGIN",
     "MATCHED_SHARE",
+    "STRONG",
     "USED_SHARE",
+    "WEAK",
     "WIDTH",
     "Correlation",
     "Crossover",
+    "Finding",
     "Fitted",
     "FrontRow",
     "Fronts",
@@ -26,7 +31,9 @@ __all__ = [
     "Ranks",
     "Shift",
     "Status",
+    "ToSettle",
     "Verdict",
+    "Zone",
     "analyse",
     "best_within",
     "biased_upward",

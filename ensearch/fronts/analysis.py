@@ -23,6 +23,7 @@ from ensearch.fronts.crossover import Crossover, band, judge, unjudged
 from ensearch.fronts.matching import FrontRow, matched_row
 from ensearch.fronts.multiplier import multipliers
 from ensearch.fronts.surface import Fitted, fit
+from ensearch.fronts.verdicts import MARGIN, NOTHING_KNOWN, Ruled, Zone, verdict, zone
 
 FEWEST_REPLICATES = 40  # below this the 2.5th percentile is the smallest replicate itself
 
@@ -35,15 +36,19 @@ class Fronts:
 
     `fitted` is the crossover by a fitted surface, None where there are too few points. `agree`
     tells whether its crossing lies within the interval of the crossover, and `agreement` says so.
+    `zone` says where ensembles overtake, by the verdicts with the difference `margin` that does
+    not matter.
     `correction` was taken off every advantage, a fraction of accuracy.
     """
 
     rows: tuple[FrontRow, ...]
     crossover: Crossover
+    zone: Zone = NOTHING_KNOWN
     fitted: Fitted | None = None
     agree: bool | None = None
     agreement: str = ""
     correction: float = 0.0
+    margin: float = MARGIN
 
 
 def analyse(
@@ -54,6 +59,7 @@ def analyse(
     selected_on: tuple[Sequence[Evaluation], SubsetHitsByKey | None] | None = None,
     replicates: int = 2000,
     seed: int = 0,
+    margin: float = MARGIN,
 ) -> Fronts:
     """Return the fronts at ascending budgets (multiply-adds), their band and their crossover.
 
@@ -77,7 +83,8 @@ def analyse(
     there = None if selected_on is None else _checked_hits(selecting, selected_on[1])
     stored = hits is not None and (selected_on is None or selected_on[1] is not None)
     if not stored or not any(row.matched for row in rows):
-        return Fronts(rows=tuple(rows), crossover=unjudged(_missing(rows)))
+        rows = [_taking(row) for row in rows]
+        return Fronts(rows=tuple(rows), crossover=unjudged(_missing(rows)), margin=margin)
     sample = resample(
         measured,
         [here[key] for key in keys],
@@ -85,11 +92,16 @@ def analyse(
         replicates,
         seed,
     )
-    return _judged(rows, measured, sample, one_split=there is None)
+    return _judged(rows, measured, sample, margin, one_split=there is None)
 
 
 def _judged(
-    rows: Sequence[FrontRow], evaluations: Sequence[Evaluation], sample: Sample, *, one_split: bool
+    rows: Sequence[FrontRow],
+    evaluations: Sequence[Evaluation],
+    sample: Sample,
+    margin: float,
+    *,
+    one_split: bool,
 ) -> Fronts:
     matched = [row for row in rows if row.matched]
     counts = [(row.tried_singles, row.tried_ensembles) for row in matched]
@@ -112,6 +124,10 @@ def _judged(
             low=float(low[k]),
             high=float(high[k]),
             multiplier=needed[k],
+            verdict=verdict(float(low[k]), float(high[k]), margin),
+            expected_loss=float(
+                np.maximum(0, -np.sign(point[k]) * (point[k] + errors[:, k])).mean()
+            ),
         )
         for k, row in enumerate(matched)
     }
@@ -120,14 +136,29 @@ def _judged(
         crossover = judge(budgets, point, errors, _covers(sample.seeds, correction))
     fitted = fit(evaluations, sample.accuracies, budgets)
     agree, agreement = _agreement(fitted, crossover)
+    result = tuple(_taking(judged.get(row.budget, row)) for row in rows)
     return Fronts(
-        rows=tuple(judged.get(row.budget, row) for row in rows),
+        rows=result,
         crossover=crossover,
+        zone=zone([Ruled(row.budget, row.verdict) for row in result if row.matched]),
+        margin=margin,
         fitted=None if isinstance(fitted, str) else fitted,
         agree=agree,
         agreement=agreement,
         correction=correction,
     )
+
+
+def _taking(row: FrontRow) -> FrontRow:
+    """The row with what to take: the better kind, a single network where it makes no difference."""
+    if row.single is None or row.ensemble is None:
+        return replace(row, take=row.single or row.ensemble)
+    ahead = row.advantage
+    if ahead is None:
+        ahead = row.ensemble.scores.accuracy - row.single.scores.accuracy
+    if row.verdict == "equal" or ahead <= 0:
+        return replace(row, take=row.single, runner_up=row.ensemble)
+    return replace(row, take=row.ensemble, runner_up=row.single)
 
 
 def _check(evaluations: Sequence[Evaluation], budgets: Sequence[float], replicates: int) -> None:

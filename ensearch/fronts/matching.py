@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ensearch.core import Evaluation
 from ensearch.fronts.bootstrap import DIGITS
 from ensearch.fronts.multiplier import Multiplier
+from ensearch.fronts.verdicts import ToSettle, Verdict
 
 # What costs at least this share of the other's cost is matched with it.
 MATCHED_SHARE = 0.95
@@ -35,6 +36,11 @@ class FrontRow:
     `low` and `high` bound the advantage, at all matched budgets at once with 95 % confidence; None
     where costs are not matched or predictions not stored. `tried_singles` and `tried_ensembles`
     count what competed: measured, within the budget and comparable in cost.
+
+    `verdict` is read off `low` and `high`. `take` is what to take within the budget, `runner_up`
+    the best of the other kind, None where there is none, and `expected_loss` how much accuracy (a
+    fraction) one loses on average by taking the wrong kind. `to_settle` says what would settle it
+    where the verdict is `undecided`.
     """
 
     budget: float
@@ -47,6 +53,11 @@ class FrontRow:
     multiplier: Multiplier | None = None
     tried_singles: int = 0
     tried_ensembles: int = 0
+    verdict: Verdict = "undecided"
+    take: Evaluation | None = None
+    runner_up: Evaluation | None = None
+    expected_loss: float | None = None
+    to_settle: ToSettle | None = None
 
     @property
     def side(self) -> int:

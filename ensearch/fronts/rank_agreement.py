@@ -19,7 +19,7 @@ FEWEST = 4
 NEAR = 2**0.5  # costs within one step between budgets
 MOVED = 1.0  # doublings: a crossover that moves further is one of the short schedule only
 
-Verdict = Literal["holds", "short schedule only", "unclear"]
+Finding = Literal["holds", "short schedule only", "unclear"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ class Shift:
     agree: int
     reversed_at: tuple[float, ...]
     mean_change: float | None
-    verdict: Verdict
+    verdict: Finding
 
 
 def ranks(short: Sequence[float], full: Sequence[float], seed: int) -> Ranks | None:
@@ -140,7 +140,7 @@ def shift(short: Fronts, full: Fronts) -> Shift:
     doublings = _doublings(short, full)
     moved = _least_move(short, full)
     same = short.crossover.status == full.crossover.status != "not identifiable"
-    verdict: Verdict = "unclear"
+    verdict: Finding = "unclear"
     if reversed_at or (moved is not None and moved > MOVED):
         verdict = "short schedule only"
     elif doublings is not None or (same and short.crossover.status != "crosses back"):

@@ -98,7 +98,7 @@ CROSSED = fronts((-0.2, -0.1, 0.1, 0.2), 0.05, "crossed", 3.0)
     ],
 )
 def test_the_shift_of_the_crossover_on_paper(
-    full: Fronts, doublings: float | None, agree: int, verdict: rank_agreement.Verdict
+    full: Fronts, doublings: float | None, agree: int, verdict: rank_agreement.Finding
 ) -> None:
     found = rank_agreement.shift(CROSSED, full)
     assert found.doublings == (None if doublings is None else pytest.approx(doublings, abs=0.01))
