@@ -39,24 +39,35 @@ Strategy = Callable[[World, int, float], Iterator[Step]]  # of a world, a seed a
 
 @dataclass(slots=True, kw_only=True)
 class Shared:
-    """Members that all trials of one strategy share, drawn from the table without replacement."""
+    """Members that all trials of one strategy share, drawn from the table without replacement.
+
+    Of every network at least `least` are trained, if the table has as many.
+    """
 
     world: World
     seed: int
+    least: int = 1
     spent: float = 0.0
     masks: dict[int, int] = field(default_factory=dict)
     belief: dict[Pick, float] = field(default_factory=dict)
 
     def train(self, shape: int, size: int) -> float:
         """Train what is missing of `size` members, evaluate every size; return that of `size`."""
-        missing = size - self.masks.get(shape, 0).bit_count()
-        if missing > 0:
+        trained = self._wanted(shape, size)
+        if missing := self.missing(shape, size):
             self.spent += missing * self.world.train_macs(shape)
-            mask = sum(1 << member for member in self._order(shape)[:size])
+            mask = sum(1 << member for member in self._order(shape)[:trained])
             self.masks[shape] = mask
-            for smaller in range(1, size + 1):
+            for smaller in range(1, trained + 1):
                 self.belief[shape, smaller] = self.world.observed(shape, mask, smaller)
         return self.belief[shape, size]
+
+    def missing(self, shape: int, size: int) -> int:
+        """Return how many members are still to be trained for ensembles of `size`."""
+        return max(0, self._wanted(shape, size) - self.masks.get(shape, 0).bit_count())
+
+    def _wanted(self, shape: int, size: int) -> int:
+        return min(max(size, self.least), self.world.members[shape])
 
     def _order(self, shape: int) -> list[int]:
         """Return the members of an architecture in the order in which this strategy meets them."""

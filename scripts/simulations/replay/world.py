@@ -6,7 +6,7 @@ members in multiply-adds and sees nothing but the members that it paid for.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +28,9 @@ class World:
 
     `sizes` are the ensembles' sizes of the search space (S of them), `cost` their multiply-adds
     and `truth` their accuracies, both A x S: the average over all ensembles of that size among the
-    table's members; infinite and 0 above the budget. `accuracy[a][mask]` is that of one ensemble of
-    architecture a: of the members whose bits are set in `mask`.
+    table's members; infinite and 0 above the budget. `hits[a][mask]` tells which of the N images
+    one ensemble of architecture a got right, that of the members whose bits are set in `mask` (a
+    row for every mask; that of 0 says nothing), and `accuracy[a][mask]` the share of them.
     """
 
     name: str
@@ -44,6 +45,11 @@ class World:
     cost: Floats
     truth: Floats
     accuracy: tuple[Floats, ...]
+    hits: tuple[npt.NDArray[np.bool_], ...]
+
+    @property
+    def images(self) -> int:
+        return len(self.hits[0][0])
 
     def train_macs(self, shape: int) -> float:
         """Return the multiply-adds of training one member: 3 x macs x images x epochs."""
@@ -55,6 +61,13 @@ class World:
     def observed(self, shape: int, mask: int, size: int) -> float:
         """Return the mean accuracy of all ensembles of `size` among the members in `mask`."""
         return _over_subsets(self.accuracy[shape], mask, size)
+
+    def on_images(self, chosen: Labels) -> "World":
+        """Return the same members, scored on the images of these indices only."""
+        hits = tuple(of_shape[:, chosen] for of_shape in self.hits)
+        accuracy = tuple(_accuracies(of_shape) for of_shape in hits)
+        truth = _truth(self.cost, self.members, self.sizes, accuracy)
+        return replace(self, hits=hits, accuracy=accuracy, truth=truth)
 
 
 _RESOLUTION = 32  # plays no part in a replay: the table holds the costs
@@ -116,12 +129,10 @@ def make(
     """Return a world from its parts; `logits` is sum(members) x N x C, in order of shapes."""
     ends = np.cumsum(members)
     parts = [slice(end - count, end) for count, end in zip(members, ends, strict=True)]
-    accuracies = [_accuracies(_probs(logits[part]), labels) for part in parts]
+    hits = tuple(_hits(_probs(logits[part]), labels) for part in parts)
+    accuracy = tuple(_accuracies(of_shape) for of_shape in hits)
     cost = np.array(macs)[:, None] * np.array(sizes, dtype=np.float64)
     cost[cost > steps.budget.macs] = np.inf
-    truth = np.zeros_like(cost)
-    for shape, k in np.argwhere(np.isfinite(cost)):
-        truth[shape, k] = _over_subsets(accuracies[shape], 2 ** members[shape] - 1, sizes[k])
     return World(
         name=name,
         ladder=steps,
@@ -133,8 +144,9 @@ def make(
         train_factor=train_factor,
         classes=logits.shape[2],
         cost=cost,
-        truth=truth,
-        accuracy=tuple(accuracies),
+        truth=_truth(cost, members, sizes, accuracy),
+        accuracy=accuracy,
+        hits=hits,
     )
 
 
@@ -143,13 +155,29 @@ def _probs(logits: npt.NDArray[np.float16]) -> Floats:
     return np.stack([probs_of(member) for member in logits])
 
 
-def _accuracies(probs: Floats, labels: Labels) -> Floats:
-    """Return the accuracy of every ensemble among R members, by bit mask: 256 values.
+def _hits(probs: Floats, labels: Labels) -> npt.NDArray[np.bool_]:
+    """Return which images every ensemble among R members gets right, by bit mask: 2^R x N."""
+    hits = np.zeros((2 ** len(probs), len(labels)), dtype=np.bool_)
+    for mask in range(1, len(hits)):
+        inside = [i for i in range(len(probs)) if mask >> i & 1]
+        hits[mask] = probs[inside].mean(axis=0).argmax(axis=1) == labels
+    return hits
+
+
+def _accuracies(hits: npt.NDArray[np.bool_]) -> Floats:
+    """Return the accuracy of every ensemble among the members, by bit mask: 256 values.
 
     Index 0 and masks of members that do not exist hold NaN, so that using one shows.
     """
     accuracy = np.full(256, np.nan)
-    for mask in range(1, 2 ** len(probs)):
-        inside = [i for i in range(len(probs)) if mask >> i & 1]
-        accuracy[mask] = (probs[inside].mean(axis=0).argmax(axis=1) == labels).mean()
+    accuracy[1 : len(hits)] = hits[1:].mean(axis=1)
     return accuracy
+
+
+def _truth(
+    cost: Floats, members: Sequence[int], sizes: Sequence[int], accuracy: Sequence[Floats]
+) -> Floats:
+    truth = np.zeros_like(cost)
+    for shape, k in np.argwhere(np.isfinite(cost)):
+        truth[shape, k] = _over_subsets(accuracy[shape], 2 ** members[shape] - 1, sizes[k])
+    return truth

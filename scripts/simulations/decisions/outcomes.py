@@ -1,0 +1,168 @@
+"""What the verdicts of one replayed study were worth, by the half of the images it never saw."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ensearch.core import Evaluation
+from ensearch.fronts.matching import best_within, matched_row
+from ensearch.fronts.seed_variance import seed_spread
+from scripts.simulations.decisions.methods import STRONG, WEAK, RowVerdict, most_accurate
+from scripts.simulations.decisions.studies import Replay, Study, everything
+from scripts.simulations.replay import score
+
+Pair = tuple[Evaluation | None, Evaluation | None]  # a single network and an ensemble
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowOutcome:
+    """One budget of one replay; accuracies and advantages are fractions.
+
+    `advantage` is the true one of the best configurations tried, `of_table` that of the whole table
+    and `error` the standard error of the first, of which the images alone make `image_error`.
+    `loss` is the accuracy of the table's best within the budget less that of the configuration
+    taken; `loss_today` is the same for the best measured, and `loss_informed` for who had measured
+    the whole table.
+    """
+
+    budget: float
+    verdict: str
+    matched: bool
+    low: float | None
+    high: float | None
+    advantage: float
+    of_table: float
+    error: float
+    image_error: float
+    loss: float
+    loss_today: float
+    loss_informed: float
+
+    @property
+    def strong(self) -> bool:
+        """Whether a strong verdict was said where costs are matched; elsewhere it may not be."""
+        return self.matched and self.verdict in STRONG
+
+    @property
+    def weak(self) -> bool:
+        return self.verdict in WEAK
+
+    @property
+    def half(self) -> float:
+        """Half the width of the interval; NaN where there is none or costs are not matched."""
+        if not self.matched or self.low is None or self.high is None:
+            return float("nan")
+        return (self.high - self.low) / 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One replay: a row for each budget that the table can match, and what the study came to.
+
+    `spent` are multiply-adds of training. `hypervolume` is a share of the table's best and `regret`
+    a fraction of accuracy, both by `replay.score`.
+    """
+
+    rows: tuple[RowOutcome, ...]
+    trials: int
+    spent: float
+    hypervolume: float
+    regret: float
+
+
+def is_wrong(verdict: str, advantage: float, margin: float) -> bool:
+    """Whether a verdict contradicts the true advantage; to be undecided never does."""
+    match verdict:
+        case "ensembles":
+            return advantage <= 0
+        case "single":
+            return advantage >= 0
+        case "equal":
+            return abs(advantage) >= margin
+        case "ensemble at worst equal":
+            return advantage <= -margin
+        case "single at worst equal":
+            return advantage >= margin
+    return False
+
+
+class Truth:
+    """The truth of a replay, by the half of the images that no study sees."""
+
+    def __init__(self, replay: Replay) -> None:
+        self._replay = replay
+        self._informed, _ = everything(replay.seen)
+        self._all = list(replay.truth.values())
+        self._spread = seed_spread(self._all, [replay.truth_hits[e.key] for e in self._all])
+        known = score.known(replay.other)
+        self._reference = 1 / replay.other.classes
+        self._volume = score.front_hypervolume(replay.other, known, self._reference)
+
+    def outcome(
+        self, study: Study, rows: Sequence[RowVerdict], budgets: Sequence[float]
+    ) -> Outcome:
+        """Return what a study and its verdicts were worth at the comparable budgets."""
+        said = {row.budget: row for row in rows}
+        other = self._replay.other
+        believed = score.matrix(other, study.belief)
+        volume = score.front_hypervolume(other, believed, self._reference)
+        return Outcome(
+            rows=tuple(self._row(study, said[budget]) for budget in budgets),
+            trials=study.trials,
+            spent=study.spent,
+            hypervolume=volume / self._volume,
+            regret=score.regret(other, believed),
+        )
+
+    def _row(self, study: Study, row: RowVerdict) -> RowOutcome:
+        tried = _pair([self._replay.truth[e.key] for e in study.evaluations], row.budget)
+        whole = _pair(self._all, row.budget)
+        today = most_accurate(study.evaluations, row.budget)
+        best = max(e.scores.accuracy for e in whole if e is not None)
+        return RowOutcome(
+            budget=row.budget,
+            verdict=row.verdict,
+            matched=matched_row(study.evaluations, study.evaluations, row.budget).matched,
+            low=row.low,
+            high=row.high,
+            advantage=_advantage(tried),
+            of_table=_advantage(whole),
+            error=math.hypot(self._image_error(tried), self._seed_error(tried)),
+            image_error=self._image_error(tried),
+            loss=best - self._accuracy(row.take_key or today),
+            loss_today=best - self._accuracy(today),
+            loss_informed=best - self._accuracy(most_accurate(self._informed, row.budget)),
+        )
+
+    def _accuracy(self, key: str | None) -> float:
+        """Return the true accuracy of a configuration; chance for none."""
+        return self._reference if key is None else self._replay.truth[key].scores.accuracy
+
+    def _image_error(self, pair: Pair) -> float:
+        """Return the standard error of a true advantage from the images."""
+        single, ensemble = pair
+        if single is None or ensemble is None:
+            return math.nan
+        right = [self._replay.truth_hits[e.key].hits.mean(axis=0) for e in (single, ensemble)]
+        return float((right[1] - right[0]).std(ddof=1)) / math.sqrt(len(right[0]))
+
+    def _seed_error(self, pair: Pair) -> float:
+        """Return the standard error of a true advantage from the luck of the table's members."""
+        single, ensemble = pair
+        if single is None or ensemble is None or single.network == ensemble.network:
+            return 0.0
+        shares = [e.scores.accuracy * (1 - e.scores.accuracy) for e in (single, ensemble)]
+        variances = [p**2 / e.trained for p, e in zip(shares, (single, ensemble), strict=True)]
+        return self._spread * math.sqrt(sum(variances))
+
+
+def _pair(evaluations: Sequence[Evaluation], budget: float) -> Pair:
+    """Return the truly best single network and ensemble of these within a budget."""
+    return best_within(evaluations, budget, True), best_within(evaluations, budget, False)
+
+
+def _advantage(pair: Pair) -> float:
+    single, ensemble = pair
+    if single is None or ensemble is None:
+        return math.nan
+    return ensemble.scores.accuracy - single.scores.accuracy

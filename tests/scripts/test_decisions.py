@@ -1,0 +1,155 @@
+"""Decisions on replays: strategies are priced, verdicts are judged by images that none saw."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ensearch.fronts.matching import matched_row
+from scripts.simulations.decisions import methods, studies, tables
+from scripts.simulations.decisions.methods import RowVerdict
+from scripts.simulations.decisions.outcomes import Outcome, RowOutcome, Truth, is_wrong
+from scripts.simulations.decisions.studies import Replay, Strategy
+from scripts.simulations.replay import world
+from scripts.simulations.replay.world import World
+
+
+@pytest.fixture(scope="module")
+def cifar() -> World:
+    return world.load(Path(world.__file__).parent / "cifar10-30k.toml")
+
+
+@pytest.fixture(scope="module")
+def replay(cifar: World) -> Replay:
+    return studies.replay_of(cifar, 0)
+
+
+def test_strategies_have_names_and_short_names() -> None:
+    assert studies.parse_strategy("20x3") == Strategy(trials=20, seeds=3)
+    assert studies.parse_strategy("x2:asked second").name == "cost of 40, 2 seeds, asked second"
+    for wrong in ("20", "20x3:dearest", "x"):
+        with pytest.raises(ValueError, match="TRIALSxSEEDS"):
+            studies.parse_strategy(wrong)
+
+
+def test_the_halves_share_members_and_no_image(cifar: World, replay: Replay) -> None:
+    assert replay.seen.images == replay.other.images == 1250
+    for shape in range(len(cifar.shapes)):
+        both = (replay.seen.accuracy[shape] + replay.other.accuracy[shape]) / 2
+        np.testing.assert_allclose(both, cifar.accuracy[shape])
+    e = next(e for e in replay.truth.values() if e.size == 2)
+    shape = cifar.shapes.index(e.architecture)
+    assert e.scores.accuracy == pytest.approx(replay.other.truth[shape, 1])
+    assert max(e.cost.macs for e in replay.truth.values()) <= cifar.budget
+
+
+def test_a_study_pays_for_its_seeds_and_stops_at_the_cost_of_today(replay: Replay) -> None:
+    study = studies.study_of(replay, Strategy(trials=8, seeds=3, order="cheapest"))
+    trained = {e.network: (e.trained, e.train_macs / e.size) for e in study.evaluations}
+    assert study.trials == 8
+    assert min(members for members, _ in trained.values()) == 3
+    assert study.spent == pytest.approx(sum(m * macs for m, macs in trained.values()))
+    for e in study.evaluations:
+        assert study.hits[e.key].hits.mean() == e.scores.accuracy
+        assert len(study.hits[e.key].subsets) == e.subsets <= 20
+    again = studies.study_of(replay, Strategy(trials=8, seeds=3, order="cheapest"))
+    assert [e.key for e in again.evaluations] == [e.key for e in study.evaluations]
+    capped = studies.study_of(replay, Strategy(trials=None, seeds=3, order="cheapest"))
+    assert 0.7 * replay.today.spent < capped.spent <= replay.today.spent
+    assert capped.trials < replay.today.trials == 40
+
+
+def test_the_asked_budget_may_come_second(cifar: World, replay: Replay) -> None:
+    top = cifar.ladder.budgets[0]
+    for order, expected in (("cheapest", False), ("asked second", True)):
+        study = studies.study_of(replay, Strategy(trials=4, seeds=1, order=order))
+        assert matched_row(study.evaluations, study.evaluations, top).matched == expected
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict", "right"),
+    [
+        (0.001, 0.004, "ensembles", (0.001,)),
+        (-0.03, -0.001, "single", (-0.001,)),
+        (-0.009, 0.009, "equal", (-0.009, 0.009)),
+        (-0.009, 0.03, "ensemble at worst equal", (-0.009, 0.5)),
+        (-0.03, 0.009, "single at worst equal", (0.009, -0.5)),
+        (-0.03, 0.03, "undecided", (-1, 0, 1)),
+    ],
+)
+def test_verdicts_follow_from_intervals_and_are_right_or_wrong(
+    low: float, high: float, verdict: str, right: tuple[float, ...]
+) -> None:
+    assert methods.verdict_of(low, high, 0.01) == verdict
+    assert not any(is_wrong(verdict, advantage, 0.01) for advantage in right)
+    wrong = {"ensembles": 0.0, "single": 0.0, "equal": 0.01}
+    wrong |= {"ensemble at worst equal": -0.01, "single at worst equal": 0.01}
+    if verdict in wrong:
+        assert is_wrong(verdict, wrong[verdict], 0.01)
+
+
+def test_an_outcome_is_scored_by_the_unseen_half(cifar: World, replay: Replay) -> None:
+    study = studies.study_of(replay, Strategy(trials=14, seeds=2, order="cheapest"))
+    budgets = studies.comparable(cifar)
+    assert budgets[-1] == cifar.budget
+    best = max(replay.truth.values(), key=lambda e: e.scores.accuracy)
+    rows = [
+        RowVerdict(
+            budget=budget, verdict="equal", low=-0.01, high=0.03, matched=True, take_key=best.key
+        )
+        for budget in sorted(cifar.ladder.budgets)
+    ]
+    found = Truth(replay).outcome(study, rows, budgets)
+    assert [row.budget for row in found.rows] == budgets
+    top = found.rows[-1]
+    assert top.loss == 0
+    assert top.loss_today >= 0
+    assert top.half == pytest.approx(0.02)
+    assert 0 < top.image_error < top.error
+    tried = [replay.truth[e.key] for e in study.evaluations]
+    single, ensemble = (
+        max(e.scores.accuracy for e in tried if e.is_single == kind) for kind in (True, False)
+    )
+    assert top.advantage == pytest.approx(ensemble - single)
+    assert 0 < found.hypervolume <= 1
+    said = methods.band_today(study.evaluations, budgets, study.hits, 0.01, 0)
+    assert [row.verdict for row in said] == [
+        methods.verdict_of(row.low, row.high, 0.01) for row in said
+    ]
+
+
+def _row(verdict: str, matched: bool = True) -> RowOutcome:
+    return RowOutcome(
+        budget=1.0,
+        verdict=verdict,
+        matched=matched,
+        low=-0.01,
+        high=0.03,
+        advantage=0.01,
+        of_table=0.0,
+        error=0.001,
+        image_error=0.001,
+        loss=0.02,
+        loss_today=0.01,
+        loss_informed=0.0,
+    )
+
+
+def test_weak_rows_count_half_and_strong_ones_need_a_match() -> None:
+    rows = (_row("ensembles"), _row("ensemble at worst equal"), _row("undecided"))
+    found = [
+        Outcome(rows=(*rows, _row("single", matched=False)), trials=10, spent=3.0, **score)
+        for score in ({"hypervolume": 0.9, "regret": 0.01}, {"hypervolume": 1.0, "regret": 0.0})
+    ]
+    cells = dict(
+        zip(tables.COLUMNS, tables.line("20x3", "m", found, 2.0, 0.01).split(" | "), strict=True)
+    )
+    assert cells["cost"] == "1.50"
+    assert cells["matched"] == "75.0"
+    assert cells["ensembles"] == "25.0"
+    assert cells["single"] == "0.0"
+    assert cells["undecided"] == "50.0"
+    assert cells["decided, weak half"] == "37.5 ± 0.0"
+    assert cells["decided, weak full"] == "50.0 ± 0.0"
+    assert cells["wrong"] == "25.0 ± 0.0"
+    assert cells["loss"] == "2.00 ± 0.00"
