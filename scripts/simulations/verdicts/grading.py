@@ -1,0 +1,81 @@
+"""What a method said of one study, held against the truth."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scripts.simulations.verdicts.methods import Answer, RowVerdict
+from scripts.simulations.verdicts.study import Truth
+
+STRONG = ("ensembles", "single", "equal")
+WEAK = ("ensemble at worst equal", "single at worst equal")
+# Less than the steps between budgets at which ends of an interval are searched.
+CROSSOVER_SLACK = 1.0001
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grade:
+    """One study: verdicts by budget with their intervals, and what was right.
+
+    `band` tells whether the intervals of all matched budgets hold D, `crossover` whether its
+    interval holds the true one; None where there is no interval. `loss` is the mean over budgets of
+    the best true accuracy less that of what is to be taken, None where nothing is.
+    """
+
+    verdicts: tuple[str, ...]
+    lows: tuple[float | None, ...]
+    highs: tuple[float | None, ...]
+    wrong: tuple[int, ...]  # numbers of the budgets
+    band: bool | None
+    crossover: bool | None
+    loss: float | None
+
+
+def is_wrong(verdict: str, advantage: float, margin: float) -> bool:
+    """Whether a verdict contradicts the true advantage D. ValueError for an unknown verdict."""
+    match verdict:
+        case "ensembles":
+            return advantage <= 0
+        case "single":
+            return advantage >= 0
+        case "equal":
+            return abs(advantage) >= margin
+        case "ensemble at worst equal":
+            return advantage <= -margin
+        case "single at worst equal":
+            return advantage >= margin
+        case "undecided":
+            return False
+    raise ValueError(f"no such verdict: {verdict}")
+
+
+def grade(answer: Answer | Sequence[RowVerdict], truth: Truth, margin: float) -> Grade:
+    """Return how right an answer is. ValueError unless it has a row for each budget in order."""
+    rows, crossover = answer if isinstance(answer, Answer) else (answer, None)
+    if tuple(row.budget for row in rows) != truth.budgets:
+        raise ValueError(f"expected rows for {truth.budgets}, got {[row.budget for row in rows]}")
+    d = truth.advantages
+    bands = [
+        row.low <= d[k] <= row.high
+        for k, row in enumerate(rows)
+        if row.matched and row.low is not None and row.high is not None
+    ]
+    holds = None
+    if crossover is not None:
+        low, high = crossover
+        holds = low <= truth.crossover * CROSSOVER_SLACK
+        holds = holds and truth.crossover <= high * CROSSOVER_SLACK
+    losses = [
+        max(truth.best_singles[k], truth.best_ensembles[k]) - truth.accuracies[row.take_key]
+        for k, row in enumerate(rows)
+        if row.take_key is not None
+    ]
+    return Grade(
+        verdicts=tuple(row.verdict for row in rows),
+        lows=tuple(row.low for row in rows),
+        highs=tuple(row.high for row in rows),
+        wrong=tuple(k for k, row in enumerate(rows) if is_wrong(row.verdict, d[k], margin)),
+        band=all(bands) if bands else None,
+        crossover=holds,
+        loss=math.fsum(losses) / len(losses) if losses else None,
+    )

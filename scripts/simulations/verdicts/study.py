@@ -1,0 +1,293 @@
+"""Studies of a known world, and the truth about them.
+
+A network is a depth at a cost. Every one that a trial asks for has max(`seeds`, largest size asked
+for) members, and every size up to that is evaluated, as far as it fits the largest budget.
+
+A subset of m members gets an image right where
+
+    shared u + depth d + network g + mean of (member n + t) > threshold of the size,
+
+u, d, g, n and t normal: the image's difficulty, the differences of the depth, the network and the
+member on it, and how good the member turned out on all images. Without bad members the accuracy
+expected over images and members is Phi(-threshold / sd) exactly, sd that of the left side, so any
+law of accuracy can be imposed by the thresholds. A bad member has its t lowered by b. Then it is
+the mean of Phi((-threshold - k b / m) / sd) over the binomial number k of bad members, and the
+threshold is found by bisection.
+"""
+
+import functools
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ensearch.core import Architecture, Cost, Evaluation, Schedule, Scores, SubsetHits
+from ensearch.ensembles.averaging import subsets
+from ensearch.seeds import derive
+from scripts.simulations.verdicts.worlds import World
+
+CHEAPEST = 1e8  # multiply-adds of the smallest budget
+MOST_SUBSETS = 10
+BELOW = 6  # steps of sqrt(2) from a budget down to a member of the largest ensemble, of 8
+SCHEDULE = Schedule(epochs=1)
+TRAIN_IMAGES = 10_000
+NORMAL = NormalDist()
+Float32s = npt.NDArray[np.float32]
+
+
+class Study(NamedTuple):
+    """What a report has: evaluations, and by their keys what every subset got right."""
+
+    evaluations: list[Evaluation]
+    hits: dict[str, SubsetHits]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """What is true of everything tried: exact expected accuracies, and what follows from them."""
+
+    budgets: tuple[float, ...]
+    accuracies: dict[str, float]  # by key of the evaluation
+    best_singles: tuple[float, ...]  # the best accuracy of the kind within each budget
+    best_ensembles: tuple[float, ...]
+
+    @property
+    def advantages(self) -> tuple[float, ...]:
+        """D at each budget, without the rounding of differences of floats."""
+        both = zip(self.best_ensembles, self.best_singles, strict=True)
+        return tuple(round(ensemble - single, 12) for ensemble, single in both)
+
+    @property
+    def crossover(self) -> float:
+        """The smallest budget from which D > 0 at all larger ones, linear in log cost between."""
+        d = self.advantages
+        behind = [k for k, advantage in enumerate(d) if advantage <= 0]
+        if not behind or behind[-1] == len(d) - 1:
+            return math.inf if behind else 0.0
+        k = behind[-1]
+        step = self.budgets[k + 1] / self.budgets[k]
+        return self.budgets[k] * math.pow(step, -d[k] / (d[k + 1] - d[k]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """A network with everything about its evaluations that no draw changes."""
+
+    depth: int
+    members: int
+    luck: float  # standard deviation of t
+    shift: float  # b
+    means: Float32s  # subsets x members: 1 / m for a member of the subset
+    thresholds: Float32s  # subsets x 1
+    sizes: tuple["Size", ...]
+
+
+class Size(NamedTuple):
+    """One evaluation of a network: which rows of its subsets, and its expected accuracy."""
+
+    size: int
+    rows: slice
+    subsets: tuple[tuple[int, ...], ...]
+    accuracy: float
+    key: str
+    template: Evaluation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Everything that a study of a world evaluates, with `seeds` members of each network."""
+
+    world: World
+    networks: tuple[Network, ...]
+    truth: Truth
+
+    def study(self, images: int, seed: int) -> Study:
+        """Return a study with new members and new images, the same for the same seed."""
+        rng = np.random.default_rng(derive("verdicts", self.world.name, images, seed))
+        errors, bad = self.world.errors, self.world.bad
+        shared = errors.shared * rng.standard_normal(images, np.float32)
+        depths = {
+            depth: shared + errors.depth * rng.standard_normal(images, np.float32)
+            for depth in sorted({network.depth for network in self.networks})
+            if errors.depth
+        }
+        evaluations: list[Evaluation] = []
+        hits: dict[str, SubsetHits] = {}
+        for network in self.networks:
+            luck = network.luck * rng.standard_normal(network.members)
+            luck -= network.shift * (rng.random(network.members) < bad)
+            own = rng.standard_normal((network.members, images), np.float32)
+            own *= np.float32(errors.member)
+            own += luck.astype(np.float32)[:, None]
+            common = rng.standard_normal(images, np.float32)
+            common *= np.float32(errors.network)
+            common += depths.get(network.depth, shared)
+            level = network.means @ own
+            level += common
+            right = level > network.thresholds
+            alone = 0.0
+            for size in network.sizes:
+                of_size = right[size.rows]
+                accuracy = np.count_nonzero(of_size) / of_size.size
+                alone = alone or accuracy
+                hits[size.key] = SubsetHits(subsets=size.subsets, hits=of_size)
+                evaluations.append(_scored(size.template, accuracy, alone))
+        return Study(evaluations, hits)
+
+
+@functools.cache
+def layout(world: World, seeds: int = 3) -> Layout:
+    """Return what a study of the world evaluates, and the truth about it."""
+    counts: dict[tuple[int, int], int] = {}
+    for trial in world.trials:
+        steps = math.log2(trial.size) * 2
+        place = (trial.rung * world.step - round(steps), trial.depth)
+        counts[place] = max(counts.get(place, seeds), trial.size)
+    budgets = tuple(CHEAPEST * 2 ** (k * world.step / 2) for k in range(world.rungs))
+    networks = tuple(
+        _network(world, level, depth, members, budgets[-1])
+        for (level, depth), members in sorted(counts.items())
+    )
+    tried = [size for network in networks for size in network.sizes]
+
+    def best(budget: float, singles: bool) -> float:
+        within = (s for s in tried if s.template.cost.macs <= budget)
+        return max(s.accuracy for s in within if (s.size == 1) == singles)
+
+    truth = Truth(
+        budgets=budgets,
+        accuracies={size.key: size.accuracy for size in tried},
+        best_singles=tuple(best(budget, True) for budget in budgets),
+        best_ensembles=tuple(best(budget, False) for budget in budgets),
+    )
+    return Layout(world=world, networks=networks, truth=truth)
+
+
+def _network(world: World, level: int, depth: int, members: int, budget: float) -> Network:
+    # Rounded down, so that no ensemble is above the budget that it was made for.
+    macs = math.floor(CHEAPEST * 2 ** (level / 2))
+    middle = (world.rungs - 1) * world.step / 4
+    place = (level + BELOW) / (4 * middle + BELOW)
+    alone = min(1.0, world.law(level / 2 - middle, 1, depth))
+    luck = _luck(world, alone, world.spread(place))
+    shift = _shift(world, alone, luck)
+    sizes: list[Size] = []
+    thresholds: list[float] = []
+    means: list[list[float]] = []
+    for size in (m for m in range(1, members + 1) if m * macs <= budget):
+        accuracy = min(1.0, world.law(level / 2 + math.log2(size) - middle, size, depth))
+        drawn = tuple(subsets(members, size, MOST_SUBSETS))
+        rows = slice(len(means), len(means) + len(drawn))
+        means += [[(member in subset) / size for member in range(members)] for subset in drawn]
+        thresholds += [_threshold(world, accuracy, size, luck, shift)] * len(drawn)
+        template = _template(level, depth, size, members, len(drawn), macs)
+        sizes.append(Size(size, rows, drawn, accuracy, template.key, template))
+    return Network(
+        depth=depth,
+        members=members,
+        luck=luck,
+        shift=shift,
+        means=np.array(means, np.float32),
+        thresholds=np.array(thresholds, np.float32)[:, None],
+        sizes=tuple(sizes),
+    )
+
+
+def _common(world: World) -> float:
+    """The variance of what all members of a network share."""
+    return world.errors.shared**2 + world.errors.depth**2 + world.errors.network**2
+
+
+def _luck(world: World, accuracy: float, c: float) -> float:
+    """The standard deviation of t with which accuracies vary by about c p (1 - p) between seeds.
+
+    To first order they vary by phi(z) / sd times it, where sd includes it.
+    """
+    if accuracy >= 1 or c == 0:
+        return 0.0
+    ratio = c * accuracy * (1 - accuracy) / NORMAL.pdf(NORMAL.inv_cdf(accuracy))
+    return ratio * math.sqrt((_common(world) + world.errors.member**2) / (1 - ratio**2))
+
+
+def _shift(world: World, accuracy: float, luck: float) -> float:
+    """What a bad member's t is lowered by, so that its accuracy is the world's `loss` less."""
+    if not world.bad:
+        return 0.0
+    good = accuracy + world.bad * world.loss
+    sd = math.sqrt(_common(world) + world.errors.member**2 + luck**2)
+    return sd * (NORMAL.inv_cdf(good) - NORMAL.inv_cdf(good - world.loss))
+
+
+def expected(world: World, threshold: float, size: int, luck: float, shift: float) -> float:
+    """Return the expected accuracy of an ensemble of `size` with that threshold, in closed form."""
+    sd = math.sqrt(_common(world) + (world.errors.member**2 + luck**2) / size)
+    return math.fsum(
+        math.comb(size, k)
+        * world.bad**k
+        * (1 - world.bad) ** (size - k)
+        * NORMAL.cdf((-threshold - k * shift / size) / sd)
+        for k in range(size + 1 if world.bad else 1)
+    )
+
+
+def _threshold(world: World, accuracy: float, size: int, luck: float, shift: float) -> float:
+    """The threshold with which an ensemble of `size` has that expected accuracy."""
+    if accuracy >= 1:
+        return -math.inf
+    sd = math.sqrt(_common(world) + (world.errors.member**2 + luck**2) / size)
+    high = -sd * NORMAL.inv_cdf(accuracy)  # without bad members
+    if not world.bad:
+        return high
+    low = high - shift  # even if all members were bad
+    for _ in range(60):
+        middle = (low + high) / 2
+        if expected(world, middle, size, luck, shift) > accuracy:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def _template(level: int, depth: int, size: int, members: int, drawn: int, macs: int) -> Evaluation:
+    """An evaluation that lacks its scores."""
+    width = 1 + level + 4 * BELOW
+    return Evaluation(
+        architecture=Architecture(family="world", width=width, depth=1 + depth, resolution=8),
+        schedule=SCHEDULE,
+        size=size,
+        trained=members,
+        subsets=drawn,
+        split="val",
+        cost=Cost(macs=macs, params=1).times(size),
+        train_macs=3.0 * macs * size * TRAIN_IMAGES,
+        scores=_scores(0.0, 0.0),
+    )
+
+
+def _scored(template: Evaluation, accuracy: float, alone: float) -> Evaluation:
+    return Evaluation(
+        architecture=template.architecture,
+        schedule=template.schedule,
+        size=template.size,
+        trained=template.trained,
+        subsets=template.subsets,
+        split=template.split,
+        cost=template.cost,
+        train_macs=template.train_macs,
+        scores=_scores(accuracy, alone),
+    )
+
+
+def _scores(accuracy: float, alone: float) -> Scores:
+    return Scores(
+        accuracy=accuracy,
+        nll=0.0,
+        nll_scaled=0.0,
+        brier=0.0,
+        ece=0.0,
+        disagreement=0.0,
+        member_accuracy=alone,
+    )
