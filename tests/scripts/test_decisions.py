@@ -49,6 +49,7 @@ def test_a_study_pays_for_its_seeds_and_stops_at_the_cost_of_today(replay: Repla
     assert study.trials == 8
     assert min(members for members, _ in trained.values()) == 3
     assert study.spent == pytest.approx(sum(m * macs for m, macs in trained.values()))
+    assert all(replay.seen.fits(pick) for pick in study.belief)
     for e in study.evaluations:
         assert study.hits[e.key].hits.mean() == e.scores.accuracy
         assert len(study.hits[e.key].subsets) == e.subsets <= 20
@@ -126,11 +127,12 @@ def _row(verdict: str, matched: bool = True) -> RowOutcome:
         low=-0.01,
         high=0.03,
         advantage=0.01,
-        of_table=0.0,
+        held_out=0.02,
         error=0.001,
         image_error=0.001,
         loss=0.02,
         loss_today=0.01,
+        loss_search=0.005,
         loss_informed=0.0,
     )
 

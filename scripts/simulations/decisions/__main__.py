@@ -2,20 +2,25 @@
 
     python -m scripts.simulations.decisions --table digits --replays 60
 
-Prints a Markdown table with a line for each strategy and method. A study sees one half of the
-images; the other half and all members of the table are the truth.
+Prints a Markdown table with a line for each strategy and method, and one that compares what the
+strategies come to with the first of them, by the intervals of the first method. A study sees one
+half of the images; the other half and all members of the table are the truth.
 """
 
 import argparse
 import time
 from pathlib import Path
 
-import numpy as np
-
 from scripts.simulations.decisions.methods import METHODS
-from scripts.simulations.decisions.outcomes import Outcome, Truth
-from scripts.simulations.decisions.studies import comparable, parse_strategy, replay_of, study_of
-from scripts.simulations.decisions.tables import HEADER, line, truth_line
+from scripts.simulations.decisions.run import run
+from scripts.simulations.decisions.studies import parse_strategy
+from scripts.simulations.decisions.tables import (
+    COMPARED_HEADER,
+    HEADER,
+    compared,
+    line,
+    truth_line,
+)
 from scripts.simulations.replay import world as worlds
 
 FOLDER = Path(worlds.__file__).parent
@@ -25,30 +30,29 @@ STRATEGIES = ("40x1", "26x2", "20x3", "13x4")
 def main() -> None:
     options = _parser().parse_args()
     world = worlds.load(FOLDER / f"{options.table}.toml")
-    budgets, ladder = comparable(world), sorted(world.ladder.budgets)
-    strategies = [parse_strategy(text) for text in options.strategy]
-    found: dict[tuple[str, str], list[Outcome]] = {
-        (strategy.name, method): [] for strategy in strategies for method in options.method
-    }
-    units, started = [], time.perf_counter()
-    for seed in range(options.first, options.first + options.replays):
-        replay = replay_of(world, seed)
-        truth = Truth(replay)
-        units.append(replay.today.spent)
-        for strategy in strategies:
-            study = study_of(replay, strategy)
-            for method in options.method:
-                rows = METHODS[method](study.evaluations, ladder, study.hits, options.margin, seed)
-                found[strategy.name, method].append(truth.outcome(study, rows, budgets))
+    started = time.perf_counter()
+    outcomes = run(
+        world,
+        [parse_strategy(text) for text in options.strategy],
+        {name: METHODS[name] for name in options.method},
+        range(options.first, options.first + options.replays),
+        options.margin,
+    )
     print(
         f"{options.table}, {options.replays} replays from seed {options.first}, "
-        f"{len(budgets)} of {len(ladder)} budgets of the ladder can be compared, margin "
-        f"{100 * options.margin:g} points, {time.perf_counter() - started:.0f} s."
+        f"{len(outcomes.budgets)} of {len(world.ladder.budgets)} budgets of the ladder can be "
+        f"compared, margin {100 * options.margin:g} points, {time.perf_counter() - started:.0f} s. "
+        + truth_line(next(iter(outcomes.found.values()))),
+        end="\n\n",
     )
-    print(truth_line(next(iter(found.values()))), end="\n\n")
     print(HEADER)
-    for (strategy_name, method), outcomes in found.items():
-        print(line(strategy_name, method, outcomes, float(np.mean(units)), options.margin))
+    for (strategy, method), of_pair in outcomes.found.items():
+        print(line(strategy, method, of_pair, outcomes.unit, options.margin))
+    print(f"\n{COMPARED_HEADER}")
+    base = next(iter(outcomes.found.values()))
+    for (strategy, method), of_pair in outcomes.found.items():
+        if method == options.method[0]:
+            print(compared(strategy, of_pair, base, outcomes.unit))
 
 
 def _parser() -> argparse.ArgumentParser:

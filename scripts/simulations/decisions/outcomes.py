@@ -18,11 +18,12 @@ Pair = tuple[Evaluation | None, Evaluation | None]  # a single network and an en
 class RowOutcome:
     """One budget of one replay; accuracies and advantages are fractions.
 
-    `advantage` is the true one of the best configurations tried, `of_table` that of the whole table
-    and `error` the standard error of the first, of which the images alone make `image_error`.
+    `advantage` is the true one of the best configurations tried and `error` its standard error, of
+    which the images alone make `image_error`. The best of many look better than they are;
+    `held_out` is the advantage of those that all members and the seen half call the best.
     `loss` is the accuracy of the table's best within the budget less that of the configuration
-    taken; `loss_today` is the same for the best measured, and `loss_informed` for who had measured
-    the whole table.
+    taken; `loss_today` is the same for the best measured, `loss_search` for the best measured by
+    today's search, `loss_informed` for who had measured the whole table on the seen half.
     """
 
     budget: float
@@ -31,11 +32,12 @@ class RowOutcome:
     low: float | None
     high: float | None
     advantage: float
-    of_table: float
+    held_out: float
     error: float
     image_error: float
     loss: float
     loss_today: float
+    loss_search: float
     loss_informed: float
 
     @property
@@ -91,11 +93,11 @@ class Truth:
 
     def __init__(self, replay: Replay) -> None:
         self._replay = replay
-        self._informed, _ = everything(replay.seen)
+        self._informed = {e.key: e for e in everything(replay.seen)[0]}
         self._all = list(replay.truth.values())
         self._spread = seed_spread(self._all, [replay.truth_hits[e.key] for e in self._all])
         known = score.known(replay.other)
-        self._reference = 1 / replay.other.classes
+        self._reference = float(replay.other.truth.flat[replay.other.cost.argmin()])
         self._volume = score.front_hypervolume(replay.other, known, self._reference)
 
     def outcome(
@@ -115,7 +117,9 @@ class Truth:
         )
 
     def _row(self, study: Study, row: RowVerdict) -> RowOutcome:
-        tried = _pair([self._replay.truth[e.key] for e in study.evaluations], row.budget)
+        truth = self._replay.truth
+        tried = _pair([truth[e.key] for e in study.evaluations], row.budget)
+        informed = _pair([self._informed[e.key] for e in study.evaluations], row.budget)
         whole = _pair(self._all, row.budget)
         today = most_accurate(study.evaluations, row.budget)
         best = max(e.scores.accuracy for e in whole if e is not None)
@@ -126,17 +130,22 @@ class Truth:
             low=row.low,
             high=row.high,
             advantage=_advantage(tried),
-            of_table=_advantage(whole),
+            held_out=_advantage([None if e is None else truth[e.key] for e in informed]),
             error=math.hypot(self._image_error(tried), self._seed_error(tried)),
             image_error=self._image_error(tried),
             loss=best - self._accuracy(row.take_key or today),
             loss_today=best - self._accuracy(today),
-            loss_informed=best - self._accuracy(most_accurate(self._informed, row.budget)),
+            loss_search=best
+            - self._accuracy(most_accurate(self._replay.today.evaluations, row.budget)),
+            loss_informed=best
+            - self._accuracy(most_accurate(list(self._informed.values()), row.budget)),
         )
 
     def _accuracy(self, key: str | None) -> float:
         """Return the true accuracy of a configuration; chance for none."""
-        return self._reference if key is None else self._replay.truth[key].scores.accuracy
+        if key is None:
+            return 1 / self._replay.other.classes
+        return self._replay.truth[key].scores.accuracy
 
     def _image_error(self, pair: Pair) -> float:
         """Return the standard error of a true advantage from the images."""
@@ -161,7 +170,7 @@ def _pair(evaluations: Sequence[Evaluation], budget: float) -> Pair:
     return best_within(evaluations, budget, True), best_within(evaluations, budget, False)
 
 
-def _advantage(pair: Pair) -> float:
+def _advantage(pair: Sequence[Evaluation | None]) -> float:
     single, ensemble = pair
     if single is None or ensemble is None:
         return math.nan

@@ -21,14 +21,31 @@ COLUMNS = (
     "decided, weak full",
     "wrong",
     "clearly wrong",
-    "wrong by the table",
+    "wrong, held out",
     "replays with a wrong row",
     "loss",
-    "loss of today's rule",
+    "loss less today's rule",
+    "loss less today's rule and search",
     "half width at the top",
     "half width",
 )
+COMPARED = (
+    "strategy",
+    "trials",
+    "cost",
+    "matched",
+    "top matched",
+    "half width at the top",
+    "half width",
+    "loss",
+    "regret",
+    "hypervolume",
+)
 HEADER = f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|"
+
+
+COMPARED_HEADER = f"| {' | '.join(COMPARED)} |\n{'|---' * len(COMPARED)}|"
+LEVEL = 1.96  # standard errors of an interval on either side
 
 
 def line(
@@ -55,10 +72,11 @@ def line(
         percent(outcomes, lambda row: row.strong or row.weak, error=True),
         percent(outcomes, wrong, error=True),
         percent(outcomes, clearly),
-        percent(outcomes, lambda row: is_wrong(row.verdict, row.of_table, margin)),
+        percent(outcomes, lambda row: is_wrong(row.verdict, row.held_out, margin)),
         f"{100 * np.mean([any(map(wrong, o.rows)) for o in outcomes]):.0f}",
         points(outcomes, lambda row: row.loss),
-        points(outcomes, lambda row: row.loss_today),
+        points(outcomes, lambda row: row.loss - row.loss_today),
+        points(outcomes, lambda row: row.loss - row.loss_search),
         points(outcomes, lambda row: row.half, top=True),
         points(outcomes, lambda row: row.half),
     ]
@@ -113,3 +131,64 @@ def truth_line(outcomes: Sequence[Outcome]) -> str:
         "Who had measured the whole table on the seen half would lose "
         f"{points(outcomes, lambda row: row.loss_informed)} points."
     )
+
+
+def compared(
+    strategy: str, outcomes: Sequence[Outcome], base: Sequence[Outcome], unit: float
+) -> str:
+    """Return the line of a strategy with what differs from `base`, replay by replay.
+
+    Widths are compared at budgets that both have matched. The loss is that of today's rule.
+    """
+    same = outcomes is base
+    pairs = list(zip(outcomes, base, strict=True))
+    halves = [
+        np.array([[a.half, b.half] for a, b in zip(one.rows, other.rows, strict=True)])
+        for one, other in pairs
+    ]
+    losses = per_replay(outcomes, lambda row: row.loss_today)
+    cells = [
+        strategy,
+        f"{np.mean([o.trials for o in outcomes]):.0f}",
+        f"{np.mean([o.spent for o in outcomes]) / unit:.2f}",
+        percent(outcomes, lambda row: row.matched),
+        f"{100 * np.mean([o.rows[-1].matched for o in outcomes]):.0f}",
+        _versus(
+            per_replay(outcomes, lambda row: row.half, top=True),
+            None if same else np.array([h[-1, 0] - h[-1, 1] for h in halves]),
+        ),
+        _versus(
+            per_replay(outcomes, lambda row: row.half),
+            None if same else np.array([_mean(h[:, 0] - h[:, 1]) for h in halves]),
+        ),
+        _versus(losses, None if same else losses - per_replay(base, lambda row: row.loss_today)),
+        _versus(
+            np.array([o.regret for o in outcomes]),
+            None if same else np.array([a.regret - b.regret for a, b in pairs]),
+        ),
+        _versus(
+            np.array([o.hypervolume for o in outcomes]),
+            None if same else np.array([a.hypervolume - b.hypervolume for a, b in pairs]),
+        ),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _mean(values: Floats) -> float:
+    """Return the mean of the finite values, NaN of none."""
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def _versus(values: Floats, differences: Floats | None) -> str:
+    """Return a mean in hundredths, and the mean difference with its 95 % interval over replays."""
+    if not np.isfinite(values).any():
+        return "-"
+    mean = f"{100 * _mean(values):.2f}"
+    if differences is None:
+        return mean
+    known = 100 * differences[np.isfinite(differences)]
+    if len(known) < 2:
+        return mean
+    middle, half = known.mean(), LEVEL * standard_error(known)
+    return f"{mean} ({middle:+.2f} [{middle - half:+.2f}, {middle + half:+.2f}])"

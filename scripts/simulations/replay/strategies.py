@@ -52,14 +52,18 @@ class Shared:
     belief: dict[Pick, float] = field(default_factory=dict)
 
     def train(self, shape: int, size: int) -> float:
-        """Train what is missing of `size` members, evaluate every size; return that of `size`."""
+        """Train what is missing of `size` members, evaluate every size; return that of `size`.
+
+        Larger ones, of seeds that the trial does not need, only within the budget.
+        """
         trained = self._wanted(shape, size)
         if missing := self.missing(shape, size):
             self.spent += missing * self.world.train_macs(shape)
             mask = sum(1 << member for member in self._order(shape)[:trained])
             self.masks[shape] = mask
-            for smaller in range(1, trained + 1):
-                self.belief[shape, smaller] = self.world.observed(shape, mask, smaller)
+            for several in range(1, trained + 1):
+                if several <= size or self.world.fits((shape, several)):
+                    self.belief[shape, several] = self.world.observed(shape, mask, several)
         return self.belief[shape, size]
 
     def missing(self, shape: int, size: int) -> int:
