@@ -10,7 +10,7 @@ from ensearch.core import Cost, Evaluation, Scores, SubsetHits
 from ensearch.ensembles.averaging import subset_seed, subsets
 from ensearch.fronts.matching import matched_row
 from ensearch.seeds import derive
-from scripts.simulations.decisions.orders import ORDERS
+from scripts.simulations.replay.orders import ORDERS
 from scripts.simulations.replay.score import Belief
 from scripts.simulations.replay.strategies import Shared, on_ladder
 from scripts.simulations.replay.world import World

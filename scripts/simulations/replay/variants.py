@@ -14,6 +14,7 @@ from ensearch.search_space import Cell, Ladder
 from ensearch.seeds import derive
 from ensearch.study.sampler import _LadderSampler
 from scripts.simulations.replay.gain import GainSampler
+from scripts.simulations.replay.orders import AskedSecond, CheapestFirst
 from scripts.simulations.replay.strategies import (
     Alone,
     Shared,
@@ -128,6 +129,8 @@ def cheapest_first(world: World, seed: int, horizon: float) -> Iterator[Step]:
 
 VARIANTS: dict[str, Strategy] = {
     "ensearch": searched(sampler=_LadderSampler, steps=0),
+    "budgets from the cheapest": searched(sampler=CheapestFirst, steps=0),
+    "asked budget second": searched(sampler=AskedSecond, steps=0),
     "ensearch, nothing shared": searched(sampler=_LadderSampler, steps=0, share=False),
     "by hand, TPE": hand(lambda seed: TPESampler(seed=seed)),
     "by hand, TPE multivariate": hand(lambda seed: TPESampler(seed=seed, multivariate=True)),
