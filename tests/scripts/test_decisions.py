@@ -5,13 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ensearch.fronts import Verdict
 from ensearch.fronts.matching import matched_row
-from scripts.simulations.decisions import methods, studies, tables
-from scripts.simulations.decisions.methods import RowVerdict
-from scripts.simulations.decisions.outcomes import Outcome, RowOutcome, Truth, is_wrong
+from scripts.simulations.decisions import studies, tables
+from scripts.simulations.decisions.outcomes import Outcome, RowOutcome, Truth
+from scripts.simulations.decisions.run import run
 from scripts.simulations.decisions.studies import Replay, Strategy
 from scripts.simulations.replay import world
 from scripts.simulations.replay.world import World
+from scripts.simulations.verdicts.methods import METHODS, RowVerdict
 
 
 @pytest.fixture(scope="module")
@@ -67,28 +69,6 @@ def test_the_asked_budget_may_come_second(cifar: World, replay: Replay) -> None:
         assert matched_row(study.evaluations, study.evaluations, top).matched == expected
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "verdict", "right"),
-    [
-        (0.001, 0.004, "ensembles", (0.001,)),
-        (-0.03, -0.001, "single", (-0.001,)),
-        (-0.009, 0.009, "equal", (-0.009, 0.009)),
-        (-0.009, 0.03, "ensemble at worst equal", (-0.009, 0.5)),
-        (-0.03, 0.009, "single at worst equal", (0.009, -0.5)),
-        (-0.03, 0.03, "undecided", (-1, 0, 1)),
-    ],
-)
-def test_verdicts_follow_from_intervals_and_are_right_or_wrong(
-    low: float, high: float, verdict: str, right: tuple[float, ...]
-) -> None:
-    assert methods.verdict_of(low, high, 0.01) == verdict
-    assert not any(is_wrong(verdict, advantage, 0.01) for advantage in right)
-    wrong = {"ensembles": 0.0, "single": 0.0, "equal": 0.01}
-    wrong |= {"ensemble at worst equal": -0.01, "single at worst equal": 0.01}
-    if verdict in wrong:
-        assert is_wrong(verdict, wrong[verdict], 0.01)
-
-
 def test_an_outcome_is_scored_by_the_unseen_half(cifar: World, replay: Replay) -> None:
     study = studies.study_of(replay, Strategy(trials=14, seeds=2, order="cheapest"))
     budgets = studies.comparable(cifar)
@@ -113,13 +93,25 @@ def test_an_outcome_is_scored_by_the_unseen_half(cifar: World, replay: Replay) -
     )
     assert top.advantage == pytest.approx(ensemble - single)
     assert 0 < found.hypervolume <= 1
-    said = methods.band_today(study.evaluations, budgets, study.hits, 0.01, 0)
-    assert [row.verdict for row in said] == [
-        methods.verdict_of(row.low, row.high, 0.01) for row in said
-    ]
 
 
-def _row(verdict: str, matched: bool = True) -> RowOutcome:
+def test_a_run_judges_every_strategy_by_every_method(cifar: World) -> None:
+    strategies = [studies.parse_strategy(text) for text in ("13x1:cheapest", "13x3:cheapest")]
+    outcomes = run(cifar, strategies, {"band": METHODS["band today"]}, (0, 1), 0.01)
+    assert outcomes.budgets == tuple(studies.comparable(cifar))
+    assert list(outcomes.found) == [(strategy.name, "band") for strategy in strategies]
+    few, many = outcomes.found.values()
+    assert [len(few), len(many)] == [2, 2]
+    assert all(a.spent < b.spent for a, b in zip(few, many, strict=True))
+    for outcome in (*few, *many):
+        for row in outcome.rows:
+            assert row.matched == (row.half > 0)
+            assert min(row.loss, row.loss_search, row.loss_informed) >= 0
+    cells = tables.compared("3 seeds", many, few, outcomes.unit).split(" | ")
+    assert len(cells) == len(tables.COMPARED)
+
+
+def _row(verdict: Verdict, matched: bool = True) -> RowOutcome:
     return RowOutcome(
         budget=1.0,
         verdict=verdict,

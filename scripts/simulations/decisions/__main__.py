@@ -11,7 +11,6 @@ import argparse
 import time
 from pathlib import Path
 
-from scripts.simulations.decisions.methods import METHODS
 from scripts.simulations.decisions.run import run
 from scripts.simulations.decisions.studies import parse_strategy
 from scripts.simulations.decisions.tables import (
@@ -22,6 +21,7 @@ from scripts.simulations.decisions.tables import (
     truth_line,
 )
 from scripts.simulations.replay import world as worlds
+from scripts.simulations.verdicts.methods import METHODS
 
 FOLDER = Path(worlds.__file__).parent
 STRATEGIES = ("40x1", "26x2", "20x3", "13x4")

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ensearch.core import Evaluation
+from ensearch.fronts import STRONG, WEAK
 from ensearch.fronts.matching import best_within, matched_row
 from ensearch.fronts.seed_variance import seed_spread
-from scripts.simulations.decisions.methods import STRONG, WEAK, RowVerdict, most_accurate
 from scripts.simulations.decisions.studies import Replay, Study, everything
 from scripts.simulations.replay import score
+from scripts.simulations.verdicts.methods import RowVerdict
 
 Pair = tuple[Evaluation | None, Evaluation | None]  # a single network and an ensemble
 
@@ -72,20 +73,14 @@ class Outcome:
     regret: float
 
 
-def is_wrong(verdict: str, advantage: float, margin: float) -> bool:
-    """Whether a verdict contradicts the true advantage; to be undecided never does."""
-    match verdict:
-        case "ensembles":
-            return advantage <= 0
-        case "single":
-            return advantage >= 0
-        case "equal":
-            return abs(advantage) >= margin
-        case "ensemble at worst equal":
-            return advantage <= -margin
-        case "single at worst equal":
-            return advantage >= margin
-    return False
+def most_accurate(evaluations: Sequence[Evaluation], budget: float) -> str | None:
+    """Return the key of the best measured configuration within a budget: today's rule.
+
+    The cheapest, where several are equally accurate.
+    """
+    found = [e for e in _pair(evaluations, budget) if e is not None]
+    best = max(found, key=lambda e: (e.scores.accuracy, -e.cost.macs), default=None)
+    return None if best is None else best.key
 
 
 class Truth:
@@ -166,7 +161,7 @@ class Truth:
 
 
 def _pair(evaluations: Sequence[Evaluation], budget: float) -> Pair:
-    """Return the truly best single network and ensemble of these within a budget."""
+    """Return the most accurate single network and ensemble of these within a budget."""
     return best_within(evaluations, budget, True), best_within(evaluations, budget, False)
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scripts.simulations.decisions.methods import Method
 from scripts.simulations.decisions.outcomes import Outcome, Truth
 from scripts.simulations.decisions.studies import Strategy, comparable, replay_of, study_of
 from scripts.simulations.replay.world import World
+from scripts.simulations.verdicts.methods import Answer, Method
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,7 @@ def run(
         for strategy in strategies:
             study = study_of(replay, strategy)
             for name, method in methods.items():
-                rows = method(study.evaluations, ladder, study.hits, margin, seed)
+                said = method(study.evaluations, ladder, study.hits, margin, seed)
+                rows = said.rows if isinstance(said, Answer) else said
                 found[strategy.name, name].append(truth.outcome(study, rows, budgets))
     return Outcomes(budgets=tuple(budgets), unit=sum(spent) / len(spent), found=found)

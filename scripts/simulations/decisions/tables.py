@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ensearch.core import Floats
-from scripts.simulations.decisions.methods import STRONG
-from scripts.simulations.decisions.outcomes import Outcome, RowOutcome, is_wrong
+from ensearch.fronts import STRONG
+from scripts.simulations.decisions.outcomes import Outcome, RowOutcome
+from scripts.simulations.verdicts.grading import is_wrong
 
 COLUMNS = (
     "strategy",
