@@ -60,7 +60,7 @@ def test_heavy_tails_are_a_mixture_over_the_number_of_bad_members() -> None:
         ("10 + 1 everywhere", [0.0] * 5),
         ("1 + 10 everywhere", [0.0] * 5),
         ("crossing -2 to +2", [-0.02 + 0.005 * k for k in range(9)]),
-        ("members -3, gain more", [-0.01 + 0.0025 * k for k in range(9)]),
+        ("members -3, gain more, crossing -1 to +1", [-0.01 + 0.0025 * k for k in range(9)]),
         ("both kinds perfect", [0.0] * 9),
     ],
 )

@@ -216,21 +216,25 @@ def _others() -> list[World]:
     """Near-ties, and networks that serve as members below the curve of the single ones."""
     sizes = ((1, 0), (1, 2), (1, 3), (2, 0), (2, 2), (4, 1), (4, 3), (8, 2))
     many = tuple(Trial(k, size, depth) for k in range(0, RUNGS, 2) for size, depth in sizes)
-    lead, roles = laws.rising(0.01, SPAN), usual(members=ENSEMBLE_ONLY)
-    return [
-        World(name="near-ties over all budgets", law=laws.tied, trials=(*usual(), *many)),
+    tried = (*usual(), *many)
+    flat, cross = laws.constant(0.0), laws.rising(0.01, SPAN)
+    serving = [
         World(
-            name="near-ties at each budget", law=laws.tied_at_each_budget, trials=(*usual(), *many)
-        ),
-        *(
-            World(
-                name=f"members {_points(-behind)}, {what}",
-                law=laws.members_behind(lead, behind, alike=alike),
-                trials=roles,
-            )
-            for behind in (0.015, 0.03)
-            for what, alike in (("gain alike", True), ("gain more", False))
-        ),
+            name=f"members {_points(-behind)}, {what}",
+            law=laws.members_behind(lead, behind, alike=alike),
+            trials=usual(members=ENSEMBLE_ONLY),
+        )
+        for behind in (0.015, 0.03)
+        for what, lead, alike in (
+            ("gain alike", cross, True),
+            ("gain more, D = 0", flat, False),
+            ("gain more, crossing -1 to +1", cross, False),
+        )
+    ]
+    return [
+        World(name="near-ties over all budgets", law=laws.tied, trials=tried),
+        World(name="near-ties at each budget", law=laws.tied_at_each_budget, trials=tried),
+        *serving,
     ]
 
 
