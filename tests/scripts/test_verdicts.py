@@ -223,7 +223,7 @@ def test_results_of_another_world_are_refused(tmp_path: Path) -> None:
     save(Outcome(cell=CELL, method="any"), tmp_path)
     path = CELL.path(tmp_path, "any")
     content = json.loads(path.read_text())
-    content["truth"]["advantages"][0] = 0.5
+    content["world"] += 1
     path.write_text(json.dumps(content))
     with pytest.raises(ValueError, match="another world"):
         load(CELL, "any", tmp_path)

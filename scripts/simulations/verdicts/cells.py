@@ -5,7 +5,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ensearch import atomic
 from ensearch.seeds import derive
@@ -72,7 +71,8 @@ def save(outcome: Outcome, folder: Path) -> None:
     content = {
         "cell": asdict(outcome.cell),
         "method": outcome.method,
-        "truth": _truth(outcome.cell),
+        "world": outcome.cell.layout.fingerprint,
+        "advantages": outcome.cell.layout.truth.advantages,
         "studies": {seed: asdict(outcome.grades[seed]) for seed in sorted(outcome.grades)},
     }
     path = outcome.cell.path(folder, outcome.method)
@@ -85,14 +85,9 @@ def load(cell: Cell, method: str, folder: Path) -> Outcome:
     if not path.exists():
         return outcome
     content = json.loads(path.read_bytes())
-    if content["truth"] != _truth(cell) or content["cell"] != asdict(cell):
+    if content["world"] != cell.layout.fingerprint or content["cell"] != asdict(cell):
         raise ValueError(f"{path} was made in another world of that name; remove it")
     for seed, fields in content["studies"].items():
         lists = ("verdicts", "lows", "highs", "wrong")
         outcome.grades[int(seed)] = Grade(**fields | {name: tuple(fields[name]) for name in lists})
     return outcome
-
-
-def _truth(cell: Cell) -> dict[str, Any]:
-    truth = cell.layout.truth
-    return {"advantages": list(truth.advantages), "accuracies": truth.accuracies}

@@ -31,7 +31,7 @@ from scripts.simulations.verdicts.worlds import World
 
 CHEAPEST = 1e8  # multiply-adds of the smallest budget
 MOST_SUBSETS = 10
-BELOW = 6  # steps of sqrt(2) from a budget down to a member of the largest ensemble, of 8
+BELOW = 2  # steps of sqrt(2) from a budget down to the members of a pair
 SCHEDULE = Schedule(epochs=1)
 TRAIN_IMAGES = 10_000
 NORMAL = NormalDist()
@@ -104,6 +104,19 @@ class Layout:
     networks: tuple[Network, ...]
     truth: Truth
 
+    @property
+    def fingerprint(self) -> int:
+        """A number that changes with anything that the law or the noise of the studies is made of.
+
+        To 9 digits, because logarithms of another machine may differ in the last one.
+        """
+        parts: list[object] = [*self.world.errors, self.world.bad, *self.truth.budgets]
+        for network in self.networks:
+            parts += [network.members, f"{network.luck:.9g}", f"{network.shift:.9g}"]
+            parts += [f"{threshold:.6g}" for threshold in network.thresholds[:, 0]]
+        parts += [f"{key} {accuracy:.9g}" for key, accuracy in self.truth.accuracies.items()]
+        return derive(*parts)
+
     def study(self, images: int, seed: int) -> Study:
         """Return a study with new members and new images, the same for the same seed."""
         rng = np.random.default_rng(derive("verdicts", self.world.name, images, seed))
@@ -170,7 +183,7 @@ def _network(world: World, level: int, depth: int, members: int, budget: float) 
     # Rounded down, so that no ensemble is above the budget that it was made for.
     macs = math.floor(CHEAPEST * 2 ** (level / 2))
     middle = (world.rungs - 1) * world.step / 4
-    place = (level + BELOW) / (4 * middle + BELOW)
+    place = max(0.0, (level + BELOW) / (4 * middle + BELOW))
     alone = min(1.0, world.law(level / 2 - middle, 1, depth))
     luck = _luck(world, alone, world.spread(place))
     shift = _shift(world, alone, luck)
@@ -253,7 +266,7 @@ def _threshold(world: World, accuracy: float, size: int, luck: float, shift: flo
 
 def _template(level: int, depth: int, size: int, members: int, drawn: int, macs: int) -> Evaluation:
     """An evaluation that lacks its scores."""
-    width = 1 + level + 4 * BELOW
+    width = 100 + level
     return Evaluation(
         architecture=Architecture(family="world", width=width, depth=1 + depth, resolution=8),
         schedule=SCHEDULE,

@@ -16,7 +16,8 @@ from scripts.simulations.verdicts.laws import ENSEMBLE_ONLY, SINGLE_ONLY, Law
 RUNGS, STEP = 9, 1
 SPAN = (RUNGS - 1) * STEP / 4  # doublings from the middle of the ladder to its ends
 DELTA = 0.01
-Spread = Callable[[float], float]  # place of a member's cost on the ladder, 0 to 1 -> c
+# Place of a member's cost, 0 for members of the cheapest pair and below, 1 for the top -> c.
+Spread = Callable[[float], float]
 
 
 class Trial(NamedTuple):
