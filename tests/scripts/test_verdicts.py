@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ensearch.fronts import Verdict
 from scripts.simulations.verdicts import table
 from scripts.simulations.verdicts.cells import Cell, Outcome, load, run, save
 from scripts.simulations.verdicts.grading import Grade, grade, is_wrong
-from scripts.simulations.verdicts.methods import METHODS, Answer, RowVerdict, Verdict, read_off
+from scripts.simulations.verdicts.methods import METHODS, Answer, RowVerdict, read_off
 from scripts.simulations.verdicts.study import CHEAPEST, Truth, expected, layout
 from scripts.simulations.verdicts.worlds import WORLDS
 
@@ -262,11 +263,24 @@ def test_table() -> None:
     assert "0 of 1 cells fail" in table.totals([outcome], range(1))
 
 
-def test_today_is_right_where_ensembles_lead_by_far(tmp_path: Path) -> None:
-    cell = Cell(world="below, right law", images=2_500, seeds=3, margin=0.01)
-    (outcome,) = run(cell, ["band today"], range(2), tmp_path)
+@pytest.mark.parametrize("method", METHODS)
+def test_methods_are_right_where_ensembles_lead_by_far(method: str, tmp_path: Path) -> None:
+    cell = Cell(world="below, right law", images=5_000, seeds=3, margin=0.01)
+    (outcome,) = run(cell, [method], range(2), tmp_path)
     for found in outcome.grades.values():
         assert not found.wrong
         assert found.verdicts[-1] == "ensembles"
         assert found.loss is not None
         assert found.loss < 0.01
+
+
+def test_two_splits_have_other_images() -> None:
+    """Only one half of the images scores: its intervals are wider."""
+    made = layout(WORLDS["crossing -2 to +2"])
+    study = made.study(5_000, 0)
+    halves = []
+    for method in ("fronts", "fronts of two splits"):
+        answer = METHODS[method](study.evaluations, made.truth.budgets, study.hits, 0.01, 0)
+        assert isinstance(answer, Answer)
+        halves.append([row.high - row.low for row in answer.rows if row.high and row.low])
+    assert np.mean(halves[1]) > 1.1 * np.mean(halves[0])

@@ -23,10 +23,7 @@ IMAGES = (500, 2_500, 10_000)
 
 def main() -> None:
     options = _parser().parse_args()
-    methods = options.method or list(METHODS)
-    unknown = sorted(set(methods) - set(METHODS))
-    if unknown:
-        sys.exit(f"no method {', '.join(unknown)}; there are {', '.join(METHODS)}")
+    methods = options.method
     asked = [
         Cell(world=world, images=images, seeds=options.seeds, margin=options.margin)
         for world in WORLDS
@@ -76,7 +73,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--images", type=int, nargs="*", default=IMAGES, help="of each study")
     parser.add_argument("--seeds", type=int, default=3, help="of every network, at the least")
     parser.add_argument("--margin", type=float, default=0.01, help="delta, a fraction of accuracy")
-    parser.add_argument("--method", nargs="*", metavar="NAME", help="all unless named")
+    parser.add_argument(
+        "--method",
+        nargs="+",
+        default=["fronts"],
+        choices=METHODS,
+        metavar="NAME",
+        help="of " + ", ".join(METHODS),
+    )
     return parser
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from scripts.simulations.verdicts.methods import Answer, RowVerdict
 from scripts.simulations.verdicts.study import Truth
 
-STRONG = ("ensembles", "single", "equal")
-WEAK = ("ensemble at worst equal", "single at worst equal")
 # Less than the steps between budgets at which ends of an interval are searched.
 CROSSOVER_SLACK = 1.0001
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ensearch.fronts import STRONG, WEAK
 from scripts.simulations.verdicts.cells import Outcome
-from scripts.simulations.verdicts.grading import STRONG, WEAK, Grade
+from scripts.simulations.verdicts.grading import Grade
 
 FAILING = 0.07  # share of studies with a wrong verdict at which a cell fails: 28 of 400
 COLUMNS = (
