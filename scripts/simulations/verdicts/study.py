@@ -2,23 +2,11 @@
 
 A network is a depth at a cost. Every one that a trial asks for has max(`seeds`, largest size asked
 for) members, and every size up to that is evaluated, as far as it fits the largest budget.
-
-A subset of m members gets an image right where
-
-    shared u + depth d + network g + mean of (member n + t) > threshold of the size,
-
-u, d, g, n and t normal: the image's difficulty, the differences of the depth, the network and the
-member on it, and how good the member turned out on all images. Without bad members the accuracy
-expected over images and members is Phi(-threshold / sd) exactly, sd that of the left side, so any
-law of accuracy can be imposed by the thresholds. A bad member has its t lowered by b. Then it is
-the mean of Phi((-threshold - k b / m) / sd) over the binomial number k of bad members, and the
-threshold is found by bisection.
 """
 
 import functools
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +15,7 @@ import numpy.typing as npt
 from ensearch.core import Architecture, Cost, Evaluation, Schedule, Scores, SubsetHits
 from ensearch.ensembles.averaging import subsets
 from ensearch.seeds import derive
+from scripts.simulations.verdicts.noise import luck_of, shift_of, threshold_of
 from scripts.simulations.verdicts.worlds import World
 
 CHEAPEST = 1e8  # multiply-adds of the smallest budget
@@ -34,7 +23,6 @@ MOST_SUBSETS = 10
 BELOW = 2  # steps of sqrt(2) from a budget down to the members of a pair
 SCHEDULE = Schedule(epochs=1)
 TRAIN_IMAGES = 10_000
-NORMAL = NormalDist()
 Float32s = npt.NDArray[np.float32]
 
 
@@ -185,8 +173,8 @@ def _network(world: World, level: int, depth: int, members: int, budget: float) 
     middle = (world.rungs - 1) * world.step / 4
     place = max(0.0, (level + BELOW) / (4 * middle + BELOW))
     alone = min(1.0, world.law(level / 2 - middle, 1, depth))
-    luck = _luck(world, alone, world.spread(place))
-    shift = _shift(world, alone, luck)
+    luck = luck_of(world, alone, world.spread(place))
+    shift = shift_of(world, alone, luck)
     sizes: list[Size] = []
     thresholds: list[float] = []
     means: list[list[float]] = []
@@ -195,7 +183,7 @@ def _network(world: World, level: int, depth: int, members: int, budget: float) 
         drawn = tuple(subsets(members, size, MOST_SUBSETS))
         rows = slice(len(means), len(means) + len(drawn))
         means += [[(member in subset) / size for member in range(members)] for subset in drawn]
-        thresholds += [_threshold(world, accuracy, size, luck, shift)] * len(drawn)
+        thresholds += [threshold_of(world, accuracy, size, luck, shift)] * len(drawn)
         template = _template(level, depth, size, members, len(drawn), macs)
         sizes.append(Size(size, rows, drawn, accuracy, template.key, template))
     return Network(
@@ -207,61 +195,6 @@ def _network(world: World, level: int, depth: int, members: int, budget: float) 
         thresholds=np.array(thresholds, np.float32)[:, None],
         sizes=tuple(sizes),
     )
-
-
-def _common(world: World) -> float:
-    """The variance of what all members of a network share."""
-    return world.errors.shared**2 + world.errors.depth**2 + world.errors.network**2
-
-
-def _luck(world: World, accuracy: float, c: float) -> float:
-    """The standard deviation of t with which accuracies vary by about c p (1 - p) between seeds.
-
-    To first order they vary by phi(z) / sd times it, where sd includes it.
-    """
-    if accuracy >= 1 or c == 0:
-        return 0.0
-    ratio = c * accuracy * (1 - accuracy) / NORMAL.pdf(NORMAL.inv_cdf(accuracy))
-    return ratio * math.sqrt((_common(world) + world.errors.member**2) / (1 - ratio**2))
-
-
-def _shift(world: World, accuracy: float, luck: float) -> float:
-    """What a bad member's t is lowered by, so that its accuracy is the world's `loss` less."""
-    if not world.bad:
-        return 0.0
-    good = accuracy + world.bad * world.loss
-    sd = math.sqrt(_common(world) + world.errors.member**2 + luck**2)
-    return sd * (NORMAL.inv_cdf(good) - NORMAL.inv_cdf(good - world.loss))
-
-
-def expected(world: World, threshold: float, size: int, luck: float, shift: float) -> float:
-    """Return the expected accuracy of an ensemble of `size` with that threshold, in closed form."""
-    sd = math.sqrt(_common(world) + (world.errors.member**2 + luck**2) / size)
-    return math.fsum(
-        math.comb(size, k)
-        * world.bad**k
-        * (1 - world.bad) ** (size - k)
-        * NORMAL.cdf((-threshold - k * shift / size) / sd)
-        for k in range(size + 1 if world.bad else 1)
-    )
-
-
-def _threshold(world: World, accuracy: float, size: int, luck: float, shift: float) -> float:
-    """The threshold with which an ensemble of `size` has that expected accuracy."""
-    if accuracy >= 1:
-        return -math.inf
-    sd = math.sqrt(_common(world) + (world.errors.member**2 + luck**2) / size)
-    high = -sd * NORMAL.inv_cdf(accuracy)  # without bad members
-    if not world.bad:
-        return high
-    low = high - shift  # even if all members were bad
-    for _ in range(60):
-        middle = (low + high) / 2
-        if expected(world, middle, size, luck, shift) > accuracy:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
 
 
 def _template(level: int, depth: int, size: int, members: int, drawn: int, macs: int) -> Evaluation:
