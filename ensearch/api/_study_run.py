@@ -10,6 +10,7 @@ from ensearch.api import progress
 from ensearch.api.progress import OnEvent
 from ensearch.errors import StorageError, TrialsFailedError, UnfinishedError
 from ensearch.store import Store
+from ensearch.study import options as run_options
 from ensearch.study.config import StudyConfig
 from ensearch.study.events import Event, MemberDone, Note, Planned, SearchEnded
 from ensearch.study.options import Limits, RunOptions
@@ -71,6 +72,18 @@ class OpenedStudy:
         study = open_study(config, store, data_dir, device)
         return cls(study=study, store=store, where=where, device=device)
 
+    def limits(self, options: RunOptions) -> Limits:
+        """Return the limits that the options set.
+
+        Where they name no trials, it is what a new study gets, or as many as were asked for the
+        last time if these are more.
+        """
+        from ensearch.study import start
+
+        config, ladder = self.study.config, self.study.ladder
+        usual = max(run_options.usual_trials(config.seeds), start.trials(ladder) + start.BEYOND)
+        return run_options.limits(options, max(usual, self.store.trials_asked(config.name) or 0))
+
     def plan(self, trials: int) -> "StudyPlan":
         """Return what is ahead, at the speed that is measured here."""
         from ensearch.study import speed, work
@@ -84,7 +97,14 @@ class OpenedStudy:
         return StudyPlan(
             config=study.config,
             ladder=study.ladder,
-            work=work.estimate(study.ladder, study.images["train"], left, here, self.where.workers),
+            work=work.estimate(
+                study.ladder,
+                study.images["train"],
+                left,
+                study.config.seeds,
+                here,
+                self.where.workers,
+            ),
             speed=here,
             images=study.images,
             workers=self.where.workers,
@@ -112,7 +132,6 @@ def search_study(
     config: StudyConfig,
     store: Store,
     options: RunOptions,
-    limits: Limits,
     *,
     take_over: bool,
     retrain_missing: bool,
@@ -123,6 +142,7 @@ def search_study(
     from ensearch.study import search
 
     opened = OpenedStudy.of(config, store, options)
+    limits = opened.limits(options)
     plan = opened.plan(limits.trials)
     with progress.shown(on_event) as show:
         show(

@@ -32,6 +32,7 @@ def plan(
     timeout: float | str | None = None,
     train_budget: float | str | None = None,
     epochs: int | None = None,
+    seeds: int | None = None,
     schedule: Mapping[str, Any] | None = None,
     limit_train: int | None = None,
     seed: int | None = None,
@@ -59,6 +60,7 @@ def plan(
         timeout=timeout,
         train_budget=train_budget,
         epochs=epochs,
+        seeds=seeds,
         schedule=schedule,
         limit_train=limit_train,
         seed=seed,
@@ -84,6 +86,7 @@ def run(
     timeout: float | str | None = None,
     train_budget: float | str | None = None,
     epochs: int | None = None,
+    seeds: int | None = None,
     schedule: Mapping[str, Any] | None = None,
     limit_train: int | None = None,
     seed: int | None = None,
@@ -113,10 +116,13 @@ def run(
         space: a name from `list_spaces()`, the path of a TOML file, or such a file's table;
             "wide_resnet" if nothing is said.
         study: its name; DATASET-SPACE-BUDGET if nothing is said.
-        trials: of the study in all, then stop; 40 if nothing is said.
+        trials: of the study in all, then stop; if nothing is said 20 (26 with two seeds, 40 with
+            one), or 4 more than each budget takes to get a single network and an ensemble.
         timeout: stop this run after so long, in seconds or as "2h".
         train_budget: begin no trial once the study has spent so many multiply-adds on training.
         epochs: of every member; the dataset's own number if nothing is said.
+        seeds: train every network at least so many times, also where it is tried alone; 3 if
+            nothing is said.
         schedule: fields of `Schedule` that differ from the dataset's.
         limit_train: train on a stratified subset of so many images.
         seed: of the study; 0 if nothing is said.
@@ -152,6 +158,7 @@ def run(
         timeout=timeout,
         train_budget=train_budget,
         epochs=epochs,
+        seeds=seeds,
         schedule=schedule,
         limit_train=limit_train,
         seed=seed,
@@ -172,7 +179,6 @@ def run(
 
 def plan_from(options: RunOptions) -> "StudyPlan":
     """Return the plan as `plan` does."""
-    limits = run_options.limits(options)
     _check(options)
     # In a storage that is gone afterwards, so that the study's name stays free.
     with (
@@ -180,7 +186,7 @@ def plan_from(options: RunOptions) -> "StudyPlan":
         Store.open(str(Path(folder) / "plan.db"), create=True) as store,
     ):
         opened = OpenedStudy.of(_config(options, store), store, options)
-        return opened.plan(limits.trials)
+        return opened.plan(opened.limits(options).trials)
 
 
 def run_from(
@@ -194,14 +200,12 @@ def run_from(
 
     `is_interrupted` is asked now and then; where it is true the run ends and can be resumed.
     """
-    limits = run_options.limits(options)
     _check(options)  # before the storage is made
     with Store.open(storage_url(options.storage), create=True) as store:
         return search_study(
             _config(options, store),
             store,
             options,
-            limits,
             take_over=take_over,
             retrain_missing=False,
             on_event=on_event,
@@ -250,18 +254,12 @@ def resume(
         return search_study(
             study_config,
             store,
-            asked,
-            run_options.limits(asked, _trials(store, study)),
+            replace(asked, trials=trials or store.trials_asked(study)),
             take_over=take_over,
             retrain_missing=retrain_missing,
             on_event=on_event,
             is_interrupted=is_interrupted,
         )
-
-
-def _trials(store: Store, study: str) -> int:
-    """Return how many trials were asked of the study the last time."""
-    return store.trials_asked(study) or run_options.TRIALS
 
 
 def with_file(options: RunOptions, config: str | Path) -> RunOptions:
@@ -271,13 +269,19 @@ def with_file(options: RunOptions, config: str | Path) -> RunOptions:
 
 def _check(options: RunOptions) -> None:
     """Raise UsageError for the first value that is not legal; arrays are looked at later."""
+    run_options.limits(options)
     arrays = options.dataset is not None and not isinstance(options.dataset, str)
     configs.resolve(replace(options, dataset="npz:arrays") if arrays else options)
 
 
 def _config(options: RunOptions, store: Store) -> StudyConfig:
-    """Return the study that the options describe; arrays are kept beside the storage."""
+    """Return the study that the options describe; arrays are kept beside the storage.
+
+    A study of that name that is stored keeps what the options do not say (`configs.going_on`).
+    """
     if options.dataset is not None and not isinstance(options.dataset, str):
         folder = store.files.with_suffix(".datasets")
         options = replace(options, dataset=keep_arrays(options.dataset, folder))
-    return configs.resolve(options)
+    config = configs.resolve(options)
+    stored = store.study(config.name).config if store.has_study(config.name) else None
+    return configs.going_on(config, options, stored)

@@ -261,6 +261,7 @@ def _conclude(
             scored = scorer.score(name, keys, split)
             rows = scoring.evaluations(
                 scored,
+                len(keys),
                 group[0].architecture,
                 group[0].schedule,
                 split,

@@ -14,9 +14,11 @@ from ensearch.core import Budget, Schedule
 from ensearch.ensembles import RULES
 from ensearch.errors import UsageError, invalid, unknown
 from ensearch.search_space import SearchSpace, check_keys, reading
-from ensearch.study.options import RunOptions
+from ensearch.study.options import SEEDS, RunOptions
 
 SAMPLERS = ("tpe", "random", "nsga2", "gp", "qmc")
+# What studies have that began before their configuration said so.
+_BEFORE: Mapping[str, Any] = {"seeds": 1}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -31,6 +33,7 @@ class StudyConfig:
     limit_train: int | None
     space: SearchSpace
     schedule: Schedule
+    seeds: int  # members that every network gets at least, also a single one
     seed: int
     rule: str  # how members' probabilities are averaged
     sampler: str
@@ -46,12 +49,32 @@ class StudyConfig:
 
 def from_dict(table: Mapping[str, Any]) -> StudyConfig:
     """The inverse of `StudyConfig.as_dict`; other keys in the table are left alone."""
-    known = {f.name: table[f.name] for f in dataclasses.fields(StudyConfig)}
+    whole = completed(table)
+    known = {f.name: whole[f.name] for f in dataclasses.fields(StudyConfig)}
     space_table = dict(known["space"])
     known["space"] = reading.from_table(space_table.pop("name"), space_table)
     known["budget"] = Budget(macs=known["budget"])
     known["schedule"] = Schedule(**known["schedule"])
     return StudyConfig(**known)
+
+
+def completed(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a stored table with what its study has that began before tables said it."""
+    return {**_BEFORE, **table}
+
+
+def going_on(
+    config: StudyConfig, options: RunOptions, stored: Mapping[str, Any] | None
+) -> StudyConfig:
+    """Return the configuration, with what a stored study of that name began with.
+
+    That counts where the options do not say it: the defaults are those of new studies.
+    """
+    if stored is None:
+        return config
+    whole = completed(stored)
+    kept: dict[str, Any] = {key: whole[key] for key in _BEFORE if getattr(options, key) is None}
+    return dataclasses.replace(config, **kept)
 
 
 class Difference(NamedTuple):
@@ -98,6 +121,9 @@ def resolve(options: RunOptions) -> StudyConfig:
     seed = 0 if options.seed is None else options.seed
     if not 0 <= seed < 2**63:
         raise invalid("seed", f"must be a whole number from 0 to 2**63 - 1; got {seed}.")
+    seeds = SEEDS if options.seeds is None else options.seeds
+    if seeds < 1:
+        raise invalid("seeds", f"must be a whole number of at least 1; got {seeds}.")
     name = options.study
     if name is None:
         cost = units.format_count(flops)
@@ -111,6 +137,7 @@ def resolve(options: RunOptions) -> StudyConfig:
         limit_train=limit,
         space=space_searched,
         schedule=_schedule(options.dataset, space_searched, options),
+        seeds=seeds,
         seed=seed,
         rule=_choice("rule", options.rule, RULES),
         sampler=_choice("sampler", options.sampler, SAMPLERS),

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ensearch.core import Ensemble, Evaluation, evaluation_key
+from ensearch.core import Evaluation, Member, evaluation_key
 from ensearch.fronts import best_within
 from ensearch.search_space import Cell
 from ensearch.store import Store, TrialRecord
@@ -31,7 +31,7 @@ class _Pending:
 
     number: int
     cell: Cell
-    ensemble: Ensemble
+    members: tuple[Member, ...]  # at least as many as the cell's size
 
 
 @dataclass(slots=True, kw_only=True)
@@ -106,25 +106,28 @@ class Driver:
             if asked_now is None:
                 return "exhausted"
             number, cell = asked_now
-            ensemble = self.study.ensemble(cell)
-            self.queue.require(ensemble.members)
-            self.window.append(_Pending(number=number, cell=cell, ensemble=ensemble))
+            members = self.study.members(cell)
+            self.queue.require(members)
+            self.window.append(_Pending(number=number, cell=cell, members=members))
         return None
 
     def tell_first(self) -> bool:
         """Score, record and tell the first trial in line, if all its members have ended.
 
-        Recorded before it is told: a kill in between leaves it to be told again, not lost.
+        It fails where fewer members are left than its ensemble needs: those that it has beyond
+        them show the luck of training, and are missed there alone. Recorded before it is told: a
+        kill in between leaves it to be told again, not lost.
         """
         trial = self.window[0]
-        outcomes = self.queue.outcomes(trial.ensemble.members)
+        outcomes = self.queue.outcomes(trial.members)
         if outcomes is None:
             return False
         self.window.popleft()
-        members = zip(trial.ensemble.members, outcomes, strict=True)
+        members = zip(trial.members, outcomes, strict=True)
         keys = [member.key for member, outcome in members if outcome == ""]
         self.evaluate(trial, keys)
-        reason = ", ".join(sorted({outcome for outcome in outcomes if outcome})) or None
+        failures = sorted({outcome for outcome in outcomes if outcome})
+        reason = ", ".join(failures) if len(keys) < trial.cell.size else None
         self.store.save_trial(
             self.study.config.name,
             TrialRecord(
@@ -165,21 +168,22 @@ class Driver:
         return since
 
     def evaluate(self, trial: _Pending, keys: list[str]) -> None:
-        """Evaluate every size that the network's members now allow."""
+        """Evaluate every size that the network's members now allow, within the budget."""
         architecture, config = trial.cell.architecture, self.study.config
         network = trial.cell.network
         if len(keys) <= len(self.members.get(network, ())):
             return
         labels = {"val": self.study.dataset.y_val}
         scorer = Scorer(store=self.store, labels=labels, rule=config.rule, seed=config.seed)
-        scored = scorer.score(network, keys, "val")
+        scored = scorer.score(network, keys, "val", self.study.largest_size(architecture))
         rows = scoring.evaluations(
             scored,
+            len(keys),
             architecture,
             trial.cell.schedule,
             "val",
             self.study.count(architecture),
-            self.queue.train_macs(trial.ensemble.members[0]),
+            self.queue.train_macs(trial.members[0]),
         )
         self.store.save_evaluations(config.name, rows, keys, [hits for _, hits in scored])
         self.members[network] = tuple(keys)

@@ -44,6 +44,7 @@ class StudyPlan:
             "budgets_multiply_adds": list(self.ladder.budgets),
             "configurations": len(self.ladder.cells),
             "single_networks": len(by_kind(self.ladder.cells)[0]),
+            "seeds": self.config.seeds,
             "trials": self.work.trials,
             "members": self.work.members,
             "train_macs_estimate": self.work.train_macs,
@@ -104,6 +105,7 @@ def _choices(config: StudyConfig, ladder: Ladder, cost: Callable[[float], str]) 
         f"offers    single networks + ensembles: {_offers(ladder, cost)}",
         *_left_out(config, ladder),
         "trials    in turns: single networks and ensembles get equally many, while there are both",
+        f"seeds     every network trains at least {config.seeds} times, a single one too",
         f"schedule  {fewer}{counted(epochs[-1], 'epoch')}, batches of {config.schedule.batch_size}",
     ]
     sides = ladder.shape_axes.get("resolution", ())

@@ -30,12 +30,12 @@ class Scorer:
     seed: int
 
     def score(
-        self, network: str, members: Sequence[str], split: str
+        self, network: str, members: Sequence[str], split: str, largest: int | None = None
     ) -> list[tuple[Scores, SubsetHits]]:
         """Scores of sizes 1 to R, from the stored predictions of R `members` (keys) of one network.
 
-        On another split than val the temperature is fitted on val. StorageError if predictions
-        are missing or damaged.
+        Sizes above `largest` are left out. On another split than val the temperature is fitted on
+        val. StorageError if predictions are missing or damaged.
         """
         probs, labels = self._probs(members, split), self.labels[split]
         fitted_on = None if split == "val" else (self._probs(members, "val"), self.labels["val"])
@@ -49,7 +49,7 @@ class Scorer:
                 seed=averaging.subset_seed(self.seed, network, size),
                 calibrate=fitted_on,
             )
-            for size in range(1, len(members) + 1)
+            for size in range(1, min(len(members), largest or len(members)) + 1)
         ]
 
     def subset_hits(self, study: str, split: str, stage: str = SEARCH) -> dict[str, SubsetHits]:
@@ -60,11 +60,15 @@ class Scorer:
         none; StorageError if predictions are then missing or damaged.
         """
         hits = self.store.subset_hits(study, split, stage)
-        for network, members in self.store.evaluation_members(study, stage).items():
-            keys = [evaluation_key(size, network) for size in range(1, len(members) + 1)]
-            if not hits.keys() >= set(keys):
-                scored = self.score(network, members, split)
-                hits |= {key: outcomes for key, (_, outcomes) in zip(keys, scored, strict=True)}
+        missing: dict[str, int] = {}  # the largest size of each network that lacks any
+        for e in self.store.evaluations(study, stage):
+            if e.split == split and e.key not in hits:
+                missing[e.network] = max(e.size, missing.get(e.network, 0))
+        members = self.store.evaluation_members(study, stage) if missing else {}
+        for network, largest in missing.items():
+            scored = self.score(network, members[network], split, largest)
+            for size, (_, outcomes) in enumerate(scored, start=1):
+                hits[evaluation_key(size, network)] = outcomes
         return hits
 
     def _probs(self, members: Sequence[str], split: str) -> Floats:
@@ -74,19 +78,20 @@ class Scorer:
 
 def evaluations(
     scored: Sequence[tuple[Scores, SubsetHits]],
+    trained: int,
     architecture: Architecture,
     schedule: Schedule,
     split: str,
     cost: Cost,
     train_macs: float,
 ) -> list[Evaluation]:
-    """Rows of sizes 1 to R; `cost` and `train_macs` are one member's."""
+    """Rows of sizes 1 and up, of `trained` members; `cost` and `train_macs` are one member's."""
     return [
         Evaluation(
             architecture=architecture,
             schedule=schedule,
             size=size,
-            trained=len(scored),
+            trained=trained,
             subsets=len(outcomes.subsets),
             split=split,
             cost=cost.times(size),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ensearch import cost, datasets
-from ensearch.core import Architecture, Cost, Ensemble, Member
+from ensearch.core import Architecture, Cost, Member
 from ensearch.datasets import Dataset, Source
 from ensearch.errors import StorageError
 from ensearch.search_space import Cell, Ladder, ladder
@@ -46,19 +46,24 @@ class Study:
             architecture, self.dataset.channels, len(self.dataset.classes)
         )
 
-    def ensemble(self, cell: Cell) -> Ensemble:
-        """The cell's members. Member i of an architecture is the same in every ensemble."""
-        return Ensemble(
-            members=tuple(
-                Member(
-                    architecture=cell.architecture,
-                    schedule=cell.schedule,
-                    dataset=self.dataset.fingerprint,
-                    seed=derive(self.config.seed, "member", index),
-                )
-                for index in range(cell.size)
+    def members(self, cell: Cell) -> tuple[Member, ...]:
+        """What a trial of the cell trains: its size, or as many as every network gets at least.
+
+        Member i of a network is the same in every trial.
+        """
+        return tuple(
+            Member(
+                architecture=cell.architecture,
+                schedule=cell.schedule,
+                dataset=self.dataset.fingerprint,
+                seed=derive(self.config.seed, "member", index),
             )
+            for index in range(max(cell.size, self.config.seeds))
         )
+
+    def largest_size(self, architecture: Architecture) -> int:
+        """The size of the largest ensemble of a network that the budget allows."""
+        return int(self.config.budget.macs // self.count(architecture).macs)
 
 
 def source(config: StudyConfig, data_dir: Path) -> Source:
@@ -147,7 +152,8 @@ def _images(dataset: Dataset) -> dict[str, int]:
 
 def _refuse_differences(name: str, stored: StudyRecord, asked: dict[str, Any]) -> None:
     # They follow from budget and space; they are stored for those who only read results.
-    before = {key: value for key, value in stored.config.items() if key != "budgets"}
+    whole = configs.completed(stored.config)
+    before = {key: value for key, value in whole.items() if key != "budgets"}
     differing = configs.differences(before, asked)
     of_images = {"fingerprint", "classes", *(f"images.{split}" for split in asked["images"])}
     if differing and {difference.key for difference in differing} <= of_images:

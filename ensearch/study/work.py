@@ -24,10 +24,13 @@ class SearchWork:
     longest: float  # seconds for the most expensive single member
 
 
-def estimate(ladder: Ladder, images: int, trials: int, speed: Speed, workers: int) -> SearchWork:
+def estimate(
+    ladder: Ladder, images: int, trials: int, seeds: int, speed: Speed, workers: int
+) -> SearchWork:
     """Return the average work of random draws of `trials` cells.
 
-    A member that several trials share is paid for once.
+    Every network gets at least `seeds` members. A member that several trials share is paid for
+    once.
 
     As in a search, single networks and ensembles take turns. `images` are for training.
     """
@@ -40,11 +43,16 @@ def estimate(ladder: Ladder, images: int, trials: int, speed: Speed, workers: in
     members, macs, seconds = [], [], []
     for _ in range(_DRAWS):
         drawn = [*_draw(singles, share, rng), *_draw(ensembles, trials - share, rng)]
-        largest = _largest(drawn)
-        members.append(sum(cell.size for cell in largest))
-        macs.append(sum(training_macs(cell.cost, images, cell.schedule) for cell in largest))
-        each = [_seconds(cell, images, speed) for cell in largest]
-        whole = sum(cell.size * alone for cell, alone in zip(largest, each, strict=True))
+        trained = [(max(cell.size, seeds), cell) for cell in _largest(drawn)]
+        members.append(sum(count for count, _ in trained))
+        macs.append(
+            sum(
+                count / cell.size * training_macs(cell.cost, images, cell.schedule)
+                for count, cell in trained
+            )
+        )
+        each = [_seconds(cell, images, speed) for _, cell in trained]
+        whole = sum(count * alone for (count, _), alone in zip(trained, each, strict=True))
         # No member trains on two workers.
         seconds.append(max(whole / workers, *each, 0.0))
     return SearchWork(

@@ -44,6 +44,23 @@ def test_a_configuration_survives_json() -> None:
     assert config.from_dict(json.loads(json.dumps(made.as_dict()))) == made
 
 
+def test_what_is_not_said_is_what_the_stored_study_began_with() -> None:
+    asked = RunOptions(**ASKED)
+    new = config.resolve(asked)
+    assert new.seeds == options.SEEDS
+    assert config.going_on(new, asked, None) == new
+    before = {key: value for key, value in new.as_dict().items() if key != "seeds"}
+    assert config.from_dict(before).seeds == 1
+    assert config.going_on(new, asked, before) == dataclasses.replace(new, seeds=1)
+    said = dataclasses.replace(asked, seeds=2)
+    assert config.going_on(config.resolve(said), said, before).seeds == 2
+
+
+@pytest.mark.parametrize(("seeds", "trials"), [(1, 40), (2, 26), (3, 20), (7, 20)])
+def test_more_seeds_mean_fewer_trials(seeds: int, trials: int) -> None:
+    assert options.usual_trials(seeds) == trials
+
+
 def test_studies_from_before_resized_crops_compare_equal() -> None:
     plain = config.resolve(RunOptions(**ASKED))
     assert "crop_scale" not in plain.as_dict()["schedule"]
@@ -120,6 +137,7 @@ def test_differences_are_named_down_to_the_key() -> None:
         ({"epochs": 0}, "epochs must be a whole number from 1 to 1,000,000; got 0"),
         ({"limit_train": 0}, "limit_train must be"),
         ({"seed": -1}, "seed must be"),
+        ({"seeds": 0}, "seeds must be a whole number of at least 1; got 0"),
         ({"sampler": "tep"}, "Did you mean 'tpe'"),
         ({"rule": "mean"}, "Known: arithmetic, geometric"),
         ({"flops_per_mac": 3}, "must be 1 or 2; got 3"),

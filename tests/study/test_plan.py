@@ -59,7 +59,7 @@ def two_cells() -> Ladder:
 
 def test_members_that_trials_share_are_paid_for_once(two_cells: Ladder) -> None:
     """Both trials need 4 members: 4 x 3 x 1e6 x 100 images x 2 epochs = 2.4e9."""
-    made = work.estimate(two_cells, images=100, trials=2, speed=SPEED, workers=2)
+    made = work.estimate(two_cells, images=100, trials=2, seeds=1, speed=SPEED, workers=2)
     assert made.members == 4
     assert made.train_macs == 2.4e9
     # 4 members x 200 images x 2 ms over 2 workers.
@@ -67,17 +67,28 @@ def test_members_that_trials_share_are_paid_for_once(two_cells: Ladder) -> None:
     assert made.longest == pytest.approx(0.4)
 
 
+def test_members_beyond_the_size_are_paid_for(two_cells: Ladder) -> None:
+    """Six of the one network; three where a single one is all there is."""
+    made = work.estimate(two_cells, images=100, trials=2, seeds=6, speed=SPEED, workers=2)
+    assert (made.members, made.train_macs) == (6, 3.6e9)
+    assert made.seconds == pytest.approx(1.2)
+    one = Ladder(budget=Budget(macs=4e6), cells=two_cells.cells[:1])
+    made = work.estimate(one, images=100, trials=1, seeds=3, speed=SPEED, workers=2)
+    assert (made.members, made.train_macs) == (3, 1.8e9)
+    assert made.longest == pytest.approx(0.4)
+
+
 def test_no_more_trials_than_configurations(two_cells: Ladder) -> None:
     speed = Speed(fixed=0, per_mac=1e-9)
-    assert work.estimate(two_cells, 100, 50, speed, 1).trials == 2
-    assert work.estimate(two_cells, 100, 0, speed, 1).seconds == 0
+    assert work.estimate(two_cells, 100, 50, 1, speed, 1).trials == 2
+    assert work.estimate(two_cells, 100, 0, 1, speed, 1).seconds == 0
 
 
 def test_schedules_are_paid_for_by_their_own_epochs() -> None:
     """One network twice: 2 epochs for one member, 10 for two, of 100 images each."""
     cells = (cell(1, 1, 10**6), cell(2, 1, 10**6, Schedule(epochs=10)))
     steps = Ladder(budget=Budget(macs=4e6), cells=cells)
-    made = work.estimate(steps, images=100, trials=2, speed=SPEED, workers=1)
+    made = work.estimate(steps, images=100, trials=2, seeds=1, speed=SPEED, workers=1)
     assert made.members == 3
     assert made.train_macs == 3 * 1e6 * 100 * (2 + 2 * 10)
     assert made.seconds == pytest.approx(2e-3 * 100 * (2 + 2 * 10))
@@ -90,7 +101,7 @@ def test_the_plan_shares_the_trials_as_the_search_does(trials: int, singles: int
     cells = [cell(1, width, 1_000_000) for width in (1, 2)]
     cells += [cell(2, width, 5_000_000) for width in (3, 4, 5, 6)]
     steps = Ladder(budget=Budget(macs=1e7), cells=tuple(cells))
-    made = work.estimate(steps, images=1, trials=trials, speed=SPEED, workers=1)
+    made = work.estimate(steps, images=1, trials=trials, seeds=1, speed=SPEED, workers=1)
     assert made.train_macs == 3 * 2 * (1e6 * singles + 1e7 * (trials - singles))
 
 
@@ -112,7 +123,7 @@ def test_the_plan_says_what_each_budget_offers_to_both_kinds() -> None:
         8,
         cost_of,
     )
-    made = work.estimate(steps, 100, 40, SPEED, 1)
+    made = work.estimate(steps, 100, 40, 1, SPEED, 1)
     text = described(asked, steps, made, 1)
     # 80k: 2 × 10-2. 40k: 1 × 10-2. Each with 4 schedules; 20k lies a rung below the 4.
     assert "single networks + ensembles: 0 + 4 at 80k, 4 + 0 at 40k" in text
@@ -146,7 +157,7 @@ def test_the_plan_names_what_no_rung_holds() -> None:
     for space, left in ((table, "depth 100"), (shapes, "10-1, 100-1, 106-1")):
         asked = config.resolve(RunOptions(budget="80e3", dataset="digits", space=space))
         steps = ladder.build(asked.space, asked.budget, asked.schedule, 8, cost_of)
-        made = work.estimate(steps, 100, 4, SPEED, 1)
+        made = work.estimate(steps, 100, 4, 1, SPEED, 1)
         text = described(asked, steps, made, 1)
         lines = [line for line in text.splitlines() if line.startswith("left out")]
         assert lines == [
@@ -157,7 +168,7 @@ def test_the_plan_names_what_no_rung_holds() -> None:
 def test_one_of_a_thing_is_not_several(two_cells: Ladder) -> None:
     asked = config.resolve(RunOptions(budget="4e6", dataset="digits"))
     one = Ladder(budget=Budget(macs=4e6), cells=(cell(1, 1, 10**6, Schedule(epochs=1)),))
-    made = work.estimate(one, 100, 1, SPEED, 1)
+    made = work.estimate(one, 100, 1, 1, SPEED, 1)
     text = described(asked, one, made, 1)
     assert "schedule  1 epoch, batches" in text
     assert "1 trial, up to about 1 member and" in text
@@ -171,7 +182,7 @@ def test_the_most_expensive_member_is_not_said_to_be_part_of_less_time(two_cells
     assert "about 47s with 2 workers on a CPU, up to 1m3s more if the most expensive member" in text
     # Nor does a study of one member take half its time on two workers: 100 images x 2 x 2 ms.
     one = Ladder(budget=Budget(macs=4e6), cells=(cell(1, 1, 1_000_000),))
-    assert work.estimate(one, 100, 1, SPEED, 2).seconds == pytest.approx(0.4)
+    assert work.estimate(one, 100, 1, 1, SPEED, 2).seconds == pytest.approx(0.4)
 
 
 def test_speed_separates_overhead_from_arithmetic() -> None:
@@ -217,7 +228,7 @@ def test_a_cpu_plan_for_the_papers_budget_is_honest() -> None:
         lambda a: cost.count(a, 3, 10),
     )
     speed = Speed(fixed=0, per_mac=3 / 5e9)
-    made = work.estimate(steps, 45_000, 80, speed, workers=2)
+    made = work.estimate(steps, 45_000, 80, 1, speed, workers=2)
     assert made.seconds > 7 * 86400
 
 

@@ -12,6 +12,7 @@ from ensearch.core import Architecture, Budget, Cost, Schedule
 from ensearch.fronts import MATCHED_SHARE
 from ensearch.search_space import ladder, reading
 from ensearch.search_space.ladder import Cell, Ladder
+from ensearch.study import start
 from ensearch.study.config import SAMPLERS
 from ensearch.study.sampler import Sampler
 
@@ -118,7 +119,7 @@ def test_what_remains_of_one_kind_is_tried_in_the_end(tmp_path: Path, members: l
     assert len(set(turns[pairs:])) == 1
 
 
-def test_both_kinds_begin_with_a_cell_for_every_budget_from_the_cheapest_up(
+def test_both_kinds_begin_with_the_cheapest_the_highest_and_then_every_budget(
     tmp_path: Path,
 ) -> None:
     made = steps(schedule=AXES)
@@ -130,12 +131,36 @@ def test_both_kinds_begin_with_a_cell_for_every_budget_from_the_cheapest_up(
         again = budget in order[is_single]  # single networks, of few budgets, are through first
         order[is_single].append(budget)
         like = [c for c in made.cells if made.budget_of(c) == budget and not again]
-        if any(c.cost.macs >= MATCHED_SHARE * budget for c in like if c.is_single == is_single):
+        costs = [c.cost.macs for c in like if c.is_single == is_single]
+        # Up to the budget, or as far as any of them goes.
+        if any(cost >= MATCHED_SHARE * budget for cost in costs):
             assert cell.cost.macs >= MATCHED_SHARE * budget
+        elif costs:
+            assert cell.cost.macs >= MATCHED_SHARE * max(costs)
     for is_single in (True, False):
-        # The highest budget is beyond every single network.
-        theirs = {made.budget_of(c) for c in made.cells if c.is_single == is_single}
-        assert order[is_single][: len(theirs)] == sorted(theirs)
+        # The highest budget is beyond every single network: theirs is the next.
+        theirs = sorted({made.budget_of(c) for c in made.cells if c.is_single == is_single})
+        visited = order[is_single][: len(theirs)]
+        assert visited == [theirs[0], theirs[-1], *theirs[1:-1]]
+    assert max(order[False]) == 160_000 > max(order[True])
+
+
+@pytest.mark.parametrize("members", [[1, 2, 4], [1], [2, 4]])
+@pytest.mark.parametrize("rungs", [1, 2, 6])
+def test_the_start_is_as_long_as_it_is_said_to_be(
+    tmp_path: Path, members: list[int], rungs: int
+) -> None:
+    made = steps(members=members, rungs=rungs)
+    with opened(tmp_path, made) as sampler:
+        cells = draw(sampler, 10_000)
+    wanted = {(made.budget_of(c), c.is_single) for c in made.cells}
+    seen: set[tuple[float, bool]] = set()
+    for number, cell in enumerate(cells, 1):
+        seen.add((made.budget_of(cell), cell.is_single))
+        if seen == wanted:
+            assert start.trials(made) == number
+            return
+    raise AssertionError("some budget was never visited")
 
 
 def test_an_axis_of_one_value_is_no_parameter(tmp_path: Path) -> None:

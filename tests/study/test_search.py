@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from ensearch.store import Store
 from ensearch.study import config, search, study
 from ensearch.study.events import MemberFailed, SearchEnded, TrialDone, TrialFailed
 from ensearch.study.options import Limits, RunOptions
+from ensearch.study.scoring import Scorer
 from ensearch.study.search import Placement
 from tests.closed_form import accuracy, crossover, train, train_one, write_dataset
 from tests.searches import SPACE
@@ -204,15 +206,107 @@ def test_every_size_up_to_the_trained_members_is_evaluated(store: Store, spec: s
     members = store.evaluation_members("one")
     for key, group in by_architecture:
         rows = list(group)
-        assert sorted(e.size for e in rows) == list(range(1, len(members[key]) + 1))
+        sizes = [size for size in range(1, len(members[key]) + 1) if size * macs(rows) <= 2e6]
+        assert sorted(e.size for e in rows) == sizes
         assert {e.trained for e in rows} == {len(members[key])}
     for trial in store.trials("one"):
         assert len(members[trial.network]) >= trial.size
 
 
+def macs(rows: list[Evaluation]) -> int:
+    """Of one member."""
+    return min(e.cost.macs for e in rows)
+
+
+def test_every_network_gets_its_seeds_and_no_ensemble_passes_the_budget(
+    store: Store, spec: str
+) -> None:
+    trainer = Counting()
+    search_in(store, spec, Limits(trials=12), train=trainer, changes={"seeds": 3})
+    found, members = rows(store), store.evaluation_members("one")
+    assert {len(keys) for keys in members.values()} == {3, 4}
+    assert max(e.cost.macs for e in found) <= 2e6
+    # The asked budget is the second that both kinds try, and its single network has all seeds.
+    top = store.trials("one")[2]
+    (alone,) = (e for e in found if e.network == top.network)
+    assert (alone.size, alone.trained, alone.subsets) == (1, 3, 3)
+    opened = study.open_study(configured(spec, seeds=3), store, Path("data"), "a CPU")
+    assert alone.cost.macs >= 0.95 * max(c.cost.macs for c in opened.ladder.cells if c.is_single)
+    assert store.subset_hits("one", "val").keys() == {e.key for e in found}
+    # Training counts all of them, and the cost of an ensemble its own members alone.
+    records = store.members(trainer.keys)
+    assert store.trained_macs("one") == sum(record.train_macs for record in records.values())
+    assert alone.train_macs == records[members[top.network][0]].train_macs
+    assert [len(trial.members) for trial in store.trials("one")] == [
+        max(3, trial.size) for trial in store.trials("one")
+    ]
+
+
+def test_hits_that_were_not_kept_are_scored_again_within_the_budget(
+    store: Store, spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search_in(store, spec, Limits(trials=6))
+    kept = store.subset_hits("one", "val")
+    monkeypatch.setattr(Store, "subset_hits", lambda *_: {})
+    labels = study.open_study(configured(spec), store, Path("data"), "a CPU").dataset.y_val
+    scorer = Scorer(store=store, labels={"val": labels}, rule="arithmetic", seed=0)
+    again = scorer.subset_hits("one", "val")
+    assert again.keys() == kept.keys()
+    assert all((again[key].hits == hits.hits).all() for key, hits in kept.items())
+
+
+def test_a_seed_beyond_the_size_that_fails_costs_no_trial(store: Store, spec: str) -> None:
+    """The third member of everything diverges: only ensembles of four lack one."""
+    opened = study.open_study(configured(spec, seeds=3), store, Path("data"), "a CPU")
+    thirds = {opened.members(cell)[2].seed for cell in opened.ladder.cells}
+    assert len(thirds) == 1
+    trainer = Counting(lambda job: "diverged" if job.member.seed in thirds else None)
+    events: list[object] = []
+    outcome = search_in(store, spec, Limits(trials=10_000), train=trainer, on_event=events.append)
+    trials = store.trials("one")
+    assert outcome.failed == sum(cell.size == 4 for cell in opened.ladder.cells)
+    assert {(t.size == 4, t.state, t.reason) for t in trials} == {
+        (False, "done", None),
+        (True, "failed", "diverged"),
+    }
+    assert {len(t.members) for t in trials if t.size < 4} == {2}
+    networks = {cell.network for cell in opened.ladder.cells}
+    assert sum(isinstance(e, MemberFailed) for e in events) == len(networks)
+    failed = [r for r in store.all_members() if r.state == "failed"]
+    assert {r.reason for r in failed} == {"diverged"}
+
+
+def test_a_study_from_before_seeds_goes_on_as_it_was(tmp_path: Path, spec: str) -> None:
+    """Its configuration has no such key: every network trains as often as its ensembles need."""
+    with Store.open(f"sqlite:///{tmp_path}/whole.db", create=True) as whole:
+        search_in(whole, spec, Limits(trials=12), changes={"seeds": 1})
+        assert {len(keys) for keys in whole.evaluation_members("one").values()} >= {1}
+        with Store.open(f"sqlite:///{tmp_path}/old.db", create=True) as old:
+            search_in(old, spec, Limits(trials=5), changes={"seeds": 1})
+            forget(tmp_path / "old.db", "seeds")
+            asked = RunOptions(budget="2e6", dataset=spec, space=SPACE, study="one", epochs=1)
+            stored = old.study("one").config
+            assert "seeds" not in stored
+            made = config.going_on(config.resolve(asked), asked, stored)
+            assert made == config.from_dict(stored)
+            opened = study.open_study(made, old, Path("data"), "a CPU")
+            search.run(opened, old, Limits(trials=12), INLINE, train=train)
+            assert (history(old), rows(old)) == (history(whole), rows(whole))
+            with pytest.raises(StorageError, match="seeds: stored 1, asked 3"):
+                search_in(old, spec, Limits(trials=12), changes={"seeds": 3})
+
+
+def forget(path: Path, key: str) -> None:
+    """Take a key out of the configuration of the storage's studies, as if it had never been."""
+    connection = sqlite3.connect(path)
+    connection.execute(f"UPDATE ensearch_studies SET config = json_remove(config, '$.{key}')")
+    connection.commit()
+    connection.close()
+
+
 def test_members_are_trained_once(store: Store, spec: str) -> None:
     trainer = Counting()
-    search_in(store, spec, Limits(trials=10_000), train=trainer)
+    search_in(store, spec, Limits(trials=10_000), train=trainer, changes={"seeds": 1})
     assert len(trainer.keys) == len(set(trainer.keys))
     asked = sum(t.size for t in store.trials("one"))
     assert len(trainer.keys) < 0.7 * asked, "trials share their members along the diagonals"
@@ -291,11 +385,12 @@ def test_a_failed_member_fails_its_trial_and_keeps_the_smaller_sizes(
     store: Store, spec: str
 ) -> None:
     """The third member of everything diverges: sizes 1 to 3 of four remain."""
-    opened = study.open_study(configured(spec), store, Path("data"), "a CPU")
-    thirds = {opened.ensemble(c).members[2].seed for c in opened.ladder.cells if c.size == 4}
+    opened = study.open_study(configured(spec, seeds=1), store, Path("data"), "a CPU")
+    thirds = {opened.members(c)[2].seed for c in opened.ladder.cells if c.size == 4}
     trainer = Counting(lambda job: "diverged" if job.member.seed in thirds else None)
     events: list[object] = []
-    outcome = search_in(store, spec, Limits(trials=10_000), train=trainer, on_event=events.append)
+    how: dict[str, object] = {"train": trainer, "on_event": events.append}
+    outcome = search_in(store, spec, Limits(trials=10_000), changes={"seeds": 1}, **how)
     fours = sum(cell.size == 4 for cell in opened.ladder.cells)
     assert outcome.failed == fours
     failed = [t for t in store.trials("one") if t.state == "failed"]
@@ -311,7 +406,7 @@ def test_a_failed_member_fails_its_trial_and_keeps_the_smaller_sizes(
         spec,
         Limits(trials=10_000),
         train=again,
-        changes={"study": "two"},
+        changes={"study": "two", "seeds": 1},
         on_event=later.append,
     )
     assert again.keys == []

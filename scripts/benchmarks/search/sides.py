@@ -190,12 +190,14 @@ def seen_by_ensearch(task: Task, started: float) -> list[Seen]:
             known[trial.network] = len(trial.members)
             row = rows[trial.network]
             probs = _probs(lambda key: store.predictions(key, "val").logits, trial.members)
-            for size in range(1, len(trial.members) + 1):
+            macs = row.cost.macs // row.size
+            largest = int(config.budget.macs // macs)
+            for size in range(1, min(len(trial.members), largest) + 1):
                 seen.append(
                     Seen(
                         seconds=ended[trial.number] - started,
                         name=evaluation_key(size, trial.network),
-                        macs=row.cost.macs // row.size * size,
+                        macs=macs * size,
                         accuracy=_accuracy(probs, data.y_val, size, config.seed, trial.network),
                         size=size,
                         members=trial.members,
