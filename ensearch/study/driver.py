@@ -168,7 +168,7 @@ class Driver:
         return since
 
     def evaluate(self, trial: _Pending, keys: list[str]) -> None:
-        """Evaluate every size that the network's members now allow, within the budget."""
+        """Evaluate every size that the network's members now allow, the budget and the space."""
         architecture, config = trial.cell.architecture, self.study.config
         network = trial.cell.network
         if len(keys) <= len(self.members.get(network, ())):

@@ -62,8 +62,9 @@ class Study:
         )
 
     def largest_size(self, architecture: Architecture) -> int:
-        """The size of the largest ensemble of a network that the budget allows."""
-        return int(self.config.budget.macs // self.count(architecture).macs)
+        """The size of the largest ensemble of a network that budget and space allow."""
+        within = int(self.config.budget.macs // self.count(architecture).macs)
+        return min(within, self.config.space.members[-1])
 
 
 def source(config: StudyConfig, data_dir: Path) -> Source:

@@ -191,7 +191,7 @@ def seen_by_ensearch(task: Task, started: float) -> list[Seen]:
             row = rows[trial.network]
             probs = _probs(lambda key: store.predictions(key, "val").logits, trial.members)
             macs = row.cost.macs // row.size
-            largest = int(config.budget.macs // macs)
+            largest = min(int(config.budget.macs // macs), config.space.members[-1])
             for size in range(1, min(len(trial.members), largest) + 1):
                 seen.append(
                     Seen(
