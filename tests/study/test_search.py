@@ -214,7 +214,7 @@ def test_every_size_up_to_the_trained_members_is_evaluated(store: Store, spec: s
 
 
 def macs(rows: list[Evaluation]) -> int:
-    """Of one member."""
+    """What one member of their network costs."""
     return min(e.cost.macs for e in rows)
 
 
