@@ -42,6 +42,7 @@ def test_the_halves_share_members_and_no_image(cifar: World, replay: Replay) -> 
     e = next(e for e in replay.truth.values() if e.size == 2)
     shape = cifar.shapes.index(e.architecture)
     assert e.scores.accuracy == pytest.approx(replay.other.truth[shape, 1])
+    assert np.isfinite(replay.other.cost).sum() == len(replay.truth)
     assert max(e.cost.macs for e in replay.truth.values()) <= cifar.budget
 
 

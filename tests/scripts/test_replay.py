@@ -93,6 +93,19 @@ def test_truth_is_the_mean_over_all_ensembles(tiny: World) -> None:
     assert tiny.observed(1, 0b0101, 2) == tiny.accuracy[1][0b0101]
 
 
+def test_images_and_sizes_of_a_world_can_be_chosen(tiny: World) -> None:
+    part = tiny.on_images(np.arange(10))
+    assert part.images == 10
+    assert part.accuracy[1][0b0101] == tiny.hits[1][0b0101, :10].mean()
+    assert part.truth[0, 0] == pytest.approx(np.mean([part.accuracy[0][1 << i] for i in range(4)]))
+    every = tiny.of_sizes((1, 2, 3, 4, 5))
+    np.testing.assert_array_equal(every.truth[:, [0, 1, 3]], tiny.truth)
+    np.testing.assert_array_equal(every.cost[:, [0, 1, 3]], tiny.cost)
+    triples = [tiny.accuracy[1][mask] for mask in range(16) if mask.bit_count() == 3]
+    assert every.truth[1, 2] == pytest.approx(np.mean(triples))
+    assert np.isinf(every.cost[:, 4]).all()  # the table has 4 members of each
+
+
 def test_crossover_lies_where_the_advantage_changes_sign(tiny: World) -> None:
     # Rungs 2, 4, 8 are matched exactly; advantages -0.1, -0.1, +0.3: a quarter of the octave.
     belief = {(1, 1): 0.5, (0, 2): 0.4, (2, 1): 0.6, (1, 2): 0.5, (3, 1): 0.6, (2, 2): 0.9}

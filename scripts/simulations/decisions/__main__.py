@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         help="trials x seeds of every network; x3 is 3 seeds for the cost of today's search",
     )
     parser.add_argument(
-        "--method", nargs="+", default=list(METHODS), choices=list(METHODS), help="who decides"
+        "--method", nargs="+", default=["fronts"], choices=list(METHODS), help="who decides"
     )
     parser.add_argument("--margin", type=float, default=0.01, help="a difference that counts")
     return parser

@@ -83,7 +83,9 @@ def replay_of(world: World, seed: int) -> Replay:
     """Return the replay of a seed: its split of the images, the truth and today's search."""
     shuffled = np.random.default_rng(derive(seed, "images")).permutation(world.images)
     half = world.images // 2
-    seen, other = world.on_images(shuffled[:half]), world.on_images(shuffled[half:])
+    seen = world.on_images(shuffled[:half])
+    # Seeds that no ensemble of the space needs make ensembles of other sizes: they count as well.
+    other = world.on_images(shuffled[half:]).of_sizes(range(1, max(world.sizes) + 1))
     truth, hits = everything(other)
     return Replay(
         seed=seed,

@@ -69,6 +69,13 @@ class World:
         truth = _truth(self.cost, self.members, self.sizes, accuracy)
         return replace(self, hits=hits, accuracy=accuracy, truth=truth)
 
+    def of_sizes(self, sizes: Sequence[int]) -> "World":
+        """Return the same members with these sizes of ensembles; none has more than the table."""
+        cost = _cost(self.macs, sizes, self.budget)
+        cost[np.array(self.members)[:, None] < np.array(sizes)] = np.inf
+        truth = _truth(cost, self.members, sizes, self.accuracy)
+        return replace(self, sizes=tuple(sizes), cost=cost, truth=truth)
+
 
 _RESOLUTION = 32  # plays no part in a replay: the table holds the costs
 _MASKS = {size: np.array([m for m in range(256) if m.bit_count() == size]) for size in range(1, 9)}
@@ -131,8 +138,7 @@ def make(
     parts = [slice(end - count, end) for count, end in zip(members, ends, strict=True)]
     hits = tuple(_hits(_probs(logits[part]), labels) for part in parts)
     accuracy = tuple(_accuracies(of_shape) for of_shape in hits)
-    cost = np.array(macs)[:, None] * np.array(sizes, dtype=np.float64)
-    cost[cost > steps.budget.macs] = np.inf
+    cost = _cost(macs, sizes, steps.budget.macs)
     return World(
         name=name,
         ladder=steps,
@@ -172,6 +178,12 @@ def _accuracies(hits: npt.NDArray[np.bool_]) -> Floats:
     accuracy = np.full(256, np.nan)
     accuracy[1 : len(hits)] = hits[1:].mean(axis=1)
     return accuracy
+
+
+def _cost(macs: Sequence[int], sizes: Sequence[int], budget: float) -> Floats:
+    cost = np.array(macs)[:, None] * np.array(sizes, dtype=np.float64)
+    cost[cost > budget] = np.inf
+    return cost
 
 
 def _truth(
