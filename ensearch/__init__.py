@@ -3,10 +3,11 @@
     import ensearch
 
     results = ensearch.run(budget=2e6, dataset="digits")
+    print(results.answer())  # which one to take, and how sure that is
     results.table()  # both fronts by budget; results.plot(), results.write(), results.to_dicts()
     confirmed = ensearch.confirm(results.conditions.study)
 
-Verbs: `plan`, `run`, `resume`, `results`, `studies`, `confirm`, `combine`, `add_model`,
+Verbs: `plan`, `run`, `resume`, `results`, `best`, `studies`, `confirm`, `combine`, `add_model`,
 `import_predictions`, `count`, `list_datasets`, `list_spaces`, `dashboard`; the pool's own verbs are
 functions of `ensearch.pool`. Everything is imported when it is first used, so that this costs
 nothing; torch and optuna come with the first search.
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from ensearch.api.counting import count
     from ensearch.api.page import dashboard
     from ensearch.api.pool import add_model, combine, import_predictions
-    from ensearch.api.results import results, studies
+    from ensearch.api.results import best, results, studies
     from ensearch.api.search import plan, resume, run
     from ensearch.core import (
         Architecture,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from ensearch.datasets import Dataset
     from ensearch.report.confirmation.results import Confirmed
     from ensearch.report.pool.fronts import PoolFronts
+    from ensearch.report.study.answer import Answer
     from ensearch.report.study.results import Results
     from ensearch.search_space import SearchSpace
     from ensearch.store import Store
@@ -59,7 +61,7 @@ _HOMES = {
     "api.counting": ("count",),
     "api.page": ("dashboard",),
     "api.pool": ("add_model", "combine", "import_predictions"),
-    "api.results": ("results", "studies"),
+    "api.results": ("best", "results", "studies"),
     "api.search": ("plan", "resume", "run"),
     "core": (
         "Architecture",
@@ -74,6 +76,7 @@ _HOMES = {
     "datasets": ("Dataset",),
     "report.confirmation.results": ("Confirmed",),
     "report.pool.fronts": ("PoolFronts",),
+    "report.study.answer": ("Answer",),
     "report.study.results": ("Results",),
     "search_space.space": ("SearchSpace",),
     "store": ("Store",),
@@ -82,6 +85,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 _PACKAGES = ("datasets", "families", "pool")  # reached as ensearch.pool without an import
 
 __all__ = [
+    "Answer",
     "Architecture",
     "Budget",
     "BudgetError",
@@ -104,6 +108,7 @@ __all__ = [
     "UnfinishedError",
     "UsageError",
     "add_model",
+    "best",
     "combine",
     "confirm",
     "count",

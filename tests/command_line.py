@@ -33,6 +33,7 @@ VERBS = (
     "resume",
     "status",
     "report",
+    "best",
     "confirm",
     "front",
     "dashboard",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from ensearch import datasets
 from ensearch.api import progress
 from ensearch.api.progress import OnEvent
+from ensearch.api.results import keep_answer
 from ensearch.errors import StorageError, TrialsFailedError, UnfinishedError
 from ensearch.store import Store
 from ensearch.study import options as run_options
@@ -206,6 +207,7 @@ def _conclude(study: str, store: Store, ended: SearchEnded, show: OnEvent) -> "R
     from ensearch.report.study.results import collect
 
     results = collect(store, study, patiently=True)
+    keep_answer(store, store.study_summary(study), results)
     try:
         with store.translated():
             dashboard.publish(store.optuna_url, results, prepare=store.prepare)

@@ -155,7 +155,8 @@ def _best(event: TrialDone, flops_per_mac: int) -> str:
             f"{format_count(e.cost.macs * flops_per_mac)}"
         )
 
-    return f"{show('single', event.best_single)}, {show('ensemble', event.best_ensemble)}"
+    single, ensemble = event.best_single, event.best_ensemble
+    return f"so far: {show('single', single)}, {show('ensemble', ensemble)}"
 
 
 class _Bars:

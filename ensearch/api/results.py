@@ -1,26 +1,56 @@
 """What a storage holds: the results of its studies, and how far they are."""
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ensearch.errors import StorageError
 from ensearch.report._layout import LEAST_WIDTH as LEAST_WIDTH
-from ensearch.store import Store, StudySummary, storage_url
+from ensearch.store import AnswerRecord, Store, StudySummary, storage_url
 
-if TYPE_CHECKING:  # imports matplotlib
+if TYPE_CHECKING:  # imports numpy, or matplotlib too
+    from ensearch.report.study.answer import Answer as Answer
+    from ensearch.report.study.findings import Findings
     from ensearch.report.study.results import Results as Results
 
 
-def results(study: str, *, storage: str | Path | None = None) -> "Results":
+def results(
+    study: str, *, margin: float | None = None, storage: str | Path | None = None
+) -> "Results":
     """Return what a study of the storage has found so far.
 
-    Raises StorageError if there is no such study, or if nothing of it has been evaluated yet.
+    `margin` is the difference that does not matter, in points of accuracy; 1 if nothing is said.
+    Raises UsageError for another margin than one above 0 and up to 100, StorageError if there is no
+    such study, or if nothing of it has been evaluated yet.
     """
+    from ensearch.report.study import answer
     from ensearch.report.study.results import collect
 
+    fraction = answer.margin_of(margin)
     with Store.open(storage_url(storage), create=False) as store:
-        return collect(store, study)
+        return collect(store, study, margin=fraction)
+
+
+def best(
+    study: str,
+    *,
+    budget: float | str | None = None,
+    margin: float | None = None,
+    storage: str | Path | None = None,
+) -> "Answer":
+    """Return which configuration to take within a budget of a study, and how sure that is.
+
+    It is `results(study).answer(budget)`, without the rest of the results; the errors are those of
+    both.
+    """
+    from ensearch.report.study import answer, findings
+
+    fraction = answer.margin_of(margin)
+    with Store.open(storage_url(storage), create=False) as store:
+        return answer.of(findings.collect(store, study, margin=fraction), budget)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +64,11 @@ class MemberFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyStatus:
-    """How far a study is. `train_macs` is the estimate of what its training has cost."""
+    """How far a study is, and what it answers.
+
+    `train_macs` is the estimate of what its training has cost. `answer` is that of `best` as plain
+    data, None where nothing has been evaluated; in `says` it is in few words, for people.
+    """
 
     study: str
     state: Literal["running", "complete", "stopped"]
@@ -46,6 +80,8 @@ class StudyStatus:
     member_failures: int
     train_macs: float
     created: datetime
+    answer: Mapping[str, Any] | None
+    says: str
     failures: tuple[MemberFailure, ...] = field(default=())  # where one study is asked for
 
     def to_dict(self) -> dict[str, Any]:
@@ -61,6 +97,7 @@ class StudyStatus:
             "member_failures": self.member_failures,
             "train_macs": self.train_macs,
             "created": self.created.isoformat(timespec="seconds"),
+            "answer": self.answer,
         }
 
 
@@ -77,9 +114,10 @@ def studies(study: str | None = None, *, storage: str | Path | None = None) -> l
 
 
 def _status(store: Store, summary: StudySummary, *, alone: bool) -> StudyStatus:
-    trials = store.trials_asked(summary.name)
+    trials = summary.trials_asked
     over = summary.trials_done + summary.trials_failed
-    complete = trials is not None and over >= trials
+    complete = summary.ended == "exhausted" or (trials is not None and over >= trials)
+    answer = _answer(store, summary)
     return StudyStatus(
         study=summary.name,
         state="running" if summary.running else "complete" if complete else "stopped",
@@ -91,9 +129,51 @@ def _status(store: Store, summary: StudySummary, *, alone: bool) -> StudyStatus:
         member_failures=summary.member_failures,
         train_macs=summary.train_macs,
         created=summary.created,
+        answer=answer,
+        says=_says(answer),
         # Reading all members takes as long as all the rest, so only where one study is asked for.
         failures=_failures(store, summary.name) if alone else (),
     )
+
+
+def keep_answer(store: Store, summary: StudySummary, found: "Findings") -> dict[str, Any]:
+    """Return what a study answers by default, as plain data, and keep it for lists of studies."""
+    from ensearch.report.study import answer
+
+    content = answer.of(found).to_dict()
+    with suppress(StorageError):  # a storage that is read only or busy costs no answer
+        store.save_answer(summary.name, AnswerRecord(of=_state(summary), content=content))
+    return content
+
+
+def _state(summary: StudySummary) -> str:
+    """On what an answer depends; another version may answer otherwise."""
+    from ensearch import __version__
+
+    return f"{__version__} {summary.trained}{' so far' if summary.under_way else ''}"
+
+
+def _answer(store: Store, summary: StudySummary) -> Mapping[str, Any] | None:
+    """What a study answers: what was kept if it is of the present state, for it takes a second."""
+    kept = summary.answer
+    if not summary.evaluations:
+        return None
+    if kept is not None and kept.of == _state(summary):
+        return kept.content
+    from ensearch.report.study import findings
+
+    try:
+        return keep_answer(store, summary, findings.collect(store, summary.name))
+    except StorageError:  # a report of this study says why
+        return None
+
+
+def _says(answer: Mapping[str, Any] | None) -> str:
+    """`4 × 10-0.5: ensembles`, or `so far 4 × 10-0.5`."""
+    if answer is None or answer["take"] is None:
+        return ""
+    label = answer["take"]["label"]
+    return f"so far {label}" if answer["verdict"] is None else f"{label}: {answer['verdict']}"
 
 
 def _failures(store: Store, study: str) -> tuple[MemberFailure, ...]:

@@ -6,6 +6,10 @@ from ensearch.errors import EnsearchError
 # storage behind a command, such as " --storage studies/other.db", and empty for the usual one.
 ADVICE: dict[str, str] = {
     "nothing_fits": "Raise --budget, or search smaller networks with --space FILE.toml.",
+    "budget_below_compared": (
+        "Name at least {least}, or search smaller networks in a study of their own: "
+        "ensearch run --budget {asked} --dataset {dataset}{storage}"
+    ),
     # datasets
     "no_room_for_images": "Or name another folder with --data-dir.",
     "not_downloaded": "If another folder has it, name that with --data-dir.",

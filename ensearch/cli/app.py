@@ -12,6 +12,7 @@ import typer
 
 from ensearch import __version__
 from ensearch.cli import (
+    best,
     confirm,
     cost,
     dashboard,
@@ -55,6 +56,7 @@ app.command()(run.run)
 app.command()(run.resume)
 app.command()(report.status)
 app.command()(report.report)
+app.command()(best.best)
 app.command()(confirm.confirm)
 pool.app.command("import")(pool_models.import_)
 pool.app.command()(pool_models.add)

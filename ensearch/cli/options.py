@@ -116,6 +116,10 @@ TakeOver = Annotated[
 KeepWeights = Annotated[
     bool, typer.Option("--weights/--no-weights", help="Keep the members' weights on disk.")
 ]
+Margin = Annotated[
+    float | None,
+    typer.Option(help="Points of accuracy that do not matter. (default: 1)"),
+]
 FlopsPerMac = Annotated[
     int | None,
     typer.Option(help="1: a FLOP is a multiply-add, as in the papers; 2: count two. (default: 1)"),

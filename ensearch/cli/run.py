@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group
 
 from ensearch.cli import options
 from ensearch.cli.advice import explain
@@ -146,30 +146,42 @@ def _conclude(
     """Show what is known, write it, say how to go on, and leave with the right exit code."""
     if results is not None:
         show(results, as_json)
-        # After the table: a failure to write must not cost the user the result.
+        # After the answer: a failure to write must not cost the user the result.
         folder = results.write()
         say("")
-        say(f"results   {folder}")
-        say(f"storage   {results.storage} and {results.files}")
-        for line in _next(results.conditions.study, watch, place(storage)):
+        study, here = results.conditions.study, place(storage)
+        for line in (*_next(study, watch, here), *further(study, here), *files(folder)):
             say(line)
     if watch.interrupts():
         raise typer.Exit(watch.interrupts.exit_code)
 
 
 def _next(study: str, watch: Watch, here: str) -> list[str]:
-    """Return what a person may type next."""
+    """Return how a person may go on with the search, if more can be searched."""
     ended, go_on = watch.ended, f"ensearch resume {study}{here}"
-    look = f"look      ensearch dashboard{here}"
     if ended is None or (ended.reason == "exhausted" and not ended.waiting):
-        return [look]
+        return []
     if ended.waiting or ended.reason in ("time", "interrupted"):
-        return [f"go on     {go_on}", look]
-    return [f"go on     {go_on} --trials {ended.done + ended.failed + 20}", look]
+        return [f"go on     {go_on}"]
+    return [f"go on     {go_on} --trials {ended.done + ended.failed + 20}"]
 
 
-def show(results: "Results", as_json: bool) -> None:
-    """Print results on stdout: fronts, crossover and conditions, or JSON."""
+def further(study: str, here: str, full: bool = False) -> list[str]:
+    """Return what a person may type after an answer, or after all that is known."""
+    return [
+        f"confirm   ensearch confirm {study}{here}",
+        *([] if full else [f"all of it ensearch report {study} --full{here}"]),
+        f"look      ensearch dashboard{here}",
+    ]
+
+
+def files(folder: Path) -> list[str]:
+    """Return where the files of results are."""
+    return [f"files     {folder}: evaluations.csv, summary.json, tradeoff.png"]
+
+
+def show(results: "Results", as_json: bool, full: bool = False) -> None:
+    """Print results on stdout: the answer, or all that is known, or JSON."""
     if as_json:
         typer.echo(json.dumps(results.summary(), indent=2, allow_nan=False))
         return
@@ -177,4 +189,6 @@ def show(results: "Results", as_json: bool) -> None:
 
     console = Console()
     # A narrower terminal wraps whole lines.
-    Console(width=max(console.width, LEAST_WIDTH)).print(results.table())
+    Console(width=max(console.width, LEAST_WIDTH)).print(
+        Group(results.brief(), "", results.table()) if full else results.brief()
+    )

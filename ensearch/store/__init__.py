@@ -16,6 +16,7 @@ from ensearch.store.records import (
 )
 from ensearch.store.store import DEFAULT_URL, Store, storage_url
 from ensearch.store.study_state import (
+    AnswerRecord,
     ConclusionRecord,
     ConfirmationRecord,
     GroupSpeedRecord,
@@ -27,6 +28,7 @@ from ensearch.store.uses_of_test import UseOfTest
 __all__ = [
     "DEFAULT_URL",
     "SEARCH",
+    "AnswerRecord",
     "ConclusionRecord",
     "ConfirmationRecord",
     "GroupSpeedRecord",

@@ -10,6 +10,7 @@ from sqlalchemy import Row
 
 from ensearch.core import Architecture, Cost, Evaluation, Member, Schedule, Scores
 from ensearch.errors import EnsearchError, StorageError
+from ensearch.store.study_state import AnswerRecord
 
 # The stage of a study whose evaluations and members are meant where nothing else is said.
 SEARCH = "search"
@@ -60,7 +61,11 @@ class TrialRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudySummary:
-    """A study in numbers. Members and their training are counted where they were trained."""
+    """A study in numbers. Members and their training are counted where they were trained.
+
+    `trained` is the sum of what the evaluations of its search were trained on: it grows with every
+    member that is evaluated. `ended` says why the last run ended, None while one goes on.
+    """
 
     name: str
     created: datetime
@@ -71,6 +76,22 @@ class StudySummary:
     member_failures: int
     train_macs: float
     running: bool
+    trials_asked: int | None
+    ended: str | None
+    trained: int
+    answer: AnswerRecord | None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether its search is to go on: it runs, or it reached none of its limits.
+
+        The limits are its trials and, if its last run was given them, a time or a budget of
+        training. Whoever was killed, or ended by a signal, reached none.
+        """
+        if self.ended is not None and self.ended != "interrupted":
+            return False
+        over = self.trials_done + self.trials_failed
+        return over < (self.trials_asked or over + 1) or (self.ended is None and self.running)
 
 
 AnyRow = Row[Any]

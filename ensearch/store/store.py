@@ -157,6 +157,11 @@ class Store(StudyState, UsesOfTest):
         with self._read() as connection:
             return summary.summaries(connection)
 
+    def study_summary(self, name: str) -> StudySummary:
+        """A study in numbers. StorageError with the nearest spelling if there is none."""
+        self.study(name)
+        return next(found for found in self.summaries() if found.name == name)
+
     # Members: one pool for all studies, with models that were trained elsewhere
 
     @property

@@ -85,6 +85,14 @@ class ConclusionRecord:
     verdict: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRecord:
+    """What a study answers, as JSON, while its evaluations are in the state that `of` names."""
+
+    of: str
+    content: Mapping[str, Any]
+
+
 class StudyState(Connected):
     """The part of a `Store` that keeps these. Its methods raise StorageError."""
 
@@ -106,15 +114,25 @@ class StudyState(Connected):
         ladder: dict[str, Any] | None = self._of_study(study, "ladder")
         return ladder
 
-    def set_trials_asked(self, study: str, trials: int) -> None:
-        """Keep how many trials a study was last asked for."""
+    def begin_run(self, study: str, trials: int) -> None:
+        """Keep that a run has begun, and how many trials the study is asked for."""
         with self._write() as connection:
-            _change(connection, study, {"trials_asked": trials})
+            _change(connection, study, {"trials_asked": trials, "ended": None})
+
+    def end_run(self, study: str, reason: str) -> None:
+        """Keep why a run ended: an `ensearch.study.events.EndReason`."""
+        with self._write() as connection:
+            _change(connection, study, {"ended": reason})
 
     def trials_asked(self, study: str) -> int | None:
         """How many trials a study was last asked for; None if it never searched."""
         trials: int | None = self._of_study(study, "trials_asked")
         return trials
+
+    def save_answer(self, study: str, record: AnswerRecord) -> None:
+        """Keep what a study answers, in place of what it answered before."""
+        with self._write() as connection:
+            _change(connection, study, {"answer": record.content, "answer_of": record.of})
 
     def set_confirmed(self, study: str, record: ConclusionRecord) -> None:
         """Keep what a study's confirmation concludes, in place of what an earlier one did."""

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from ensearch.store import tables
 from ensearch.store.lease import is_alive
 from ensearch.store.records import SEARCH, StudySummary
+from ensearch.store.study_state import AnswerRecord
 
 
 def summaries(connection: Connection) -> list[StudySummary]:
@@ -14,6 +15,8 @@ def summaries(connection: Connection) -> list[StudySummary]:
     trials, members, evaluations = tables.trials.c, tables.members.c, tables.evaluations.c
     ended = _totals(connection, func.count(), trials.study, trials.state)
     evaluated = _totals(connection, func.count(), evaluations.study)
+    searched = evaluations.stage == SEARCH
+    networks = _totals(connection, func.sum(evaluations.trained), evaluations.study, where=searched)
     of_search = members.stage == SEARCH
     trained = _totals(connection, func.count(), members.study, members.state, where=of_search)
     spent = _totals(connection, func.sum(members.train_macs), members.study, where=of_search)
@@ -21,7 +24,14 @@ def summaries(connection: Connection) -> list[StudySummary]:
     now = tables.now(connection)
     running = {row.study for row in leases if is_alive(row, now)}
     studies = tables.studies.c
-    query = select(studies.name, studies.created).order_by(studies.created, studies.name)
+    query = select(
+        studies.name,
+        studies.created,
+        studies.trials_asked,
+        studies.ended,
+        studies.answer,
+        studies.answer_of,
+    ).order_by(studies.created, studies.name)
     return [
         StudySummary(
             name=name,
@@ -33,8 +43,12 @@ def summaries(connection: Connection) -> list[StudySummary]:
             member_failures=trained.get((name, "failed"), 0),
             train_macs=spent.get((name,), 0.0),
             running=name in running,
+            trials_asked=trials_asked,
+            ended=ended_by,
+            trained=networks.get((name,), 0),
+            answer=AnswerRecord(of=answer_of, content=answer) if answer_of else None,
         )
-        for name, created in connection.execute(query)
+        for name, created, trials_asked, ended_by, answer, answer_of in connection.execute(query)
     ]
 
 

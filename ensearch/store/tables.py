@@ -31,7 +31,7 @@ from sqlalchemy import (
 from ensearch.store.column_types import Json, OptionalJson, Utc
 
 # Raise it when a table changes, and add a step to `migrations`.
-VERSION = 4
+VERSION = 5
 
 
 metadata = MetaData()
@@ -50,6 +50,10 @@ studies = Table(
     Column("ladder", OptionalJson),
     Column("remarks", OptionalJson),  # on the images, for people
     Column("trials_asked", Integer),
+    Column("ended", String(32)),  # why its last run ended; NULL while it goes on
+    # What it answers by default, and the state of its evaluations of which that is true.
+    Column("answer", OptionalJson),
+    Column("answer_of", String(64)),
     # What its last confirmation with fresh members says of the crossover.
     Column("confirmed_plan", Integer),
     Column("confirmed_verdict", String(32)),

@@ -87,7 +87,7 @@ def run(
     lease = store.acquire_lease(config.name, take_over=take_over)
     try:
         # For a later resume that names no number: only now, since a second driver is refused.
-        store.set_trials_asked(config.name, limits.trials)
+        store.begin_run(config.name, limits.trials)
         # First, because it may find no cluster; nothing is open yet that would have to be closed.
         launcher = launch.get(where.launcher).open(train, where.workers)
         with store.creation_lock():
@@ -131,6 +131,7 @@ def run(
             with contextlib.suppress(Exception):
                 sampler.release()
             sampler.close()
+        store.end_run(config.name, reason)
         return SearchEnded(
             reason=reason, done=counts.done, failed=counts.failed, waiting=counts.waiting
         )

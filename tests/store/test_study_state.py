@@ -59,7 +59,7 @@ def test_what_a_study_found_when_it_began(store: Store) -> None:
 def test_trials_and_the_conclusion_of_a_confirmation(store: Store) -> None:
     store.add_study(study_of("digits"))
     assert (store.trials_asked("digits"), store.confirmed("digits")) == (None, None)
-    store.set_trials_asked("digits", 40)
+    store.begin_run("digits", 40)
     first, last = (ConclusionRecord(plan=n, verdict="holds") for n in (1, 2))
     for record in (first, last):
         store.set_confirmed("digits", record)

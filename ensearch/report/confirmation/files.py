@@ -63,7 +63,7 @@ def summary(confirmed: ConfirmedFindings) -> dict[str, Any]:
         else {name: ranks and _ranks(ranks) for name, ranks in confirmed.ranks.items()},
         "near_cost_pairs": confirmed.pairs and asdict(confirmed.pairs),
         "shift": shift and asdict(shift) | {"sentence": text.shifted(confirmed)},
-        "search": {key: search[key] for key in ("headline", "crossover", "rows")},
+        "search": {key: search[key] for key in ("headline", "zone", "rows")},
     }
 
 
@@ -97,6 +97,10 @@ def _ranks(ranks: Ranks) -> dict[str, Any]:
     }
 
 
-def _correlation(correlation: Correlation) -> dict[str, float] | None:
+def _correlation(correlation: Correlation) -> dict[str, float | None] | None:
     """JSON knows no NaN: a correlation that is not defined is null."""
-    return None if math.isnan(correlation.value) else asdict(correlation)
+    if math.isnan(correlation.value):
+        return None
+    # An interval without width is none: every resample of so few says the same.
+    no_interval = correlation.low == correlation.high
+    return asdict(correlation) | ({"low": None, "high": None} if no_interval else {})

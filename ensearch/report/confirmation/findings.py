@@ -160,6 +160,7 @@ def _results(
         diversity=diversity.of_confirmation(store, study, plan.stage, plan.budgets[-1]),
         seed_errors={e.key: seed_variance.seed_error(e, test[1]) for e in test[0]},
         notes=(),
+        under_way=False,  # it is scored
     )
 
 

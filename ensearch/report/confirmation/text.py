@@ -5,15 +5,15 @@ import math
 from ensearch.confirmation.plan import Confirmation
 from ensearch.fronts import Correlation, FrontRow, Ranks
 from ensearch.report.confirmation.findings import ConfirmedFindings
-from ensearch.report.study import text
+from ensearch.report.study import text, words
 from ensearch.report.study.findings import Conditions
 from ensearch.units import counted
 
 
 def headline(confirmed: ConfirmedFindings) -> str:
-    """Conditions, who wins at how many budgets, the crossover, and whether short ranks foretell."""
+    """Conditions, who wins at how many budgets, the verdict, and whether short ranks foretell."""
     c = confirmed.results.conditions
-    parts = [_winner(confirmed), _crossover(confirmed)]
+    parts = [part for part in (_winner(confirmed), _overall(confirmed)) if part]
     if confirmed.ranks is not None:
         parts.append(
             _trust(confirmed.ranks["all"], len(confirmed.plan.finalists) - len(confirmed.left_out))
@@ -97,33 +97,12 @@ def _places(some: list[FrontRow], matched: list[FrontRow], c: Conditions) -> str
     return text.count(some[0].budget, c) if len(some) == 1 else f"{len(some)} of them"
 
 
-def _crossover(confirmed: ConfirmedFindings) -> str:
-    c, crossover = confirmed.results.conditions, confirmed.results.fronts.crossover
-    matched = [row for row in confirmed.results.fronts.rows if row.matched]
-    if crossover.status == "crossed" and crossover.budget is not None:
-        return f"the crossover lies at {text.count(crossover.budget, c)}{_interval(confirmed)}"
-    if crossover.status == "ensembles always":
-        return f"a crossover, if there is one, lies below {text.count(matched[0].budget, c)}"
-    if crossover.status == "singles always":
-        return f"a crossover, if there is one, lies beyond {text.count(matched[-1].budget, c)}"
-    if crossover.status == "crosses back":
-        return "the lead changes hands more than once, so there is no single crossover"
-    return "where the crossover lies cannot be told"
-
-
-def _interval(confirmed: ConfirmedFindings) -> str:
-    """` (95 % interval 0.8G to 2.1G)`, ends beyond the budgets in words; empty if not known."""
-    c, crossover = confirmed.results.conditions, confirmed.results.fronts.crossover
-    if crossover.low is None or crossover.high is None:
+def _overall(confirmed: ConfirmedFindings) -> str:
+    """What the verdicts on test say together; empty where too few budgets are matched."""
+    if sum(row.matched for row in confirmed.results.fronts.rows) < 2:
         return ""
-    matched = [row.budget for row in confirmed.results.fronts.rows if row.matched]
-    low = (
-        text.count(crossover.low, c) if crossover.low > 0 else f"below {text.count(matched[0], c)}"
-    )
-    high = f"beyond {text.count(matched[-1], c)}"
-    if math.isfinite(crossover.high):
-        high = text.count(crossover.high, c)
-    return f" (95 % interval {low} to {high})"
+    said = words.overall(confirmed.results).removesuffix(".")
+    return f"{said[0].lower()}{said[1:]}"
 
 
 def _trust(ranks: Ranks | None, n: int) -> str:
@@ -145,8 +124,11 @@ def _ranks(ranks: Ranks) -> str:
 
 
 def _correlation(e: Correlation) -> str:
+    """A correlation with its interval; where all resamples agree there is none to show."""
     if math.isnan(e.value):
         return "not defined"
+    if e.low == e.high:
+        return f"{e.value:.2f} (no interval: every resample says the same)"
     return f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]"
 
 
@@ -155,18 +137,14 @@ def shifted(confirmed: ConfirmedFindings) -> str:
     shift, c = confirmed.shift, confirmed.results.conditions
     if shift is None:
         return ""
-    before = confirmed.search.fronts.crossover.budget
-    if shift.doublings is not None and before is not None:
+    if shift.doublings is not None:
         where = "higher" if shift.doublings > 0 else "lower"
-        moved = (
-            f"The crossover lies {abs(shift.doublings):.2f} doublings {where} than the search's "
-            f"{text.count(before, c)}"
-        )
+        moved = f"The crossover lies {abs(shift.doublings):.2f} doublings {where} than the search's"
     else:
-        moved = (
-            f"Status of the crossover: {confirmed.search.fronts.crossover.status} in the search, "
+        before, here = (
+            words.short(found.fronts.zone, c) for found in (confirmed.search, confirmed.results)
         )
-        moved += f"{confirmed.results.fronts.crossover.status} here"
+        moved = f"The search says: {before}; the full schedule says: {here}"
     if shift.mean_change is not None:
         moved += (
             f"; the advantage has the same sign at {shift.agree} of "

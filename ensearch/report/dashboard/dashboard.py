@@ -17,7 +17,7 @@ from optuna.storages import RDBStorage
 from ensearch.errors import StorageError, UnavailableError, unknown
 from ensearch.report._palette import ENSEMBLE, GREY, SINGLE
 from ensearch.report.dashboard.guard import guard
-from ensearch.report.study import text
+from ensearch.report.study import answer, text, words
 from ensearch.report.study.figure_data import Dot, Steps, Tradeoff, compute
 from ensearch.report.study.findings import Findings
 from ensearch.units import counted, format_count, unit_name
@@ -71,10 +71,10 @@ def note(results: Findings) -> str:
     rows = [heads, align, *text.lines(results)]
     table = ["| " + " | ".join(row) + " |" for row in rows]
     caveats = [f"- {sentence}" for sentence in text.conditions(results)]
-    sentence = results.fronts.crossover.sentence
-    second = [line for said in text.further(results) for line in (said, "")]
+    said = [f"- {label}: {sentence}" for label, sentence in answer.of(results).sentences]
+    second = [line for also in text.further(results) for line in (also, "")]
     return "\n".join(
-        [f"## {text.headline(results)}", "", sentence, "", *second, *table, "", *caveats]
+        [f"## {words.headline(results)}", "", *said, "", *second, *table, "", *caveats]
     )
 
 
@@ -123,7 +123,6 @@ def figure(tradeoff: Tradeoff) -> go.Figure:
             opacity=0.12,
             line_width=0,
         )
-        drawn.add_vline(tradeoff.crossing.budget, line_color=GREY, line_width=1)
     return drawn
 
 

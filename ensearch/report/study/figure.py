@@ -203,8 +203,8 @@ def _advantage(axes: Axes, tradeoff: Tradeoff) -> None:
         axes.text(
             0,
             1.08,
-            "bars: simultaneous 95 % band; filled: the band excludes zero"
-            + "; less what the luck of choosing adds" * tradeoff.corrected,
+            "bars: 95 %, all at once; filled: not zero"
+            + "; less the luck of selecting" * tradeoff.corrected,
             transform=axes.transAxes,
             size=7,
             color=GREY,
@@ -229,16 +229,14 @@ def _advantage(axes: Axes, tradeoff: Tradeoff) -> None:
 def _crossing(panels: tuple[Axes, Axes], tradeoff: Tradeoff) -> None:
     if tradeoff.crossing is None:
         return
+    low, high = tradeoff.crossing
     for axes in panels:
-        axes.axvspan(tradeoff.crossing.low, tradeoff.crossing.high, color="#F1F3F4", zorder=0)
-        axes.axvline(tradeoff.crossing.budget, color=GREY, linewidth=1, zorder=1)
-    span = math.log(tradeoff.x_range[1] / tradeoff.x_range[0])
-    right = math.log(tradeoff.crossing.budget / tradeoff.x_range[0]) > 0.8 * span
+        axes.axvspan(low, high, color="#F1F3F4", zorder=0)
     panels[0].annotate(
-        f"crossover {format_count(tradeoff.crossing.budget)}",
-        (tradeoff.crossing.budget, 0),
-        (-5 if right else 5, 6),
-        ha="right" if right else "left",
+        "crossover",
+        (math.sqrt(low * high), 0),
+        (0, 6),
+        ha="center",
         xycoords=panels[0].get_xaxis_transform(),
         textcoords="offset points",
         size=7.5,

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ensearch.core import Evaluation
-from ensearch.fronts import biased_upward
-from ensearch.report.study import text
+from ensearch.report.study import text, words
 from ensearch.report.study.findings import Conditions, Findings
 from ensearch.units import unit_name
 
@@ -36,9 +35,8 @@ class Gap(NamedTuple):
 
 
 class Crossing(NamedTuple):
-    """Where ensembles take the lead; the interval is cut at the axis."""
+    """Single networks are better at `low`, ensembles at `high`: the crossover lies in between."""
 
-    budget: float
     low: float
     high: float
 
@@ -86,7 +84,7 @@ def compute(results: Findings) -> Tradeoff:
     y_range = _y_range(results)
     kind = "full" if c.stage == "retrained" else "short"
     return Tradeoff(
-        title=text.headline(results),
+        title=words.headline(results),
         subtitle=f"{c.dataset}, {c.family}, {text.epochs(c)} ({kind} schedule), seed {c.seed}. "
         f"{text.scored(c)}",
         y_label=f"accuracy on {c.split} (%)",
@@ -105,8 +103,8 @@ def compute(results: Findings) -> Tradeoff:
         if c.stage == "search"
         else ("single network selected on val", "ensemble selected on val"),
         gaps=_gaps(results),
-        corrected=bool(biased_upward(results.fronts.correction)),
-        crossing=_crossing(results, low, high),
+        corrected=any(text.is_corrected(row) for row in results.fronts.rows),
+        crossing=_crossing(results),
         named=(*_named(results, True, fronts[1]), *_named(results, False, fronts[0])),
     )
 
@@ -208,10 +206,8 @@ def _gaps(results: Findings) -> tuple[Gap, ...]:
     )
 
 
-def _crossing(results: Findings, low: float, high: float) -> Crossing | None:
-    crossover, unit = results.fronts.crossover, results.conditions.flops_per_mac
-    if crossover.status != "crossed" or crossover.budget is None:
+def _crossing(results: Findings) -> Crossing | None:
+    zone, unit = results.fronts.zone, results.conditions.flops_per_mac
+    if results.under_way or zone.status != "crossed" or zone.low is None or zone.high is None:
         return None
-    left = low if crossover.low is None else min(max(crossover.low * unit, low), high)
-    right = high if crossover.high is None else max(min(crossover.high * unit, high), low)
-    return Crossing(crossover.budget * unit, left, right)
+    return Crossing(zone.low * unit, zone.high * unit)

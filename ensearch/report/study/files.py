@@ -13,13 +13,13 @@ from ensearch import atomic
 from ensearch.core import Evaluation
 from ensearch.ensembles import Lead
 from ensearch.errors import StorageError
-from ensearch.fronts import Multiplier
+from ensearch.fronts import FrontRow, Multiplier, ToSettle
 from ensearch.pool.diversity import Diversity
-from ensearch.report.study import text
+from ensearch.report.study import answer, text, words
 from ensearch.report.study.findings import Findings
 
 # Raise it when a field changes its meaning or goes; a new field leaves it as it is.
-SCHEMA = 1
+SCHEMA = 2
 UNIT = "multiply-adds of one forward pass of all members, per example"
 
 
@@ -98,43 +98,77 @@ def row_of(e: Evaluation) -> dict[str, str | int | float]:
 
 
 def summary(results: Findings) -> dict[str, Any]:
-    """What summary.json holds: plain data without NaN or infinity, costs in multiply-adds."""
-    crossover = results.fronts.crossover
+    """What summary.json holds: plain data without NaN or infinity, costs in multiply-adds.
+
+    While the search is under way nothing is a verdict: `zone` and every `verdict` are null.
+    """
+    found = answer.of(results)
     return {
         "schema": SCHEMA,
         "unit": UNIT,
         "study": results.conditions.study,
-        "headline": text.headline(results),
-        "crossover": {
-            "status": crossover.status,
-            "budget_multiply_adds": crossover.budget,
-            **_interval(crossover.low, crossover.high),
-            "sentence": crossover.sentence,
-        },
-        "rows": [
-            {
-                "budget_multiply_adds": row.budget,
-                "single": row.single and row_of(row.single),
-                "ensemble": row.ensemble and row_of(row.ensemble),
-                "matched": row.matched,
-                "advantage_fraction": row.advantage,
-                "advantage_low": row.low,
-                "advantage_high": row.high,
-                "flop_multiplier": row.multiplier and _ratio(row.multiplier),
-                "comparable_singles": row.tried_singles,
-                "comparable_ensembles": row.tried_ensembles,
-            }
-            for row in results.fronts.rows
-        ],
+        "headline": words.headline(results),
+        "under_way": results.under_way,
+        "margin_fraction": results.fronts.margin,
+        "answer": found.to_dict() | {"sentence": found.statement},
+        "zone": None if results.under_way else _zone(results),
+        "rows": [_row(row, results) for row in results.fronts.rows],
         "mixed_minus_same_architecture": results.diversity and _gain(results.diversity),
         "conditions": asdict(results.conditions),
         "caveats": text.conditions(results),
-        "trials": {"done": results.trials_done, "failed": dict(results.failures)},
+        "trials": {
+            "asked": results.trials_asked,
+            "done": results.trials_done,
+            "failed": dict(results.failures),
+        },
         "members": results.members,
         "train_macs_estimate": results.train_macs,
         "train_seconds": results.train_seconds,
         "config": dict(results.config),
         "environment": dict(results.environment),
+    }
+
+
+def _zone(results: Findings) -> dict[str, Any]:
+    zone = results.fronts.zone
+    return {
+        "status": zone.status,
+        "low_multiply_adds": zone.low,
+        "high_multiply_adds": zone.high,
+        "undecided_multiply_adds": list(zone.open),
+        "sentence": words.overall(results),
+    }
+
+
+def _row(row: FrontRow, results: Findings) -> dict[str, Any]:
+    take, runner_up = (answer.choice(e, results.conditions) for e in (row.take, row.runner_up))
+    return {
+        "budget_multiply_adds": row.budget,
+        "verdict": None if results.under_way else row.verdict,
+        "take": take and asdict(take),
+        "runner_up": runner_up and asdict(runner_up),
+        "expected_loss_fraction": row.expected_loss,
+        "advantage_fraction": row.advantage,
+        "advantage_low": row.low,
+        "advantage_high": row.high,
+        "to_settle": row.to_settle and _to_settle(row.to_settle),
+        "single": row.single and row_of(row.single),
+        "ensemble": row.ensemble and row_of(row.ensemble),
+        "matched": row.matched,
+        "flop_multiplier": row.multiplier and _ratio(row.multiplier),
+        "comparable_singles": row.tried_singles,
+        "comparable_ensembles": row.tried_ensembles,
+    }
+
+
+def _to_settle(needs: ToSettle) -> dict[str, Any]:
+    return {
+        "seeds": needs.seeds,
+        "train_macs_estimate": needs.train_macs,
+        "images": needs.images,
+        "half_width_fraction": needs.half_width,
+        "half_width_with_infinite_seeds": needs.half_width_members,
+        "half_width_with_infinite_images": needs.half_width_images,
     }
 
 
@@ -165,20 +199,3 @@ def _ratio(multiplier: Multiplier) -> dict[str, float | bool | None]:
         "high": None if open_end else multiplier.high,
         "high_is_open": open_end,
     }
-
-
-def _interval(low: float | None, high: float | None) -> dict[str, float | str | None]:
-    """JSON knows no infinity: an end beyond the matched budgets is null, and said to be."""
-    return {
-        "low_multiply_adds": None if _beyond(low) else low,
-        "low_beyond_budgets": _beyond(low),
-        "high_multiply_adds": None if _beyond(high) else high,
-        "high_beyond_budgets": _beyond(high),
-    }
-
-
-def _beyond(bound: float | None) -> str | None:
-    """On which side of all matched budgets an end lies, if it does."""
-    if bound == 0:
-        return "below"
-    return "above" if bound is not None and math.isinf(bound) else None

@@ -10,7 +10,7 @@ from ensearch.confirmation.conclusion import Conclusion
 from ensearch.core import Evaluation, Schedule, SubsetHits
 from ensearch.ensembles import extrapolation
 from ensearch.errors import StorageError
-from ensearch.fronts import analysis, seed_variance
+from ensearch.fronts import MARGIN, analysis, seed_variance
 from ensearch.pool.diversity import Diversity
 from ensearch.search_space import has_resolutions
 from ensearch.store import SEARCH, Store
@@ -52,7 +52,8 @@ class Findings:
     """Everything that a report may say about one study.
 
     `fronts.rows` stand at the budgets of the conditions. `train_macs` (an estimate) and
-    `train_seconds` count all `members`, also those of the pool that another study trained.
+    `train_seconds` count all `members`, also those of the pool that another study trained. While
+    the search is `under_way`, nothing is a verdict.
     """
 
     conditions: Conditions
@@ -71,13 +72,16 @@ class Findings:
     seed_errors: Mapping[str, float | None] = field(default_factory=dict)  # by evaluation key
     diversity: Diversity | None = None  # whether mixed ensembles are better; None if not known
     conclusion: Conclusion | None = None  # of a confirmation; None if there was none
+    trials_asked: int | None = None
+    under_way: bool = False
 
 
-def collect(store: Store, study: str) -> Findings:
+def collect(store: Store, study: str, *, margin: float = MARGIN) -> Findings:
     """Read a study and analyse its fronts on the validation split.
 
-    Raises StorageError if there is no such study, if nothing of it has been evaluated yet, or if
-    its configuration was not written by a compatible version.
+    `margin` is the difference in accuracy, a fraction, that does not matter. Raises StorageError if
+    there is no such study, if nothing of it has been evaluated yet, or if its configuration was not
+    written by a compatible version.
     """
     record = store.study(study)
     conditions = _conditions(study, record.config)
@@ -99,12 +103,16 @@ def collect(store: Store, study: str) -> Findings:
     if others:
         notes += (f"{others} of the {len(members)} members were trained by other studies.",)
     concluded, problems = _conclusion(store, study)
+    state = store.study_summary(study)
+    fronts = analysis.analyse(
+        evaluations, conditions.budgets, outcomes, seed=conditions.seed, margin=margin
+    )
     return Findings(
         conditions=conditions,
         config=record.config,
         environment=record.environment,
         evaluations=evaluations,
-        fronts=analysis.analyse(evaluations, conditions.budgets, outcomes, seed=conditions.seed),
+        fronts=fronts,
         trials_done=sum(t.state == "done" for t in trials),
         trials_failed=failures.total(),
         failures=dict(failures.most_common()),
@@ -114,6 +122,8 @@ def collect(store: Store, study: str) -> Findings:
         notes=notes + problems,
         predicted=_predicted(evaluations, conditions),
         conclusion=concluded,
+        trials_asked=state.trials_asked,
+        under_way=state.under_way,
         seed_errors={e.key: seed_variance.seed_error(e, outcomes) for e in evaluations}
         if outcomes
         else {},

@@ -8,9 +8,12 @@ from matplotlib.figure import Figure
 from rich.console import Group
 
 from ensearch.errors import StorageError, UsageError
+from ensearch.fronts import MARGIN
 from ensearch.pool import diversity
 from ensearch.report import _notebook as notebook
-from ensearch.report.study import figure, figure_data, files, findings, table, text
+from ensearch.report.study import answer, figure, figure_data, files, findings, table, words
+from ensearch.report.study.answer import Answer
+from ensearch.report.study.brief import Brief
 from ensearch.report.study.findings import Findings
 from ensearch.store import Store
 
@@ -19,7 +22,7 @@ from ensearch.store import Store
 class Results(Findings):
     """What a study found: its fronts and evaluations, and ways to show and keep them.
 
-    In a notebook, its table is shown where it is the last line of a cell.
+    In a notebook, its answer and its tables are shown where it is the last line of a cell.
     """
 
     storage: str = ""  # the database, without its password
@@ -33,7 +36,19 @@ class Results(Findings):
     @property
     def headline(self) -> str:
         """The finding in one sentence."""
-        return text.headline(self)
+        return words.headline(self)
+
+    def answer(self, budget: float | str | None = None) -> Answer:
+        """Return which configuration to take within a budget, and how sure that is.
+
+        The budget is in FLOPs as the study counts them, that of the study if none is given.
+        Raises UsageError if it is no number, BudgetError if it is below every compared budget.
+        """
+        return answer.of(self, budget)
+
+    def brief(self) -> Brief:
+        """Return the answer and the other compared budgets in about 20 lines, for `rich.print`."""
+        return Brief(findings=self)
 
     def table(self) -> Group:
         """Return both fronts by budget and what the numbers are true of, for `rich.print`."""
@@ -43,7 +58,7 @@ class Results(Findings):
         return f"<Results of study {self.conditions.study}: {self.headline}>"
 
     def _repr_html_(self) -> str:
-        return notebook.html(self.table())
+        return notebook.html(Group(self.brief(), "", self.table()))
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return a row for each evaluation, `pandas.DataFrame(results.to_dicts())`.
@@ -76,14 +91,17 @@ class Results(Findings):
         return where
 
 
-def collect(store: Store, study: str, *, patiently: bool = False) -> Results:
+def collect(
+    store: Store, study: str, *, margin: float = MARGIN, patiently: bool = False
+) -> Results:
     """Read a study and analyse its fronts on the validation split.
 
-    Whether mixed ensembles would be better is answered too; `patiently` also where that takes long.
+    `margin` is the difference in accuracy, a fraction, that does not matter. Whether mixed
+    ensembles would be better is answered too; `patiently` also where that takes long.
     Raises StorageError if there is no such study, if nothing of it has been evaluated yet, or if
     its configuration was not written by a compatible version.
     """
-    whole = findings.collect(store, study)
+    whole = findings.collect(store, study, margin=margin)
     content = {field.name: getattr(whole, field.name) for field in fields(whole)}
     compared = diversity.of_search(store, study, whole.conditions.budget, always=patiently)
     here = {"diversity": compared, "storage": store.address, "files": _files(store)}

@@ -9,15 +9,13 @@ from ensearch.report.study.findings import Findings
 
 
 def renderable(results: Findings) -> Group:
-    """Return two tables of budgets, the findings, and what the numbers are true of."""
+    """Return two tables of budgets, and what the numbers are true of."""
     return Group(
         _table(results),
         "",
         _effort(results),
         "",
-        Text(results.fronts.crossover.sentence, style="bold"),
-        *(Text(sentence) for sentence in text.further(results)),
-        "",
+        *(Text(f"{sentence}\n") for sentence in text.further(results)),
         *(Text(sentence, style="dim") for sentence in text.conditions(results)),
     )
 

@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from ensearch.core import Evaluation, distinctions, full_label
-from ensearch.fronts import FrontRow, Multiplier, biased_upward
+from ensearch.fronts import FrontRow, Multiplier
 from ensearch.report.study.findings import Conditions, Findings
 from ensearch.units import counted, format_count, format_duration, unit_name
 
@@ -61,7 +61,7 @@ def _line(row: FrontRow, conditions: Conditions) -> Line:
         count(row.budget, conditions),
         *_best(row.single, conditions),
         *_best(row.ensemble, conditions),
-        _advantage(row),
+        advantage(row),
     )
 
 
@@ -72,9 +72,10 @@ def _best(e: Evaluation | None, conditions: Conditions) -> tuple[str, str, str]:
     return label(e, conditions), accuracy, count(e.cost.macs, conditions)
 
 
-def _advantage(row: FrontRow) -> str:
-    if row.ensemble is None:
-        return "no ensemble"
+def advantage(row: FrontRow) -> str:
+    """Ensemble minus single in points with its interval, or why there is none."""
+    if row.ensemble is None or row.single is None:
+        return f"no {'ensemble' if row.ensemble is None else 'single'}"
     if row.advantage is None:
         return "not matched"
     points = f"{100 * row.advantage:+.2f}"
@@ -136,60 +137,8 @@ def _promise(row: FrontRow, results: Findings) -> str:
     return f"{label(best, results.conditions)} {100 * best.scores.accuracy:.2f}"
 
 
-def headline(results: Findings) -> str:
-    """The finding in one sentence, short enough for a title."""
-    crossover, c = results.fronts.crossover, results.conditions
-    matched = [row for row in results.fronts.rows if row.matched]
-    if not matched:
-        return "No budget at which a single network and an ensemble have matched costs"
-    where = f"from {count(matched[0].budget, c)} to {count(matched[-1].budget, c)} FLOPs"
-    if len(matched) == 1:
-        where = f"at {count(matched[0].budget, c)} FLOPs"
-    if crossover.status == "ensembles always":
-        return f"Ensembles lead at every matched budget {where}{_clearly(matched)}"
-    if crossover.status == "singles always":
-        return f"Single networks lead at every matched budget {where}{_clearly(matched)}"
-    if crossover.status == "crosses back":
-        return f"The lead changes hands more than once {where}"
-    if crossover.status == "crossed" and crossover.budget is not None:
-        return f"Ensembles win above {count(crossover.budget, c)} FLOPs{_interval(results)}"
-    ahead = [row.budget for row in matched if row.side > 0]
-    behind = [row.budget for row in matched if row.side < 0]
-    if ahead and not behind:
-        return f"Ensembles are clearly ahead at {count(ahead[0], c)} FLOPs; no crossover is found"
-    if behind and not ahead:
-        return (
-            f"Single networks are clearly ahead at {count(behind[-1], c)} FLOPs; "
-            "no crossover is found"
-        )
-    return f"No clear winner {where}"
-
-
-def _clearly(matched: list[FrontRow]) -> str:
-    """`, clearly at 3 of 5`: the band excludes zero there."""
-    clear = sum(row.side != 0 for row in matched)
-    return f", clearly at {clear} of {len(matched)}"
-
-
-def _interval(results: Findings) -> str:
-    """` (95 % interval 0.8G to 2.1G)`, an end beyond the budgets in words; empty if not known."""
-    low, high = results.fronts.crossover.low, results.fronts.crossover.high
-    if low is None or high is None:
-        return ""
-    c = results.conditions
-    matched = [row.budget for row in results.fronts.rows if row.matched]
-    bottom = count(low, c) if low > 0 else f"below {count(matched[0], c)}"
-    top = count(high, c) if math.isfinite(high) else f"above {count(matched[-1], c)}"
-    return f" (95 % interval {bottom} to {top})"
-
-
 def further(results: Findings) -> list[str]:
-    """What the fitted surface says of the crossover, and whether mixing networks gains anything."""
-    fronts = results.fronts
-    return [*([fronts.agreement] if fronts.agreement else []), *_diversity(results)]
-
-
-def _diversity(results: Findings) -> list[str]:
+    """Whether mixing networks gains anything; empty where it is not known."""
     diversity, c = results.diversity, results.conditions
     if diversity is None:
         return []
@@ -253,16 +202,36 @@ def _longer(results: Findings) -> str:
     )
 
 
+def is_corrected(row: FrontRow) -> bool:
+    """Whether the advantage is shown as another number than the difference of the accuracies."""
+    if row.advantage is None or row.single is None or row.ensemble is None:
+        return False
+    difference = row.ensemble.scores.accuracy - row.single.scores.accuracy
+    return f"{100 * row.advantage:.2f}" != f"{100 * difference:.2f}"
+
+
 def _corrected(results: Findings) -> str:
-    """Why an advantage may differ from the difference of its columns, and by how much."""
-    correction = results.fronts.correction
-    kind = biased_upward(correction)
-    if not kind:
+    """Why an advantage may differ from the difference of its columns."""
+    if not any(is_corrected(row) for row in results.fronts.rows):
         return ""
     return (
-        f", corrected by {-100 * correction:+.2f} points by which selecting biases {kind} upward "
-        "more, so that it differs from that of the columns"
+        ", less what the luck of selecting the best of many adds to either, so that it differs "
+        "from the difference of the columns"
     )
+
+
+def _example(results: Findings) -> str:
+    """What a label means, by the best ensemble of the study, or its best single network."""
+    c = results.conditions
+    top = results.fronts.rows[-1] if results.fronts.rows else None
+    e = (top.ensemble or top.single) if top is not None else None
+    if e is None:
+        return ""
+    members, a = counted(e.size, "member"), e.architecture
+    shape = f"depth {a.depth:g} and width {a.width:g}"
+    named = a.label != f"{a.depth:g}-{a.width:g}"
+    pixels = f", that read {a.resolution} pixels a side" if c.resolutions else ""
+    return f"{label(e, c)} is {members} of {a.label if named else shape}{pixels}. "
 
 
 def conditions(results: Findings) -> list[str]:
@@ -302,10 +271,8 @@ def conditions(results: Findings) -> list[str]:
             if results.predicted
             else []
         ),
-        "4 × 10-0.5 is four members of depth 10 and width 0.5"
-        f"{', 10-0.5@64 one that reads 64 pixels a side' if c.resolutions else ''}. "
-        "An accuracy is the mean over all ensembles of that size among the members trained by now, "
-        "so it may differ from what a trial said when it ended.",
+        f"{_example(results)}An accuracy is the mean over all ensembles of that size among the "
+        "members trained by now, so it may differ from what a trial said when it ended.",
         *unmatched,
         *results.notes,
     ]

@@ -1,0 +1,227 @@
+"""Which configuration to take within a budget, and how sure that is: data, then sentences."""
+
+import math
+import textwrap
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ensearch.core import Evaluation
+from ensearch.errors import BudgetError, invalid
+from ensearch.fronts import MARGIN, FrontRow, Verdict
+from ensearch.report.study import text, words
+from ensearch.report.study.findings import Conditions, Findings
+from ensearch.units import counted, format_count, parse_count
+
+WIDTH, LABEL = 80, 10  # characters of a line, and of what stands before its sentence
+# Differences that print as 0.00 are none.
+_SHOWN = 5e-5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A configuration that may be taken. `cost` is in multiply-adds per example."""
+
+    architecture: str
+    size: int
+    cost: int
+    accuracy: float  # a fraction, on the split that the study is scored on
+    label: str  # 4 × 10-0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a study answers within a budget; `print` shows it in sentences.
+
+    `budget` is a compared one, in multiply-adds per example. `take` is the configuration to take
+    there and `runner_up` the best of the other kind; `expected_loss` is how much accuracy one loses
+    on average by taking `take` if the other kind is better. `advantage` is the accuracy of the best
+    ensemble less that of the best single network, allowing for the luck of selecting them;
+    `low` and `high` bound it, at all compared budgets at once with 95 % confidence. All are
+    fractions, None where they are not known. While the search is under way `verdict` is None.
+    """
+
+    verdict: Verdict | None
+    take: Choice | None
+    runner_up: Choice | None
+    expected_loss: float | None
+    advantage: float | None
+    low: float | None
+    high: float | None
+    budget: float
+    statement: str  # of this budget, in one sentence
+    overall: str  # of the study as a whole, in one sentence
+    sentences: tuple[tuple[str, str], ...]  # all of it for people, each behind a short label
+
+    def __str__(self) -> str:
+        return "\n".join(layout(self.sentences))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON; its keys are the names of the first eight fields."""
+        keys = ("verdict", "take", "runner_up", "expected_loss", "advantage", "low", "high")
+        plain = asdict(self)
+        return {key: plain[key] for key in (*keys, "budget")}
+
+
+def margin_of(points: float | None) -> float:
+    """Return a margin as a fraction, of points of accuracy. Raises UsageError."""
+    if points is None:
+        return MARGIN
+    if not (isinstance(points, int | float) and math.isfinite(points) and 0 < points <= 100):
+        raise invalid("margin", f"must be points of accuracy, above 0 and up to 100; got {points}.")
+    return points / 100
+
+
+def of(findings: Findings, budget: float | str | None = None) -> Answer:
+    """Return what a study answers within a budget; that which it was asked for if none is given.
+
+    The budget is in FLOPs as the study counts them, `5e9` or "5G". Between two compared budgets the
+    smaller one answers. Raises UsageError if it is no number, BudgetError if it is smaller than
+    every compared budget.
+    """
+    rows, unit = findings.fronts.rows, findings.conditions.flops_per_mac
+    if budget is None:
+        return _answer(findings, rows[-1], "")
+    asked = parse_count(budget, "budget")
+    # A budget is also the number by which tables show it: 707k for 707,107.
+    fitting = [
+        row
+        for row in rows
+        if row.budget * unit <= asked or format_count(row.budget * unit) == format_count(asked)
+    ]
+    if not fitting:
+        least = format_count(rows[0].budget * unit)
+        raise BudgetError(
+            f"study {findings.conditions.study} compares budgets from {least} to "
+            f"{format_count(rows[-1].budget * unit)} FLOPs; got {format_count(asked)}, within "
+            "which it knows no answer.",
+            problem="budget_below_compared",
+            study=findings.conditions.study,
+            least=least,
+            asked=format_count(asked),
+            dataset=findings.conditions.dataset,
+        )
+    return _answer(findings, fitting[-1], _remark(findings, fitting[-1], asked))
+
+
+def choice(e: Evaluation | None, c: Conditions) -> Choice | None:
+    """Return an evaluation as what may be taken."""
+    if e is None:
+        return None
+    return Choice(
+        architecture=e.architecture.key,
+        size=e.size,
+        cost=e.cost.macs,
+        accuracy=e.scores.accuracy,
+        label=text.label(e, c),
+    )
+
+
+def layout(sentences: tuple[tuple[str, str], ...], width: int = WIDTH) -> list[str]:
+    """Return lines of at most `width` characters: labels, and their sentences beside them."""
+    lines = []
+    for label, sentence in sentences:
+        lines += textwrap.wrap(
+            sentence.replace(" × ", "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}"),
+            width,
+            initial_indent=label.ljust(LABEL),
+            subsequent_indent=" " * LABEL,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
+
+
+def _answer(findings: Findings, row: FrontRow, remark: str) -> Answer:
+    c, known = findings.conditions, not findings.under_way
+    statement = words.of_budget(row, findings.fronts.margin, c)
+    if not known:
+        statement = words.so_far(findings, row)
+    return Answer(
+        verdict=row.verdict if known else None,
+        take=choice(row.take, c),
+        runner_up=choice(row.runner_up, c),
+        expected_loss=row.expected_loss,
+        advantage=row.advantage,
+        low=row.low,
+        high=row.high,
+        budget=row.budget,
+        statement=statement,
+        overall=words.overall(findings) if known else statement,
+        sentences=_sentences(findings, row, statement, remark),
+    )
+
+
+def _remark(findings: Findings, row: FrontRow, asked: float) -> str:
+    """What a person should know who asked for a budget at which nothing was compared."""
+    c = findings.conditions
+    here, wanted = text.count(row.budget, c), format_count(asked)
+    if here == wanted:
+        return ""
+    if asked > c.budget * c.flops_per_mac:
+        return (
+            f"The study searched up to {text.count(c.budget, c)} FLOPs: within {wanted} something "
+            "else may be better. "
+        )
+    return f"{here} is the largest compared budget within {wanted}. "
+
+
+def _sentences(
+    findings: Findings, row: FrontRow, statement: str, remark: str
+) -> tuple[tuple[str, str], ...]:
+    """The answer for people, each sentence behind its label."""
+    if findings.under_way:
+        return (
+            ("answer", f"{remark}{statement}"),
+            ("how sure", "There is no verdict before the search is over."),
+        )
+    lines = [("answer", f"{remark}{statement}")]
+    if row.take is not None:
+        lines.append(("take", _described(row.take, findings)))
+    if row.runner_up is not None:
+        lines.append(("or", _described(row.runner_up, findings) + _other(row)))
+    lines.append(("how sure", " ".join(_how_sure(findings, row))))
+    settle = words.to_settle(row, findings)
+    return (*lines, ("to settle", f"{settle}.")) if settle else tuple(lines)
+
+
+def _described(e: Evaluation, findings: Findings) -> str:
+    c = findings.conditions
+    kind = "single network" if e.is_single else counted(e.size, "member")
+    return (
+        f"{text.label(e, c)} ({kind}): {text.count(e.cost.macs, c)} FLOPs, "
+        f"{words.percent(e)} on {c.split}"
+    )
+
+
+def _other(row: FrontRow) -> str:
+    """What one would lose with the runner-up, as far as it can be told."""
+    if row.advantage is None or row.take is None:
+        return ""
+    loss = row.advantage if not row.take.is_single else -row.advantage
+    if abs(loss) < _SHOWN:
+        return "; as good"
+    return f"; would {'lose' if loss > 0 else 'gain'} {100 * abs(loss):.2f} points"
+
+
+def _how_sure(findings: Findings, row: FrontRow) -> list[str]:
+    sentences = []
+    if row.advantage is not None:
+        advantage = f"Ensemble minus single: {text.advantage(row)} points"
+        if row.low is not None:
+            advantage += ", 95 % at all budgets at once"
+        if text.is_corrected(row):
+            advantage += "; less the luck of selecting, so not the difference of the two above"
+        sentences.append(f"{advantage}.")
+    if row.expected_loss is not None:
+        sentences.append(f"Expected loss of what is taken: {100 * row.expected_loss:.2f} points.")
+        sentences.append(f"Less than {words.points(findings.fronts.margin)} does not matter.")
+    return [*sentences, *_schedule(findings)]
+
+
+def _schedule(findings: Findings) -> list[str]:
+    """Whether the answer is known to hold after longer training."""
+    if findings.conditions.stage == "retrained":
+        return []
+    if findings.conclusion is not None:
+        return [findings.conclusion.sentence]
+    return ["Short schedule only: not confirmed with longer training."]

@@ -1,0 +1,95 @@
+"""The answer first: what a study found in about 20 lines."""
+
+import textwrap
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from ensearch.fronts import FrontRow
+from ensearch.report._layout import LEAST_WIDTH
+from ensearch.report.study import answer, text, words
+from ensearch.report.study.findings import Findings
+
+# With 6 lines on what may be done next and where files are, 25 in all.
+LINES = 19
+SETTLED = 3  # budgets at most of which is said what would settle them
+_HEADS = ("Budget", "Take", "Advantage", "Verdict")
+_GAP = "  "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brief:
+    """The answer for the budget of a study, and a line for each other one that was compared.
+
+    rich prints it: at most 19 lines of 80 characters, where names and paths are of usual length.
+    """
+
+    findings: Findings
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = min(max(options.max_width, LEAST_WIDTH), answer.WIDTH)
+        wide = options.update(width=width)
+        for number, line in enumerate(lines(self.findings, width)):
+            shown = Text(line, no_wrap=True, overflow="ignore")
+            if number == 0:
+                shown.stylize("bold")
+            yield from console.render(shown, wide)
+
+
+def lines(findings: Findings, width: int = answer.WIDTH) -> list[str]:
+    """Return the lines of a brief."""
+    found = answer.of(findings)
+    sentences = [("answer", _both(found)), *found.sentences[1:]]
+    head = answer.layout(tuple(sentences), width)
+    if findings.under_way:
+        return head
+    others = list(reversed(findings.fronts.rows[:-1]))
+    settle = _settle(others, findings, width)
+    if not others:
+        return head
+    room = LINES - len(head) - len(settle) - 2  # a blank line and the heads of columns
+    return [*head, "", *_table(others, findings, room), *settle]
+
+
+def _both(found: answer.Answer) -> str:
+    """What holds for the study as a whole and for its budget, once where it is the same."""
+    if found.overall == found.statement:
+        return found.statement
+    return f"{found.overall} {found.statement}"
+
+
+def _table(rows: list[FrontRow], findings: Findings, room: int) -> list[str]:
+    """A line for each budget, the largest first; the last one counts those without a line."""
+    c = findings.conditions
+    cells = [_HEADS]
+    for row in rows:
+        take = "nothing" if row.take is None else text.label(row.take, c)
+        cells.append((text.count(row.budget, c), take, text.advantage(row), row.verdict))
+    left = 0
+    if len(rows) > room:
+        left = len(rows) - max(room - 1, 1)
+        cells = cells[: len(cells) - left]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    table = [
+        _GAP.join(
+            (cell.rjust if k in (0, 2) else cell.ljust)(widths[k]) for k, cell in enumerate(row)
+        )
+        for row in cells
+    ]
+    smaller = [f"and {left} smaller budgets"] if left else []
+    return [*(line.rstrip() for line in table), *smaller]
+
+
+def _settle(rows: list[FrontRow], findings: Findings, width: int) -> list[str]:
+    """What would settle other budgets than that of the study, a line for each."""
+    needs = {row.budget: words.to_settle(row, findings) for row in rows}
+    told = [(budget, need) for budget, need in needs.items() if need][:SETTLED]
+    return [
+        textwrap.shorten(
+            f"To settle {text.count(budget, findings.conditions)}: {need}",
+            width,
+            placeholder=" ...",
+        )
+        for budget, need in told
+    ]

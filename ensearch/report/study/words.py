@@ -1,0 +1,255 @@
+"""The words of a verdict, the same wherever one is told: in reports, titles, notes and lists.
+
+A verdict is told of a budget, a zone of a study as a whole. While a search is under way there is
+neither: what is told begins with "So far".
+"""
+
+import itertools
+from collections.abc import Sequence
+
+from ensearch.core import Evaluation
+from ensearch.fronts import FrontRow, Verdict, Zone
+from ensearch.report.study import text
+from ensearch.report.study.findings import Conditions, Findings
+from ensearch.units import counted, format_duration
+
+# What a run of budgets with the same verdict says, behind the budgets.
+_OF_RUNS: dict[Verdict, str] = {
+    "ensembles": "ensembles are better",
+    "single": "single networks are better",
+    "equal": "it does not matter",
+    "ensemble at worst equal": "ensembles are at worst equal",
+    "single at worst equal": "single networks are at worst equal",
+    "undecided": "it is not decided",
+}
+
+
+def headline(findings: Findings) -> str:
+    """What a study says as a whole, in one sentence without a full stop, as for a title."""
+    sentence = so_far(findings) if findings.under_way else overall(findings)
+    return sentence.removesuffix(".")
+
+
+def overall(findings: Findings) -> str:
+    """What a study says as a whole, in one sentence."""
+    fronts, c = findings.fronts, findings.conditions
+    rows = [row for row in fronts.rows if row.matched]
+    if not rows:
+        return (
+            "No budget has a single network and an ensemble of comparable cost, so the two kinds "
+            "cannot be compared."
+        )
+    if len(rows) == 1:
+        return of_budget(rows[0], fronts.margin, c)
+    zone = fronts.zone
+    if zone.status == "crossed" and zone.low is not None and zone.high is not None:
+        return _crossed(rows, zone.low, zone.high, c)
+    if zone.status == "ensembles" and zone.low is not None:
+        return _one_kind(rows, [row for row in rows if row.budget >= zone.low], c)
+    if zone.status == "singles" and zone.high is not None:
+        return _one_kind(rows, [row for row in rows if row.budget <= zone.high], c)
+    if zone.status == "equal":
+        return (
+            f"At every compared budget, {_places(rows, c)}, it makes less than "
+            f"{points(fronts.margin)} of difference which kind is taken."
+        )
+    if zone.status == "crosses back" and zone.low is not None and zone.high is not None:
+        return (
+            f"There is no single crossover: ensembles are better at {_flops(zone.low, c)}, "
+            f"single networks at {_flops(zone.high, c)}, a larger budget."
+        )
+    if all(row.verdict == "undecided" for row in rows):
+        return f"At no compared budget, {_places(rows, c)}, is it decided yet which kind is better."
+    return _runs(rows, c)
+
+
+def short(zone: Zone, c: Conditions) -> str:
+    """What a study says as a whole in few words: crossed between 4M and 16M."""
+    low, high = (None if end is None else text.count(end, c) for end in (zone.low, zone.high))
+    return {
+        "crossed": f"crossed between {low} and {high}",
+        "ensembles": f"ensembles from {low}",
+        "singles": f"single networks up to {high}",
+        "equal": "equal throughout",
+        "crosses back": "no single crossover",
+        "undecided": "undecided",
+    }[zone.status]
+
+
+def of_budget(row: FrontRow, margin: float, c: Conditions) -> str:
+    """What the verdict of a budget says, in one sentence."""
+    within, delta = f"Within {_flops(row.budget, c)}", points(margin)
+    if row.verdict == "undecided":
+        return f"{within} {_undecided(row, delta)}"
+    says = {
+        "ensembles": "the ensemble is better.",
+        "single": "the single network is better.",
+        "equal": f"it makes less than {delta} of difference which kind is taken.",
+        "ensemble at worst equal": "the ensemble is at worst equal: if it loses at all, then less "
+        f"than {delta}.",
+        "single at worst equal": "the single network is at worst equal: if it loses at all, then "
+        f"less than {delta}.",
+    }
+    return f"{within} {says[row.verdict]}"
+
+
+def so_far(findings: Findings, row: FrontRow | None = None) -> str:
+    """What is best within a budget, the largest if none is given, while a search is under way."""
+    c, row = findings.conditions, row or findings.fronts.rows[-1]
+    over = findings.trials_done + findings.trials_failed
+    asked = "" if findings.trials_asked is None else f" of {findings.trials_asked}"
+    best = [
+        f"the best {kind} is {name(e, c)} ({percent(e)})" if e else f"there is no {kind}"
+        for kind, e in (("single network", row.single), ("ensemble", row.ensemble))
+    ]
+    return (
+        f"So far, after {over}{asked} trials, {best[0]} and {best[1]} within "
+        f"{_flops(row.budget, c)}."
+    )
+
+
+def to_settle(row: FrontRow, findings: Findings) -> str:
+    """What would settle an undecided budget: `4 more seeds of 10-0.5, about 12m`; empty if nothing.
+
+    The time is that of one worker, at the speed of the training so far.
+    """
+    needs = row.to_settle
+    if needs is None:
+        return ""
+    ways = []
+    if needs.seeds:
+        by_count: dict[int, list[str]] = {}
+        for network, number in needs.seeds.items():
+            by_count.setdefault(number, []).append(_network(network, findings))
+        seeds = " and ".join(
+            f"{counted(number, 'more seed')} of {_listed(sorted(names))}"
+            for number, names in sorted(by_count.items())
+        )
+        ways.append(f"{seeds}{_time(needs.train_macs, findings)}")
+    if needs.images:
+        split = findings.conditions.split
+        now = findings.conditions.images[split]
+        ways.append(f"{needs.images:,} {split} images instead of {now:,}")
+    return ", or ".join(ways)
+
+
+def name(e: Evaluation, c: Conditions) -> str:
+    return text.label(e, c)
+
+
+def percent(e: Evaluation) -> str:
+    return f"{100 * e.scores.accuracy:.2f} %"
+
+
+def points(fraction: float) -> str:
+    """A difference that is no estimate: 1 point, 0.5 points."""
+    value = f"{100 * fraction:g}"
+    return f"{value} point{'' if value == '1' else 's'}"
+
+
+def _undecided(row: FrontRow, delta: str) -> str:
+    if row.single is None and row.ensemble is None:
+        return "nothing has been evaluated."
+    if row.single is None or row.ensemble is None:
+        return f"no {'ensemble' if row.single else 'single network'} has been evaluated."
+    if not row.matched:
+        return (
+            "no single network and ensemble of comparable cost were tried, so the two kinds cannot "
+            "be compared."
+        )
+    if row.low is None:
+        return "it cannot be told which kind is better, because predictions are not stored."
+    return f"it is not decided yet: either kind may be better by {delta} or more."
+
+
+def _crossed(rows: Sequence[FrontRow], low: float, high: float, c: Conditions) -> str:
+    singles = [row for row in rows if row.budget <= low]
+    ensembles = [row for row in rows if row.budget >= high]
+    between = [row for row in rows if low < row.budget < high]
+    where = "the crossover lies in between"
+    if between:
+        open_there = all(row.verdict == "undecided" for row in between)
+        where = f"in between {'it is not decided' if open_there else 'neither is shown to be'}"
+        where += "" if open_there else " better"
+    single, many = (_are(kind, side) for kind, side in (("single", singles), ("ens", ensembles)))
+    up_to = "up to" if single else "at"
+    verb = "" if many == single else f"are {many or 'better'} "
+    start, on = ("from", " on") if many and len(ensembles) > 1 else ("at", "")
+    return (
+        f"Single networks are {single or 'better'} {up_to} {_flops(low, c)}, ensembles {verb}"
+        f"{start} {_flops(high, c)}{on}; {where}."
+    )
+
+
+def _are(kind: str, side: Sequence[FrontRow]) -> str:
+    """`better` or `better or at worst equal` at all these budgets; empty if not at all of them."""
+    verdicts = {row.verdict for row in side}
+    strong, weak = (
+        ("single", "single at worst equal")
+        if kind == "single"
+        else ("ensembles", "ensemble at worst equal")
+    )
+    if verdicts <= {strong}:
+        return "better"
+    return "better or at worst equal" if verdicts <= {strong, weak} else ""
+
+
+def _one_kind(rows: Sequence[FrontRow], side: Sequence[FrontRow], c: Conditions) -> str:
+    """One kind is better, or at worst equal, at the budgets of one side, and nothing elsewhere."""
+    many = any(row.verdict == "ensembles" for row in side)
+    kind = "Ensembles" if many else "Single networks"
+    are = f"{kind} are {_are('ens' if many else 'single', side) or 'better'}"
+    if len(side) == len(rows):
+        return f"{are} at every compared budget, {_places(rows, c)}."
+    rest = [row for row in rows if row not in side]
+    open_there = all(row.verdict == "undecided" for row in rest)
+    other = "it is not decided" if open_there else "neither kind is shown to be better"
+    edge = _flops((side[0] if many else side[-1]).budget, c)
+    if len(side) == 1:
+        most = "largest" if many else "smallest"
+        return f"{are} at {edge}, the {most} budget where both were compared; elsewhere {other}."
+    if many:
+        return f"{are} from {edge} on; below, {other}."
+    return f"{are} up to {edge}; above, {other}."
+
+
+def _runs(rows: Sequence[FrontRow], c: Conditions) -> str:
+    """Every verdict with its budgets, from the smallest budget on."""
+    parts: list[str] = []
+    for verdict, group in itertools.groupby(rows, key=lambda row: row.verdict):
+        of = list(group)
+        where = text.count(of[0].budget, c)
+        if len(of) > 1:
+            where += f" {'and' if len(of) == 2 else 'to'} {text.count(of[-1].budget, c)}"
+        parts.append(f"at {where}{' FLOPs' if not parts else ''} {_OF_RUNS[verdict]}")
+    joined = ", ".join(parts)
+    return f"{joined[0].upper()}{joined[1:]}."
+
+
+def _places(rows: Sequence[FrontRow], c: Conditions) -> str:
+    return f"from {text.count(rows[0].budget, c)} to {_flops(rows[-1].budget, c)}"
+
+
+def _flops(macs: float, c: Conditions) -> str:
+    return f"{text.count(macs, c)} FLOPs"
+
+
+def _network(key: str, findings: Findings) -> str:
+    """A network by the label of its single evaluation; its key if it has none."""
+    of = (e for e in findings.evaluations if e.network == key and e.is_single)
+    single = next(of, None)
+    return key if single is None else name(single, findings.conditions)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a and 3 others`: a line has no room for more."""
+    if len(names) > 2:
+        return f"{names[0]} and {len(names) - 1} others"
+    return " and ".join(names)
+
+
+def _time(train_macs: float, findings: Findings) -> str:
+    if not (train_macs and findings.train_macs and findings.train_seconds):
+        return ""
+    seconds = train_macs * findings.train_seconds / findings.train_macs
+    return f", about {format_duration(seconds)}"
