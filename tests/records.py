@@ -24,6 +24,7 @@ from ensearch.store import (
     MemberRecord,
     Store,
     StudyRecord,
+    TrialRecord,
     lease,
     tables,
 )
@@ -42,6 +43,19 @@ def member_of(seed: int, width: float = 2.5, depth: int = 10) -> Member:
         dataset="abc123",
         seed=seed,
     )
+
+
+def trial_of(number: int, **changes: Any) -> TrialRecord:
+    record = TrialRecord(
+        number=number,
+        state="done",
+        network="wide_resnet-10-2.5@32",
+        size=4,
+        reason=None,
+        overhead_seconds=0.125,
+        members=("b", "a"),
+    )
+    return dataclasses.replace(record, **changes)
 
 
 def record_of(seed: int, **changes: Any) -> MemberRecord:

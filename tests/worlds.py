@@ -2,11 +2,12 @@
 
 import math
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 
 from ensearch.core import Architecture, Cost, Evaluation, Schedule, Scores, SubsetHits
-from ensearch.fronts import Crossover, FrontRow, Fronts, analysis
+from ensearch.fronts import Crossover, FrontRow, Fronts, Verdict, Zone, analysis
 from ensearch.report.study.findings import Conditions
 from ensearch.report.study.results import Results
 
@@ -113,10 +114,38 @@ def surrogate(
     return results(fronts, evaluations, budgets=steps, images=shares)
 
 
-SENTENCE = "Ensembles overtake single networks at about 1.77G."
+def fronts_of(*rows: FrontRow, **more: Any) -> Fronts:
+    """Fronts that nothing but these rows, and `more` fields, say anything of."""
+    crossover = Crossover(status="not identifiable", budget=None, low=None, high=None, sentence="")
+    return Fronts(rows=rows, crossover=crossover, **more)
 
 
-def handmade(high: float = math.inf, **changes: object) -> Results:
+def row(
+    budget: float,
+    one: Evaluation | None,
+    many: Evaluation | None,
+    verdict: Verdict = "undecided",
+    ends: tuple[float, float, float] | None = None,
+) -> FrontRow:
+    """A row with its advantage and what bounds it; without them its costs are not matched."""
+    advantage, low, high = ends or (None, None, None)
+    is_single = many is None or (advantage is not None and advantage <= 0)
+    return FrontRow(
+        budget=budget,
+        single=one,
+        ensemble=many,
+        advantage=advantage,
+        low=low,
+        high=high,
+        matched=ends is not None,
+        verdict=verdict,
+        take=one if is_single else many,
+        runner_up=many if is_single else one,
+        expected_loss=None if ends is None else 0.001,
+    )
+
+
+def handmade(**changes: object) -> Results:
     """Singles win at 1.25G, nothing is matched at 2.5G, ensembles win at 5G."""
     small, large = (
         evaluation(1, 10, 2.0, 1_200_000_000, 0.90),
@@ -126,27 +155,10 @@ def handmade(high: float = math.inf, **changes: object) -> Results:
         evaluation(2, 10, 1.25, 1_250_000_000, 0.88),
         evaluation(4, 10, 2.0, 4_800_000_000, 0.95),
     )
-
-    def row(budget: float, one: Evaluation, many: Evaluation, *ends: float | None) -> FrontRow:
-        advantage, low, high = ends
-        return FrontRow(
-            budget=budget,
-            single=one,
-            ensemble=many,
-            advantage=advantage,
-            low=low,
-            high=high,
-            matched=advantage is not None,
-        )
-
-    fronts = Fronts(
-        rows=(
-            row(1.25e9, small, pair, -0.02, -0.03, -0.01),
-            row(2.5e9, small, pair, None, None, None),
-            row(5e9, large, four, 0.02, 0.005, 0.035),
-        ),
-        crossover=Crossover(
-            status="crossed", budget=2.5e9, low=1.5e9, high=high, sentence=SENTENCE
-        ),
+    fronts = fronts_of(
+        row(1.25e9, small, pair, "single", (-0.02, -0.03, -0.01)),
+        row(2.5e9, small, pair),
+        row(5e9, large, four, "ensembles", (0.02, 0.005, 0.035)),
+        zone=Zone(status="crossed", low=1.25e9, high=5e9),
     )
     return results(fronts, [small, pair, four, large], **changes)

@@ -14,8 +14,11 @@ from ensearch.seeds import derive
 
 REPLICATES = 2000
 LEVEL = 0.95
-# Fewer configurations have no interval worth its name: of 3 there are 10 different resamples.
-FEWEST = 4
+# Fewer configurations have no interval worth its name. In 400 simulated samples each, of normal
+# pairs of correlation 0, 0.7 and 0.9, intervals of tau held the truth in 93, 78 and 57 % of 4 pairs
+# (in 7, 22 and 43 % they had no width), 98, 90 and 78 % of 5, 98, 96 and 89 % of 6, 96, 97 and
+# 92 % of 7.
+FEWEST = 6
 NEAR = 2**0.5  # costs within one step between budgets
 MOVED = 1.0  # doublings: a crossover that moves further is one of the short schedule only
 
@@ -68,10 +71,10 @@ class Shift:
 def ranks(short: Sequence[float], full: Sequence[float], seed: int) -> Ranks | None:
     """Return Kendall's tau-b and Spearman's rho of the same configurations on two schedules.
 
-    The intervals are from a bootstrap over configurations; None with fewer than 4. A resample
+    The intervals are from a bootstrap over configurations; None with fewer than 6. A resample
     counts a repeated configuration as a tie with itself, which tau-b leaves out. In 200 simulated
-    samples each of 6, 7, 14 and 24 normal pairs (correlation 0.7 to 0.95), 94 to 98 % of the
-    intervals held the truth; where all agree they have no width.
+    samples each of 14 and 24 normal pairs (correlation 0.7 to 0.95), 94 to 98 % of the intervals
+    held the truth; where all agree they have no width.
     """
     if len(short) < FEWEST:
         return None

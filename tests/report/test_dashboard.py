@@ -15,6 +15,7 @@ import pytest
 from ensearch.errors import StorageError, UnavailableError
 from ensearch.report.dashboard import dashboard
 from ensearch.report.dashboard.guard import guard
+from ensearch.report.study import words
 from ensearch.report.study.figure_data import compute
 from ensearch.report.study.results import Results
 from tests.dashboards import Ask, names, serving
@@ -184,7 +185,7 @@ def test_publishing_twice_leaves_one_note_and_one_figure_and_warns_of_nothing(
         dashboard.publish(url, first)
     for ask in serving(url):
         page = json.loads(ask("GET", "/api/studies/1")[1])
-    assert world.fronts.crossover.sentence in page["note"]["body"]
+    assert words.headline(world) in page["note"]["body"]
     assert [f["id"] for f in page["plotly_graph_objects"]] == ["tradeoff"]
 
 

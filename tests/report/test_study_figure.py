@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensearch.fronts import Crossover, Fronts, best_within
-from ensearch.report.study import figure, figure_data, text
+from ensearch.fronts import Zone, best_within
+from ensearch.report.study import figure, figure_data, words
 from ensearch.report.study.results import Results
-from tests.worlds import evaluation, handmade, results, surrogate
+from tests.worlds import evaluation, fronts_of, handmade, results, surrogate
 
 
 def test_tradeoff_holds_what_the_figure_shows() -> None:
     drawn = figure_data.compute(handmade())
-    assert drawn.title == text.headline(handmade())
+    assert drawn.title == words.headline(handmade())
     assert "5,000 val images" in drawn.subtitle
     assert "seed 0" in drawn.subtitle
     assert drawn.x_label == "FLOPs (multiply-adds) per example, all members"
@@ -43,9 +43,8 @@ def test_tradeoff_holds_what_the_figure_shows() -> None:
 
 
 def test_of_many_corners_four_are_named_and_the_cheapest_is_not() -> None:
-    crossover = Crossover(status="not identifiable", budget=None, low=None, high=None, sentence="")
     found = [evaluation(1, 10, 1.0 + i, 10**7 * (i + 1), 0.5 + i / 100) for i in range(9)]
-    named = figure_data.compute(results(Fronts(rows=(), crossover=crossover), found)).named
+    named = figure_data.compute(results(fronts_of(), found)).named
     assert [n.dot.cost for n in named] == [9e7, 7e7, 5e7, 3e7]
 
 
@@ -82,10 +81,12 @@ def test_predicted_points_are_on_the_axis_or_counted() -> None:
     assert figure_data.compute(replace(found, predicted=(weak,))).hidden == 1
 
 
-def test_an_interval_beyond_the_budgets_ends_at_the_axis() -> None:
-    drawn = figure_data.compute(handmade())
-    assert drawn.crossing == (2.5e9, 1.5e9, drawn.x_range[1])
-    assert figure_data.compute(handmade(high=3e9)).crossing == (2.5e9, 1.5e9, 3e9)
+def test_the_crossover_is_a_zone_and_none_is_drawn_while_the_search_is_under_way() -> None:
+    found = handmade()
+    assert figure_data.compute(found).crossing == (1.25e9, 5e9)
+    assert figure_data.compute(replace(found, under_way=True)).crossing is None
+    fronts = replace(found.fronts, zone=Zone(status="ensembles", low=5e9))
+    assert figure_data.compute(replace(found, fronts=fronts)).crossing is None
 
 
 def test_weak_configurations_are_counted_instead_of_stretching_the_axis() -> None:
@@ -109,8 +110,7 @@ def test_a_drawn_front_is_the_best_within_every_cost(drawn: list[tuple[int, int,
         evaluation(size, 10, 1.0 + i, macs, hits / 1000)
         for i, (size, macs, hits) in enumerate(drawn)
     ]
-    crossover = Crossover(status="not identifiable", budget=None, low=None, high=None, sentence="")
-    shown = figure_data.compute(results(Fronts(rows=(), crossover=crossover), found))
+    shown = figure_data.compute(results(fronts_of(), found))
     for steps, singles in ((shown.single_front, True), (shown.ensemble_front, False)):
         for cost, accuracy in zip(steps.costs[:-1], steps.accuracies[:-1], strict=True):
             best = best_within(found, cost, singles)
@@ -122,13 +122,12 @@ def test_a_drawn_front_is_the_best_within_every_cost(drawn: list[tuple[int, int,
 @pytest.fixture(scope="module")
 def worlds_to_draw() -> dict[str, Results]:
     single = evaluation(1, 10, 1.0, 10**9, 0.5)
-    crossover = Crossover(status="not identifiable", budget=None, low=None, high=None, sentence="")
     return {
         "crossed": surrogate((10, 16, 28), 12, 20_000, gain=0.7),
         "unclear": surrogate((10, 16), 8, 300, gain=0.4),
         "few": surrogate((16,), 2, 1_000),
         "many": surrogate((10, 14, 16, 20, 22, 28, 34, 40), 12, 1_000),
-        "one": results(Fronts(rows=(), crossover=crossover), [single]),
+        "one": results(fronts_of(), [single]),
     }
 
 
@@ -143,7 +142,7 @@ def test_png_is_1200_by_800(name: str, worlds_to_draw: dict[str, Results], tmp_p
 def test_the_worlds_that_are_drawn_are_what_they_are_called(
     worlds_to_draw: dict[str, Results],
 ) -> None:
-    statuses = {name: w.fronts.crossover.status for name, w in worlds_to_draw.items()}
+    statuses = {name: w.fronts.zone.status for name, w in worlds_to_draw.items()}
     assert statuses["crossed"] == "crossed"
-    assert statuses["unclear"] == "not identifiable"
+    assert statuses["unclear"] == "undecided"
     assert len(worlds_to_draw["many"].evaluations) > 300

@@ -4,15 +4,15 @@ import csv
 import dataclasses
 import errno
 import json
-import math
 import os
 from pathlib import Path
 
 import pytest
 
 from ensearch.errors import StorageError
+from ensearch.fronts import ToSettle
 from ensearch.report.study import figure, figure_data, files
-from tests.worlds import SENTENCE, handmade, surrogate
+from tests.worlds import handmade, surrogate
 
 
 def test_csv_names_its_units_and_gives_back_every_number(tmp_path: Path) -> None:
@@ -46,46 +46,53 @@ def strict_json(path: Path) -> dict[str, object]:
 def test_summary_is_strict_json_that_names_its_unit(tmp_path: Path) -> None:
     _, path = files.write(handmade(), tmp_path)
     summary = strict_json(path)
-    assert summary["schema"] == 1
+    assert summary["schema"] == 2
     assert summary["unit"] == "multiply-adds of one forward pass of all members, per example"
-    assert summary["crossover"] == {
-        "status": "crossed",
-        "budget_multiply_adds": 2.5e9,
-        "low_multiply_adds": 1.5e9,
-        "low_beyond_budgets": None,
-        "high_multiply_adds": None,
-        "high_beyond_budgets": "above",
-        "sentence": SENTENCE,
-    }
+    assert (summary["under_way"], summary["margin_fraction"]) == (False, 0.01)
+    zone = summary["zone"]
+    assert isinstance(zone, dict)
+    assert (zone["status"], zone["low_multiply_adds"], zone["high_multiply_adds"]) == (
+        "crossed",
+        1.25e9,
+        5e9,
+    )
+    answer = summary["answer"]
+    assert isinstance(answer, dict)
+    assert (answer["verdict"], answer["take"]["label"], answer["budget"]) == (
+        "ensembles",
+        "4 × 10-2",
+        5e9,
+    )
     rows = summary["rows"]
     assert isinstance(rows, list)
     assert rows[1]["advantage_fraction"] is None
     assert rows[1]["matched"] is False
+    assert [row["verdict"] for row in rows] == ["single", "undecided", "ensembles"]
+    assert rows[0]["take"]["size"] == 1
     assert rows[2]["ensemble"]["size"] == 4
     assert rows[2]["advantage_low"] == 0.005
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "beyond"),
-    [
-        (0.0, 0.0, ("below", "below")),
-        (0.0, math.inf, ("below", "above")),
-        (math.inf, math.inf, ("above", "above")),
-        (None, None, (None, None)),
-    ],
-)
-def test_every_open_interval_is_strict_json(
-    tmp_path: Path, low: float | None, high: float | None, beyond: tuple[str | None, str | None]
-) -> None:
-    """`singles always` has both ends above all budgets: inf, which JSON does not know."""
+def test_nothing_is_a_verdict_while_the_search_is_under_way() -> None:
+    summary = files.summary(dataclasses.replace(handmade(), under_way=True))
+    assert (summary["zone"], summary["answer"]["verdict"]) == (None, None)
+    assert {row["verdict"] for row in summary["rows"]} == {None}
+    assert summary["headline"].startswith("So far, after 43 trials, ")
+
+
+def test_what_would_settle_a_budget_is_in_the_summary() -> None:
     found = handmade()
-    crossover = dataclasses.replace(found.fronts.crossover, budget=None, low=low, high=high)
-    fronts = dataclasses.replace(found.fronts, crossover=crossover)
-    _, path = files.write(dataclasses.replace(found, fronts=fronts), tmp_path)
-    written = strict_json(path)["crossover"]
-    assert isinstance(written, dict)
-    assert (written["low_multiply_adds"], written["high_multiply_adds"]) == (None, None)
-    assert (written["low_beyond_budgets"], written["high_beyond_budgets"]) == beyond
+    needs = ToSettle({"a": 4}, 1e9, None, 0.02, 0.01, 0.015)
+    rows = (dataclasses.replace(found.fronts.rows[0], to_settle=needs), *found.fronts.rows[1:])
+    fronts = dataclasses.replace(found.fronts, rows=rows)
+    assert files.summary(dataclasses.replace(found, fronts=fronts))["rows"][0]["to_settle"] == {
+        "seeds": {"a": 4},
+        "train_macs_estimate": 1e9,
+        "images": None,
+        "half_width_fraction": 0.02,
+        "half_width_with_infinite_seeds": 0.01,
+        "half_width_with_infinite_images": 0.015,
+    }
 
 
 def test_a_path_with_dollar_signs_is_no_formula(tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def test_collect_goes_on_without_a_band_when_predictions_are_missing(store: Stor
     missing.unlink()
     found = collect(store, NAME)
     assert all(row.low is None for row in found.fronts.rows)
-    assert found.fronts.crossover.status == "not identifiable"
+    assert found.fronts.zone.status == "undecided"
     assert missing.name in found.notes[0]
 
 

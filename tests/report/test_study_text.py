@@ -4,13 +4,12 @@ import re
 from dataclasses import replace
 from io import StringIO
 
-import pytest
 from rich.console import Console
 
-from ensearch.fronts.crossover import Status
+from ensearch.core import Architecture
 from ensearch.report.study import figure_data, text
 from ensearch.report.study.results import Results
-from tests.worlds import SENTENCE, handmade
+from tests.worlds import evaluation, fronts_of, handmade, results, row
 
 
 def printed(found: Results, width: int = 80) -> str:
@@ -45,39 +44,6 @@ def test_counting_two_per_multiply_add_doubles_what_is_shown() -> None:
     assert drawn.gaps[0].budget == 2.5e9
 
 
-def test_headline_names_the_crossover_and_the_open_end_of_its_interval() -> None:
-    assert (
-        text.headline(handmade())
-        == "Ensembles win above 2.5G FLOPs (95 % interval 1.5G to above 5G)"
-    )
-
-
-@pytest.mark.parametrize(
-    ("status", "start"),
-    [
-        ("ensembles always", "Ensembles lead at every matched budget from 1.25G to 5G"),
-        ("singles always", "Single networks lead at every matched budget from 1.25G to 5G"),
-        ("crosses back", "The lead changes hands more than once from 1.25G to 5G"),
-        ("not identifiable", "No clear winner from 1.25G to 5G"),
-    ],
-)
-def test_headline_says_every_status(status: Status, start: str) -> None:
-    found = handmade()
-    crossover = replace(found.fronts.crossover, status=status, budget=None)
-    found = replace(found, fronts=replace(found.fronts, crossover=crossover))
-    assert text.headline(found).startswith(start)
-
-
-def test_headline_of_one_clear_side_without_a_crossover() -> None:
-    found = handmade()
-    crossover = replace(found.fronts.crossover, status="not identifiable", budget=None)
-    rows = (*found.fronts.rows[:2], replace(found.fronts.rows[2], low=-0.01))
-    fronts = replace(found.fronts, rows=rows, crossover=crossover)
-    assert text.headline(replace(found, fronts=fronts)).startswith(
-        "Single networks are clearly ahead at 1.25G FLOPs"
-    )
-
-
 def test_table_holds_its_numbers_and_its_conditions_in_80_columns() -> None:
     shown = printed(handmade())
     assert "\x1b" not in shown
@@ -89,7 +55,6 @@ def test_table_holds_its_numbers_and_its_conditions_in_80_columns() -> None:
     )
     flat = " ".join(shown.split())
     for needed in (
-        SENTENCE,
         "FLOPs (multiply-adds)",
         "Data: cifar10, 10 classes. Scored on 5,000 val images",
         "optimistic",
@@ -117,22 +82,23 @@ def test_a_narrow_terminal_cuts_no_number() -> None:
     assert "…" not in shown
 
 
-def test_a_correction_is_said_beside_the_advantage_and_in_the_figure() -> None:
+def test_an_advantage_that_is_not_the_difference_is_said_to_be_another_number() -> None:
     plain = handmade()
-    assert "corrected by" not in " ".join(text.conditions(plain))
+    assert "luck of selecting" not in " ".join(text.conditions(plain))
     assert not figure_data.compute(plain).corrected
-    corrected = replace(plain, fronts=replace(plain.fronts, correction=-0.0405))
-    assert (
-        "95 % band, corrected by +4.05 points by which selecting biases single networks upward "
-        "more, so "
-        "that it differs from that of the columns."
-    ) in " ".join(text.conditions(corrected))
+    rows = (replace(plain.fronts.rows[0], advantage=-0.015), *plain.fronts.rows[1:])
+    corrected = replace(plain, fronts=replace(plain.fronts, rows=rows))
+    assert "differs from the difference of the columns" in " ".join(text.conditions(corrected))
     assert figure_data.compute(corrected).corrected
 
 
-def test_a_single_matched_budget_is_no_range() -> None:
-    whole = handmade()
-    rows = (replace(whole.fronts.rows[0], high=0.01), replace(whole.fronts.rows[2], matched=False))
-    crossover = replace(whole.fronts.crossover, status="not identifiable", budget=None)
-    one = replace(whole, fronts=replace(whole.fronts, rows=rows, crossover=crossover))
-    assert text.headline(one) == "No clear winner at 1.25G FLOPs"
+def test_a_label_is_explained_by_one_of_the_study() -> None:
+    assert "4 × 10-2 is 4 members of depth 10 and width 2. " in " ".join(
+        text.conditions(handmade())
+    )
+    named = replace(
+        evaluation(1, 1, 1.0, 10**9, 0.9),
+        architecture=Architecture(family="timm:resnet18", width=1, depth=1, resolution=32),
+    )
+    found = results(fronts_of(row(1e9, named, None)), [named])
+    assert "resnet18 is 1 member of resnet18. " in " ".join(text.conditions(found))

@@ -22,7 +22,6 @@ from ensearch.store import (
     Store,
     StudyRecord,
     StudySummary,
-    TrialRecord,
 )
 from tests.records import (
     NOW,
@@ -32,6 +31,7 @@ from tests.records import (
     failure,
     record_of,
     study_of,
+    trial_of,
 )
 from tests.servers import BOTH_DATABASES
 
@@ -196,19 +196,6 @@ def test_numbers_of_numpy_come_back_as_numbers(store: Store) -> None:
     )
 
 
-def trial_of(number: int, **changes: Any) -> TrialRecord:
-    record = TrialRecord(
-        number=number,
-        state="done",
-        network="wide_resnet-10-2.5@32",
-        size=4,
-        reason=None,
-        overhead_seconds=0.125,
-        members=("b", "a"),
-    )
-    return dataclasses.replace(record, **changes)
-
-
 def test_trials_come_back_by_number_and_are_replaced(store: Store) -> None:
     failed = trial_of(0, state="failed", reason="diverged: epoch 2\n\udcff", members=())
     for record in (trial_of(2), trial_of(0), failed):
@@ -241,6 +228,10 @@ def test_a_summary_counts_what_was_stored(store: Store) -> None:
             member_failures=1,
             train_macs=4e15,
             running=True,
+            trials_asked=None,
+            ended=None,
+            trained=8,
+            answer=None,
         ),
         StudySummary(
             name="empty",
@@ -252,5 +243,9 @@ def test_a_summary_counts_what_was_stored(store: Store) -> None:
             member_failures=0,
             train_macs=0.0,
             running=False,
+            trials_asked=None,
+            ended=None,
+            trained=0,
+            answer=None,
         ),
     ]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ensearch.store import (
+    AnswerRecord,
     ConclusionRecord,
     ConfirmationRecord,
     GroupSpeedRecord,
@@ -14,7 +15,7 @@ from ensearch.store import (
     SpeedRecord,
     Store,
 )
-from tests.records import NOW, study_of
+from tests.records import NOW, study_of, trial_of
 from tests.servers import BOTH_DATABASES
 
 pytestmark = BOTH_DATABASES
@@ -65,6 +66,39 @@ def test_trials_and_the_conclusion_of_a_confirmation(store: Store) -> None:
         store.set_confirmed("digits", record)
     assert (store.trials_asked("digits"), store.confirmed("digits")) == (40, last)
     assert store.study("digits") == study_of("digits")
+
+
+def test_a_study_is_under_way_until_its_trials_are_done_or_a_limit_is_reached(
+    store: Store,
+) -> None:
+    store.add_study(study_of("digits"))
+
+    def under_way() -> bool:
+        return store.study_summary("digits").under_way
+
+    assert under_way(), "it has never searched"
+    store.begin_run("digits", 2)
+    lease = store.acquire_lease("digits")
+    assert under_way()
+    for reason, going_on in (("interrupted", True), ("time", False), ("train budget", False)):
+        store.end_run("digits", reason)
+        assert under_way() == going_on, reason
+    store.begin_run("digits", 2)
+    for number in (0, 1):
+        store.save_trial("digits", trial_of(number))
+    assert under_way(), "a driver is at work"
+    lease.release()
+    assert not under_way(), "all trials are over, and nobody works"
+    store.begin_run("digits", 3)
+    assert under_way(), "killed before it ended"
+
+
+def test_an_answer_is_kept_with_the_state_of_which_it_is_true(store: Store) -> None:
+    store.add_study(study_of("digits"))
+    assert store.study_summary("digits").answer is None
+    for record in (AnswerRecord(of="a", content={}), AnswerRecord(of="b", content={"low": 0.1})):
+        store.save_answer("digits", record)
+        assert store.study_summary("digits").answer == record
 
 
 def test_speeds_are_replaced_and_forgotten(store: Store) -> None:

@@ -21,6 +21,13 @@ def conditions(findings: PoolFindings, unit: int) -> list[str]:
         "so far; thresholds are selected on val.",
         _volumes(findings, unit),
     ]
+    if any(entry.is_member for entry in findings.entries):
+        lines.insert(
+            2,
+            "Here trained members compete one by one, so that the luckiest seed is selected. The "
+            "report of a study scores a network by the mean over its seeds, as a new training may "
+            "be expected to. The two may take different networks, at different accuracies.",
+        )
     seen = sum(entry.may_have_seen_val for entry in findings.entries)
     if seen:
         lines.insert(
