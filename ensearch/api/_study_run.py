@@ -105,6 +105,7 @@ class OpenedStudy:
                 study.config.seeds,
                 here,
                 self.where.workers,
+                told,
             ),
             speed=here,
             images=study.images,

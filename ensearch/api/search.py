@@ -35,6 +35,7 @@ def plan(
     seeds: int | None = None,
     schedule: Mapping[str, Any] | None = None,
     limit_train: int | None = None,
+    val: int | None = None,
     seed: int | None = None,
     sampler: str | None = None,
     rule: str | None = None,
@@ -63,6 +64,7 @@ def plan(
         seeds=seeds,
         schedule=schedule,
         limit_train=limit_train,
+        val=val,
         seed=seed,
         sampler=sampler,
         rule=rule,
@@ -89,6 +91,7 @@ def run(
     seeds: int | None = None,
     schedule: Mapping[str, Any] | None = None,
     limit_train: int | None = None,
+    val: int | None = None,
     seed: int | None = None,
     sampler: str | None = None,
     rule: str | None = None,
@@ -125,6 +128,9 @@ def run(
             nothing is said.
         schedule: fields of `Schedule` that differ from the dataset's.
         limit_train: train on a stratified subset of so many images.
+        val: score on so many of the training images, which then do not train; if nothing is said a
+            tenth (or 500, where that is at most a third), with `limit_train` all that are left, up
+            to 10,000.
         seed: of the study; 0 if nothing is said.
         sampler: "tpe", "random", "nsga2", "gp" or "qmc".
         rule: averaging of probabilities, "arithmetic" or "geometric".
@@ -161,6 +167,7 @@ def run(
         seeds=seeds,
         schedule=schedule,
         limit_train=limit_train,
+        val=val,
         seed=seed,
         sampler=sampler,
         rule=rule,

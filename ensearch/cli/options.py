@@ -41,7 +41,18 @@ Seeds = Annotated[
     ),
 ]
 LimitTrain = Annotated[
-    int | None, typer.Option(help="Train on a stratified subset of so many images.")
+    int | None,
+    typer.Option(
+        help="Train on a stratified subset of so many images; those that are left validate."
+    ),
+]
+Val = Annotated[
+    int | None,
+    typer.Option(
+        help="Validate on so many of the training images, which then do not train. (default: a "
+        "tenth, or 500 where that is at most a third; with --limit-train all that are left, up to "
+        "10,000)"
+    ),
 ]
 SamplerName = Annotated[
     str | None, typer.Option(help="tpe, random, nsga2, gp or qmc. (default: tpe)")

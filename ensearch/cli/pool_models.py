@@ -17,7 +17,8 @@ ChooseOn = Annotated[
     str,
     typer.Option(
         help="What val is: held-out, half of the held-out images, the other half being test; or "
-        "study, as in studies with this --seed, for models trained without that val."
+        "study, as in studies with this --seed and no --limit-train or --val, for models trained "
+        "without that val."
     ),
 ]
 Seed = Annotated[

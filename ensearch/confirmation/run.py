@@ -257,8 +257,10 @@ def _conclude(
             failures[name] = ", ".join(reasons)
             continue
         keys = [member.key for member in group]
+        # The search's own members score what the search did.
+        largest = None if plan.retrain else study.largest_size(group[0].architecture)
         for split in ("val", "test"):
-            scored = scorer.score(name, keys, split)
+            scored = scorer.score(name, keys, split, largest)
             rows = scoring.evaluations(
                 scored,
                 len(keys),

@@ -31,18 +31,26 @@ from ensearch import plugins
 from ensearch.core import Floats, Labels, Schedule
 from ensearch.datasets._arrays import Arrays
 from ensearch.datasets._arrays import keep as keep_arrays
-from ensearch.datasets._dataset import Dataset, DatasetModule, Pictures, Raw, Source
+from ensearch.datasets._dataset import (
+    LEFT_OVER,
+    MOST_VAL,
+    Dataset,
+    DatasetModule,
+    Pictures,
+    Raw,
+    Source,
+)
 from ensearch.datasets._export import check as check_image_file
 from ensearch.datasets._export import write as write_image_file
 from ensearch.datasets._held_out import HELD_OUT, STUDY, halved
 from ensearch.datasets._held_out import check as check_choose_on
-from ensearch.datasets._split import others, stratified, val_count
+from ensearch.datasets._split import divided, val_count
 from ensearch.datasets._stored import Images, Stored
 from ensearch.errors import UsageError, invalid
-from ensearch.seeds import derive
 
 __all__ = [
     "HELD_OUT",
+    "LEFT_OVER",
     "STUDY",
     "Arrays",
     "Dataset",
@@ -123,18 +131,17 @@ def data_folder(data_dir: str | Path | None) -> Path:
 
 
 def load(source: Source) -> Dataset:
-    """Read the dataset, cut val from train and take `limit_train` of what is left of train.
+    """Read the dataset, and divide its training images into train and val.
 
-    Raises UsageError for an unknown dataset or an impossible limit, UnavailableError if the data
-    is missing, broken or not of the right form.
+    Raises UsageError for an unknown dataset or an impossible number of images, UnavailableError if
+    the data is missing, broken or not of the right form.
     """
     check(source.spec)
     name, _, argument = source.spec.partition(":")
     raw = get(name).load(argument, Path(os.path.expanduser(source.data_dir)))
     labels = raw.y_train.astype(np.int64)
-    val = stratified(labels, val_count(len(labels)), derive("val", source.split_seed))
-    train = others(val, len(labels))
-    train = _limited(train, labels, len(raw.classes), source)
+    train_images, val_images = _counts(source, len(labels), len(raw.classes))
+    train, val = divided(labels, train_images, val_images, source.split_seed)
     x_train, x_val, x_test = _parts(raw, train, val)
     y_test = raw.y_test.astype(np.int64)
     mean, std = _statistics(x_train)
@@ -168,21 +175,25 @@ def _parts(
     return x_train, x_val, np.ascontiguousarray(raw.x_test)
 
 
-def _limited(
-    train: npt.NDArray[np.int64], labels: Labels, classes: int, source: Source
-) -> npt.NDArray[np.int64]:
-    """The stratified `limit_train` of the indices `train`; all of them without a limit."""
-    limit = source.limit_train
-    if limit is None:
-        return train
-    if not classes <= limit <= len(train):
+def _counts(source: Source, images: int, classes: int) -> tuple[int, int]:
+    """Return how many of the images train and how many are val."""
+    usual, limit = val_count(images), source.limit_train
+    val = source.val if isinstance(source.val, int) else usual
+    if isinstance(source.val, int) and not classes <= val <= images - classes:
+        raise invalid(
+            "val",
+            f"must be between {classes} (one image per class) and {images - classes} (the "
+            f"{images} training images of {source.spec!r} but one of each class, which trains); "
+            f"got {val}.",
+        )
+    if limit is not None and not classes <= limit <= images - val:
         raise invalid(
             "limit_train",
-            f"must be between {classes} (one image per class) and {len(train)} (the training "
+            f"must be between {classes} (one image per class) and {images - val} (the training "
             f"images of {source.spec!r} that validation leaves); got {limit}.",
         )
-    seed = derive("limit", source.split_seed)
-    return train[stratified(labels[train], limit, seed)]
+    train = images - val if limit is None else limit
+    return train, max(usual, min(MOST_VAL, images - train)) if source.val == LEFT_OVER else val
 
 
 def _statistics(images: Pictures) -> tuple[Floats, Floats]:

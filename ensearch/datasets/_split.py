@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ensearch.core import Labels
+from ensearch.seeds import derive
 
 
 def stratified(labels: Labels, count: int, seed: int) -> npt.NDArray[np.int64]:
@@ -12,6 +13,8 @@ def stratified(labels: Labels, count: int, seed: int) -> npt.NDArray[np.int64]:
     Each class gets its share rounded down or up (largest remainder); every class gets at least
     one where `count` allows that. The same on every machine. Needs 0 <= count <= len(labels).
     """
+    if count in (0, len(labels)):
+        return np.arange(count)
     sizes = np.unique(labels, return_counts=True)[1]
     # The raw stream is what numpy promises never to change; shuffles may change with a version.
     order = np.argsort(np.random.PCG64(seed).random_raw(len(labels)), kind="stable")
@@ -45,6 +48,28 @@ def _shares(sizes: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
     for _ in range(-missing):
         shares[np.argmax(np.where(shares > 1, shares - quota, -np.inf))] -= 1
     return shares
+
+
+def divided(
+    labels: Labels, train: int, val: int, seed: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Sorted indices of `train` and of `val` of the labels, each with the classes in proportion.
+
+    val is first taken from the `val_count` images that a study usually has for it, train from the
+    others, and what either lacks from those that both leave. So a number for one moves no image of
+    the other that need not move. Needs train + val <= len(labels).
+    """
+    usual = stratified(labels, val_count(len(labels)), derive("val", seed))
+    rest = others(usual, len(labels))
+    parts = []
+    for images, count, purpose in ((rest, train, "limit"), (usual, val, "val")):
+        within = min(count, len(images))
+        parts.append(images[stratified(labels[images], within, derive(purpose, seed))])
+    spare = others(np.concatenate(parts), len(labels))
+    for i, count in enumerate((train, val)):  # one of them lacks none
+        more = stratified(labels[spare], count - len(parts[i]), derive("spare", seed))
+        parts[i] = np.sort(np.concatenate([parts[i], spare[more]]))
+    return parts[0], parts[1]
 
 
 def val_count(train: int) -> int:

@@ -18,7 +18,7 @@ from ensearch.study.options import SEEDS, RunOptions
 
 SAMPLERS = ("tpe", "random", "nsga2", "gp", "qmc")
 # What studies have that began before their configuration said so.
-_BEFORE: Mapping[str, Any] = {"seeds": 1}
+_BEFORE: Mapping[str, Any] = {"seeds": 1, "val": None}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -31,6 +31,7 @@ class StudyConfig:
     flops_per_mac: int  # 1 or 2: how this user counts; everything is stored in multiply-adds
     dataset: str
     limit_train: int | None
+    val: int | str | None  # as that of `datasets.Source`
     space: SearchSpace
     schedule: Schedule
     seeds: int  # members that every network gets at least, also a single one
@@ -118,6 +119,9 @@ def resolve(options: RunOptions) -> StudyConfig:
     limit = options.limit_train
     if limit is not None and limit < 1:
         raise invalid("limit_train", f"must be a number of images of at least 1; got {limit}.")
+    val = options.val
+    if val is not None and val < 1:
+        raise invalid("val", f"must be a number of images of at least 1; got {val}.")
     seed = 0 if options.seed is None else options.seed
     if not 0 <= seed < 2**63:
         raise invalid("seed", f"must be a whole number from 0 to 2**63 - 1; got {seed}.")
@@ -135,6 +139,7 @@ def resolve(options: RunOptions) -> StudyConfig:
         flops_per_mac=flops_per_mac,
         dataset=options.dataset,
         limit_train=limit,
+        val=datasets.LEFT_OVER if val is None and limit is not None else val,
         space=space_searched,
         schedule=_schedule(options.dataset, space_searched, options),
         seeds=seeds,

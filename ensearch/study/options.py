@@ -35,6 +35,7 @@ class RunOptions:
     flops_per_mac: int | None = None
     dataset: str | Arrays | None = None
     limit_train: int | None = None
+    val: int | None = None  # images to score on
     # A name, a file, the table of a file, or a space.
     space: str | Mapping[str, Any] | SearchSpace | None = None
     # Fields that differ from the dataset's schedule, or a whole schedule.
@@ -117,6 +118,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "flops_per_mac": (int,),
     "dataset": (str,),
     "limit_train": (int,),
+    "val": (int,),
     "space": (str, dict),
     "schedule": (dict,),
     "epochs": (int,),

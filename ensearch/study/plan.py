@@ -105,7 +105,7 @@ def _choices(config: StudyConfig, ladder: Ladder, cost: Callable[[float], str]) 
         f"offers    single networks + ensembles: {_offers(ladder, cost)}",
         *_left_out(config, ladder),
         "trials    in turns: single networks and ensembles get equally many, while there are both",
-        f"seeds     every network trains at least {config.seeds} times, a single one too",
+        *_seeds(config),
         f"schedule  {fewer}{counted(epochs[-1], 'epoch')}, batches of {config.schedule.batch_size}",
     ]
     sides = ladder.shape_axes.get("resolution", ())
@@ -119,6 +119,15 @@ def _choices(config: StudyConfig, ladder: Ladder, cost: Callable[[float], str]) 
         )
         lines.append(f"axes      of the schedule, for single networks and ensembles alike: {axes}")
     return lines
+
+
+def _seeds(config: StudyConfig) -> list[str]:
+    if config.seeds == 1:
+        return []
+    return [
+        f"seeds     every network trains at least {config.seeds} times, from different seeds, also "
+        "where it is tried as a single network"
+    ]
 
 
 def _offers(ladder: Ladder, cost: Callable[[float], str]) -> str:

@@ -72,6 +72,7 @@ def source(config: StudyConfig, data_dir: Path) -> Source:
         spec=config.dataset,
         data_dir=data_dir,
         limit_train=config.limit_train,
+        val=config.val,
         split_seed=derive(config.seed, "split"),
     )
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from ensearch.cost import training_macs
 from ensearch.search_space import Cell, Ladder
+from ensearch.study import start
 from ensearch.study.speed import Speed
 
 # Random draws of trials over which the expected cost of a study is averaged.
@@ -25,24 +26,36 @@ class SearchWork:
 
 
 def estimate(
-    ladder: Ladder, images: int, trials: int, seeds: int, speed: Speed, workers: int
+    ladder: Ladder,
+    images: int,
+    trials: int,
+    seeds: int,
+    speed: Speed,
+    workers: int,
+    told: int = 0,
 ) -> SearchWork:
-    """Return the average work of random draws of `trials` cells.
+    """Return the average work of random draws of `trials` cells, after those that are `told`.
 
     Every network gets at least `seeds` members. A member that several trials share is paid for
     once.
 
-    As in a search, single networks and ensembles take turns. `images` are for training.
+    As in a search, single networks and ensembles take turns, and each kind begins with a cell for
+    every budget. `images` are for training.
     """
     singles, ensembles = by_kind(ladder.cells)
     trials = min(trials, len(ladder.cells))
     # Half of the trials each, the odd one to the single networks, and what one kind lacks to the
     # other.
     share = min(len(singles), max(trials - len(ensembles), (trials + 1) // 2))
+    # What the first trials have not visited yet.
+    orders = [start.budgets(ladder, is_single)[told // 2 :] for is_single in (True, False)]
     rng = np.random.default_rng(0)
     members, macs, seconds = [], [], []
     for _ in range(_DRAWS):
-        drawn = [*_draw(singles, share, rng), *_draw(ensembles, trials - share, rng)]
+        drawn = [
+            *_draw(ladder, singles, share, orders[0], rng),
+            *_draw(ladder, ensembles, trials - share, orders[1], rng),
+        ]
         trained = [(max(cell.size, seeds), cell) for cell in _largest(drawn)]
         members.append(sum(count for count, _ in trained))
         macs.append(
@@ -70,8 +83,19 @@ def by_kind(cells: Iterable[Cell]) -> tuple[list[Cell], list[Cell]]:
     return [c for c in cells if c.is_single], [c for c in cells if not c.is_single]
 
 
-def _draw(cells: Sequence[Cell], number: int, rng: np.random.Generator) -> list[Cell]:
-    return [cells[i] for i in rng.choice(len(cells), size=number, replace=False)] if number else []
+def _draw(
+    ladder: Ladder,
+    cells: Sequence[Cell],
+    number: int,
+    budgets: Sequence[float],
+    rng: np.random.Generator,
+) -> list[Cell]:
+    """Return so many of the cells of one kind: one for each of the budgets, then any."""
+    shuffled = [cells[i] for i in rng.permutation(len(cells))]
+    of = [ladder.budget_of(cell) for cell in shuffled]
+    first = [of.index(budget) for budget in budgets]
+    others = [i for i in range(len(cells)) if i not in first]
+    return [shuffled[i] for i in [*first, *others][:number]]
 
 
 def _seconds(cell: Cell, images: int, speed: Speed) -> float:

@@ -115,6 +115,31 @@ def test_a_plan_is_returned_and_nothing_is_kept(here: Path) -> None:
     assert not (here / "studies").exists()
 
 
+def test_a_new_study_has_enough_trials_for_its_start(here: Path) -> None:
+    """The default space has 10 budgets of single networks and 8 of ensembles: 19 trials, plus 4."""
+    plan = ensearch.plan(budget="2M", dataset="digits", limit_train=60, epochs=1)
+    assert (plan.config.seeds, plan.work.trials, len(plan.ladder.budgets)) == (3, 23, 10)
+    assert dict(plan.images) == {"train": 60, "val": 1378, "test": 359}
+    assert "1378 val" in str(plan)
+    assert "every network trains at least 3 times" in str(plan)
+    less = ensearch.plan(budget="2M", dataset="digits", val=500, seeds=1, epochs=1)
+    assert (less.config.seeds, less.work.trials) == (1, 40)
+    assert dict(less.images) == {"train": 938, "val": 500, "test": 359}
+    assert less.work.train_macs / 938 < plan.work.train_macs / 60
+
+
+def test_the_same_call_goes_on_with_the_seeds_and_images_that_it_began_with(here: Path) -> None:
+    began: dict[str, Any] = {"budget": 4e5, "dataset": "digits", "limit_train": 60, **QUICK}
+    first = ensearch.run(**began, seeds=2, val=100, on_event=lambda event: None)
+    assert first.conditions.images["val"] == 100
+    assert first.members >= 2 == min(e.trained for e in first.evaluations)
+    again = ensearch.run(**began | {"trials": 3}, on_event=lambda event: None)
+    assert again.trials_done == 3
+    assert {e.trained for e in again.evaluations} == {2}
+    with pytest.raises(ensearch.StorageError, match="seeds: stored 2, asked 1"):
+        ensearch.run(**began, seeds=1)
+
+
 def test_what_is_missing_or_wrong_is_an_error_without_flags() -> None:
     with pytest.raises(ensearch.UsageError, match=r"^budget is missing\.$"):
         ensearch.run(dataset="digits")
@@ -129,6 +154,8 @@ def test_what_is_missing_or_wrong_is_an_error_without_flags() -> None:
         ("trials", 1.5),
         ("workers", True),
         ("seed", "a"),
+        ("seeds", 2.5),
+        ("val", "all"),
         ("space", 3),
         ("schedule", 3),
         ("sampler", 3),

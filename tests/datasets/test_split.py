@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ensearch import datasets
-from ensearch.datasets import Pictures, Source, _split
+from ensearch.datasets import LEFT_OVER, Pictures, Source, _split
 from ensearch.errors import UsageError
 from tests.pictures import Arrays, good_arrays, npz_source, pictures
 
@@ -121,6 +121,69 @@ def test_limit_of_everything_changes_nothing(tmp_path: Path) -> None:
 def test_impossible_limit_names_the_legal_range(limit: int, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=rf"between 3 .* and 200 .*got {limit}\."):
         numbered(limit_train=limit)(tmp_path)
+
+
+def test_the_splits_of_studies_before_val_are_what_they_were() -> None:
+    """Written down from the version before: members of those studies stay usable."""
+    for known, source in {
+        "cc429ad5de4724f7": {},
+        "0cbe92adbff370ad": {"limit_train": 300},
+        "7d19ef576255af0c": {"limit_train": 60, "split_seed": 3},
+    }.items():
+        data = datasets.load(Source(spec="digits", data_dir=Path("data"), **source))
+        assert (data.fingerprint, len(data.y_val)) == (known, 479)
+
+
+@pytest.mark.parametrize(
+    ("val", "images"), [(None, 100), (LEFT_OVER, 269), (40, 40), (100, 100), (169, 169), (269, 269)]
+)
+def test_training_images_are_the_same_whatever_val_takes(
+    val: int | str | None, images: int, tmp_path: Path
+) -> None:
+    usual, data = (numbered(limit_train=31, val=v)(tmp_path) for v in (None, val))
+    assert identities(data.x_train) == identities(usual.x_train)
+    chosen, before = set(identities(data.x_val)), set(identities(usual.x_val))
+    assert len(data.y_val) == len(chosen) == images
+    assert chosen <= before or chosen >= before  # the usual ones are the first
+    assert not chosen & set(identities(data.x_train))
+    counts = np.bincount(data.y_val)
+    assert counts.max() - counts.min() <= 2  # in proportion, in both parts
+    assert (data.fingerprint == usual.fingerprint) == (images == 100)
+
+
+@pytest.mark.parametrize(("val", "train"), [(3, 297), (40, 260), (100, 200), (297, 3)])
+def test_what_val_does_not_take_trains_where_there_is_no_limit(
+    val: int, train: int, tmp_path: Path
+) -> None:
+    data = numbered(val=val)(tmp_path)
+    assert (len(data.y_val), len(data.y_train)) == (val, train)
+    assert sorted(identities(data.x_train) + identities(data.x_val)) == list(range(300))
+    assert set(data.y_train.tolist()) == set(data.y_val.tolist()) == {0, 1, 2}
+
+
+def test_a_small_val_leaves_room_for_more_training_images(tmp_path: Path) -> None:
+    data, usual = numbered(limit_train=290, val=9)(tmp_path), numbered()(tmp_path)
+    assert (len(data.y_train), len(data.y_val)) == (290, 9)
+    assert set(identities(data.x_train)) > set(identities(usual.x_train))
+    assert set(identities(data.x_val)) < set(identities(usual.x_val))
+
+
+def test_left_over_images_validate_up_to_a_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datasets, "MOST_VAL", 150)
+    assert len(numbered(limit_train=31, val=LEFT_OVER)(tmp_path).y_val) == 150
+    # Not fewer than without a limit.
+    monkeypatch.setattr(datasets, "MOST_VAL", 50)
+    assert len(numbered(limit_train=31, val=LEFT_OVER)(tmp_path).y_val) == 100
+
+
+@pytest.mark.parametrize("val", [-1, 0, 2, 298, 1000])
+def test_impossible_val_names_the_legal_range(val: int, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=rf"val must be between 3 .* and 297 .*got {val}\."):
+        numbered(val=val)(tmp_path)
+    with pytest.raises(UsageError, match=r"limit_train must be between 3 .* and 20 .*got 21\."):
+        numbered(limit_train=21, val=280)(tmp_path)
 
 
 def test_split_seed_moves_val_and_not_test(tmp_path: Path) -> None:

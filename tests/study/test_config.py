@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ensearch import datasets
 from ensearch.errors import UsageError
 from ensearch.study import config, options
 from ensearch.study.options import RunOptions
@@ -40,20 +41,26 @@ def test_counting_two_flops_a_multiply_add_halves_the_multiply_adds() -> None:
 
 
 def test_a_configuration_survives_json() -> None:
-    made = config.resolve(RunOptions(**ASKED | {"seed": 3, "epochs": 5}))
-    assert config.from_dict(json.loads(json.dumps(made.as_dict()))) == made
+    for more in ({"seed": 3, "epochs": 5}, {"limit_train": 300}, {"val": 300, "seeds": 2}):
+        made = config.resolve(RunOptions(**ASKED | more))
+        assert config.from_dict(json.loads(json.dumps(made.as_dict()))) == made
 
 
 def test_what_is_not_said_is_what_the_stored_study_began_with() -> None:
     asked = RunOptions(**ASKED)
     new = config.resolve(asked)
-    assert new.seeds == options.SEEDS
+    assert (new.seeds, new.val) == (options.SEEDS, None)
+    asked = RunOptions(**ASKED | {"limit_train": 300})
+    new = config.resolve(asked)
+    assert new.val == datasets.LEFT_OVER
     assert config.going_on(new, asked, None) == new
-    before = {key: value for key, value in new.as_dict().items() if key != "seeds"}
-    assert config.from_dict(before).seeds == 1
-    assert config.going_on(new, asked, before) == dataclasses.replace(new, seeds=1)
-    said = dataclasses.replace(asked, seeds=2)
-    assert config.going_on(config.resolve(said), said, before).seeds == 2
+    before = {k: v for k, v in new.as_dict().items() if k not in ("seeds", "val")}
+    old = dataclasses.replace(new, seeds=1, val=None)
+    assert config.from_dict(before) == old
+    assert config.going_on(new, asked, before) == old
+    said = dataclasses.replace(asked, seeds=2, val=400)
+    going_on = config.going_on(config.resolve(said), said, before)
+    assert (going_on.seeds, going_on.val) == (2, 400)
 
 
 @pytest.mark.parametrize(("seeds", "trials"), [(1, 40), (2, 26), (3, 20), (7, 20)])
@@ -136,6 +143,7 @@ def test_differences_are_named_down_to_the_key() -> None:
         ({"study": "a" * 101}, "not legal"),
         ({"epochs": 0}, "epochs must be a whole number from 1 to 1,000,000; got 0"),
         ({"limit_train": 0}, "limit_train must be"),
+        ({"val": 0}, "val must be a number of images of at least 1; got 0"),
         ({"seed": -1}, "seed must be"),
         ({"seeds": 0}, "seeds must be a whole number of at least 1; got 0"),
         ({"sampler": "tep"}, "Did you mean 'tpe'"),

@@ -78,6 +78,17 @@ def test_members_beyond_the_size_are_paid_for(two_cells: Ladder) -> None:
     assert made.longest == pytest.approx(0.4)
 
 
+def test_the_plan_begins_with_every_budget_as_the_search_does() -> None:
+    """One network of 1 M and nine of 4 M: two trials at first take one of either."""
+    cheap = dataclasses.replace(cell(1, 1, 1_000_000), rung=1e6)
+    dear = tuple(cell(1, width, 4_000_000) for width in range(2, 11))
+    steps = Ladder(budget=Budget(macs=4e6), cells=(*dear, cheap))
+    made = work.estimate(steps, images=1, trials=2, seeds=1, speed=SPEED, workers=1)
+    assert made.train_macs == 3 * 2 * 5e6
+    later = work.estimate(steps, images=1, trials=2, seeds=1, speed=SPEED, workers=1, told=4)
+    assert later.train_macs > made.train_macs
+
+
 def test_no_more_trials_than_configurations(two_cells: Ladder) -> None:
     speed = Speed(fixed=0, per_mac=1e-9)
     assert work.estimate(two_cells, 100, 50, 1, speed, 1).trials == 2
