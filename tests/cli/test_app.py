@@ -131,7 +131,9 @@ def test_a_narrow_terminal_breaks_no_name_number_or_date(
     assert quick(f"--study {name}").exit_code == 0
     monkeypatch.setenv("COLUMNS", "40")
     today = datetime.now(UTC).date().isoformat()
-    assert re.search(rf"{name} +complete +3 of 3 .* {today}", ensearch("status").stdout)
+    shown = ensearch("status").stdout
+    assert re.search(rf"^{name}\n +complete +3 of 3 .* {today}", shown, re.MULTILINE)
+    assert re.search(rf"^{name}: .*10-0", shown, re.MULTILINE)
 
 
 def test_a_plan_alone_leaves_nothing_behind(folder: Path) -> None:
@@ -317,7 +319,7 @@ def test_bad_input_gets_one_helpful_message(folder: Path, line: str, code: int, 
 
 def test_an_unknown_study_is_refused_with_the_nearest(folder: Path) -> None:
     quick()
-    for verb in ("resume", "report", "status", "dashboard"):
+    for verb in ("resume", "report", "best", "status", "dashboard"):
         result = ensearch(f"{verb} digits-tiny-500k")
         assert result.exit_code == 4
         assert "Did you mean 'digits-tiny-400k'" in result.stderr
