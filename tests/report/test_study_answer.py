@@ -114,8 +114,8 @@ def test_every_verdict_has_a_sentence_of_its_own(verdict: Verdict) -> None:
         (
             ("single", "undecided", "ensembles"),
             "crossed",
-            "Single networks are better up to 1G FLOPs, ensembles at 4G FLOPs; in between it is "
-            "not decided.",
+            "Single networks are better at 1G FLOPs, ensembles at 4G FLOPs; in between it is not "
+            "decided.",
         ),
         (
             ("single at worst equal", "single", "ensembles", "ensembles"),
@@ -126,8 +126,8 @@ def test_every_verdict_has_a_sentence_of_its_own(verdict: Verdict) -> None:
         (
             ("undecided", "single", "equal", "ensembles", "undecided"),
             "crossed",
-            "Single networks are better at 2G FLOPs, ensembles at 8G FLOPs; in between neither is "
-            "shown to be better.",
+            "Single networks are better at 2G FLOPs, ensembles at 8G FLOPs; in between it makes "
+            "less than 1 point of difference.",
         ),
         (
             ("undecided", "ensembles", "ensembles"),
@@ -142,7 +142,8 @@ def test_every_verdict_has_a_sentence_of_its_own(verdict: Verdict) -> None:
         (
             ("single", "single", "equal"),
             "singles",
-            "Single networks are better up to 2G FLOPs; above, neither kind is shown to be better.",
+            "Single networks are better up to 2G FLOPs; above, it makes less than 1 point of "
+            "difference.",
         ),
         (
             ("equal", "equal"),

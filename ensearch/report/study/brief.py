@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from ensearch.fronts import FrontRow
+from ensearch.fronts import FrontRow, Zone
 from ensearch.report._layout import LEAST_WIDTH
 from ensearch.report.study import answer, text, words
 from ensearch.report.study.findings import Findings
@@ -40,7 +40,7 @@ class Brief:
 def lines(findings: Findings, width: int = answer.WIDTH) -> list[str]:
     """Return the lines of a brief."""
     found = answer.of(findings)
-    sentences = [("answer", _both(found)), *found.sentences[1:]]
+    sentences = [("answer", _both(found, findings.fronts.zone)), *found.sentences[1:]]
     head = answer.layout(tuple(sentences), width)
     if findings.under_way:
         return head
@@ -52,10 +52,12 @@ def lines(findings: Findings, width: int = answer.WIDTH) -> list[str]:
     return [*head, "", *_table(others, findings, room), *settle]
 
 
-def _both(found: answer.Answer) -> str:
+def _both(found: answer.Answer, zone: Zone) -> str:
     """What holds for the study as a whole and for its budget, once where it is the same."""
-    if found.overall == found.statement:
-        return found.statement
+    same = {"crossed": "ensembles", "ensembles": "ensembles", "singles": "single", "equal": "equal"}
+    # The budget of a study is the largest: what holds of the upper end of the zone holds of it.
+    if found.overall == found.statement or found.verdict == same.get(zone.status, ""):
+        return found.overall
     return f"{found.overall} {found.statement}"
 
 

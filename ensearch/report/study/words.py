@@ -43,11 +43,11 @@ def overall(findings: Findings) -> str:
         return of_budget(rows[0], fronts.margin, c)
     zone = fronts.zone
     if zone.status == "crossed" and zone.low is not None and zone.high is not None:
-        return _crossed(rows, zone.low, zone.high, c)
+        return _crossed(rows, zone.low, zone.high, fronts.margin, c)
     if zone.status == "ensembles" and zone.low is not None:
-        return _one_kind(rows, [row for row in rows if row.budget >= zone.low], c)
+        return _one_kind(rows, [row for row in rows if row.budget >= zone.low], fronts.margin, c)
     if zone.status == "singles" and zone.high is not None:
-        return _one_kind(rows, [row for row in rows if row.budget <= zone.high], c)
+        return _one_kind(rows, [row for row in rows if row.budget <= zone.high], fronts.margin, c)
     if zone.status == "equal":
         return (
             f"At every compared budget, {_places(rows, c)}, it makes less than "
@@ -162,17 +162,27 @@ def _undecided(row: FrontRow, delta: str) -> str:
     return f"it is not decided yet: either kind may be better by {delta} or more."
 
 
-def _crossed(rows: Sequence[FrontRow], low: float, high: float, c: Conditions) -> str:
+def _neither(rows: Sequence[FrontRow], margin: float) -> str:
+    """What is said of budgets at which no kind is better."""
+    verdicts = {row.verdict for row in rows}
+    if verdicts == {"undecided"}:
+        return "it is not decided"
+    if verdicts == {"equal"}:
+        return f"it makes less than {points(margin)} of difference"
+    return "neither kind is shown to be better"
+
+
+def _crossed(
+    rows: Sequence[FrontRow], low: float, high: float, margin: float, c: Conditions
+) -> str:
     singles = [row for row in rows if row.budget <= low]
     ensembles = [row for row in rows if row.budget >= high]
     between = [row for row in rows if low < row.budget < high]
     where = "the crossover lies in between"
     if between:
-        open_there = all(row.verdict == "undecided" for row in between)
-        where = f"in between {'it is not decided' if open_there else 'neither is shown to be'}"
-        where += "" if open_there else " better"
+        where = f"in between {_neither(between, margin)}"
     single, many = (_are(kind, side) for kind, side in (("single", singles), ("ens", ensembles)))
-    up_to = "up to" if single else "at"
+    up_to = "up to" if single and len(singles) > 1 else "at"
     verb = "" if many == single else f"are {many or 'better'} "
     start, on = ("from", " on") if many and len(ensembles) > 1 else ("at", "")
     return (
@@ -194,7 +204,9 @@ def _are(kind: str, side: Sequence[FrontRow]) -> str:
     return "better or at worst equal" if verdicts <= {strong, weak} else ""
 
 
-def _one_kind(rows: Sequence[FrontRow], side: Sequence[FrontRow], c: Conditions) -> str:
+def _one_kind(
+    rows: Sequence[FrontRow], side: Sequence[FrontRow], margin: float, c: Conditions
+) -> str:
     """One kind is better, or at worst equal, at the budgets of one side, and nothing elsewhere."""
     many = any(row.verdict == "ensembles" for row in side)
     kind = "Ensembles" if many else "Single networks"
@@ -202,8 +214,7 @@ def _one_kind(rows: Sequence[FrontRow], side: Sequence[FrontRow], c: Conditions)
     if len(side) == len(rows):
         return f"{are} at every compared budget, {_places(rows, c)}."
     rest = [row for row in rows if row not in side]
-    open_there = all(row.verdict == "undecided" for row in rest)
-    other = "it is not decided" if open_there else "neither kind is shown to be better"
+    other = _neither(rest, margin)
     edge = _flops((side[0] if many else side[-1]).budget, c)
     if len(side) == 1:
         most = "largest" if many else "smallest"
