@@ -430,16 +430,19 @@ def test_data_that_go_away_stop_the_run_and_keep_the_trials(store: Store, spec: 
     assert (outcome.done, outcome.failed) == (8, 0)
 
 
-def test_the_training_budget_counts_the_whole_study(store: Store, spec: str) -> None:
-    opened = study.open_study(configured(spec), store, Path("data"), "a CPU")
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_the_training_budget_counts_the_whole_study(store: Store, spec: str, seeds: int) -> None:
+    changes = {"seeds": seeds}
+    opened = study.open_study(configured(spec, **changes), store, Path("data"), "a CPU")
     whole = 3.0 * 2e6 * len(opened.dataset.y_train)
     limit = 4 * whole
-    outcome = search_in(store, spec, Limits(trials=10_000, train_macs=limit))
+    outcome = search_in(store, spec, Limits(trials=10_000, train_macs=limit), changes=changes)
     assert outcome.reason == "train budget"
-    # The trial that passes the limit is finished; no trial costs more than the budget's.
-    assert limit <= store.trained_macs("one") <= limit + whole
+    # The trial that passes the limit is finished; none costs more than a single network of the
+    # budget, as often as it has seeds.
+    assert limit <= store.trained_macs("one") <= limit + seeds * whole
     done = outcome.done
-    outcome = search_in(store, spec, Limits(trials=10_000, train_macs=limit))
+    outcome = search_in(store, spec, Limits(trials=10_000, train_macs=limit), changes=changes)
     assert (outcome.reason, outcome.done) == ("train budget", done)
 
 
