@@ -210,7 +210,7 @@ def _how_sure(findings: Findings, row: FrontRow) -> list[str]:
         if row.low is not None:
             advantage += ", 95 % at all budgets at once"
         if text.is_corrected(row):
-            advantage += "; less the luck of selecting, so not the difference of the two above"
+            advantage += "; allowing for the luck of selecting, so not the difference of the above"
         sentences.append(f"{advantage}.")
     if row.expected_loss is not None:
         sentences.append(f"Expected loss of what is taken: {100 * row.expected_loss:.2f} points.")

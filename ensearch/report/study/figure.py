@@ -204,7 +204,7 @@ def _advantage(axes: Axes, tradeoff: Tradeoff) -> None:
             0,
             1.08,
             "bars: 95 %, all at once; filled: not zero"
-            + "; less the luck of selecting" * tradeoff.corrected,
+            + "; allowing for the luck of selecting" * tradeoff.corrected,
             transform=axes.transAxes,
             size=7,
             color=GREY,

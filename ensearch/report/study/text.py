@@ -215,8 +215,8 @@ def _corrected(results: Findings) -> str:
     if not any(is_corrected(row) for row in results.fronts.rows):
         return ""
     return (
-        ", less what the luck of selecting the best of many adds to either, so that it differs "
-        "from the difference of the columns"
+        ", allowing for the luck of selecting the best of many, so that it differs from the "
+        "difference of the columns"
     )
 
 
