@@ -121,6 +121,7 @@ def _row(verdict: Verdict, matched: bool = True) -> RowOutcome:
         high=0.03,
         advantage=0.01,
         held_out=0.02,
+        of_table=0.0,
         error=0.001,
         image_error=0.001,
         loss=0.02,
@@ -147,4 +148,6 @@ def test_weak_rows_count_half_and_strong_ones_need_a_match() -> None:
     assert cells["decided, weak half"] == "37.5 ± 0.0"
     assert cells["decided, weak full"] == "50.0 ± 0.0"
     assert cells["wrong"] == "25.0 ± 0.0"
+    assert cells["wrong, held out"] == "25.0"
+    assert cells["wrong by the table"] == "50.0"
     assert cells["loss"] == "2.00 ± 0.00"

@@ -21,7 +21,9 @@ class RowOutcome:
 
     `advantage` is the true one of the best configurations tried and `error` its standard error, of
     which the images alone make `image_error`. The best of many look better than they are;
-    `held_out` is the advantage of those that all members and the seen half call the best.
+    `held_out` is the advantage of those that all members and the seen half call the best, and
+    `of_table` that of the best of the whole table: a study that tried poor single networks may be
+    right about what it tried and yet mislead.
     `loss` is the accuracy of the table's best within the budget less that of the configuration
     taken; `loss_today` is the same for the best measured, `loss_search` for the best measured by
     today's search, `loss_informed` for who had measured the whole table on the seen half.
@@ -34,6 +36,7 @@ class RowOutcome:
     high: float | None
     advantage: float
     held_out: float
+    of_table: float
     error: float
     image_error: float
     loss: float
@@ -126,6 +129,7 @@ class Truth:
             high=row.high,
             advantage=_advantage(tried),
             held_out=_advantage([None if e is None else truth[e.key] for e in informed]),
+            of_table=_advantage(whole),
             error=math.hypot(self._image_error(tried), self._seed_error(tried)),
             image_error=self._image_error(tried),
             loss=best - self._accuracy(row.take_key or today),
