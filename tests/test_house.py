@@ -45,6 +45,8 @@ OWNERS = {
     "torchvision": {"datasets"},
     "PIL": {"datasets/_decode"},
     "sklearn": {"datasets"},
+    "scipy": {"fronts"},
+    "threadpoolctl": {"fronts"},
     "matplotlib": {"report"},
     "typer": {"cli"},
 }

@@ -1,13 +1,14 @@
 """Studies that never ran: evaluations with known accuracies, for tests of what reads results."""
 
 import math
+from dataclasses import replace
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
 from ensearch.core import Architecture, Cost, Evaluation, Schedule, Scores, SubsetHits
-from ensearch.fronts import Crossover, FrontRow, Fronts, Verdict, Zone, analysis
+from ensearch.fronts import FrontRow, Fronts, Verdict, Zone, analysis
 from ensearch.report.study.findings import Conditions
 from ensearch.report.study.results import Results
 
@@ -103,11 +104,12 @@ def surrogate(
                 error = 0.06 * (macs / 1e8) ** -0.25 * (1 + 0.15 * math.log(depth / 20) ** 2)
                 error *= 1 - gain * macs / (macs + 2e8) * (1 - 1 / size)
                 threshold = NormalDist().inv_cdf(0.02 + error) * math.hypot(1, 0.3)
-                hit = shared + 0.3 * rng.standard_normal(images) > threshold
+                subsets = ((0,), (1,)) if size == 1 else (tuple(range(size)),)
+                hit = shared + 0.3 * rng.standard_normal((len(subsets), images)) > threshold
                 found = evaluation(size, depth, width, int(size * macs), float(hit.mean()))
                 if found.key not in hits:
-                    members = (tuple(range(size)),)
-                    hits[found.key] = SubsetHits(subsets=members, hits=hit[None])
+                    hits[found.key] = SubsetHits(subsets=subsets, hits=hit)
+                    found = replace(found, trained=max(2, size), subsets=len(subsets))
                     evaluations.append(found)
     fronts = analysis.analyse(evaluations, steps, hits)
     shares = {"train": 45_000, "val": images, "test": 10_000}
@@ -116,8 +118,7 @@ def surrogate(
 
 def fronts_of(*rows: FrontRow, **more: Any) -> Fronts:
     """Fronts that nothing but these rows, and `more` fields, say anything of."""
-    crossover = Crossover(status="not identifiable", budget=None, low=None, high=None, sentence="")
-    return Fronts(rows=rows, crossover=crossover, **more)
+    return Fronts(rows=rows, **more)
 
 
 def row(

@@ -1,17 +1,20 @@
-"""What measured points mean, in numpy: fronts, the crossover between them and their noise.
+"""What measured points mean, in numpy: fronts, which to take at each budget, and how sure that is.
 
-`analyse` in `analysis` is where to begin: it compares at matched costs (`matching`), in many
-replicates (`bootstrap`, `seed_variance`), and reads off the `crossover`, the `multiplier` and a
-fitted `surface`. `rank_agreement` compares the fronts of two schedules.
+`analyse` in `analysis` is where to begin. It measures the `noise` of images and training seeds
+(`seed_variance`), estimates all accuracies (`estimates`, by the model in `pooled` and `scales`),
+compares the best of both kinds at matched costs (`matching`, `comparison`), and reads off the
+`verdicts` (`judging`), with what would settle the open ones (`settling`). `rank_agreement` compares
+the fronts of two schedules.
 """
 
-from ensearch.fronts.analysis import Fronts, analyse, biased_upward
-from ensearch.fronts.crossover import WIDTH, Crossover, Status
-from ensearch.fronts.matching import MATCHED_SHARE, USED_SHARE, FrontRow, best_within
+from ensearch.fronts.analysis import Fronts, analyse
+from ensearch.fronts.matching import MATCHED_SHARE, USED_SHARE, best_within
 from ensearch.fronts.multiplier import Multiplier
+from ensearch.fronts.noise import WIDTH
 from ensearch.fronts.rank_agreement import Correlation, Finding, Pairs, Ranks, Shift
-from ensearch.fronts.surface import Fitted
-from ensearch.fronts.verdicts import MARGIN, STRONG, WEAK, ToSettle, Verdict, Zone
+from ensearch.fronts.rows import FrontRow
+from ensearch.fronts.settling import ToSettle
+from ensearch.fronts.verdicts import MARGIN, STRONG, WEAK, Verdict, Zone
 
 __all__ = [
     "MARGIN",
@@ -21,20 +24,16 @@ __all__ = [
     "WEAK",
     "WIDTH",
     "Correlation",
-    "Crossover",
     "Finding",
-    "Fitted",
     "FrontRow",
     "Fronts",
     "Multiplier",
     "Pairs",
     "Ranks",
     "Shift",
-    "Status",
     "ToSettle",
     "Verdict",
     "Zone",
     "analyse",
     "best_within",
-    "biased_upward",
 ]

@@ -1,4 +1,4 @@
-"""The best single network and the best ensemble within a budget, and whether they can be compared.
+"""What fits into a budget, and whether single networks and ensembles can be compared there.
 
 Costs within 5 % are matched. Without this, 4 x EfficientNet-B2 (3.97 G) meets B3 (1.83 G), the best
 single network that fits, and is credited with about 1.15 points of pure grid granularity. It holds
@@ -7,62 +7,17 @@ clearly ahead in 60 of 60 simulated studies; matched both ways, in 4.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from ensearch.core import Evaluation
-from ensearch.fronts.bootstrap import DIGITS
-from ensearch.fronts.multiplier import Multiplier
-from ensearch.fronts.verdicts import ToSettle, Verdict
+import numpy as np
+import numpy.typing as npt
+
+from ensearch.core import Evaluation, Floats
 
 # What costs at least this share of the other's cost is matched with it.
 MATCHED_SHARE = 0.95
 # Of a budget, something of both must cost more than this share: one step between budgets.
 USED_SHARE = 0.5**0.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrontRow:
-    """Both fronts at one budget.
-
-    `advantage` is E - S as a fraction, None where costs are not matched. Where the same split
-    selects and scores, what selection lifts E more than S is taken off the advantage
-    (`Fronts.correction`), so it may differ from the difference of the two accuracies.
-
-    `matched` says that single networks and ensembles both had their chance at this cost. Within the
-    budget, the most expensive single network costs at least 95 % of the best ensemble, and the most
-    expensive ensemble at least 95 % of the best single network; and something of either costs more
-    than the budget over sqrt(2), so that nothing is said of budgets that nobody tried to use.
-
-    `low` and `high` bound the advantage, at all matched budgets at once with 95 % confidence; None
-    where costs are not matched or predictions not stored. `tried_singles` and `tried_ensembles`
-    count what competed: measured, within the budget and comparable in cost.
-
-    `verdict` is read off `low` and `high`. `take` is what to take within the budget, `runner_up`
-    the best of the other kind, None where there is none, and `expected_loss` how much accuracy (a
-    fraction) one loses on average by taking the wrong kind. `to_settle` says what would settle it
-    where the verdict is `undecided`.
-    """
-
-    budget: float
-    single: Evaluation | None
-    ensemble: Evaluation | None
-    advantage: float | None
-    low: float | None
-    high: float | None
-    matched: bool
-    multiplier: Multiplier | None = None
-    tried_singles: int = 0
-    tried_ensembles: int = 0
-    verdict: Verdict = "undecided"
-    take: Evaluation | None = None
-    runner_up: Evaluation | None = None
-    expected_loss: float | None = None
-    to_settle: ToSettle | None = None
-
-    @property
-    def side(self) -> int:
-        """1 where ensembles are clearly ahead, -1 where they are clearly behind, else 0."""
-        return int((self.low or 0) > 0) - int((self.high or 0) < 0)
+DIGITS = 12  # of an accuracy: means of equal hits may differ by 1e-16, which is no lead
 
 
 def best_within(
@@ -76,43 +31,46 @@ def best_within(
     return max(fitting, key=lambda e: (e.scores.accuracy, -e.cost.macs), default=None)
 
 
-def matched_row(
-    evaluations: Sequence[Evaluation], selecting: Sequence[Evaluation], budget: float
-) -> FrontRow:
-    """Return both fronts at a budget, without band and multiplier.
+def within(evaluations: Sequence[Evaluation], budget: float, singles: bool) -> npt.NDArray[np.intp]:
+    """Return the indices of single networks (or ensembles) of at most `budget`, cheapest first."""
+    chosen = [i for i, e in enumerate(evaluations) if e.is_single == singles]
+    fitting = [i for i in chosen if evaluations[i].cost.macs <= budget]
+    return np.array(sorted(fitting, key=lambda i: evaluations[i].cost.macs), np.intp)
 
-    `selecting` holds the same evaluations, in the same order, on the split that selects.
+
+def best_of(indices: npt.NDArray[np.intp], accuracies: Floats) -> int:
+    """Return the most accurate of some indices, the first of equals."""
+    return int(indices[accuracies[indices].round(DIGITS).argmax()])
+
+
+def comparable(
+    evaluations: Sequence[Evaluation], budget: float
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return what the other kind can match within the budget: single networks, and ensembles.
+
+    The most expensive of the other kind costs at least 95 % of each.
     """
-    best = [best_within(selecting, budget, singles) for singles in (True, False)]
-    comparable = [_comparable(selecting, budget, singles) for singles in (True, False)]
-    matched = all(
-        any(selecting[i] is selected for i in tried) and _is_used(selecting, budget, singles)
-        for selected, tried, singles in zip(best, comparable, (True, False), strict=True)
+    kinds = [within(evaluations, budget, singles) for singles in (True, False)]
+    highest = [max((evaluations[i].cost.macs for i in kind), default=0) for kind in kinds]
+    singles, ensembles = (
+        np.array([i for i in kind if MATCHED_SHARE * evaluations[i].cost.macs <= most], np.intp)
+        for kind, most in zip(kinds, highest[::-1], strict=True)
     )
-    scored = {id(there): e for there, e in zip(selecting, evaluations, strict=True)}
-    single, ensemble = (scored[id(selected)] if selected else None for selected in best)
-    advantage = None
-    if single and ensemble and matched:
-        advantage = round(ensemble.scores.accuracy - single.scores.accuracy, DIGITS)
-    return FrontRow(
-        budget=budget,
-        single=single,
-        ensemble=ensemble,
-        advantage=advantage,
-        low=None,
-        high=None,
-        matched=matched,
-        tried_singles=len(comparable[0]),
-        tried_ensembles=len(comparable[1]),
-    )
+    return singles, ensembles
 
 
-def _comparable(evaluations: Sequence[Evaluation], budget: float, singles: bool) -> list[int]:
-    """Indices of single networks (or ensembles) within the budget that the others can match."""
-    within = [(i, e.cost.macs, e.is_single == singles) for i, e in enumerate(evaluations)]
-    within = [entry for entry in within if entry[1] <= budget]
-    highest = max((macs for _, macs, wanted in within if not wanted), default=0)
-    return [i for i, macs, wanted in within if wanted and MATCHED_SHARE * macs <= highest]
+def is_matched(evaluations: Sequence[Evaluation], accuracies: Floats, budget: float) -> bool:
+    """Return whether single networks and ensembles both had their chance at this cost.
+
+    The best of each kind, by these accuracies, can be matched by the other kind, and something of
+    either costs more than the budget over sqrt(2), so that nothing is said of budgets that nobody
+    tried to use.
+    """
+    kinds = [within(evaluations, budget, singles) for singles in (True, False)]
+    if not all(_is_used(evaluations, budget, singles) for singles in (True, False)):
+        return False
+    matched = comparable(evaluations, budget)
+    return all(best_of(kind, accuracies) in of for kind, of in zip(kinds, matched, strict=True))
 
 
 def _is_used(evaluations: Sequence[Evaluation], budget: float, singles: bool) -> bool:

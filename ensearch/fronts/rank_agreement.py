@@ -55,7 +55,8 @@ class Pairs:
 class Shift:
     """What changes from the short schedule's fronts to the full one's, at budgets matched in both.
 
-    `doublings` is log2(full / short) of the crossovers, None unless both crossed. At `agree` of
+    `doublings` is how far the middle of the zone of the crossover moved, log2(full / short), None
+    unless both crossed. At `agree` of
     `budgets` the advantage has the same sign; at `reversed_at` both bands exclude zero on opposite
     sides. `mean_change` of the advantage is a fraction of accuracy, None without budgets.
     """
@@ -132,48 +133,53 @@ def near_pairs(macs: Sequence[float], short: Sequence[float], full: Sequence[flo
 def shift(short: Fronts, full: Fronts) -> Shift:
     """Return what becomes of advantage and crossover when the schedule is full.
 
-    `short schedule only` if the crossover moved by more than one doubling, as far as the budgets
-    reach, or the advantage clearly changed its sign somewhere. A change of sign within the noise
-    does not count: a crossover that moves by half a doubling changes the sign in between.
+    `short schedule only` if the crossover moved by more than one doubling, as far as the zones in
+    which it lies allow no less, or the advantage clearly changed its sign somewhere. A change of
+    sign within the noise does not count: a crossover that moves by half a doubling changes the
+    sign in between.
     """
     before = {row.budget: row for row in short.rows if row.matched}
     pairs = [(before[r.budget], r) for r in full.rows if r.matched and r.budget in before]
     changes = [(y.advantage or 0) - (x.advantage or 0) for x, y in pairs]
     reversed_at = tuple(y.budget for x, y in pairs if x.side * y.side < 0)
     doublings = _doublings(short, full)
-    moved = _least_move(short, full)
-    same = short.crossover.status == full.crossover.status != "not identifiable"
-    verdict: Finding = "unclear"
-    if reversed_at or (moved is not None and moved > MOVED):
-        verdict = "short schedule only"
-    elif doublings is not None or (same and short.crossover.status != "crosses back"):
-        verdict = "holds"
+    same = short.zone.status == full.zone.status in ("ensembles", "singles", "equal")
+    finding: Finding = "unclear"
+    if reversed_at or _least_move(short, full) > MOVED:
+        finding = "short schedule only"
+    elif same or (doublings is not None and abs(doublings) <= MOVED):
+        finding = "holds"
     return Shift(
         doublings=doublings,
         budgets=len(pairs),
         agree=sum(((x.advantage or 0) > 0) == ((y.advantage or 0) > 0) for x, y in pairs),
         reversed_at=reversed_at,
         mean_change=float(np.mean(changes)) if changes else None,
-        verdict=verdict,
+        verdict=finding,
     )
 
 
 def _doublings(short: Fronts, full: Fronts) -> float | None:
-    before, after = short.crossover.budget, full.crossover.budget
-    return None if before is None or after is None else math.log2(after / before)
+    """How far the middle of the zone moved, None unless both crossed."""
+    if not short.zone.status == full.zone.status == "crossed":
+        return None
+    (a, b), (c, d) = _place(short), _place(full)
+    return math.log2(c * d / (a * b)) / 2
 
 
-def _least_move(short: Fronts, full: Fronts) -> float | None:
-    """The doublings that the crossover moved at least: where it left the range, to its end."""
-    places = [_place(short), _place(full)]
-    ends = [place for place in places if place is not None]
-    return abs(math.log2(ends[1] / ends[0])) if len(ends) == 2 else None
+def _least_move(short: Fronts, full: Fronts) -> float:
+    """The doublings between the zones in which the crossovers lie; 0 where they overlap."""
+    (a, b), (c, d) = _place(short), _place(full)
+    return max(0.0, math.log2(c / b) if c > b else 0.0, math.log2(a / d) if a > d else 0.0)
 
 
-def _place(fronts: Fronts) -> float | None:
-    """The crossover, or the end of the matched budgets beyond which it lies; None if not known."""
-    matched = [row.budget for row in fronts.rows if row.matched]
-    crossover = fronts.crossover
-    if crossover.budget is not None or not matched:
-        return crossover.budget
-    return {"ensembles always": matched[0], "singles always": matched[-1]}.get(crossover.status)
+def _place(fronts: Fronts) -> tuple[float, float]:
+    """The zone in which the crossover lies: anywhere, if that is not known."""
+    zone = fronts.zone
+    if zone.status == "crossed" and zone.low is not None and zone.high is not None:
+        return zone.low, zone.high
+    if zone.status == "ensembles" and zone.low is not None:
+        return 0.0, zone.low
+    if zone.status == "singles" and zone.high is not None:
+        return zone.high, math.inf
+    return 0.0, math.inf

@@ -52,21 +52,25 @@ class Zone:
 NOTHING_KNOWN = Zone(status="undecided")
 
 
-def verdict(low: float, high: float, margin: float, *, matched: bool = True) -> Verdict:
-    """Return what an interval of D says, with `margin` the difference that does not matter.
+def verdict(
+    signs: tuple[float, float], margins: tuple[float, float], margin: float, *, strong: bool
+) -> Verdict:
+    """Return what intervals of D say, with `margin` the difference that does not matter.
 
-    A budget at which costs are not matched gets no strong verdict: the better kind may be so for
-    its cost alone.
+    `signs` are the ends that hold together, `margins` those of which only one can be wrong, see
+    `comparison.Compared`. Without `strong` there is no strong verdict: where costs are not matched,
+    the better kind may be so for its cost alone.
     """
-    if matched and low > 0:
+    least, most = margins
+    if strong and signs[0] > 0:
         return "ensembles"
-    if matched and high < 0:
+    if strong and signs[1] < 0:
         return "single"
-    if matched and -margin < low and high < margin:
+    if strong and -margin < least and most < margin:
         return "equal"
-    if low > -margin and low + high >= 0:
+    if least > -margin and least + most >= 0:
         return "ensemble at worst equal"
-    if high < margin and low + high <= 0:
+    if most < margin and least + most <= 0:
         return "single at worst equal"
     return "undecided"
 
@@ -92,20 +96,3 @@ def zone(ruled: Sequence[Ruled]) -> Zone:
 def _only(ruled: Sequence[Ruled], low: float, high: float, *verdicts: Verdict) -> bool:
     """Whether all budgets from `low` to `high` have one of these verdicts."""
     return all(row.verdict in verdicts for row in ruled if low <= row.budget <= high)
-
-
-class ToSettle(NamedTuple):
-    """What would settle an undecided budget, at today's estimates.
-
-    `seeds` maps `network_key` to how many more members of it, which cost `train_macs` (an estimate,
-    multiply-adds of training); None where no number up to 64 would do. `images` is how many images
-    would do with today's members, None where no number would. Half widths of the interval of D, as
-    fractions: today's, with infinitely many members, and with infinitely many images.
-    """
-
-    seeds: dict[str, int] | None
-    train_macs: float
-    images: int | None
-    half_width: float
-    half_width_members: float
-    half_width_images: float

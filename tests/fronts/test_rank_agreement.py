@@ -8,8 +8,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensearch.fronts import Crossover, FrontRow, Fronts, rank_agreement
-from ensearch.fronts.crossover import Status
+from ensearch.fronts import FrontRow, Fronts, Zone, rank_agreement
 
 
 def test_rank_correlations_on_paper() -> None:
@@ -59,9 +58,7 @@ def test_pairs_of_nearly_equal_cost() -> None:
     assert rank_agreement.near_pairs([1, 1], [0.1, 0.1], [0.1, 0.2]).pairs == 0
 
 
-def fronts(
-    advantages: tuple[float, ...], half: float, status: Status, budget: float | None = None
-) -> Fronts:
+def fronts(advantages: tuple[float, ...], half: float, zone: Zone) -> Fronts:
     """Budgets 1, 2, 4, ..., with a band of the given half-width."""
     rows = (
         FrontRow(
@@ -72,14 +69,19 @@ def fronts(
             low=a - half,
             high=a + half,
             matched=True,
+            verdict="ensembles" if a > half else "single" if a < -half else "undecided",
         )
         for i, a in enumerate(advantages)
     )
-    crossover = Crossover(status=status, budget=budget, low=None, high=None, sentence="")
-    return Fronts(rows=tuple(rows), crossover=crossover)
+    return Fronts(rows=tuple(rows), zone=zone)
 
 
-CROSSED = fronts((-0.2, -0.1, 0.1, 0.2), 0.05, "crossed", 3.0)
+def crossed(low: float, high: float) -> Zone:
+    return Zone(status="crossed", low=low, high=high)
+
+
+CROSSED = fronts((-0.2, -0.1, 0.1, 0.2), 0.05, crossed(2, 4))
+OPEN = Zone(status="undecided")
 
 
 @pytest.mark.parametrize(
@@ -87,14 +89,33 @@ CROSSED = fronts((-0.2, -0.1, 0.1, 0.2), 0.05, "crossed", 3.0)
     [
         (CROSSED, 0.0, 4, "holds"),
         # Half a doubling higher, and one sign in between is another: no contradiction.
-        (fronts((-0.2, -0.1, -0.01, 0.2), 0.05, "crossed", 4.24), 0.5, 3, "holds"),
-        (fronts((-0.2, -0.1, -0.01, 0.2), 0.05, "crossed", 6.1), 1.02, 3, "short schedule only"),
-        # No crossover any more up to 8: it moved by at least log2(8 / 3) = 1.4 doublings.
-        (fronts((-0.2, -0.1, -0.1, -0.01), 0.02, "singles always"), None, 2, "short schedule only"),
-        (fronts((-0.2, -0.1, 0.1, 0.2), 1.0, "not identifiable"), None, 4, "unclear"),
-        (fronts((0.2, 0.1, 0.1, 0.2), 0.05, "ensembles always"), None, 2, "short schedule only"),
-        (fronts((0.2, -0.1, 0.1, 0.2), 0.05, "crosses back"), None, 3, "short schedule only"),
-        (fronts((-0.2, 0.1, -0.1, 0.2), 0.11, "crosses back"), None, 2, "unclear"),
+        (fronts((-0.2, -0.1, -0.01, 0.2), 0.05, crossed(2, 8)), 0.5, 3, "holds"),
+        # One and a half, but both may lie at 4.
+        (fronts((-0.2, -0.1, -0.01, 0.2), 0.05, crossed(4, 16)), 1.5, 3, "unclear"),
+        # From below 4 to above 9: more than a doubling.
+        (fronts((-0.2, -0.1, -0.01, 0.2), 0.05, crossed(9, 16)), 2.08, 3, "short schedule only"),
+        # No crossover any more up to 16, or all below 0.5.
+        (
+            fronts((-0.2, -0.1, -0.1, -0.01), 0.11, Zone(status="singles", high=16)),
+            None,
+            2,
+            "short schedule only",
+        ),
+        (
+            fronts((0.01, 0.01, 0.1, 0.2), 0.05, Zone(status="ensembles", low=0.5)),
+            None,
+            2,
+            "short schedule only",
+        ),
+        (fronts((-0.2, -0.1, 0.1, 0.2), 1.0, OPEN), None, 4, "unclear"),
+        # Clearly the other way round at 1.
+        (
+            fronts((0.2, -0.1, 0.1, 0.2), 0.05, Zone(status="crosses back", low=1, high=2)),
+            None,
+            3,
+            "short schedule only",
+        ),
+        (fronts((-0.2, 0.1, -0.1, 0.2), 0.11, OPEN), None, 2, "unclear"),
     ],
 )
 def test_the_shift_of_the_crossover_on_paper(
@@ -106,9 +127,17 @@ def test_the_shift_of_the_crossover_on_paper(
 
 
 def test_two_one_sided_answers_agree_and_two_open_ones_say_nothing() -> None:
-    always = fronts((0.1, 0.2), 0.05, "ensembles always")
+    always = fronts((0.1, 0.2), 0.05, Zone(status="ensembles", low=1))
     assert rank_agreement.shift(always, always).verdict == "holds"
-    opened = fronts((0.1, -0.2), 0.5, "not identifiable")
+    level = fronts((0.0, 0.0), 0.005, Zone(status="equal", low=1, high=2))
+    assert rank_agreement.shift(level, level).verdict == "holds"
+    opened = fronts((0.1, -0.2), 0.5, OPEN)
     assert rank_agreement.shift(opened, opened).verdict == "unclear"
-    none = rank_agreement.shift(fronts((), 0, "not identifiable"), always)
+    none = rank_agreement.shift(fronts((), 0, OPEN), always)
     assert (none.budgets, none.mean_change, none.verdict) == (0, None, "unclear")
+
+
+def test_the_change_of_the_advantage_and_where_it_is_reversed() -> None:
+    found = rank_agreement.shift(CROSSED, fronts((0.2, -0.1, 0.1, 0.2), 0.05, OPEN))
+    assert found.reversed_at == (1,)
+    assert found.mean_change == pytest.approx(0.1)

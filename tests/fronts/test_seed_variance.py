@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 from ensearch.core import Evaluation, SubsetHits
-from ensearch.fronts.seed_variance import seed_deviations, seed_error, seed_spread
+from ensearch.fronts.seed_variance import (
+    LEAST,
+    UNKNOWN,
+    Between,
+    between_members,
+    degrees_of_freedom,
+    seed_error,
+    seed_spread,
+    spread_by_cost,
+)
 from tests.advantages import evaluation
 
 
@@ -66,7 +75,8 @@ def test_the_ensemble_of_all_members_takes_the_error_of_the_next_smaller_size() 
 def test_one_member_has_no_error() -> None:
     rows, outcomes = made(1, 500, 0.0, seed=0, sizes=(1,))
     assert seed_error(rows[0], outcomes) is None
-    assert math.isnan(seed_spread(rows, list(outcomes.values())))
+    assert between_members(rows, list(outcomes.values())) == []
+    assert math.isnan(seed_spread([]))
 
 
 def test_some_subsets_of_many_give_the_error_of_all() -> None:
@@ -86,17 +96,65 @@ def test_some_subsets_of_many_give_the_error_of_all() -> None:
 @pytest.mark.parametrize("main", [0.0, 0.01, 0.03])
 def test_spread_is_that_of_the_members_without_that_of_the_images(main: float) -> None:
     """50 networks of 4 on 500 images: images alone make one member vary by 0.02 more."""
-    rows: list[Evaluation] = []
-    outcomes: dict[str, SubsetHits] = {}
+    networks: list[Between] = []
     for seed in range(50):
-        found = made(4, 500, main, seed, sizes=(1,), width=1 + seed)
-        rows += found[0]
-        outcomes |= found[1]
-    assert seed_spread(rows, list(outcomes.values())) * 0.7 * 0.3 == pytest.approx(main, abs=0.004)
+        rows, outcomes = made(4, 500, main, seed, width=1 + seed)
+        networks += between_members(rows, list(outcomes.values()))
+    assert degrees_of_freedom(networks) == 150
+    assert seed_spread(networks) * 0.7 * 0.3 == pytest.approx(main, abs=0.004)
 
 
-def test_deviations_shrink_with_the_members_and_near_certainty() -> None:
-    rows, outcomes = made(4, 500, 0.0, seed=0)
-    found = seed_deviations(rows, list(outcomes.values()), 0.1)
-    p = np.array([row.scores.accuracy for row in rows])
-    np.testing.assert_allclose(found, 0.1 * p * (1 - p) / 2)
+def test_the_two_way_table_on_paper() -> None:
+    """Two members that hit 2 and 1 of 4 images: variance 1/32, of which 1/32 is the residual's.
+
+    The total sum of squares is 15/8, that of the images 11/8, that of the members 1/8: 3/8 are left
+    with 3 degrees of freedom.
+    """
+    hits = np.array([[1, 1, 0, 0], [1, 0, 0, 0]], np.bool_)
+    rows = [evaluation(1, 1, 3 / 8)]
+    (found,) = between_members(rows, [SubsetHits(subsets=((0,), (1,)), hits=hits)])
+    assert found.variance == pytest.approx(1 / 32)
+    assert found.of_images == pytest.approx(1 / 32)
+    assert (found.members, found.accuracy) == (2, 3 / 8)
+    assert found.scale == pytest.approx(15 / 64)
+    assert found.log2_macs == pytest.approx(math.log2(1e9))
+
+
+def networks_of(cheap: float, dear: float, seed: int, images: float = 1e-5) -> list[Between]:
+    """40 networks of 5 over 6 doublings of cost whose spread c changes by equal factors."""
+    rng = np.random.default_rng(seed)
+    result = []
+    for k in range(40):
+        c = cheap * (dear / cheap) ** (k / 39)
+        variance = ((c * 0.16) ** 2 + images) * rng.chisquare(4) / 4
+        result.append(Between(str(k), 5, float(variance), images, 0.8, 24 + 6 * k / 39))
+    return result
+
+
+@pytest.mark.parametrize(("cheap", "dear"), [(0.08, 0.24), (0.27, 0.09), (0.15, 0.15)])
+def test_a_spread_that_changes_with_the_cost_is_found(cheap: float, dear: float) -> None:
+    """The mean of 20 tables is within 10 % at both ends and in the middle, each within 45 %."""
+    found = np.stack(
+        [spread_by_cost(networks_of(cheap, dear, s), np.array([24.0, 27, 30])) for s in range(20)]
+    )
+    truth = np.array([cheap, math.sqrt(cheap * dear), dear])
+    np.testing.assert_allclose(found.mean(axis=0), truth, rtol=0.1)
+    assert np.abs(np.log(found / truth)).max() < math.log(1.45)
+
+
+def test_costs_beyond_those_tried_count_as_the_nearest() -> None:
+    found = spread_by_cost(networks_of(0.08, 0.24, 0), np.array([0.0, 24, 30, 60]))
+    assert found[0] == found[1] < found[2] == found[3]
+
+
+def test_of_unknown_spreads_a_usual_one_is_taken() -> None:
+    np.testing.assert_array_equal(spread_by_cost([], np.array([20.0, 30])), [UNKNOWN, UNKNOWN])
+
+
+def test_members_that_are_all_alike_may_be_so_by_luck() -> None:
+    alike = [Between(str(k), 2, 0.0, 0.0, 0.8, 24.0 + k) for k in range(4)]
+    found = spread_by_cost(alike, np.array([24.0, 27]))
+    assert (found >= LEAST).all()
+    perfect = [Between(str(k), 2, 0.0, 0.0, 1.0, 24.0 + k) for k in range(4)]
+    assert seed_spread(perfect) == 0
+    assert (spread_by_cost(perfect, np.array([24.0, 27])) >= LEAST).all()

@@ -1,0 +1,161 @@
+"""Estimated accuracies -> a row for each budget: both fronts, the verdict, what to take."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ensearch.core import Evaluation, Floats
+from ensearch.fronts import matching
+from ensearch.fronts.comparison import Compared, Rivals
+from ensearch.fronts.estimates import LEVEL, Estimate
+from ensearch.fronts.multiplier import multipliers
+from ensearch.fronts.noise import Noise
+from ensearch.fronts.rows import FrontRow
+from ensearch.fronts.settling import to_settle
+from ensearch.fronts.verdicts import verdict
+
+FEWEST_DEGREES = 12  # independent differences between members that a strong verdict needs
+
+
+def row_of(
+    evaluations: Sequence[Evaluation], selecting: Floats, accuracies: Floats, budget: float
+) -> FrontRow:
+    """Return both fronts at a budget, with neither interval nor verdict.
+
+    `selecting` are the accuracies that select the best, `accuracies` those that score them.
+    """
+    kinds = [matching.within(evaluations, budget, singles) for singles in (True, False)]
+    best = [matching.best_of(kind, selecting) if len(kind) else None for kind in kinds]
+    single, ensemble = (None if i is None else evaluations[i] for i in best)
+    one, many = (None if i is None else float(accuracies[i]) for i in best)
+    ahead = one is not None and many is not None and many > one
+    matched = matching.is_matched(evaluations, selecting, budget)
+    advantage = None
+    if matched and one is not None and many is not None:
+        advantage = round(many - one, matching.DIGITS)
+    tried = matching.comparable(evaluations, budget)
+    take, runner_up = (ensemble, single) if ahead else (single, ensemble)
+    return FrontRow(
+        budget=budget,
+        single=single,
+        ensemble=ensemble,
+        single_accuracy=one,
+        ensemble_accuracy=many,
+        advantage=advantage,
+        low=None,
+        high=None,
+        matched=matched,
+        tried_singles=len(tried[0]),
+        tried_ensembles=len(tried[1]),
+        take=take or runner_up,
+        runner_up=runner_up if take else None,
+    )
+
+
+def judge(
+    evaluations: Sequence[Evaluation],
+    budgets: Sequence[float],
+    noise: Noise,
+    estimate: Estimate,
+    selecting: Floats,
+    margin: float,
+    *,
+    selected: bool,
+) -> list[FrontRow]:
+    """Return the rows of all budgets with intervals, verdicts and what to take.
+
+    With `selected`, `selecting` are the accuracies on another split, and what they select is all
+    that is compared.
+    """
+    rows = [row_of(evaluations, selecting, estimate.accuracies, budget) for budget in budgets]
+    both = [k for k, row in enumerate(rows) if row.single and row.ensemble]
+    rivals = []
+    for k in both:
+        kinds = [matching.within(evaluations, budgets[k], singles) for singles in (True, False)]
+        if selected:
+            kinds = [np.array([matching.best_of(kind, selecting)]) for kind in kinds]
+        rivals.append(Rivals(singles=kinds[0], ensembles=kinds[1], counts=rows[k].matched))
+    strong = noise.degrees >= FEWEST_DEGREES
+    compared = estimate.compare(rivals) if rivals else []
+    for k, each, said in zip(both, rivals, compared, strict=True):
+        row = replace(
+            rows[k],
+            low=said.low,
+            high=said.high,
+            verdict=verdict(
+                (said.low, said.high),
+                (said.least, said.most),
+                margin,
+                strong=rows[k].matched and strong,
+            ),
+        )
+        row = _taking(row, evaluations, estimate.draws, each, margin)
+        rows[k] = _settling(row, evaluations, said, noise, estimate, margin)
+    return _with_multipliers(rows, evaluations, estimate)
+
+
+def _taking(
+    row: FrontRow,
+    evaluations: Sequence[Evaluation],
+    draws: Floats,
+    rivals: Rivals,
+    margin: float,
+) -> FrontRow:
+    """The row with the simplest of what is surely within the margin of the best, or the best.
+
+    Fewest members, then fewest multiply-adds.
+    """
+    within = np.concatenate([rivals.singles, rivals.ensembles])
+    best = draws[:, within].max(axis=1)
+    behind = best[:, None] - draws[:, within]
+    sure = within[(behind < margin).mean(axis=0) >= LEVEL]
+    simplest = [evaluations[i] for i in sure]
+    take = min(simplest, key=lambda e: (e.size, e.cost.macs), default=row.take)
+    if take is None:
+        return row
+    place = within[[evaluations[i] is take for i in within]][0]
+    return replace(
+        row,
+        take=take,
+        runner_up=row.ensemble if take.is_single else row.single,
+        expected_loss=float((best - draws[:, place]).mean()),
+    )
+
+
+def _settling(
+    row: FrontRow,
+    evaluations: Sequence[Evaluation],
+    said: Compared,
+    noise: Noise,
+    estimate: Estimate,
+    margin: float,
+) -> FrontRow:
+    """The row with what would settle it, where nothing is decided at matched costs."""
+    if row.verdict != "undecided" or not row.matched or not (row.single and row.ensemble):
+        return row
+    pair, places = (row.single, row.ensemble), (said.single, said.ensemble)
+    half = (said.most - said.least) / 2
+    wanted = abs(said.most + said.least) / 2 + margin
+    return replace(row, to_settle=to_settle(pair, places, noise, estimate.covariance, half, wanted))
+
+
+def _with_multipliers(
+    rows: Sequence[FrontRow], evaluations: Sequence[Evaluation], estimate: Estimate
+) -> list[FrontRow]:
+    """The rows with the multiply-adds that a single network needs for the ensemble's accuracy."""
+    singles = matching.within(evaluations, np.inf, True)
+    matched = [k for k, row in enumerate(rows) if row.matched]
+    if not matched:
+        return list(rows)
+    table = np.vstack([estimate.accuracies, estimate.draws])
+    front = np.maximum.accumulate(table[:, singles], axis=1)
+    budgets = np.array([rows[k].budget for k in matched])
+    targets = np.stack(
+        [table[:, matching.within(evaluations, b, False)].max(axis=1) for b in budgets], axis=1
+    )
+    needed = multipliers(budgets, [evaluations[i].cost.macs for i in singles], front, targets)
+    result = list(rows)
+    for k, multiplier in zip(matched, needed, strict=True):
+        result[k] = replace(rows[k], multiplier=multiplier)
+    return result
