@@ -81,9 +81,12 @@ def of_budget(row: FrontRow, margin: float, c: Conditions) -> str:
     within, delta = f"Within {_flops(row.budget, c)}", points(margin)
     if row.verdict == "undecided":
         return f"{within} {_undecided(row, delta)}"
+    # A lead that is sure and does not matter: then the simpler configuration is taken.
+    small = row.low is not None and row.high is not None and -margin < row.low < row.high < margin
+    by = f", by less than {delta}" if small else ""
     says = {
-        "ensembles": "the ensemble is better.",
-        "single": "the single network is better.",
+        "ensembles": f"the ensemble is better{by}.",
+        "single": f"the single network is better{by}.",
         "equal": f"it makes less than {delta} of difference which kind is taken.",
         "ensemble at worst equal": "the ensemble is at worst equal: if it loses at all, then less "
         f"than {delta}.",
