@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from ensearch.fronts import Verdict
-from ensearch.fronts.matching import matched_row
+from ensearch.fronts.matching import is_matched
 from scripts.simulations.decisions import studies, tables
 from scripts.simulations.decisions.outcomes import Outcome, RowOutcome, Truth
 from scripts.simulations.decisions.run import run
 from scripts.simulations.decisions.studies import Replay, Strategy
 from scripts.simulations.replay import world
 from scripts.simulations.replay.world import World
-from scripts.simulations.verdicts.methods import METHODS, RowVerdict
+from scripts.simulations.verdicts.interface import RowVerdict
+from scripts.simulations.verdicts.methods import METHODS
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,8 @@ def test_the_asked_budget_may_come_second(cifar: World, replay: Replay) -> None:
     top = cifar.ladder.budgets[0]
     for order, expected in (("cheapest", False), ("asked second", True)):
         study = studies.study_of(replay, Strategy(trials=4, seeds=1, order=order))
-        assert matched_row(study.evaluations, study.evaluations, top).matched == expected
+        accuracies = np.array([e.scores.accuracy for e in study.evaluations])
+        assert is_matched(study.evaluations, accuracies, top) == expected
 
 
 def test_an_outcome_is_scored_by_the_unseen_half(cifar: World, replay: Replay) -> None:
@@ -98,7 +100,7 @@ def test_an_outcome_is_scored_by_the_unseen_half(cifar: World, replay: Replay) -
 
 def test_a_run_judges_every_strategy_by_every_method(cifar: World) -> None:
     strategies = [studies.parse_strategy(text) for text in ("13x1:cheapest", "13x3:cheapest")]
-    outcomes = run(cifar, strategies, {"band": METHODS["band today"]}, (0, 1), 0.01)
+    outcomes = run(cifar, strategies, {"band": METHODS["fronts"]}, (0, 1), 0.01)
     assert outcomes.budgets == tuple(studies.comparable(cifar))
     assert list(outcomes.found) == [(strategy.name, "band") for strategy in strategies]
     few, many = outcomes.found.values()

@@ -12,7 +12,8 @@ from ensearch.fronts import Verdict
 from scripts.simulations.verdicts import table
 from scripts.simulations.verdicts.cells import Cell, Outcome, load, run, save
 from scripts.simulations.verdicts.grading import Grade, grade, is_wrong
-from scripts.simulations.verdicts.methods import METHODS, Answer, RowVerdict, read_off
+from scripts.simulations.verdicts.interface import Answer, RowVerdict
+from scripts.simulations.verdicts.methods import METHODS
 from scripts.simulations.verdicts.noise import common, expected
 from scripts.simulations.verdicts.study import CHEAPEST, Network, Truth, layout
 from scripts.simulations.verdicts.worlds import WORLDS, World, steady
@@ -169,22 +170,6 @@ def test_what_is_wrong(verdict: str, right: list[float], wrong: list[float]) -> 
 def test_unknown_verdicts_are_refused() -> None:
     with pytest.raises(ValueError, match="no such verdict: maybe"):
         is_wrong("maybe", 0.0, 0.01)
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "verdict"),
-    [
-        (0.001, 0.02, "ensembles"),
-        (-0.02, -0.001, "single"),
-        (-0.009, 0.009, "equal"),
-        (-0.009, 0.02, "ensemble at worst equal"),
-        (-0.02, 0.009, "single at worst equal"),
-        (-0.02, 0.02, "undecided"),
-        (None, None, "undecided"),
-    ],
-)
-def test_read_off(low: float | None, high: float | None, verdict: Verdict) -> None:
-    assert read_off(low, high, 0.01) == verdict
 
 
 TRUTH = Truth(

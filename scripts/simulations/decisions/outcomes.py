@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from ensearch.core import Evaluation
 from ensearch.fronts import STRONG, WEAK
-from ensearch.fronts.matching import best_within, matched_row
-from ensearch.fronts.seed_variance import seed_spread
+from ensearch.fronts.matching import best_within
+from ensearch.fronts.seed_variance import between_members, seed_spread
 from scripts.simulations.decisions.studies import Replay, Study, everything
 from scripts.simulations.replay import score
-from scripts.simulations.verdicts.methods import RowVerdict
+from scripts.simulations.verdicts.interface import RowVerdict
 
 Pair = tuple[Evaluation | None, Evaluation | None]  # a single network and an ensemble
 
@@ -93,7 +93,9 @@ class Truth:
         self._replay = replay
         self._informed = {e.key: e for e in everything(replay.seen)[0]}
         self._all = list(replay.truth.values())
-        self._spread = seed_spread(self._all, [replay.truth_hits[e.key] for e in self._all])
+        self._spread = seed_spread(
+            between_members(self._all, [replay.truth_hits[e.key] for e in self._all])
+        )
         known = score.known(replay.other)
         self._reference = float(replay.other.truth.flat[replay.other.cost.argmin()])
         self._volume = score.front_hypervolume(replay.other, known, self._reference)
@@ -124,7 +126,7 @@ class Truth:
         return RowOutcome(
             budget=row.budget,
             verdict=row.verdict,
-            matched=matched_row(study.evaluations, study.evaluations, row.budget).matched,
+            matched=row.matched,
             low=row.low,
             high=row.high,
             advantage=_advantage(tried),

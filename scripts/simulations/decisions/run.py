@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from scripts.simulations.decisions.outcomes import Outcome, Truth
 from scripts.simulations.decisions.studies import Strategy, comparable, replay_of, study_of
 from scripts.simulations.replay.world import World
-from scripts.simulations.verdicts.methods import Answer, Method
+from scripts.simulations.verdicts.interface import Answer, Method
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ensearch.core import Cost, Evaluation, Scores, SubsetHits
 from ensearch.ensembles.averaging import subset_seed, subsets
-from ensearch.fronts.matching import matched_row
+from ensearch.fronts.matching import is_matched
 from ensearch.seeds import derive
 from scripts.simulations.replay.orders import ORDERS
 from scripts.simulations.replay.score import Belief
@@ -112,7 +112,8 @@ def comparable(world: World) -> list[float]:
     """Return the ladder's budgets, ascending, at which the whole table is matched."""
     evaluations, _ = everything(world)
     budgets = sorted(world.ladder.budgets)
-    return [b for b in budgets if matched_row(evaluations, evaluations, b).matched]
+    accuracies = np.array([e.scores.accuracy for e in evaluations])
+    return [b for b in budgets if is_matched(evaluations, accuracies, b)]
 
 
 def evaluate(

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scripts.simulations.verdicts.methods import Answer, RowVerdict
+from scripts.simulations.verdicts.interface import Answer, RowVerdict
 from scripts.simulations.verdicts.study import Truth
 
 # Less than the steps between budgets at which ends of an interval are searched.
