@@ -85,12 +85,25 @@ class OpenedStudy:
         usual = max(run_options.usual_trials(config.seeds), start.trials(ladder) + start.BEYOND)
         return run_options.limits(options, max(usual, self.store.trials_asked(config.name) or 0))
 
-    def plan(self, trials: int) -> "StudyPlan":
-        """Return what is ahead, at the speed that is measured here."""
-        from ensearch.study import speed, work
+    def plan(
+        self, trials: int, margin: float | None = None, known: Store | None = None
+    ) -> "StudyPlan":
+        """Return what is ahead, at the speed that is measured here.
+
+        `known` is the storage whose networks say how far accuracies vary; the study's own if none
+        is given.
+        """
+        from ensearch.fronts import MARGIN
+        from ensearch.study import matches, precision, speed, work
         from ensearch.study.plan import StudyPlan
 
         study = self.study
+        spread = precision.known(
+            known or self.store,
+            study.dataset.fingerprint,
+            {cell.schedule for cell in study.ladder.cells},
+            study.config.budget.macs,
+        )
         here = speed.measured(study, self.store, self.where.device)
         before = next(s for s in self.store.summaries() if s.name == study.config.name)
         told = before.trials_done + before.trials_failed
@@ -114,6 +127,14 @@ class OpenedStudy:
             notes=study.dataset.notes,
             told=told,
             kept=before.members,
+            precision=precision.expect(
+                spread or precision.guess(study.config.dataset),
+                images=study.images["val"],
+                seeds=study.config.seeds,
+                margin=MARGIN if margin is None else margin,
+                most_images=study.most_val,
+            ),
+            remedies=matches.remedies(study.setting) if left else (),
         )
 
 
@@ -149,11 +170,12 @@ def search_study(
     with progress.shown(on_event) as show:
         show(
             Planned(
-                lines=tuple(plan.lines()),
+                lines=tuple(plan.brief()),
                 unit="trials",
                 total=limits.trials,
                 flops_per_mac=config.flops_per_mac,
                 done=plan.told,
+                remedies=plan.remedies,
             )
         )
         spent = store.trained_macs(config.name)

@@ -23,6 +23,7 @@ from ensearch.study.events import (
     TrialDone,
     TrialFailed,
 )
+from ensearch.study.matches import Remedy
 from ensearch.units import counted, format_count, format_duration
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Lines",
     "OnEvent",
     "Planned",
+    "Remedy",
     "SearchEnded",
     "bars",
     "line",

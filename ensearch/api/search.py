@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ensearch.api._study_run import OpenedStudy, never, search_study
 from ensearch.api.progress import OnEvent
 from ensearch.datasets import Arrays, keep_arrays
+from ensearch.errors import StorageError
 from ensearch.store import Store, storage_url
 from ensearch.study import config as configs
 from ensearch.study import options as run_options
@@ -44,14 +46,21 @@ def plan(
     launcher: str | None = None,
     ray_address: str | None = None,
     flops_per_mac: int | None = None,
+    storage: str | Path | None = None,
     data_dir: str | Path | None = None,
     config: str | Path | None = None,
+    margin: float | None = None,
 ) -> "StudyPlan":
     """Return what `run` with these options would do here, as a new study; keep nothing.
 
-    The options are those of `run`. Measuring the speed takes some seconds of training. Raises the
-    errors of `run` that come before the first training.
+    The options are those of `run`. Measuring the speed takes some seconds of training. What the
+    storage holds of these images says how wide intervals will be. `margin` is the difference that
+    should show, in points of accuracy; 1 if nothing is said. Raises the errors of `run` that come
+    before the first training, and UsageError for another margin than one above 0 and up to 100.
     """
+    from ensearch.report.study import answer
+
+    fraction = answer.margin_of(margin)
     asked = RunOptions(
         budget=budget,
         dataset=dataset,
@@ -73,9 +82,10 @@ def plan(
         launcher=launcher,
         ray_address=ray_address,
         flops_per_mac=flops_per_mac,
+        storage=storage,
         data_dir=data_dir,
     )
-    return plan_from(asked if config is None else with_file(asked, config))
+    return plan_from(asked if config is None else with_file(asked, config), fraction)
 
 
 def run(
@@ -184,8 +194,8 @@ def run(
     return run_from(asked, take_over=take_over, on_event=on_event)
 
 
-def plan_from(options: RunOptions) -> "StudyPlan":
-    """Return the plan as `plan` does."""
+def plan_from(options: RunOptions, margin: float | None = None) -> "StudyPlan":
+    """Return the plan as `plan` does; the margin is a fraction of accuracy."""
     _check(options)
     # In a storage that is gone afterwards, so that the study's name stays free.
     with (
@@ -193,7 +203,14 @@ def plan_from(options: RunOptions) -> "StudyPlan":
         Store.open(str(Path(folder) / "plan.db"), create=True) as store,
     ):
         opened = OpenedStudy.of(_config(options, store), store, options)
-        return opened.plan(opened.limits(options).trials)
+        trials = opened.limits(options).trials
+        # A storage that is not there yet, or cannot be read, knows nothing.
+        with (
+            suppress(StorageError),
+            Store.open(storage_url(options.storage), create=False, busy_timeout=2) as known,
+        ):
+            return opened.plan(trials, margin, known)
+        return opened.plan(trials, margin)
 
 
 def run_from(

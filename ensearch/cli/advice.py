@@ -1,6 +1,12 @@
 """What to type: the advice that the command line adds to the facts of an error."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from ensearch.errors import EnsearchError
+
+if TYPE_CHECKING:  # imports numpy
+    from ensearch.api.progress import Remedy
 
 # By `problem` of an error. Fields in braces are facts of the error; {storage} is what names the
 # storage behind a command, such as " --storage studies/other.db", and empty for the usual one.
@@ -103,6 +109,23 @@ ADVICE: dict[str, str] = {
     ),
     "predictions_do_not_fit": "`ensearch pool verify{storage}` checks all entries.",
 }
+
+
+# By the kind of a remedy that a plan proposes.
+REMEDIES: dict[str, str] = {
+    "budget": "--budget {value:.0f}",
+    "resolution": "a copy of the search space with `resolution = [{value}]`, by --space FILE.toml",
+    "space": "--space {value}",
+}
+
+
+def typed(remedies: Sequence["Remedy"], flops_per_mac: int) -> list[str]:
+    """Return what to type for the remedies of a plan, as a line if there are any."""
+    ways = []
+    for each in remedies:
+        value = float(each.value) * flops_per_mac if each.kind == "budget" else each.value
+        ways.append(REMEDIES[each.kind].format(value=value))
+    return [f"type      {'; or '.join(ways)}"] if ways else []
 
 
 def flag(option: str) -> str:

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console, Group
 
 from ensearch.cli import options
-from ensearch.cli.advice import explain
+from ensearch.cli.advice import explain, typed
 from ensearch.cli.terminal import advising, guarded, place, say
 from ensearch.cli.watch import Watch, watching
 from ensearch.errors import UnfinishedError
@@ -85,6 +85,8 @@ def run(
         if plan:
             ahead = search.plan_from(asked)
             typer.echo(json.dumps(ahead.to_dict(), indent=2) if as_json else str(ahead))
+            for line in typed(ahead.remedies, ahead.config.flops_per_mac):
+                say(line)
             return
         with watching() as watch:
             results = None

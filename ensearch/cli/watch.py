@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from ensearch.cli.advice import typed
 from ensearch.cli.terminal import Interrupts, say
 
 if TYPE_CHECKING:  # SQLAlchemy comes with it, which takes 0.3 s
@@ -25,6 +26,8 @@ class Watch:
 
         if isinstance(event, Planned):
             for line in event.lines:
+                say(line)
+            for line in typed(event.remedies, event.flops_per_mac):
                 say(line)
             self.interrupts.wait_for_driver()
         if isinstance(event, SearchEnded):

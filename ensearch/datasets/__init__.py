@@ -51,6 +51,7 @@ from ensearch.errors import UsageError, invalid
 __all__ = [
     "HELD_OUT",
     "LEFT_OVER",
+    "MOST_VAL",
     "STUDY",
     "Arrays",
     "Dataset",

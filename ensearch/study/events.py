@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ensearch.core import Evaluation
+from ensearch.study.matches import Remedy
 
 # Why a run ended. A confirmation has "time" and "interrupted" too.
 EndReason = Literal["trials", "exhausted", "time", "train budget", "interrupted"]
@@ -14,7 +15,7 @@ class Planned:
     """Everything is read and checked, and work begins: `lines` say what is ahead, for people.
 
     `total` counts the trials or members, whichever `unit` names, that there will be in all, and
-    `done` those that are over.
+    `done` those that are over. `remedies` would let a search compare what it cannot.
     """
 
     lines: tuple[str, ...]
@@ -22,6 +23,7 @@ class Planned:
     total: int
     flops_per_mac: int
     done: int = 0
+    remedies: tuple[Remedy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

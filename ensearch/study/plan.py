@@ -1,5 +1,6 @@
-"""What a study is about to do, before the first training: sizes, costs and an honest time."""
+"""What a study is about to do, before the first training: decisions, costs, an honest time."""
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,7 +8,10 @@ from typing import Any
 
 from ensearch.core import full_label
 from ensearch.search_space import Ladder, has_resolutions
+from ensearch.study import matches, prospects
 from ensearch.study.config import StudyConfig
+from ensearch.study.matches import Obstacle, Remedy
+from ensearch.study.precision import Precision
 from ensearch.study.speed import Speed
 from ensearch.study.work import SearchWork, by_kind
 from ensearch.units import counted, format_count, format_duration, unit_name
@@ -20,6 +24,8 @@ class StudyPlan:
     """What a search is about to do here; `str()` gives it in lines, for people.
 
     `images` counts them by split. `told` trials are over and `kept` members trained already.
+    `precision` says what the study can tell apart at its budget. Where single networks and
+    ensembles cannot be compared, `remedies` would mend it.
     """
 
     config: StudyConfig
@@ -32,6 +38,18 @@ class StudyPlan:
     notes: tuple[str, ...] = ()  # about the dataset's files
     told: int = 0
     kept: int = 0
+    precision: Precision | None = None
+    remedies: tuple[Remedy, ...] = ()
+
+    @property
+    def matched(self) -> tuple[float, ...]:
+        """The compared budgets (multiply-adds) at which both kinds can be had at equal cost."""
+        return matches.matched(self.ladder)
+
+    @property
+    def obstacle(self) -> Obstacle | None:
+        """Why the study cannot compare single networks and ensembles; None where it can."""
+        return matches.obstacle(self.ladder)
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -42,6 +60,10 @@ class StudyPlan:
             "study": self.config.name,
             "images": dict(self.images),
             "budgets_multiply_adds": list(self.ladder.budgets),
+            "matched_budgets_multiply_adds": list(self.matched),
+            "obstacle": self.obstacle,
+            "remedies": [dataclasses.asdict(remedy) for remedy in self.remedies],
+            "precision": self.precision and dataclasses.asdict(self.precision),
             "configurations": len(self.ladder.cells),
             "single_networks": len(by_kind(self.ladder.cells)[0]),
             "seeds": self.config.seeds,
@@ -57,29 +79,52 @@ class StudyPlan:
 
     def lines(self) -> list[str]:
         """Return the plan as lines of a label and what it says."""
-        config, unit = self.config, self.config.flops_per_mac
-
-        def cost(macs: float) -> str:
-            return format_count(macs * unit)
-
+        config, cost = self.config, self._cost
         members = sorted(cell.member_macs for cell in self.ladder.cells)
         rates = [
             f"{format_count(1 / self.speed.seconds(macs))} images/s at {cost(macs)}"
             for macs in (members[0], members[-1])
         ]
-        images = self.images
+        return [
+            *self._head(),
+            *_choices(config, self.ladder, cost),
+            *self._prospects(),
+            f"speed     a worker trains {rates[0]}, {rates[1]} (measured here)",
+            *_work(self.work, self.workers, self.device),
+            *self._tail(),
+        ]
+
+    def brief(self) -> list[str]:
+        """Return the few lines of it that a person should read before a run."""
+        return [
+            *self._head(),
+            _space(self.config, self.ladder),
+            *self._prospects(),
+            *_work(self.work, self.workers, self.device),
+            *self._tail(),
+        ]
+
+    def _cost(self, macs: float) -> str:
+        return format_count(macs * self.config.flops_per_mac)
+
+    def _head(self) -> list[str]:
+        config, images = self.config, self.images
         return [
             f"study     {config.name}",
             f"data      {config.dataset}: {images['train']} train, {images['val']} val, "
             f"{images['test']} test images (test stays closed)",
-            f"budget    {cost(config.budget.macs)} {unit_name(unit)} per example",
-            *_choices(config, self.ladder, cost),
-            f"speed     a worker trains {rates[0]}, {rates[1]} (measured here)",
-            *_work(self.work, self.workers, self.device),
-            *(_notes(config, self.ladder, self.work, cost) if self.work.trials else ()),
-            *(f"note      {note}" for note in self.notes),
-            *self._resumes(),
+            f"budget    {self._cost(config.budget.macs)} {unit_name(config.flops_per_mac)} per "
+            "example",
         ]
+
+    def _prospects(self) -> list[str]:
+        return prospects.lines(
+            self.ladder, self.precision, self.remedies, self.images["val"], self._cost
+        )
+
+    def _tail(self) -> list[str]:
+        notes = _notes(self.config, self.ladder, self.work, self._cost) if self.work.trials else []
+        return [*notes, *(f"note      {note}" for note in self.notes), *self._resumes()]
 
     def _resumes(self) -> list[str]:
         if not (self.kept or self.told):
@@ -91,17 +136,14 @@ class StudyPlan:
 
 def _choices(config: StudyConfig, ladder: Ladder, cost: Callable[[float], str]) -> list[str]:
     """What there is to choose from, how the trials are shared, and what all have in common."""
-    singles, ensembles = by_kind(ladder.cells)
-    sizes = ", ".join(map(str, sorted({cell.size for cell in ladder.cells})))
     epochs = sorted({cell.schedule.epochs for cell in ladder.cells})
     fewer = "".join(f"{count} or " for count in epochs[:-1])
     lines = [
-        f"compare   at {len(ladder.budgets)} budgets, from {cost(ladder.budgets[0])} down to "
-        f"{cost(ladder.budgets[-1])}",
+        f"compare   at {counted(len(ladder.budgets), 'budget')}, from {cost(ladder.budgets[0])} "
+        f"down to {cost(ladder.budgets[-1])}",
         f"cheapest  {ladder.cheapest.label} at {cost(ladder.cheapest.cost.macs)}",
         f"costliest {ladder.most_expensive.label} at {cost(ladder.most_expensive.cost.macs)}",
-        f"space     {config.space.name}: {len(ladder.cells)} distinct configurations, "
-        f"{len(singles)} single networks and {len(ensembles)} ensembles (sizes {sizes})",
+        _space(config, ladder),
         f"offers    single networks + ensembles: {_offers(ladder, cost)}",
         *_left_out(config, ladder),
         "trials    in turns: single networks and ensembles get equally many, while there are both",
@@ -119,6 +161,16 @@ def _choices(config: StudyConfig, ladder: Ladder, cost: Callable[[float], str]) 
         )
         lines.append(f"axes      of the schedule, for single networks and ensembles alike: {axes}")
     return lines
+
+
+def _space(config: StudyConfig, ladder: Ladder) -> str:
+    singles, ensembles = map(len, by_kind(ladder.cells))
+    sizes = sorted({cell.size for cell in ladder.cells})
+    of_sizes = f" (sizes {', '.join(map(str, sizes))})" if len(sizes) > 1 else ""
+    return (
+        f"space     {config.space.name}: {counted(len(ladder.cells), 'distinct configuration')}, "
+        f"{counted(singles, 'single network')} and {counted(ensembles, 'ensemble')}{of_sizes}"
+    )
 
 
 def _seeds(config: StudyConfig) -> list[str]:

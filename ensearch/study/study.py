@@ -4,6 +4,7 @@ Opening creates what is missing and changes nothing that is there: a study whose
 configuration, images or labels differ from what is asked is refused with the differences.
 """
 
+import math
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from ensearch.store import Store, StudyRecord
 from ensearch.store.labels import SplitLabels, digest, places
 from ensearch.study import config as configs
 from ensearch.study.config import StudyConfig
+from ensearch.study.matches import Setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,29 @@ class Study:
         # Counting takes 40 to 100 ms, and the first time 2 s of imports.
         return self.costs.get(architecture) or cost.count(
             architecture, self.dataset.channels, len(self.dataset.classes)
+        )
+
+    @property
+    def most_val(self) -> float:
+        """How many images could validate: half of those that train or validate.
+
+        Infinite where a limit of the training images leaves more than are counted here.
+        """
+        images, config = self.images, self.config
+        if config.limit_train is None:
+            return (images["train"] + images["val"]) // 2
+        all_do = config.val == datasets.LEFT_OVER and images["val"] < datasets.MOST_VAL
+        return images["val"] if all_do else math.inf
+
+    @property
+    def setting(self) -> Setting:
+        """What the ladder was built from."""
+        return Setting(
+            space=self.config.space,
+            budget=self.config.budget,
+            schedule=self.config.schedule,
+            resolution=self.dataset.resolution,
+            count=self.count,
         )
 
     def members(self, cell: Cell) -> tuple[Member, ...]:

@@ -115,6 +115,28 @@ def test_a_plan_is_returned_and_nothing_is_kept(here: Path) -> None:
     assert not (here / "studies").exists()
 
 
+def test_a_plan_measures_where_networks_are_trained_already(here: Path) -> None:
+    """Three networks with 3 members each are 6 differences."""
+    asked: dict[str, Any] = {"budget": 4e5, "dataset": "digits", "limit_train": 60}
+    before = ensearch.plan(**asked, **QUICK, margin=2)
+    assert before.precision is not None
+    assert not before.precision.spread.is_measured
+    assert before.precision.margin == 0.02
+    results = ensearch.run(**asked, **QUICK | {"trials": 6}, seeds=3)
+    plan = ensearch.plan(**asked, **QUICK)
+    assert plan.precision is not None
+    networks = {e.network for e in results.evaluations}
+    assert plan.precision.spread.networks == len(networks) >= 3
+    best = max(e.scores.accuracy for e in results.evaluations if e.is_single)
+    assert plan.precision.spread.accuracy == pytest.approx(best, abs=1e-3)
+    # Other images are other members.
+    other = ensearch.plan(**asked | {"limit_train": 50}, **QUICK)
+    assert other.precision is not None
+    assert not other.precision.spread.is_measured
+    with pytest.raises(ensearch.UsageError, match="margin"):
+        ensearch.plan(**asked, **QUICK, margin=0)
+
+
 def test_a_new_study_has_enough_trials_for_its_start(here: Path) -> None:
     """The default space has 10 budgets of single networks and 8 of ensembles: 19 trials, plus 4."""
     plan = ensearch.plan(budget="2M", dataset="digits", limit_train=60, epochs=1)

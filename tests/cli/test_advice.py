@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ensearch.cli.advice import ADVICE, explain
+from ensearch.cli.advice import ADVICE, REMEDIES, explain, typed
 from ensearch.errors import StorageError, invalid
+from ensearch.study.matches import Remedy
 
 PACKAGE = Path(__file__).parents[2] / "ensearch"
 LIBRARY = [path for path in sorted(PACKAGE.rglob("*.py")) if "cli" not in path.parts]
@@ -77,3 +78,16 @@ def test_an_option_is_shown_as_it_is_typed() -> None:
 def test_an_error_survives_a_pipe() -> None:
     error = pickle.loads(pickle.dumps(StorageError("gone", problem="missing", study="a")))
     assert (str(error), error.problem, error.facts) == ("gone", "missing", {"study": "a"})
+
+
+def test_every_remedy_of_a_plan_can_be_typed() -> None:
+    several = [
+        Remedy(kind="budget", value=290e3, budgets=2),
+        Remedy(kind="resolution", value=16, budgets=4),
+        Remedy(kind="space", value="vit", budgets=3),
+    ]
+    assert {remedy.kind for remedy in several} == set(REMEDIES)
+    (line,) = typed(several, flops_per_mac=2)
+    for word in ("--budget 580000;", "resolution = [16]", "--space vit"):
+        assert word in line
+    assert typed([], flops_per_mac=1) == []

@@ -11,8 +11,10 @@ from ensearch.search_space.ladder import Cell, Ladder
 from ensearch.study import config, work
 from ensearch.study import speed as speeds
 from ensearch.study.events import MemberDone, TrialDone, TrialFailed
+from ensearch.study.matches import Remedy
 from ensearch.study.options import RunOptions
 from ensearch.study.plan import StudyPlan
+from ensearch.study.precision import expect, guess
 from ensearch.study.speed import Speed
 from ensearch.study.work import SearchWork
 from tests.worlds import evaluation
@@ -196,6 +198,40 @@ def test_the_most_expensive_member_is_not_said_to_be_part_of_less_time(two_cells
     assert work.estimate(one, 100, 1, 1, SPEED, 2).seconds == pytest.approx(0.4)
 
 
+def test_a_plan_says_what_it_can_decide(two_cells: Ladder) -> None:
+    """One network of 1 M and four of it: the pair has no match at 4 M."""
+    plan = StudyPlan(
+        config=config.resolve(RunOptions(budget="4e6", dataset="digits")),
+        ladder=two_cells,
+        work=SearchWork(trials=2, members=4, train_macs=1e9, seconds=1, longest=1),
+        speed=SPEED,
+        images={"train": 100, "val": 50, "test": 10},
+        workers=1,
+        device="a CPU",
+        remedies=(Remedy(kind="budget", value=8e6, budgets=2),),
+    )
+    assert (plan.matched, plan.obstacle) == ((), "one ensemble")
+    table = plan.to_dict()
+    assert table["obstacle"] == "one ensemble"
+    assert table["remedies"] == [{"kind": "budget", "value": 8e6, "budgets": 2}]
+    assert table["precision"] is None
+    assert len(plan.brief()) < len(plan.lines())
+    said = [line for line in plan.brief() if line.startswith(("warning", "would do", "decides"))]
+    assert len(said) == 2
+    assert "a budget of 8M" in said[1]
+    meeting = (*two_cells.cells, cell(2, 2, 1_900_000), cell(1, 3, 3_900_000))
+    width = expect(guess("digits"), images=50, seeds=3, margin=0.01)
+    fine = dataclasses.replace(
+        plan, ladder=Ladder(budget=Budget(macs=4e6), cells=meeting), precision=width, remedies=()
+    )
+    assert (fine.matched, fine.obstacle) == ((4e6,), "one match")
+    assert fine.to_dict()["precision"]["spread"]["networks"] == 0
+    assert f"±{100 * width.half_width:.1f} points" in str(fine)
+    assert not width.shows_margin
+    assert f"{100 * width.half_width_members:.3g}" == "2.04"
+    assert "with 50 validation images differences below 2 points cannot be shown" in str(fine)
+
+
 def test_speed_separates_overhead_from_arithmetic() -> None:
     cells = (cell(1, 1, 1_000_000), cell(1, 2, 9_000_000))
     speed = speeds.measure(
@@ -215,7 +251,7 @@ def test_a_plan_of_more_than_a_day_says_what_makes_it_smaller(two_cells: Ladder)
     for remedy in ("budget", "epochs", "training images", "trials", "time limit", "GPU"):
         assert remedy in text
     short = dataclasses.replace(made, seconds=60)
-    assert "warning" not in described(asked, two_cells, short, 2)
+    assert "would take" not in described(asked, two_cells, short, 2)
 
 
 def test_the_plan_counts_in_the_unit_asked_for(two_cells: Ladder) -> None:
