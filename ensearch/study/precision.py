@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ensearch.core import Evaluation, Schedule, SubsetHits
-from ensearch.fronts.seed_variance import seed_spread
+from ensearch.fronts.seed_variance import between_members, seed_spread
 from ensearch.store import Store
 
 # Half width over se, replayed from tables of trained members with a study's own p, c, d and w: with
@@ -163,6 +163,7 @@ def measure(
     singles = [e for e in several if e.is_single]
     if sum(e.trained - 1 for e in singles) < _FEWEST_DEGREES:
         return None
+    tables = [hits[e.key] for e in singles]
     within = {e.network: _within(hits[e.key].hits) for e in singles}
     apart = [
         _apart(one, many, hits, within)
@@ -174,11 +175,11 @@ def measure(
         and one.cost.macs / _NEAR <= many.cost.macs <= one.cost.macs * _NEAR
     ]
     inside = [e.scores.accuracy for e in singles if e.cost.macs <= budget]
-    images = hits[singles[0].key].hits.shape[1]
+    images = tables[0].hits.shape[1]
     found = max(inside) if inside else min(singles, key=lambda e: e.cost.macs).scores.accuracy
     return Spread(
         accuracy=(found * images + 1) / (images + 2),  # all right today may be all but one tomorrow
-        seeds=max(seed_spread(singles, [hits[e.key] for e in singles]), _LEAST_SEEDS),
+        seeds=max(seed_spread(between_members(singles, tables)), _LEAST_SEEDS),
         apart=max(float(np.mean(apart)), 0.0) if apart else _APART,
         within=float(np.mean([within[e.network] / _scale(e) for e in singles])),
         networks=len(singles),
