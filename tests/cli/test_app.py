@@ -150,7 +150,7 @@ def test_a_plan_alone_leaves_nothing_behind(folder: Path) -> None:
 
 
 def test_a_run_that_can_compare_nothing_says_first_what_would_do(folder: Path) -> None:
-    """Of width 0.25 there is one network of 88 k, and no room for two."""
+    """The cheapest network costs 88 k, so that there is no room for two."""
     line = "run --budget 1e5 --dataset digits --limit-train 60 --epochs 1 --launcher inline"
     before = ensearch(f"{line} --plan --json")
     plan = json.loads(before.stdout)
