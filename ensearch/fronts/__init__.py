@@ -8,6 +8,7 @@ the fronts of two schedules.
 """
 
 from ensearch.fronts.analysis import Fronts, analyse
+from ensearch.fronts.judging import FEWEST_DEGREES
 from ensearch.fronts.matching import MATCHED_SHARE, USED_SHARE, best_within
 from ensearch.fronts.multiplier import Multiplier
 from ensearch.fronts.noise import WIDTH
@@ -17,6 +18,7 @@ from ensearch.fronts.settling import ToSettle
 from ensearch.fronts.verdicts import MARGIN, STRONG, WEAK, Verdict, Zone
 
 __all__ = [
+    "FEWEST_DEGREES",
     "MARGIN",
     "MATCHED_SHARE",
     "STRONG",

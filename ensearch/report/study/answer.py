@@ -215,6 +215,8 @@ def _how_sure(findings: Findings, row: FrontRow) -> list[str]:
     if row.expected_loss is not None:
         sentences.append(f"Expected loss of what is taken: {100 * row.expected_loss:.2f} points.")
         sentences.append(f"Less than {words.points(findings.fronts.margin)} does not matter.")
+    if text.seeds_unknown(findings):
+        sentences.append(text.seeds_unknown(findings))
     return [*sentences, *_schedule(findings)]
 
 

@@ -110,6 +110,8 @@ def summary(results: Findings) -> dict[str, Any]:
         "headline": words.headline(results),
         "under_way": results.under_way,
         "margin_fraction": results.fronts.margin,
+        "estimated_together": results.fronts.is_pooled,
+        "differences_between_members": results.fronts.degrees,
         "answer": found.to_dict() | {"sentence": found.statement},
         "zone": None if results.under_way else _zone(results),
         "rows": [_row(row, results) for row in results.fronts.rows],

@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from ensearch.core import Evaluation, distinctions, full_label
-from ensearch.fronts import FrontRow, Multiplier
+from ensearch.fronts import FEWEST_DEGREES, FrontRow, Multiplier
 from ensearch.report.study.findings import Conditions, Findings
 from ensearch.units import counted, format_count, format_duration, unit_name
 
@@ -220,6 +220,32 @@ def _corrected(results: Findings) -> str:
     )
 
 
+def seeds_unknown(results: Findings) -> str:
+    """Why no verdict is strong, where too little is known of the luck of training seeds."""
+    degrees = results.fronts.degrees
+    if results.fronts.is_pooled is None or degrees >= FEWEST_DEGREES:
+        return ""
+    return (
+        "No verdict can be strong: how much training seeds move an accuracy is known from "
+        f"{counted(degrees, 'difference')} between members of one network, and it takes "
+        f"{FEWEST_DEGREES}. More seeds of each network tell."
+    )
+
+
+def _estimated(results: Findings) -> str:
+    """How the accuracies were estimated."""
+    if results.fronts.is_pooled is None:
+        return ""
+    if results.fronts.is_pooled:
+        return " Accuracies are estimated together: networks of similar cost tell of each other."
+    if results.conditions.stage != "search":
+        return ""
+    return (
+        " Each network counts by itself, because they are too few, or one is too unlike the "
+        "others, to be estimated together; intervals are wide for that."
+    )
+
+
 def _example(results: Findings) -> str:
     """What a label means, by the best ensemble of the study, or its best single network."""
     c = results.conditions
@@ -252,7 +278,9 @@ def conditions(results: Findings) -> list[str]:
         f"Trained for {epochs(c)} of {n['train']} images{limit}{_longer(results)}",
         f"Members: {c.family}, batch {c.schedule.batch_size}, seed {c.seed}; {c.rule} mean of "
         "probabilities. Advantage: ensemble minus single in points of accuracy, with a "
-        f"simultaneous 95 % band{_corrected(results)}.",
+        f"95 % interval that holds at all budgets at once{_corrected(results)}."
+        f"{_estimated(results)}",
+        *([seeds_unknown(results)] if seeds_unknown(results) else []),
         f"{counted(results.trials_done, 'trial')} done by {c.sampler}, "
         f"{results.trials_failed} failed{f' ({failed})' if failed else ''}; "
         f"{counted(results.members, 'member')} trained in "
