@@ -1,6 +1,6 @@
 """Attacks on the verdicts: worlds in which earlier estimators were wrong or too sure.
 
-Each is a dozen or more seeded studies, with the truth known exactly. A bound of 1 of 14 is below
+Each is a dozen or more seeded studies, with the truth known exactly. A bound of 1 of 14 is about
 the 7 % at which a cell of the full simulation fails; `scripts/simulations/verdicts` is the measure.
 """
 
