@@ -228,8 +228,8 @@ def test_a_plan_says_what_it_can_decide(two_cells: Ladder) -> None:
     assert fine.to_dict()["precision"]["spread"]["networks"] == 0
     assert f"±{100 * width.half_width:.1f} points" in str(fine)
     assert not width.shows_margin
-    assert f"{100 * width.half_width_members:.3g}" == "2.04"
-    assert "with 50 validation images differences below 2 points cannot be shown" in str(fine)
+    assert f"{100 * width.half_width_members:.3g}" == "2.11"
+    assert "with 50 validation images differences below 2.1 points cannot be shown" in str(fine)
 
 
 def test_speed_separates_overhead_from_arithmetic() -> None:

@@ -38,12 +38,12 @@ def test_what_a_margin_needs_is_what_would_do() -> None:
 
 
 def test_a_margin_that_images_cannot_show_is_told() -> None:
-    """Infinitely many seeds leave 1.65 points on 500 images."""
+    """Infinitely many seeds leave 1.7 points on 500 images."""
     made = precision.expect(HALF, images=500, seeds=3, margin=0.01)
     assert made.half_width_members == pytest.approx(RATIO * 0.01)
     assert not made.shows_margin
     assert made.seeds is None
-    # Nor can images: the seeds alone leave 1.65 x 0.01 sqrt(2/3) = 1.3 points.
+    # Nor can images: the seeds alone leave 1.7 x 0.01 sqrt(2/3) = 1.39 points.
     assert made.images is None
     assert precision.expect(HALF, images=500, seeds=3, margin=0.014).images is not None
 
