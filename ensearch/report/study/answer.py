@@ -33,8 +33,8 @@ class Answer:
     """What a study answers within a budget; `print` shows it in sentences.
 
     `budget` is a compared one, in multiply-adds per example. `take` is the configuration to take
-    there and `runner_up` the best of the other kind; `expected_loss` is how much accuracy one loses
-    on average by taking `take` if the other kind is better. `advantage` is the accuracy of the best
+    there and `runner_up` the best of the other kind; `expected_loss` is how much accuracy taking
+    `take` loses on average against the best that was tried within the budget. `advantage` is the accuracy of the best
     ensemble less that of the best single network, allowing for the luck of selecting them;
     `low` and `high` bound it, at all compared budgets at once with 95 % confidence. All are
     fractions, None where they are not known. While the search is under way `verdict` is None.
