@@ -34,10 +34,10 @@ class Answer:
 
     `budget` is a compared one, in multiply-adds per example. `take` is the configuration to take
     there and `runner_up` the best of the other kind; `expected_loss` is how much accuracy taking
-    `take` loses on average against the best that was tried within the budget. `advantage` is the accuracy of the best
-    ensemble less that of the best single network, allowing for the luck of selecting them;
-    `low` and `high` bound it, at all compared budgets at once with 95 % confidence. All are
-    fractions, None where they are not known. While the search is under way `verdict` is None.
+    `take` loses on average against the best that was tried within the budget. `advantage` is the
+    accuracy of the best ensemble less that of the best single network, allowing for the luck of
+    selecting them; `low` and `high` bound it, at all compared budgets at once with 95 % confidence.
+    All are fractions, None where they are not known. While the search is under way `verdict` is None.
     """
 
     verdict: Verdict | None
