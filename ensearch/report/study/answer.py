@@ -37,7 +37,7 @@ class Answer:
     `take` loses on average against the best that was tried within the budget. `advantage` is the
     accuracy of the best ensemble less that of the best single network, allowing for the luck of
     selecting them; `low` and `high` bound it, at all compared budgets at once with 95 % confidence.
-    All are fractions, None where they are not known. While the search is under way `verdict` is None.
+    All are fractions, None where they are not known. `verdict` is None while the search runs.
     """
 
     verdict: Verdict | None
