@@ -36,6 +36,7 @@ def row_of(
         advantage = round(many - one, matching.DIGITS)
     tried = matching.comparable(evaluations, budget)
     take, runner_up = (ensemble, single) if ahead else (single, ensemble)
+    first, second = (many, one) if ahead else (one, many)
     return FrontRow(
         budget=budget,
         single=single,
@@ -50,6 +51,8 @@ def row_of(
         tried_ensembles=len(tried[1]),
         take=take or runner_up,
         runner_up=runner_up if take else None,
+        take_accuracy=first if take else second,
+        runner_up_accuracy=second if take else None,
     )
 
 
@@ -118,7 +121,9 @@ def _taking(
     return replace(
         row,
         take=take,
+        take_accuracy=float(draws[:, place].mean()),
         runner_up=row.ensemble if take.is_single else row.single,
+        runner_up_accuracy=row.ensemble_accuracy if take.is_single else row.single_accuracy,
         expected_loss=float((best - draws[:, place]).mean()),
     )
 

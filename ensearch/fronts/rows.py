@@ -23,7 +23,8 @@ class FrontRow:
     `tried_singles` and `tried_ensembles` count what competed: measured, within the budget and
     comparable in cost.
 
-    `take` is what to take within the budget, and `runner_up` the best of the other kind.
+    `take` is what to take within the budget, and `runner_up` the best of the other kind, with the
+    estimates `take_accuracy` and `runner_up_accuracy`.
     `expected_loss` is how much accuracy (a fraction) taking it loses on average against the best
     within the budget. `to_settle` says what would settle it where the verdict is `undecided`.
     """
@@ -43,6 +44,8 @@ class FrontRow:
     verdict: Verdict = "undecided"
     take: Evaluation | None = None
     runner_up: Evaluation | None = None
+    take_accuracy: float | None = None
+    runner_up_accuracy: float | None = None
     expected_loss: float | None = None
     to_settle: ToSettle | None = None
 

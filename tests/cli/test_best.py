@@ -38,7 +38,9 @@ def test_best_prints_the_recommendation_alone(folder: Path) -> None:
     ]  # fmt: skip
     record = json.loads(ensearch(f"best {STUDY} --json").stdout)
     assert list(record) == KEYS
-    assert set(record["take"]) == {"architecture", "size", "cost", "accuracy", "label"}
+    assert set(record["take"]) == {
+        "architecture", "size", "cost", "accuracy", "measured", "label"
+    }  # fmt: skip
     summary = json.loads(ensearch(f"report {STUDY} --json").stdout)
     assert summary["answer"].items() >= record.items()
     margin = ensearch(f"best {STUDY} --margin 0.5 --json")

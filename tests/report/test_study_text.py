@@ -82,14 +82,19 @@ def test_a_narrow_terminal_cuts_no_number() -> None:
     assert "…" not in shown
 
 
-def test_an_advantage_that_is_not_the_difference_is_said_to_be_another_number() -> None:
+def test_the_accuracies_of_a_line_are_those_whose_difference_it_tells() -> None:
     plain = handmade()
     assert "luck of selecting" not in " ".join(text.conditions(plain))
     assert not figure_data.compute(plain).corrected
-    rows = (replace(plain.fronts.rows[0], advantage=-0.015), *plain.fronts.rows[1:])
-    corrected = replace(plain, fronts=replace(plain.fronts, rows=rows))
-    assert "differs from the difference of the columns" in " ".join(text.conditions(corrected))
-    assert figure_data.compute(corrected).corrected
+    low = replace(
+        plain.fronts.rows[0], advantage=-0.015, single_accuracy=0.895, ensemble_accuracy=0.88
+    )
+    estimated = replace(plain, fronts=replace(plain.fronts, rows=(low, *plain.fronts.rows[1:])))
+    assert "luck of selecting" in " ".join(text.conditions(estimated))
+    assert figure_data.compute(estimated).corrected
+    bottom = text.lines(estimated)[-1]
+    assert (bottom.single_accuracy, bottom.ensemble_accuracy) == ("89.50", "88.00")
+    assert bottom.advantage.startswith("-1.50")
 
 
 def test_a_label_is_explained_by_one_of_the_study() -> None:

@@ -11,8 +11,8 @@ from ensearch.report._layout import LEAST_WIDTH
 from ensearch.report.study import answer, text, words
 from ensearch.report.study.findings import Findings
 
-# With 6 lines on what may be done next and where files are, 25 in all.
-LINES = 19
+# With 8 lines of notes, on what may be done next and where files are, 25 in all.
+LINES = 17
 SETTLED = 3  # budgets at most of which is said what would settle them
 _HEADS = ("Budget", "Take", "Advantage", "Verdict")
 _GAP = "  "
@@ -22,7 +22,7 @@ _GAP = "  "
 class Brief:
     """The answer for the budget of a study, and a line for each other one that was compared.
 
-    rich prints it: at most 19 lines of 80 characters, where names and paths are of usual length.
+    rich prints it: at most 17 lines of 80 characters, where names and paths are of usual length.
     """
 
     findings: Findings
@@ -79,7 +79,7 @@ def _table(rows: list[FrontRow], findings: Findings, room: int) -> list[str]:
         )
         for row in cells
     ]
-    smaller = [f"and {left} smaller budgets"] if left else []
+    smaller = [f"and {left} smaller budgets, in the details"] if left else []
     return [*(line.rstrip() for line in table), *smaller]
 
 

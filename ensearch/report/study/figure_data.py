@@ -99,11 +99,11 @@ def compute(results: Findings) -> Tradeoff:
         ensembles=_by_architecture(evaluations, c),
         single_front=fronts[0],
         ensemble_front=fronts[1],
-        front_names=("best single network", "best ensemble")
+        front_names=("best single network, measured", "best ensemble, measured")
         if c.stage == "search"
         else ("single network selected on val", "ensemble selected on val"),
         gaps=_gaps(results),
-        corrected=any(text.is_corrected(row) for row in results.fronts.rows),
+        corrected=any(text.is_estimated(row) for row in results.fronts.rows),
         crossing=_crossing(results),
         named=(*_named(results, True, fronts[1]), *_named(results, False, fronts[0])),
     )

@@ -143,7 +143,9 @@ def _zone(results: Findings) -> dict[str, Any]:
 
 
 def _row(row: FrontRow, results: Findings) -> dict[str, Any]:
-    take, runner_up = (answer.choice(e, results.conditions) for e in (row.take, row.runner_up))
+    c = results.conditions
+    take = answer.choice(row.take, row.take_accuracy, c)
+    runner_up = answer.choice(row.runner_up, row.runner_up_accuracy, c)
     return {
         "budget_multiply_adds": row.budget,
         "verdict": None if results.under_way else row.verdict,

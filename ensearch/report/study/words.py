@@ -93,7 +93,8 @@ def of_budget(row: FrontRow, margin: float, c: Conditions) -> str:
         "single at worst equal": "the single network is at worst equal: if it loses at all, then "
         f"less than {delta}.",
     }
-    return f"{within} {says[row.verdict]}"
+    unmatched = " Costs are not matched here, so part of it may be one of cost."
+    return f"{within} {says[row.verdict]}{'' if row.matched else unmatched}"
 
 
 def so_far(findings: Findings, row: FrontRow | None = None) -> str:
@@ -221,7 +222,8 @@ def _one_kind(
     edge = _flops((side[0] if many else side[-1]).budget, c)
     if len(side) == 1:
         most = "largest" if many else "smallest"
-        return f"{are} at {edge}, the {most} budget where both were compared; elsewhere {other}."
+        where = f"the {most} budget where both can be compared at equal cost"
+        return f"{are} at {edge}, {where}; elsewhere {other}."
     if many:
         return f"{are} from {edge} on; below, {other}."
     return f"{are} up to {edge}; above, {other}."
