@@ -1,10 +1,11 @@
 """For a FLOP budget and a dataset: one bigger network, or an ensemble of smaller ones?
 
     import ensearch
+    import rich
 
     results = ensearch.run(budget=2e6, dataset="digits")
     print(results.answer())  # which one to take, and how sure that is
-    results.table()  # both fronts by budget; results.plot(), results.write(), results.to_dicts()
+    rich.print(results.table())  # both fronts by budget; also results.plot() and results.write()
     confirmed = ensearch.confirm(results.conditions.study)
 
 Verbs: `plan`, `run`, `resume`, `results`, `best`, `studies`, `confirm`, `combine`, `add_model`,

@@ -143,4 +143,5 @@ def explain(error: EnsearchError, storage: str = "") -> str:
     advice = ADVICE.get(error.problem)
     if advice is None:
         return message
-    return f"{message} {advice.format(**{'storage': storage} | error.facts)}"
+    gap = "" if message.endswith("\n") else " "  # a list of differences ends its line
+    return f"{message}{gap}{advice.format(**{'storage': storage} | error.facts)}"

@@ -127,9 +127,24 @@ TakeOver = Annotated[
 KeepWeights = Annotated[
     bool, typer.Option("--weights/--no-weights", help="Keep the members' weights on disk.")
 ]
+USUAL_MARGIN = 1.0
+
+
+def _points(given: str) -> float:
+    try:
+        return float(given)
+    except ValueError:
+        says = "must be points of accuracy, above 0 and up to 100"
+        raise typer.BadParameter(f"{says}; got {given!r}.") from None
+
+
 Margin = Annotated[
     float | None,
-    typer.Option(help="Points of accuracy that do not matter. (default: 1)"),
+    typer.Option(
+        parser=_points,
+        metavar="<float>",
+        help="Points of accuracy that do not matter. (default: 1)",
+    ),
 ]
 FlopsPerMac = Annotated[
     int | None,

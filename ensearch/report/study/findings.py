@@ -15,6 +15,7 @@ from ensearch.pool.diversity import Diversity
 from ensearch.search_space import has_resolutions
 from ensearch.store import SEARCH, Store
 from ensearch.study.scoring import Scorer
+from ensearch.units import counted
 
 # The split that the search scores on; it never uses the test split.
 SPLIT = "val"
@@ -90,9 +91,9 @@ def collect(store: Store, study: str, *, margin: float = MARGIN) -> Findings:
     evaluations = tuple(e for e in store.evaluations(study) if e.split == SPLIT)
     if not evaluations:
         reasons = ", ".join(f"{reason}: {n}" for reason, n in failures.most_common())
+        failed = f" ({counted(failures.total(), 'trial')} failed: {reasons})" if failures else ""
         raise StorageError(
-            f"study {study!r} has no finished evaluation to report ({failures.total()} trials "
-            f"failed{f': {reasons}' if reasons else ''}).",
+            f"study {study!r} has no finished evaluation to report{failed}.",
             problem="nothing_evaluated",
             study=study,
         )
