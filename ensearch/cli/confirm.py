@@ -125,6 +125,6 @@ def _conclude(confirmed: "Confirmed", as_json: bool, here: str) -> None:
     conditions = confirmed.results.conditions
     budget = units.format_count(conditions.budget, 6)
     say(
-        f"combine   ensearch front --pool confirmed:{conditions.study} --budget {budget} --test"
+        f"mix       ensearch front --pool confirmed:{conditions.study} --budget {budget} --test"
         f"{here}    (mixed ensembles and cascades; counts as another use of the test split)"
     )

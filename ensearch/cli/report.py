@@ -10,7 +10,7 @@ from rich.console import Console
 from ensearch import units
 from ensearch.cli import options
 from ensearch.cli._console_table import TableRow, print_rows
-from ensearch.cli.run import files, further, show
+from ensearch.cli.run import files, further, going_on, show
 from ensearch.cli.terminal import guarded, place, say
 
 if TYPE_CHECKING:
@@ -31,20 +31,28 @@ def report(
     storage: options.Storage = options.DEFAULT_STORAGE,
     as_json: options.AsJson = False,
 ) -> None:
-    """Print the answer of a study; write evaluations.csv, summary.json and tradeoff.png."""
+    """Print the answer of a study; write evaluations.csv, summary.json and tradeoff.png.
+
+    Another margin than 1 writes them only where --out names a folder.
+    """
     from ensearch.api.results import results as results_of
 
     results = results_of(study, margin=margin, storage=storage)
     show(results, as_json, full)
     # After the answer: a failure to write must not cost the user the result.
-    folder = results.write(out)
+    # The study's own folder is of the usual margin: whoever reads it later cannot ask which.
+    keeps = out is not None or margin in (None, options.USUAL_MARGIN)
+    folder = results.write(out) if keeps else None
     budget, here = units.format_count(results.conditions.budget, 6), place(storage)
     say("")
-    for line in further(study, here, full):
+    if results.under_way:
+        say(going_on(study, here))
+    for line in further(results, here, full):
         say(line)
     # Not here: of 59 members on 2,500 images this report takes 0.4 s, those searches 7 s.
-    say(f"combine   ensearch front --pool study:{study} --budget {budget}{here}")
-    for line in files(folder):
+    say(f"mix       ensearch front --pool study:{study} --budget {budget}{here}")
+    unwritten = "files     not written: the study's are of margin 1; --out FOLDER takes these"
+    for line in files(folder) if folder else [unwritten]:
         say(line)
 
 
@@ -77,11 +85,15 @@ def status(
 
 def _row(status: "StudyStatus") -> TableRow:
     failed = f", {status.trials_failed} failed" if status.trials_failed else ""
+    asked = f"of {status.trials_asked or '?'}"
+    over = status.trials_done + status.trials_failed
+    if status.state == "complete" and over < (status.trials_asked or over + 1):
+        asked = "(all there are)"  # the space has no more within the budget
     return TableRow(
         name=status.study,
         cells=(
             status.state,
-            f"{status.trials_done} of {status.trials_asked or '?'}{failed}",
+            f"{status.trials_done} {asked}{failed}",
             str(status.members),
             f"{status.created:%Y-%m-%d}",
         ),

@@ -154,7 +154,7 @@ def _conclude(
         folder = results.write()
         say("")
         study, here = results.conditions.study, place(storage)
-        for line in (*_next(study, watch, here), *further(study, here), *files(folder)):
+        for line in (*_next(study, watch, here), *further(results, here), *files(folder)):
             say(line)
     if watch.interrupts():
         raise typer.Exit(watch.interrupts.exit_code)
@@ -162,20 +162,29 @@ def _conclude(
 
 def _next(study: str, watch: Watch, here: str) -> list[str]:
     """Return how a person may go on with the search, if more can be searched."""
-    ended, go_on = watch.ended, f"ensearch resume {study}{here}"
+    ended = watch.ended
     if ended is None or (ended.reason == "exhausted" and not ended.waiting):
         return []
     if ended.waiting or ended.reason in ("time", "interrupted"):
-        return [f"go on     {go_on}"]
-    return [f"go on     {go_on} --trials {ended.done + ended.failed + 20}"]
+        return [going_on(study, here)]
+    return [f"{going_on(study, here)} --trials {ended.done + ended.failed + 20}"]
 
 
-def further(study: str, here: str, full: bool = False) -> list[str]:
-    """Return what a person may type after an answer, or after all that is known."""
+def going_on(study: str, here: str) -> str:
+    """Return how a person goes on with a search that is not over."""
+    return f"go on     ensearch resume {study}{here}"
+
+
+def further(results: "Results", here: str, full: bool = False) -> list[str]:
+    """Return what a person may type after an answer, or after all that is known.
+
+    A search that is under way has no finalists yet.
+    """
+    study = results.conditions.study
     return [
-        f"confirm   ensearch confirm {study}{here}",
-        *([] if full else [f"all of it ensearch report {study} --full{here}"]),
-        f"look      ensearch dashboard{here}",
+        *([] if results.under_way else [f"confirm   ensearch confirm {study}{here}"]),
+        *([] if full else [f"details   ensearch report {study} --full{here}"]),
+        f"browse    ensearch dashboard{here}",
     ]
 
 

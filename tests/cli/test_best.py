@@ -59,6 +59,22 @@ def test_best_answers_for_the_largest_compared_budget_within(folder: Path) -> No
     assert below.exit_code == 3
     assert "ensearch run --budget 1k --dataset digits" in below.stderr
     assert ensearch(f"best {STUDY} --margin 0").exit_code == 2
+    wordy = ensearch(f"best {STUDY} --margin abc")
+    assert wordy.exit_code == 2
+    assert "must be points of accuracy, above 0 and up to 100" in " ".join(
+        wordy.stderr.replace("│", " ").split()
+    )
+
+
+def test_files_of_another_margin_do_not_replace_those_of_the_study(folder: Path) -> None:
+    quick()
+    summary = folder / f"studies/ensearch.reports/{STUDY}/summary.json"
+    other = ensearch(f"report {STUDY} --margin 3")
+    assert "files     not written: the study's are of margin 1" in other.stderr
+    assert json.loads(summary.read_text())["margin_fraction"] == 0.01
+    assert "details   ensearch report" in ensearch(f"report {STUDY} --margin 1").stderr
+    ensearch(f"report {STUDY} --margin 3 --out mine")
+    assert json.loads((folder / "mine/summary.json").read_text())["margin_fraction"] == 0.03
 
 
 def test_a_study_that_is_not_over_has_no_verdict(folder: Path) -> None:
@@ -69,6 +85,9 @@ def test_a_study_that_is_not_over_has_no_verdict(folder: Path) -> None:
         said = ensearch(line)
         assert "So far, after 3 of 10 trials" in said.stdout
         assert "better" not in said.stdout
+    going_on = ensearch(f"report {STUDY}").stderr
+    assert f"go on     ensearch resume {STUDY}\n" in going_on
+    assert "confirm" not in going_on, "nothing is to be confirmed of half a search"
     assert json.loads(ensearch(f"best {STUDY} --json").stdout)["verdict"] is None
     (status,) = json.loads(ensearch(f"status {STUDY} --json").stdout)
     assert status["answer"]["verdict"] is None
