@@ -16,6 +16,7 @@ from ensearch.study import config as configs
 from ensearch.study import options as run_options
 from ensearch.study.config import StudyConfig
 from ensearch.study.options import RunOptions
+from ensearch.units import counted
 
 if TYPE_CHECKING:  # these import torch, optuna or matplotlib
     from ensearch.report.study.results import Results
@@ -197,20 +198,44 @@ def run(
 def plan_from(options: RunOptions, margin: float | None = None) -> "StudyPlan":
     """Return the plan as `plan` does; the margin is a fraction of accuracy."""
     _check(options)
-    # In a storage that is gone afterwards, so that the study's name stays free.
+    # A storage that is not there yet, or cannot be read, knows nothing.
+    with (
+        suppress(StorageError),
+        Store.open(storage_url(options.storage), create=False, busy_timeout=2) as known,
+    ):
+        return _plan_beside(options, margin, known)
+    return _plan_beside(options, margin, None)
+
+
+def _plan_beside(options: RunOptions, margin: float | None, known: Store | None) -> "StudyPlan":
+    """Plan in a storage that is gone afterwards, so that the study's name stays free."""
     with (
         tempfile.TemporaryDirectory() as folder,
         Store.open(str(Path(folder) / "plan.db"), create=True) as store,
     ):
-        opened = OpenedStudy.of(_config(options, store), store, options)
-        trials = opened.limits(options).trials
-        # A storage that is not there yet, or cannot be read, knows nothing.
-        with (
-            suppress(StorageError),
-            Store.open(storage_url(options.storage), create=False, busy_timeout=2) as known,
-        ):
-            return opened.plan(trials, margin, known)
-        return opened.plan(trials, margin)
+        config = _config(options, store, known)
+        opened = OpenedStudy.of(config, store, options)
+        made = opened.plan(opened.limits(options).trials, margin, known)
+        if known is None or not known.has_study(config.name):
+            return made
+        note = _exists(known, store, config.name, options)
+        return replace(made, notes=(*made.notes, note))
+
+
+def _exists(known: Store, planned: Store, study: str, options: RunOptions) -> str:
+    """Return what a person who plans a study should know of the stored one of that name."""
+    before, asked = (configs.completed(s.study(study).config) for s in (known, planned))
+    # Budgets follow from the rest; arrays are kept in another folder here, and their images count.
+    follows = {"budgets", *([] if isinstance(options.dataset, str) else ["dataset"])}
+    differing = [str(d) for d in configs.differences(before, asked) if d.key not in follows]
+    done = counted(known.study_summary(study).trials_done, "trial")
+    exists = f"study {study} exists, with {done} done"
+    if not differing:
+        return f"{exists}: a run goes on with it, and this plan is of a new one"
+    return (
+        f"{exists} and another configuration ({'; '.join(differing)}): a run with "
+        "these options is refused, and this plan is of a new study"
+    )
 
 
 def run_from(
@@ -298,14 +323,16 @@ def _check(options: RunOptions) -> None:
     configs.resolve(replace(options, dataset="npz:arrays") if arrays else options)
 
 
-def _config(options: RunOptions, store: Store) -> StudyConfig:
+def _config(options: RunOptions, store: Store, known: Store | None = None) -> StudyConfig:
     """Return the study that the options describe; arrays are kept beside the storage.
 
-    A study of that name that is stored keeps what the options do not say (`configs.going_on`).
+    A study of that name that is stored, in `known` if that is given, keeps what the options do not
+    say (`configs.going_on`).
     """
     if options.dataset is not None and not isinstance(options.dataset, str):
         folder = store.files.with_suffix(".datasets")
         options = replace(options, dataset=keep_arrays(options.dataset, folder))
     config = configs.resolve(options)
-    stored = store.study(config.name).config if store.has_study(config.name) else None
+    held = known or store
+    stored = held.study(config.name).config if held.has_study(config.name) else None
     return configs.going_on(config, options, stored)

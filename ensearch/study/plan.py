@@ -35,7 +35,7 @@ class StudyPlan:
     images: Mapping[str, int]
     workers: int
     device: str
-    notes: tuple[str, ...] = ()  # about the dataset's files
+    notes: tuple[str, ...] = ()  # about the dataset's files, and a study of that name
     told: int = 0
     kept: int = 0
     precision: Precision | None = None

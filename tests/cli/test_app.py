@@ -125,6 +125,8 @@ def test_a_study_that_tried_everything_is_not_told_to_go_on(folder: Path) -> Non
     assert result.exit_code == 0, result.stderr
     assert "every configuration of the search space within the budget" in result.stderr
     assert "go on" not in result.stderr
+    ensearch("resume digits-two-400k --launcher inline --trials 9")
+    assert re.search(r"complete +2 \(all there are\) ", ensearch("status").stdout)
 
 
 def test_a_narrow_terminal_breaks_no_name_number_or_date(
@@ -147,6 +149,22 @@ def test_a_plan_alone_leaves_nothing_behind(folder: Path) -> None:
     assert "cheapest" in planned.stdout
     assert json.loads(quick("--plan --json").stdout)["trials"] == 3
     assert [p.name for p in folder.iterdir()] == ["tiny.toml"]
+
+
+def test_a_plan_says_that_the_study_exists(folder: Path) -> None:
+    quick("--seeds 2")
+    same = quick("--plan").stdout
+    said = "study digits-tiny-400k exists, with 3 trials done"
+    assert f"note      {said}: a run goes on with it, and this plan is of a new one\n" in same
+    assert "every network trains at least 2 times" in same, "as the study does"
+    differs = quick("--plan --seeds 4").stdout
+    assert "(seeds: stored 2, asked 4): a run with these options is refused" in differs
+    (note,) = json.loads(quick("--plan --json").stdout)["notes"]
+    assert note.startswith(said)
+    assert "exists" not in quick("--plan --study other").stdout
+    refused = quick("--seeds 4")
+    assert refused.exit_code == 4
+    assert "  seeds: stored 2, asked 4\nGo on with it by `ensearch resume" in refused.stderr
 
 
 def test_a_run_that_can_compare_nothing_says_first_what_would_do(folder: Path) -> None:
