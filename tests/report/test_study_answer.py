@@ -165,8 +165,8 @@ def test_every_verdict_has_a_sentence_of_its_own(verdict: Verdict) -> None:
         (
             ("single at worst equal", "single at worst equal", "undecided", "equal"),
             "undecided",
-            "At 1G and 2G FLOPs single networks are at worst equal, at 4G it is not decided, at 8G "
-            "it does not matter.",
+            "At 1G and 2G FLOPs single networks are equal or better, at 4G it is not decided, at "
+            "8G it does not matter.",
         ),
     ],
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from ensearch.fronts import FrontRow, Zone
+from ensearch.fronts import FrontRow
 from ensearch.report._layout import LEAST_WIDTH
 from ensearch.report.study import answer, text, words
 from ensearch.report.study.findings import Findings
@@ -40,7 +40,7 @@ class Brief:
 def lines(findings: Findings, width: int = answer.WIDTH) -> list[str]:
     """Return the lines of a brief."""
     found = answer.of(findings)
-    sentences = [("answer", _both(found, findings.fronts.zone)), *found.sentences[1:]]
+    sentences = [("answer", _both(found, findings)), *found.sentences[1:]]
     head = answer.layout(tuple(sentences), width)
     if findings.under_way:
         return head
@@ -52,12 +52,16 @@ def lines(findings: Findings, width: int = answer.WIDTH) -> list[str]:
     return [*head, "", *_table(others, findings, room), *settle]
 
 
-def _both(found: answer.Answer, zone: Zone) -> str:
+def _both(found: answer.Answer, findings: Findings) -> str:
     """What holds for the study as a whole and for its budget, once where it is the same."""
     same = {"crossed": "ensembles", "ensembles": "ensembles", "singles": "single", "equal": "equal"}
     # The budget of a study is the largest: what holds of the upper end of the zone holds of it.
-    if found.overall == found.statement or found.verdict == same.get(zone.status, ""):
+    if found.overall == found.statement or found.verdict == same.get(
+        findings.fronts.zone.status, ""
+    ):
         return found.overall
+    if len({row.verdict for row in findings.fronts.rows if row.matched}) == 1:
+        return found.statement
     return f"{found.overall} {found.statement}"
 
 

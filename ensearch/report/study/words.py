@@ -18,8 +18,8 @@ _OF_RUNS: dict[Verdict, str] = {
     "ensembles": "ensembles are better",
     "single": "single networks are better",
     "equal": "it does not matter",
-    "ensemble at worst equal": "ensembles are at worst equal",
-    "single at worst equal": "single networks are at worst equal",
+    "ensemble at worst equal": "ensembles are equal or better",
+    "single at worst equal": "single networks are equal or better",
     "undecided": "it is not decided",
 }
 
@@ -88,9 +88,9 @@ def of_budget(row: FrontRow, margin: float, c: Conditions) -> str:
         "ensembles": f"the ensemble is better{by}.",
         "single": f"the single network is better{by}.",
         "equal": f"it makes less than {delta} of difference which kind is taken.",
-        "ensemble at worst equal": "the ensemble is at worst equal: if it loses at all, then less "
+        "ensemble at worst equal": "the ensemble is equal or better: if it loses at all, then less "
         f"than {delta}.",
-        "single at worst equal": "the single network is at worst equal: if it loses at all, then "
+        "single at worst equal": "the single network is equal or better: if it loses at all, then "
         f"less than {delta}.",
     }
     unmatched = " Costs are not matched here, so part of it may be one of cost."
@@ -196,7 +196,7 @@ def _crossed(
 
 
 def _are(kind: str, side: Sequence[FrontRow]) -> str:
-    """`better` or `better or at worst equal` at all these budgets; empty if not at all of them."""
+    """`better`, or `better or at worst equal`, at all these budgets; else empty."""
     verdicts = {row.verdict for row in side}
     strong, weak = (
         ("single", "single at worst equal")
