@@ -40,6 +40,9 @@ ARCHIVE = Path(__file__).with_name("version_3.zip")
 REPLACED = {
     "caveats", "schema", "headline", "crossover", "answer", "zone", "under_way", "margin_fraction",
     "trials", "verdict", "take", "runner_up", "expected_loss_fraction", "to_settle",
+    # Estimates, which other estimators make of the same evaluations.
+    "advantage_fraction", "advantage_low", "advantage_high", "flop_multiplier",
+    "estimated_together", "differences_between_members",
 }  # fmt: skip
 STUDY_LABELS, HALF, WHOLE = "e8eb508938122581", "4ef27d187f8ea8b5", "42ba413fc2ac3f20"
 
