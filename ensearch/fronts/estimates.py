@@ -11,9 +11,9 @@ from ensearch.fronts.comparison import Compared, Rivals
 from ensearch.fronts.noise import Noise
 
 DRAWS = 2000
-# Posterior probability that all intervals of a study hold together. At 0.88 they held in more than
-# 95 % of simulated studies, because the model takes less for known than those worlds have alike;
-# 0.80 decided more and was wrong in 10 % of some worlds.
+# Posterior probability that all intervals of a study hold together. In 520 simulated studies they
+# held in 99 % at 0.90 and in 98 % at 0.80, because the model takes less for known than those worlds
+# have alike; but 0.80 was wrong in 10 % of the studies of some worlds.
 POOLED_LEVEL = 0.88
 LEVEL = 0.95
 FEWEST_NETWORKS = 6  # with fewer there is no population to learn from
