@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ensearch.core import Floats
+from ensearch.fronts.matching import best_of
 from ensearch.fronts.noise import Noise
 
 Indices = npt.NDArray[np.intp]
@@ -56,8 +57,7 @@ def by_draws(draws: Floats, rivals: Sequence[Rivals], level: float) -> list[Comp
     means = draws.mean(axis=0)
     named, gaps = [], []
     for each in rivals:
-        single = int(each.singles[means[each.singles].argmax()])
-        ensemble = int(each.ensembles[means[each.ensembles].argmax()])
+        single, ensemble = (best_of(kind, means) for kind in (each.singles, each.ensembles))
         best_single = draws[:, each.singles].max(axis=1)
         best_ensemble = draws[:, each.ensembles].max(axis=1)
         best = np.maximum(best_single, best_ensemble)
@@ -87,6 +87,11 @@ def _quantiles(
     chosen = [gap for gap, counted in zip(gaps, counts, strict=True) if counted] or list(gaps)
     below = np.max([-_standard(low) for low, _ in chosen], axis=0)
     above = np.max([_standard(high) for _, high in chosen], axis=0)
+    return _levels(below, above, level)
+
+
+def _levels(below: Floats, above: Floats, level: float) -> tuple[float, float, float]:
+    """The quantiles of the lower ends, of the upper ends, and of all ends together."""
     lower, upper, both = (
         float(np.quantile(t, level)) for t in (below, above, np.maximum(below, above))
     )
@@ -114,15 +119,12 @@ def by_themselves(
     below = above = np.full(len(deviates), -np.inf)
     named = []
     for each in rivals:
-        single = int(each.singles[y[each.singles].argmax()])
-        ensemble = int(each.ensembles[y[each.ensembles].argmax()])
+        single, ensemble = (best_of(kind, y) for kind in (each.singles, each.ensembles))
         named.append((single, ensemble))
         if each.counts or not any(other.counts for other in rivals):
             below = np.maximum(below, _worst(deviates, errors, y, each.ensembles, ensemble, single))
             above = np.maximum(above, _worst(deviates, errors, y, each.singles, single, ensemble))
-    lower, upper, both = (
-        float(np.quantile(t, level)) for t in (below, above, np.maximum(below, above))
-    )
+    lower, upper, both = _levels(below, above, level)
     result = []
     for (single, ensemble), each in zip(named, rivals, strict=True):
         gaps = y[each.ensembles][:, None] - y[each.singles][None]

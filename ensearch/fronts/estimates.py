@@ -9,6 +9,7 @@ from ensearch.core import Evaluation, Floats
 from ensearch.fronts import comparison, pooled
 from ensearch.fronts.comparison import Compared, Rivals
 from ensearch.fronts.noise import Noise
+from ensearch.fronts.pooled import Pooled
 
 DRAWS = 2000
 # Posterior probability that all intervals of a study hold together. In 520 simulated studies they
@@ -41,14 +42,24 @@ def estimate(evaluations: Sequence[Evaluation], noise: Noise, rng: np.random.Gen
     if len(np.unique(noise.networks)) >= FEWEST_NETWORKS:
         model = pooled.fit(evaluations, noise, rng)
         if model.fits:
-            draws = model.draws(DRAWS, rng)
-            return Estimate(
-                accuracies=draws.mean(axis=0),
-                draws=draws,
-                compare=lambda rivals: comparison.by_draws(draws, rivals, POOLED_LEVEL),
-                covariance=model.covariance,
-                is_pooled=True,
-            )
+            return together(model, rng, POOLED_LEVEL)
+    return each_by_itself(noise, rng)
+
+
+def together(model: Pooled, rng: np.random.Generator, level: float) -> Estimate:
+    """Return the estimates of a model, whose intervals hold together with this probability."""
+    draws = model.draws(DRAWS, rng)
+    return Estimate(
+        accuracies=draws.mean(axis=0),
+        draws=draws,
+        compare=lambda rivals: comparison.by_draws(draws, rivals, level),
+        covariance=model.covariance,
+        is_pooled=True,
+    )
+
+
+def each_by_itself(noise: Noise, rng: np.random.Generator) -> Estimate:
+    """Return the measured accuracies, compared with the allowance of multiple comparisons."""
     deviates = _deviates(noise, rng)
     return Estimate(
         accuracies=noise.accuracies,

@@ -89,15 +89,19 @@ def fit(evaluations: Sequence[Evaluation], noise: Noise, rng: np.random.Generato
         )
 
 
+def _inside(noise: Noise) -> Floats:
+    """The accuracies with half an error and half a hit more: none is 0 or 1."""
+    return np.asarray((noise.accuracies * noise.count + 0.5) / (noise.count + 1))
+
+
 def _slopes(noise: Noise) -> Floats:
-    """d accuracy / d logit; half an error and half a hit keep it above 0."""
-    p = (noise.accuracies * noise.count + 0.5) / (noise.count + 1)
+    """d accuracy / d logit."""
+    p = _inside(noise)
     return np.asarray(p * (1 - p))
 
 
 def _on_logits(noise: Noise) -> tuple[Floats, Floats]:
-    p = (noise.accuracies * noise.count + 0.5) / (noise.count + 1)
-    slope = _slopes(noise)
+    p, slope = _inside(noise), _slopes(noise)
     return np.log(p / (1 - p)), _floored(noise.covariance / np.outer(slope, slope))
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ensearch.core import Evaluation, Schedule, SubsetHits
-from ensearch.fronts.seed_variance import between_members, seed_spread
+from ensearch.fronts.seed_variance import LEAST, between_members, seed_spread
 from ensearch.store import Store
 
 # Half width over se at the asked budget, replayed from tables of trained members with a study's own
@@ -31,7 +31,6 @@ SMALLEST_ENSEMBLE = 2
 _MOST = 64  # members of a network: nobody trains more
 _FEWEST_DEGREES = 6  # differences between members from which c is known to about 30 %
 _NEAR = 2**0.5  # costs within this factor are those of rivals
-_LEAST_SEEDS = 0.02  # c: with few members the measured one may be 0 by luck
 
 # Where nothing is measured. On the two tables (CIFAR-10 with 40 % right, digits with 96 %) d was
 # 0.16 and 0.25, w 0.52 and 0.62, c 0.043 and 0.21: what they nearly have in common is c sqrt(s),
@@ -180,7 +179,7 @@ def measure(
     found = max(inside) if inside else min(singles, key=lambda e: e.cost.macs).scores.accuracy
     return Spread(
         accuracy=(found * images + 1) / (images + 2),  # all right today may be all but one tomorrow
-        seeds=max(seed_spread(between_members(singles, tables)), _LEAST_SEEDS),
+        seeds=max(seed_spread(between_members(singles, tables)), LEAST),
         apart=max(float(np.mean(apart)), 0.0) if apart else _APART,
         within=float(np.mean([within[e.network] / _scale(e) for e in singles])),
         networks=len(singles),

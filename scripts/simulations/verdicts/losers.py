@@ -40,15 +40,7 @@ def each_by_itself(
     evaluations: Sequence[Evaluation], found: noise.Noise, rng: np.random.Generator
 ) -> Estimate:
     """Estimate nothing together: multiple comparisons with the best of measured accuracies."""
-    draws = estimates.of_selected(found, rng).draws
-    deviates = draws - found.accuracies
-    return Estimate(
-        accuracies=found.accuracies,
-        draws=draws,
-        compare=lambda rivals: comparison.by_themselves(found, rivals, deviates, estimates.LEVEL),
-        covariance=lambda covariance: covariance,
-        is_pooled=False,
-    )
+    return estimates.each_by_itself(found, rng)
 
 
 def together(level: float, *, checked: bool) -> Estimator:
@@ -59,15 +51,8 @@ def together(level: float, *, checked: bool) -> Estimator:
     ) -> Estimate:
         model = pooled.fit(evaluations, found, rng)
         if checked and not model.fits:
-            return each_by_itself(evaluations, found, rng)
-        draws = model.draws(estimates.DRAWS, rng)
-        return Estimate(
-            accuracies=draws.mean(axis=0),
-            draws=draws,
-            compare=lambda rivals: comparison.by_draws(draws, rivals, level),
-            covariance=model.covariance,
-            is_pooled=True,
-        )
+            return estimates.each_by_itself(found, rng)
+        return estimates.together(model, rng, level)
 
     return estimate
 
@@ -77,14 +62,8 @@ def of_the_best(
 ) -> Estimate:
     """Compare the best of either kind in each draw, whichever it is, instead of named ones."""
     model = pooled.fit(evaluations, found, rng)
-    draws = model.draws(estimates.DRAWS, rng)
-    return Estimate(
-        accuracies=draws.mean(axis=0),
-        draws=draws,
-        compare=lambda rivals: _of_the_best(draws, rivals),
-        covariance=model.covariance,
-        is_pooled=True,
-    )
+    whole = estimates.together(model, rng, estimates.POOLED_LEVEL)
+    return whole._replace(compare=lambda rivals: _of_the_best(whole.draws, rivals))
 
 
 def _of_the_best(draws: Floats, rivals: Sequence[Rivals]) -> list[Compared]:
