@@ -212,7 +212,7 @@ def is_estimated(row: FrontRow) -> bool:
     )
 
 
-def _corrected(results: Findings) -> str:
+def _shown(results: Findings) -> str:
     """What the accuracies of the table are, if not the measured ones."""
     if not any(is_estimated(row) for row in results.fronts.rows):
         return ""
@@ -280,7 +280,7 @@ def conditions(results: Findings) -> list[str]:
         f"Trained for {epochs(c)} of {n['train']} images{limit}{_longer(results)}",
         f"Members: {c.family}, batch {c.schedule.batch_size}, seed {c.seed}; {c.rule} mean of "
         "probabilities. Advantage: ensemble minus single in points of accuracy, with a "
-        f"95 % interval that holds at all budgets at once{_corrected(results)}."
+        f"95 % interval that holds at all budgets at once{_shown(results)}."
         f"{_estimated(results)}",
         *([seeds_unknown(results)] if seeds_unknown(results) else []),
         f"{counted(results.trials_done, 'trial')} done by {c.sampler}, "

@@ -103,7 +103,7 @@ def so_far(findings: Findings, row: FrontRow | None = None) -> str:
     over = findings.trials_done + findings.trials_failed
     asked = "" if findings.trials_asked is None else f" of {findings.trials_asked}"
     best = [
-        f"the best {kind} is {name(e, c)} ({percent(e)})" if e else f"there is no {kind}"
+        f"the best {kind} is {text.label(e, c)} ({percent(e)})" if e else f"there is no {kind}"
         for kind, e in (("single network", row.single), ("ensemble", row.ensemble))
     ]
     return (
@@ -135,10 +135,6 @@ def to_settle(row: FrontRow, findings: Findings) -> str:
         now = findings.conditions.images[split]
         ways.append(f"{needs.images:,} {split} images instead of {now:,}")
     return ", or ".join(ways)
-
-
-def name(e: Evaluation, c: Conditions) -> str:
-    return text.label(e, c)
 
 
 def percent(e: Evaluation) -> str:
@@ -254,7 +250,7 @@ def _network(key: str, findings: Findings) -> str:
     """A network by the label of its single evaluation; its key if it has none."""
     of = (e for e in findings.evaluations if e.network == key and e.is_single)
     single = next(of, None)
-    return key if single is None else name(single, findings.conditions)
+    return key if single is None else text.label(single, findings.conditions)
 
 
 def _listed(names: Sequence[str]) -> str:
