@@ -199,7 +199,7 @@ def test_note_is_a_table_with_a_row_per_budget_and_its_conditions(world: Results
 def test_the_page_draws_the_figure_of_the_png(world: Results) -> None:
     tradeoff = compute(world)
     drawn = dashboard.figure(tradeoff)
-    front = next(trace for trace in drawn.data if trace.name == "best ensemble, measured")
+    front = next(trace for trace in drawn.data if trace.name == "best ensemble")
     assert front.x == pytest.approx(tradeoff.ensemble_front.costs, rel=1e-4)
     assert front.y == pytest.approx(tradeoff.ensemble_front.accuracies, rel=1e-4)
     dots = [trace for trace in drawn.data if trace.mode == "markers"]

@@ -62,7 +62,7 @@ def _both(found: answer.Answer, findings: Findings) -> str:
         return found.overall
     if len({row.verdict for row in findings.fronts.rows if row.matched}) == 1:
         return found.statement
-    return f"{found.overall} {found.statement}"
+    return f"{found.statement} {found.overall}"  # what was asked for comes first
 
 
 def _table(rows: list[FrontRow], findings: Findings, room: int) -> list[str]:

@@ -87,7 +87,7 @@ def compute(results: Findings) -> Tradeoff:
         title=words.headline(results),
         subtitle=f"{c.dataset}, {c.family}, {text.epochs(c)} ({kind} schedule), seed {c.seed}. "
         f"{text.scored(c)}",
-        y_label=f"accuracy on {c.split} (%)",
+        y_label=f"measured accuracy on {c.split} (%)",
         x_label=f"{unit_name(unit)} per example, all members",
         x_range=(low, high),
         y_range=y_range,
@@ -99,7 +99,7 @@ def compute(results: Findings) -> Tradeoff:
         ensembles=_by_architecture(evaluations, c),
         single_front=fronts[0],
         ensemble_front=fronts[1],
-        front_names=("best single network, measured", "best ensemble, measured")
+        front_names=("best single network", "best ensemble")
         if c.stage == "search"
         else ("single network selected on val", "ensemble selected on val"),
         gaps=_gaps(results),
