@@ -120,8 +120,8 @@ def test_every_verdict_has_a_sentence_of_its_own(verdict: Verdict) -> None:
         (
             ("single at worst equal", "single", "ensembles", "ensembles"),
             "crossed",
-            "Single networks are better or at worst equal up to 2G FLOPs, ensembles are better "
-            "from 4G FLOPs on; the crossover lies in between.",
+            "Single networks are equal or better up to 2G FLOPs, ensembles are better from 4G "
+            "FLOPs on; the crossover lies in between.",
         ),
         (
             ("undecided", "single", "equal", "ensembles", "undecided"),
@@ -137,7 +137,7 @@ def test_every_verdict_has_a_sentence_of_its_own(verdict: Verdict) -> None:
         (
             ("ensembles", "ensemble at worst equal"),
             "ensembles",
-            "Ensembles are better or at worst equal at every compared budget, from 1G to 2G FLOPs.",
+            "Ensembles are equal or better at every compared budget, from 1G to 2G FLOPs.",
         ),
         (
             ("single", "single", "equal"),
@@ -167,6 +167,12 @@ def test_every_verdict_has_a_sentence_of_its_own(verdict: Verdict) -> None:
             "undecided",
             "At 1G and 2G FLOPs single networks are equal or better, at 4G it is not decided, at "
             "8G it does not matter.",
+        ),
+        (
+            ("undecided", "single at worst equal", "undecided", "ensemble at worst equal"),
+            "undecided",
+            "Of 4 compared budgets, from 1G to 8G FLOPs: ensembles are equal or better at 1, "
+            "single networks are equal or better at 1, it is not decided at 2.",
         ),
     ],
 )

@@ -5,6 +5,7 @@ neither: what is told begins with "So far".
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 
 from ensearch.core import Evaluation
@@ -13,6 +14,7 @@ from ensearch.report.study import text
 from ensearch.report.study.findings import Conditions, Findings
 from ensearch.units import counted, format_duration
 
+MOST_RUNS = 3  # of budgets with the same verdict, that one sentence names
 # What a run of budgets with the same verdict says, behind the budgets.
 _OF_RUNS: dict[Verdict, str] = {
     "ensembles": "ensembles are better",
@@ -192,7 +194,7 @@ def _crossed(
 
 
 def _are(kind: str, side: Sequence[FrontRow]) -> str:
-    """`better`, or `better or at worst equal`, at all these budgets; else empty."""
+    """`better`, or `equal or better`, at all these budgets; else empty."""
     verdicts = {row.verdict for row in side}
     strong, weak = (
         ("single", "single at worst equal")
@@ -201,13 +203,13 @@ def _are(kind: str, side: Sequence[FrontRow]) -> str:
     )
     if verdicts <= {strong}:
         return "better"
-    return "better or at worst equal" if verdicts <= {strong, weak} else ""
+    return "equal or better" if verdicts <= {strong, weak} else ""
 
 
 def _one_kind(
     rows: Sequence[FrontRow], side: Sequence[FrontRow], margin: float, c: Conditions
 ) -> str:
-    """One kind is better, or at worst equal, at the budgets of one side, and nothing elsewhere."""
+    """One kind is better, or equal or better, at the budgets of one side, and nothing elsewhere."""
     many = any(row.verdict == "ensembles" for row in side)
     kind = "Ensembles" if many else "Single networks"
     are = f"{kind} are {_are('ens' if many else 'single', side) or 'better'}"
@@ -226,7 +228,7 @@ def _one_kind(
 
 
 def _runs(rows: Sequence[FrontRow], c: Conditions) -> str:
-    """Every verdict with its budgets, from the smallest budget on."""
+    """Every verdict with its budgets, from the smallest on; where they alternate, how many."""
     parts: list[str] = []
     for verdict, group in itertools.groupby(rows, key=lambda row: row.verdict):
         of = list(group)
@@ -234,8 +236,17 @@ def _runs(rows: Sequence[FrontRow], c: Conditions) -> str:
         if len(of) > 1:
             where += f" {'and' if len(of) == 2 else 'to'} {text.count(of[-1].budget, c)}"
         parts.append(f"at {where}{' FLOPs' if not parts else ''} {_OF_RUNS[verdict]}")
+    if len(parts) > MOST_RUNS:
+        return _alternating(rows, c)
     joined = ", ".join(parts)
     return f"{joined[0].upper()}{joined[1:]}."
+
+
+def _alternating(rows: Sequence[FrontRow], c: Conditions) -> str:
+    """How many budgets say what, where the verdict changes too often to name the places."""
+    numbers = Counter(row.verdict for row in rows)
+    said = [f"{_OF_RUNS[v]} at {numbers[v]}" for v in _OF_RUNS if numbers[v]]
+    return f"Of {len(rows)} compared budgets, {_places(rows, c)}: {', '.join(said)}."
 
 
 def _places(rows: Sequence[FrontRow], c: Conditions) -> str:
