@@ -123,7 +123,9 @@ def layout(sentences: tuple[tuple[str, str], ...], width: int = WIDTH) -> list[s
     lines = []
     for label, sentence in sentences:
         lines += textwrap.wrap(
-            sentence.replace(" × ", "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}"),
+            sentence.replace(" × ", "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}").replace(
+                " %", "\N{NO-BREAK SPACE}%"
+            ),
             width,
             initial_indent=label.ljust(LABEL),
             subsequent_indent=" " * LABEL,
@@ -231,13 +233,11 @@ def _how_sure(findings: Findings, row: FrontRow) -> list[str]:
         advantage = f"Ensemble minus single: {text.advantage(row)} points"
         if row.low is not None:
             advantage += ", 95 % at all budgets at once"
-        sentences.append(f"{advantage}.")
         if text.is_estimated(row):
-            sentences.append("About: less the luck of selecting the best of many.")
+            advantage += ", less the luck of selecting the best of many"
+        sentences.append(f"{advantage}.")
     if row.expected_loss is not None:
         sentences.append(f"Expected loss of what is taken: {100 * row.expected_loss:.2f} points.")
-        margin = words.points(findings.fronts.margin)
-        sentences.append(f"Differences below {margin} count as none.")
     if text.seeds_unknown(findings):
         sentences.append(text.seeds_unknown(findings))
     return [*sentences, *_schedule(findings)]

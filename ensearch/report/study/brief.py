@@ -60,7 +60,8 @@ def _both(found: answer.Answer, findings: Findings) -> str:
         findings.fronts.zone.status, ""
     ):
         return found.overall
-    if len({row.verdict for row in findings.fronts.rows if row.matched}) == 1:
+    # Where nothing holds of the study as a whole, the table of the other budgets says all of it.
+    if findings.fronts.zone.status == "undecided":
         return found.statement
     return f"{found.statement} {found.overall}"  # what was asked for comes first
 
