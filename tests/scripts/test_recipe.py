@@ -17,7 +17,8 @@ from ensearch.training import data
 from ensearch.training.device import prepared
 from scripts.benchmarks.networks import architecture
 from scripts.benchmarks.recipe import __main__ as benchmark
-from scripts.benchmarks.recipe import published
+from scripts.benchmarks.recipe import picks, published
+from scripts.benchmarks.recipe.runs import append
 from scripts.benchmarks.recipe.training import figures_of
 
 
@@ -143,3 +144,37 @@ def test_the_benchmark_goes_on_where_it_was(
     assert len(out.read_text().splitlines()) == 6
     (last,) = [line for line in table.splitlines() if line.startswith("| 10-0.25 | ensearch | 2 |")]
     assert "[" in last
+
+
+def test_what_a_short_schedule_loses_is_arithmetic() -> None:
+    bands = [("a", "b", "c"), ("d", "e")]
+    short = {"a": 50.0, "b": 52.0, "c": 51.0, "d": 60.0, "e": 61.0}
+    long = {"a": 70.0, "b": 71.0, "c": 73.0, "d": 80.0, "e": 79.0}
+    assert picks.points_lost(short, long, bands) == pytest.approx((2 + 1) / 2)
+    # Of the pairs ab, ac, bc and de the short schedule ranks ab and ac as the long one does.
+    assert picks.tau_within(short, long, bands) == 0
+    assert picks.points_lost(long, long, bands) == 0
+    assert picks.tau_within(long, long, bands) == 1
+
+
+def test_picks_are_read_from_the_file_of_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "runs.jsonl"
+    for recipe, gain in (("ensearch", 0.0), ("other", 0.1)):
+        for network, accuracy in (("10-1", 0.6), ("16-1", 0.5)):
+            for epochs in (2, 8):
+                for seed in range(3):
+                    value = accuracy + (gain if network == "16-1" and epochs == 8 else 0)
+                    run = {"network": network, "recipe": recipe, "epochs": epochs, "seed": seed}
+                    append(out, run | {"accuracy": value + 0.02 * gain})
+    arguments = [str(out), "--short", "2", "--long", "8", "--band", "10-1", "16-1"]
+    monkeypatch.setattr(sys, "argv", ["picks", *arguments, "--recipes", "ensearch", "other"])
+    picks.main()
+    first, second = capsys.readouterr().out.splitlines()[2:]
+    assert "| 0.00 [+0.00, +0.00] |" in first
+    assert "1.00 [+1.00, +1.00]" in first
+    assert second.startswith("| other | 2 | 0.00")
+    monkeypatch.setattr(sys, "argv", ["picks", *arguments, "--recipes", "unknown"])
+    with pytest.raises(SystemExit):
+        picks.main()

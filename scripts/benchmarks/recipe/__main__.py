@@ -3,13 +3,14 @@
     python -m scripts.benchmarks.recipe --data npz:data/cifar10-30k.npz --limit-train 5000 \\
         --networks 10-1 16-2 --recipes dawnbench airbench ensearch --out R.jsonl
 
-A recipe is `ensearch`, `airbench` or `dawnbench` (published.py), with changed fields
-behind a colon: `ensearch:peak_lr=0.2,weight_decay=1e-4`, `airbench:batch_size=256`. Every network
-trains by every recipe from every seed; accuracy and NLL are of val, test stays closed. The table
-shows means and standard deviations, and of every recipe the difference to the first one, paired by
-seed, with its 95 % interval (Student's t over seeds: it holds the training's noise, not that of the
-choice of pictures, which all share). Every run is appended to --out at once; the same command again
-goes on. Several processes may share the work with --part.
+A recipe is `ensearch` (what `--dataset cifar10` does), `digits` (what that dataset does),
+`airbench` or `dawnbench` (published.py), with changed fields behind a colon:
+`ensearch:peak_lr=0.2,weight_decay=1e-4`, `airbench:batch_size=256`. Every network trains by every
+recipe from every seed; accuracy and NLL are of val, test stays closed. The table shows means and
+standard deviations, and of every recipe the difference to the first one, paired by seed, with its
+95 % interval (Student's t over seeds: it holds the training's noise, not that of the choice of
+pictures, which all share). Every run is appended to --out at once; the same command again goes on.
+Several processes may share the work with --part.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from ensearch import datasets
 from ensearch.datasets import Dataset, Source
 from ensearch.training import resolve_device
 from scripts.benchmarks.options import add_data
+from scripts.benchmarks.recipe import runs
 from scripts.benchmarks.recipe.table import print_table
 from scripts.benchmarks.recipe.training import Run, figures_of, train
 
@@ -35,13 +37,13 @@ def main() -> None:
         torch.set_num_threads(1)  # as a worker of ensearch; several processes share the cores
     source = Source(spec=options.data, data_dir=options.data_dir, limit_train=options.limit_train)
     data = datasets.load(source)
-    done = _read(options.out)
+    done = runs.read(options.out)
     wanted = list(_wanted(options, data))
     part, parts = options.part
     for run in [] if options.only_table else wanted[part::parts]:
         if _identity(run) not in {_identity(other) for other in done}:
             done.append(train(run, source, data, device))
-            _append(options.out, done[-1])
+            runs.append(options.out, done[-1])
             print(_line(done[-1]), flush=True)
     ids = {_identity(run) for run in wanted}
     print_table([run for run in done if _identity(run) in ids], options, data, device)
@@ -101,18 +103,6 @@ def _identity(run: Run) -> str:
     """What makes a run the same: figures, not names, since a default may have changed."""
     what = {key: run[key] for key in ("data", "epochs", "network", "figures", "seed")}
     return json.dumps(what, sort_keys=True)
-
-
-def _read(path: Path) -> list[Run]:
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def _append(path: Path, run: Run) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        file.write(json.dumps(run) + "\n")
 
 
 def _line(run: Run) -> str:

@@ -32,6 +32,7 @@ def figures_of(recipe: str, epochs: int) -> Schedule | Recipe:
     # On pictures like CIFAR's: what --dataset cifar10 does.
     usual: dict[str, Schedule | Recipe] = {
         "ensearch": replace(datasets.schedule("cifar10"), epochs=epochs),
+        "digits": replace(datasets.schedule("digits"), epochs=epochs),
         **RECIPES,
     }
     if name not in usual:
