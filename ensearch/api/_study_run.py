@@ -13,7 +13,7 @@ from ensearch.errors import StorageError, TrialsFailedError, UnfinishedError
 from ensearch.store import Store
 from ensearch.study import options as run_options
 from ensearch.study.config import StudyConfig
-from ensearch.study.events import Event, MemberDone, Note, Planned, SearchEnded
+from ensearch.study.events import Event, MemberDone, Note, Planned, Preparing, SearchEnded
 from ensearch.study.options import Limits, RunOptions
 
 if TYPE_CHECKING:  # these import torch, optuna or matplotlib
@@ -55,8 +55,11 @@ class OpenedStudy:
     device: str  # for people
 
     @classmethod
-    def of(cls, config: StudyConfig, store: Store, options: PlacementOptions) -> "OpenedStudy":
+    def of(
+        cls, config: StudyConfig, store: Store, options: PlacementOptions, show: OnEvent
+    ) -> "OpenedStudy":
         """Read the images, prepare the launcher, and open or create the study."""
+        show(Preparing(text=f"reading {config.dataset}"))  # before PyTorch is: that takes seconds
         from ensearch import training
         from ensearch.study import search
         from ensearch.study.study import open_study
@@ -86,7 +89,11 @@ class OpenedStudy:
         return run_options.limits(options, max(usual, self.store.trials_asked(config.name) or 0))
 
     def plan(
-        self, trials: int, margin: float | None = None, known: Store | None = None
+        self,
+        trials: int,
+        show: OnEvent,
+        margin: float | None = None,
+        known: Store | None = None,
     ) -> "StudyPlan":
         """Return what is ahead, at the speed that is measured here.
 
@@ -104,6 +111,7 @@ class OpenedStudy:
             {cell.schedule for cell in study.ladder.cells},
             study.config.budget.macs,
         )
+        show(Preparing(text="measuring how fast networks train here"))
         here = speed.measured(study, self.store, self.where.device)
         before = next(s for s in self.store.summaries() if s.name == study.config.name)
         told = before.trials_done + before.trials_failed
@@ -162,12 +170,12 @@ def search_study(
     is_interrupted: Callable[[], bool],
 ) -> "Results":
     """Search until a limit is reached, and return what is known then."""
-    from ensearch.study import search
-
-    opened = OpenedStudy.of(config, store, options)
-    limits = opened.limits(options)
-    plan = opened.plan(limits.trials)
     with progress.shown(on_event) as show:
+        opened = OpenedStudy.of(config, store, options, show)
+        from ensearch.study import search
+
+        limits = opened.limits(options)
+        plan = opened.plan(limits.trials, show)
         show(
             Planned(
                 lines=tuple(plan.brief()),

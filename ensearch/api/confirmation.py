@@ -194,7 +194,7 @@ class _Work:
         """Train and score; UnfinishedError if the run was stopped before it was scored."""
         from ensearch.confirmation import run
 
-        opened = OpenedStudy.of(self.config, self.store, self.options)
+        opened = OpenedStudy.of(self.config, self.store, self.options, show)
         announcement = self._announcement(opened)
         show(
             Planned(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
@@ -18,6 +18,7 @@ from ensearch.study.events import (
     MemberReady,
     Note,
     Planned,
+    Preparing,
     SearchEnded,
     StrategyMeasured,
     TrialDone,
@@ -111,6 +112,8 @@ def line(event: Event, flops_per_mac: int) -> str | None:
             return f"note      {event.text}"
         case SearchEnded():
             return _ended(event)
+        case Preparing():
+            return event.text
         case Planned() | MemberProgress():
             return None
 
@@ -179,6 +182,8 @@ class _Bars:
         self.live: Live | None = None
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, Preparing):
+            self._draw(Text(event.text))
         if isinstance(event, Planned):
             self._start(event)
         if isinstance(event, MemberProgress):
@@ -204,12 +209,12 @@ class _Bars:
     def _start(self, event: Planned) -> None:
         self.flops_per_mac, self.unit = event.flops_per_mac, event.unit
         self.total = self.progress.add_task(event.unit, total=event.total, completed=event.done)
-        self.live = Live(
-            Group(self.progress, self.best),
-            console=self.console,
-            transient=True,
-            auto_refresh=False,
-        )
+        self._draw(Group(self.progress, self.best))
+
+    def _draw(self, what: RenderableType) -> None:
+        """Draw this from now on, in place of what was drawn."""
+        self.stop()
+        self.live = Live(what, console=self.console, transient=True, auto_refresh=False)
         self.live.start(refresh=True)
 
     def _advance(self, event: MemberProgress) -> None:

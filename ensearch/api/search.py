@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ensearch.api import progress
 from ensearch.api._study_run import OpenedStudy, never, search_study
 from ensearch.api.progress import OnEvent
 from ensearch.datasets import Arrays, keep_arrays
@@ -195,27 +196,32 @@ def run(
     return run_from(asked, take_over=take_over, on_event=on_event)
 
 
-def plan_from(options: RunOptions, margin: float | None = None) -> "StudyPlan":
+def plan_from(
+    options: RunOptions, margin: float | None = None, on_event: OnEvent | None = None
+) -> "StudyPlan":
     """Return the plan as `plan` does; the margin is a fraction of accuracy."""
     _check(options)
     # A storage that is not there yet, or cannot be read, knows nothing.
-    with (
-        suppress(StorageError),
-        Store.open(storage_url(options.storage), create=False, busy_timeout=2) as known,
-    ):
-        return _plan_beside(options, margin, known)
-    return _plan_beside(options, margin, None)
+    with progress.shown(on_event) as show:
+        with (
+            suppress(StorageError),
+            Store.open(storage_url(options.storage), create=False, busy_timeout=2) as known,
+        ):
+            return _plan_beside(options, margin, known, show)
+        return _plan_beside(options, margin, None, show)
 
 
-def _plan_beside(options: RunOptions, margin: float | None, known: Store | None) -> "StudyPlan":
+def _plan_beside(
+    options: RunOptions, margin: float | None, known: Store | None, show: OnEvent
+) -> "StudyPlan":
     """Plan in a storage that is gone afterwards, so that the study's name stays free."""
     with (
         tempfile.TemporaryDirectory() as folder,
         Store.open(str(Path(folder) / "plan.db"), create=True) as store,
     ):
         config = _config(options, store, known)
-        opened = OpenedStudy.of(config, store, options)
-        made = opened.plan(opened.limits(options).trials, margin, known)
+        opened = OpenedStudy.of(config, store, options, show)
+        made = opened.plan(opened.limits(options).trials, show, margin, known)
         if known is None or not known.has_study(config.name):
             return made
         note = _exists(known, store, config.name, options)

@@ -83,7 +83,8 @@ def run(
         asked = search.with_file(asked, config)
     with advising(asked.storage):
         if plan:
-            ahead = search.plan_from(asked)
+            with watching() as watch:
+                ahead = search.plan_from(asked, on_event=watch)
             typer.echo(json.dumps(ahead.to_dict(), indent=2) if as_json else str(ahead))
             for line in typed(ahead.remedies, ahead.config.flops_per_mac):
                 say(line)

@@ -1,15 +1,17 @@
 """Noisy accuracies -> what they really are, as draws: estimated together or each by itself."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ensearch.core import Evaluation, Floats
-from ensearch.fronts import comparison, pooled
+from ensearch.fronts import comparison
 from ensearch.fronts.comparison import Compared, Rivals
 from ensearch.fronts.noise import Noise
-from ensearch.fronts.pooled import Pooled
+
+if TYPE_CHECKING:
+    from ensearch.fronts.pooled import Pooled
 
 DRAWS = 2000
 # Posterior probability that all intervals of a study hold together. In 520 simulated studies they
@@ -40,13 +42,15 @@ def estimate(evaluations: Sequence[Evaluation], noise: Noise, rng: np.random.Gen
     All together, unless there are few networks or one does not look like the others.
     """
     if len(np.unique(noise.networks)) >= FEWEST_NETWORKS:
+        from ensearch.fronts import pooled  # SciPy's start takes as long as all else of a command's
+
         model = pooled.fit(evaluations, noise, rng)
         if model.fits:
             return together(model, rng, POOLED_LEVEL)
     return each_by_itself(noise, rng)
 
 
-def together(model: Pooled, rng: np.random.Generator, level: float) -> Estimate:
+def together(model: "Pooled", rng: np.random.Generator, level: float) -> Estimate:
     """Return the estimates of a model, whose intervals hold together with this probability."""
     draws = model.draws(DRAWS, rng)
     return Estimate(

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.optimize import minimize
-from scipy.stats import chi2
+from scipy.special import chdtrc
 from threadpoolctl import threadpool_limits
 
 from ensearch.core import Evaluation, Floats
@@ -163,6 +163,6 @@ def _fits(covariance: Floats, target: Floats, partitions: Sequence[npt.NDArray[n
         names = np.unique(parts)
         for part in (np.flatnonzero(parts == name) for name in names if len(names) > 1):
             square = pull[part] @ np.linalg.solve(inverse[np.ix_(part, part)], pull[part])
-            if chi2.sf(square, len(part)) * len(names) < SURPRISE:
+            if chdtrc(len(part), square) * len(names) < SURPRISE:
                 return False
     return True

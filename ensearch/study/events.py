@@ -11,6 +11,13 @@ EndReason = Literal["trials", "exhausted", "time", "train budget", "interrupted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Preparing:
+    """What is done before anything is planned, for people: `reading digits`."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """Everything is read and checked, and work begins: `lines` say what is ahead, for people.
 
@@ -128,7 +135,8 @@ class MemberReady:
 
 
 Event = (
-    Planned
+    Preparing
+    | Planned
     | Note
     | MemberProgress
     | MemberDone

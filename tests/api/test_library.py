@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import ensearch
-from ensearch.study.events import Event, Planned, SearchEnded, TrialDone
+from ensearch.study.events import Event, Planned, Preparing, SearchEnded, TrialDone
 from tests.command_line import ensearch as command
 from tests.pictures import pictures
 
@@ -49,7 +49,7 @@ def test_a_study_is_run_continued_and_read_from_python(here: Path) -> None:
         budget=4e5, dataset="digits", limit_train=60, on_event=events.append, **QUICK
     )
     assert results.conditions.study == "digits-custom-400k"
-    assert isinstance(events[0], Planned)
+    assert [type(event) for event in events[:3]] == [Preparing, Preparing, Planned]
     assert events[-1] == SearchEnded(reason="trials", done=2, failed=0, waiting=0)
     assert sum(isinstance(event, TrialDone) for event in events) == 2
     rows = results.to_dicts()

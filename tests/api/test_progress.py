@@ -14,6 +14,7 @@ from ensearch.study.events import (
     MemberProgress,
     Note,
     Planned,
+    Preparing,
     SearchEnded,
     TrialDone,
 )
@@ -72,14 +73,26 @@ def test_a_failure_stays_on_the_screen_as_it_is_written(console: Console, show: 
     assert "odd [/x] text" in drawn_since(console, 0)
 
 
+def test_what_is_prepared_is_drawn_until_there_is_a_plan(console: Console) -> None:
+    with progress.bars(console) as drawn:
+        drawn(Preparing(text="reading [digits]"))
+        assert "reading [digits]" in drawn_since(console, 0)
+        drawn(PLANNED)
+        before = size(console)
+        drawn(MemberProgress(key="a", label="10-1", epoch=3, epochs=12))
+        assert "reading" not in drawn_since(console, before)
+
+
 def test_lines_are_one_for_each_event_that_is_worth_one() -> None:
     lines: list[str] = []
     show = progress.Lines(lines.append)
+    show(Preparing(text="reading digits"))
     show(PLANNED)
     show(MemberProgress(key="a", label="10-1", epoch=3, epochs=12))
     show(Note(text="the machine was busy"))
     show(SearchEnded(reason="trials", done=1, failed=0, waiting=0))
     assert lines == [
+        "reading digits",
         "note      the machine was busy",
         "all trials that were asked for are done: 1 trial done, 0 failed",
     ]
