@@ -2,24 +2,45 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 from ensearch.errors import UsageError
+
+# Stands for the value of the optimizer until a schedule is made; no schedule ever has it. It is
+# recognised by identity, so that an infinity that somebody gives is refused like any other.
+_OF_OPTIMIZER = float("-inf")
+# By optimizer, the fields that mean something else to each, and what they are if nothing is said.
+BY_OPTIMIZER: Mapping[str, Mapping[str, float]] = {
+    # Nesterov momentum, for batches of 128. On 10,000 CIFAR-10 images, 6 epochs, a rate of 0.4
+    # beat 0.1 by 9.2 points at WRN-10-0.5 and 4.4 at WRN-10-1.25; 0.8 added 1.1 and 0.9 (n = 1).
+    # On 4,000, 0.2 and 0.8 against it gave -4.3 and -1.0 at 10-0.5, +2.6 and +2.1 at 28-0.5, -0.4
+    # and +0.4 at 10-2, 0.0 and -0.8 at 28-1 (n = 1): no trend with width that a rule could follow.
+    "sgd": {"peak_lr": 0.4, "momentum": 0.9, "weight_decay": 5e-4},
+    # Rate and momentum of airbench94_muon.py (github.com/KellerJordan/cifar10-airbench).
+    "muon": {"peak_lr": 0.24, "momentum": 0.6, "weight_decay": 5e-4},
+}
+OPTIMIZERS = tuple(BY_OPTIMIZER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """How a member trains. Never depends on the size of the ensemble that it will join."""
+    """How a member trains. Never depends on the size of the ensemble that it will join.
+
+    `optimizer` "sgd" moves all weights by SGD with Nesterov momentum. "muon" moves hidden matrices
+    (convolutions but the first, linear layers but the last) by orthogonalised momentum and keeps
+    their norms (`training.muon`); to them belong `peak_lr` and `momentum`. The rest follows by SGD
+    at a fixed multiple of the rate and with a momentum of its own, and `weight_decay` is that of
+    the rest. `peak_lr`, `momentum` and `weight_decay` are those of BY_OPTIMIZER if nothing is said.
+    """
 
     epochs: int
     batch_size: int = 128
-    # For SGD with Nesterov momentum at this batch size. On 10,000 CIFAR-10 images, 6 epochs, 0.4
-    # beat 0.1 by 9.2 points at WRN-10-0.5 and 4.4 at WRN-10-1.25; 0.8 added 1.1 and 0.9 (n = 1).
-    # On 4,000, 0.2 and 0.8 against it gave -4.3 and -1.0 at 10-0.5, +2.6 and +2.1 at 28-0.5, -0.4
-    # and +0.4 at 10-2, 0.0 and -0.8 at 28-1 (n = 1): no trend with width that a rule could follow.
-    peak_lr: float = 0.4
-    momentum: float = 0.9
-    weight_decay: float = 5e-4  # not applied to norms and biases
+    optimizer: str = "sgd"
+    peak_lr: float = _OF_OPTIMIZER
+    momentum: float = _OF_OPTIMIZER
+    weight_decay: float = _OF_OPTIMIZER  # not applied to norms and biases
     warmup: float = 0.2  # share of the steps that the learning rate rises; then linear to zero
     label_smoothing: float = 0.1
     flip: bool = False  # random horizontal flip
@@ -28,7 +49,12 @@ class Schedule:
     crop_scale: float = 0.0  # least share of the area for a random resized crop; 0 for none
 
     def __post_init__(self) -> None:
-        for field in fields(self):
+        """Fill in what the optimizer decides. Raises UsageError for the first illegal value."""
+        usual = BY_OPTIMIZER[self.optimizer] if self.optimizer in OPTIMIZERS else {}
+        for name, value in usual.items():
+            if getattr(self, name) is _OF_OPTIMIZER:
+                object.__setattr__(self, name, value)
+        for field in sorted(fields(self), key=lambda field: field.name != "optimizer"):
             value = getattr(self, field.name)
             legal = _SCHEDULE_LEGAL[field.name]
             if isinstance(value, bool) != (field.name == "flip") or not legal.check(value):
@@ -37,16 +63,31 @@ class Schedule:
     @property
     def key(self) -> str:
         """Equal for equal schedules, 0.1 and 1e-1 alike. 8 hexadecimal digits."""
-        values = {name: float(value) for name, value in self.content().items()}
+        values = {
+            name: value if isinstance(value, str) else float(value)
+            for name, value in self.content().items()
+        }
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
 
-    def content(self) -> dict[str, float]:
-        """What is compared and what keys are made of: without `crop_scale` where there is none.
+    def content(self) -> dict[str, float | str]:
+        """What is compared and what keys are made of.
 
-        Members and studies from before there was that field stay what they are.
+        Without `crop_scale` where there is none and `optimizer` where it is sgd: members and
+        studies from before there were those fields stay what they are.
         """
+        before = {"crop_scale": 0.0, "optimizer": "sgd"}
         table = asdict(self)
-        return {name: value for name, value in table.items() if name != "crop_scale" or value}
+        return {name: value for name, value in table.items() if before.get(name) != value}
+
+    def changed(self, **values: Any) -> "Schedule":
+        """This schedule with other values.
+
+        With another optimizer, what it decides (BY_OPTIMIZER) is as usual for it unless it is named
+        too: a learning rate means nothing to another optimizer.
+        """
+        if values.get("optimizer", self.optimizer) != self.optimizer:
+            values = dict.fromkeys(BY_OPTIMIZER["sgd"], _OF_OPTIMIZER) | values
+        return replace(self, **values)
 
     def changes(self, base: "Schedule") -> tuple[str, ...]:
         """The fields in which it differs from `base`: ("epochs 12", "peak_lr 0.1")."""
@@ -58,12 +99,14 @@ class Schedule:
 class _Legal:
     text: str
     kind: type
-    low: float
-    high: float
+    low: float = 0
+    high: float = 0
 
     def check(self, value: object) -> bool:
         if self.kind is bool:
             return isinstance(value, bool)
+        if self.kind is str:
+            return value in OPTIMIZERS
         if not isinstance(value, int if self.kind is int else (int, float)):
             return False
         return self.low <= value <= self.high
@@ -72,6 +115,7 @@ class _Legal:
 _SCHEDULE_LEGAL = {
     "epochs": _Legal("a whole number from 1 to 1,000,000", int, 1, 10**6),
     "batch_size": _Legal("a whole number from 2 to 1,000,000", int, 2, 10**6),
+    "optimizer": _Legal(" or ".join(map(repr, OPTIMIZERS)), str),
     "peak_lr": _Legal("a positive finite number", float, 1e-12, 1e12),
     "momentum": _Legal("between 0 and 0.9999", float, 0, 0.9999),
     "weight_decay": _Legal("a finite number of at least 0", float, 0, 1e6),

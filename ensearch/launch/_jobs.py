@@ -30,8 +30,13 @@ class Measured:
 
 
 def lockstep_key(member: Member) -> str:
-    """What members that train equally fast share: wide_resnet-28-10@32 in batches of 128."""
-    return f"{member.architecture.key} in batches of {member.schedule.batch_size}"
+    """What members that train equally fast share: wide_resnet-28-10@32 in batches of 128.
+
+    Another optimizer than SGD is named too: " by muon".
+    """
+    schedule = member.schedule
+    how = "" if schedule.optimizer == "sgd" else f" by {schedule.optimizer}"
+    return f"{member.architecture.key} in batches of {schedule.batch_size}{how}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from torch import nn
 
 from ensearch import families
 from ensearch.launch import MemberJob, Progress, Trained
+from ensearch.schedule import OPTIMIZERS
 from ensearch.store import files
 from ensearch.training import loop
 from tests.members import SHORT, assert_same_bits, changed, cuda, outcome_of, trained
@@ -34,8 +35,16 @@ def checkpointed(job: MemberJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return replace(changed(job, schedule=rich), checkpoint=tmp_path / "new" / "member.safetensors")
 
 
+def by(optimizer: str, job: MemberJob) -> MemberJob:
+    return changed(job, schedule=job.member.schedule.changed(optimizer=optimizer))
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("epochs", [1, 3])
-def test_a_resumed_member_equals_an_uninterrupted_one(checkpointed: MemberJob, epochs: int) -> None:
+def test_a_resumed_member_equals_an_uninterrupted_one(
+    checkpointed: MemberJob, epochs: int, optimizer: str
+) -> None:
+    checkpointed = by(optimizer, checkpointed)
     whole = trained(replace(checkpointed, checkpoint=None))
     killed_after(epochs, checkpointed)
     seen: list[Progress] = []
@@ -116,8 +125,11 @@ def test_short_members_write_no_checkpoint(job: MemberJob, tmp_path: Path) -> No
 
 
 @cuda
-def test_on_cuda_a_resumed_member_equals_an_uninterrupted_one(checkpointed: MemberJob) -> None:
-    on_gpu = replace(checkpointed, device="cuda")
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_on_cuda_a_resumed_member_equals_an_uninterrupted_one(
+    checkpointed: MemberJob, optimizer: str
+) -> None:
+    on_gpu = replace(by(optimizer, checkpointed), device="cuda")
     whole = trained(replace(on_gpu, checkpoint=None))
     killed_after(2, on_gpu)
     assert_same_bits(trained(on_gpu), whole)

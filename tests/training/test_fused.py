@@ -13,6 +13,7 @@ from torch import nn
 
 from ensearch import families
 from ensearch.core import Architecture, Member, Schedule
+from ensearch.schedule import OPTIMIZERS
 from ensearch.training import fused, hardware, loop, optimizer
 from ensearch.training.data import Images
 from ensearch.training.device import prepared, reproducible
@@ -61,11 +62,11 @@ def members_of(one: Architecture, count: int, schedule: Schedule = RICH) -> list
     ]
 
 
-def state_of(model: nn.Module, dtype: torch.dtype) -> State:
+def state_of(model: nn.Module, dtype: torch.dtype, schedule: Schedule = RICH) -> State:
     model = model.to(dtype).to(memory_format=torch.channels_last)
     if dtype == torch.float32:  # as members train; its layers for CPUs compute in no other type
         model = prepared(model, "cpu")
-    return State(model=model, optimizer=optimizer.make(model, RICH))
+    return State(model=model, optimizer=optimizer.make(model, schedule))
 
 
 def trained_alone(states: Sequence[State], members: Sequence[Member], images: Images) -> None:
@@ -102,7 +103,7 @@ def compared(
     """How far three members trained alone end from those trained together; 20 steps."""
     images, members = images_of(one.resolution, dtype, steps), members_of(one, 3, schedule)
     images = replace(images, reads_at=reads_at)
-    alone, together = ([state_of(make(m.seed), dtype) for m in members] for _ in range(2))
+    alone, together = ([state_of(make(m.seed), dtype, schedule) for m in members] for _ in range(2))
     trained_alone(alone, members, images)
     trained_together(kind, together, members, images)
     assert difference(alone[0], alone[1]) > 1e-3, "members of different seeds"
@@ -116,10 +117,11 @@ def compared(
 # Every family.
 
 
-def how(name: str) -> dict[str, Any]:
+def how(name: str, by: str = "sgd") -> dict[str, Any]:
     """How long and fast a family's members train to be compared."""
-    gentle = {"schedule": replace(RICH, epochs=1, peak_lr=1e-3), "steps": 1}
-    return gentle if name in GENTLE else {}
+    schedule = RICH if by == "sgd" else RICH.changed(optimizer=by, peak_lr=0.05)
+    gentle = {"schedule": replace(schedule, epochs=1, peak_lr=1e-3), "steps": 1}
+    return gentle if name in GENTLE else {"schedule": schedule}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -129,30 +131,33 @@ def test_a_family_is_fused_or_says_why_not(name: str) -> None:
     assert problem is None or problem.strip() != ""
 
 
+@pytest.mark.parametrize("by", OPTIMIZERS)
 @pytest.mark.parametrize("name", NAMES)
-def test_fused_members_are_those_trained_alone(name: str) -> None:
+def test_fused_members_are_those_trained_alone(name: str, by: str) -> None:
     one = small(name)
     problem = fused.problem(built(one, seed=0), 3, one.resolution)
     if problem is not None:
         pytest.skip(f"{name} trains one after another: {problem}")
-    assert compared(lambda seed: built(one, seed), one, torch.float64, **how(name)) < 1e-9
+    assert compared(lambda seed: built(one, seed), one, torch.float64, **how(name, by)) < 1e-9
 
 
+@pytest.mark.parametrize("by", OPTIMIZERS)
 @pytest.mark.parametrize("name", NAMES)
-def test_in_single_precision_they_are_the_same_to_rounding(name: str) -> None:
+def test_in_single_precision_they_are_the_same_to_rounding(name: str, by: str) -> None:
     one = small(name)
     if fused.problem(built(one, seed=0), 3, one.resolution) is not None:
         pytest.skip(f"{name} trains one after another")
     # 8 steps: in 20 a ReLU within rounding of zero may take the other side, as it did for one of
     # 18 Wide ResNets on a CPU with AVX2, and then the two part. The others ended within 1.5e-6.
-    short = {"steps": 2} | how(name)
+    short = {"steps": 2} | how(name, by)
     assert compared(lambda seed: built(one, seed), one, torch.float32, **short) < 1e-4
 
 
+@pytest.mark.parametrize("by", OPTIMIZERS)
 @pytest.mark.parametrize("name", NAMES)
-def test_branches_are_bit_for_bit_those_trained_alone(name: str) -> None:
+def test_branches_are_bit_for_bit_those_trained_alone(name: str, by: str) -> None:
     one = small(name)
-    same = {"kind": "branches"} | how(name)
+    same = {"kind": "branches"} | how(name, by)
     assert compared(lambda seed: built(one, seed), one, torch.float32, **same) == 0
 
 
@@ -185,9 +190,10 @@ def test_what_is_fused_comes_apart_bit_for_bit() -> None:
     assert [difference(a, b) for a, b in zip(states, empty, strict=True)] == [0, 0, 0]
 
 
-def test_the_same_numbers_decay_as_alone() -> None:
-    model = built(small("wide_resnet"), seed=0)
-    groups = [optimizer.make(net, RICH).param_groups for net in (model, fused.fuse(model, 3))]
+@pytest.mark.parametrize("by", OPTIMIZERS)
+def test_the_same_numbers_decay_as_alone(by: str) -> None:
+    model, schedule = built(small("wide_resnet"), seed=0), RICH.changed(optimizer=by)
+    groups = [optimizer.make(net, schedule).param_groups for net in (model, fused.fuse(model, 3))]
     for alone, wide in zip(*groups, strict=True):
         assert alone["weight_decay"] == wide["weight_decay"]
         assert [3 * p.numel() for p in alone["params"]] == [p.numel() for p in wide["params"]]

@@ -133,11 +133,19 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     return notes
 
 
-def test_members_of_a_task_are_those_trained_alone(jobs: Jobs, ran: list[tuple[int, int]]) -> None:
-    group = jobs(3, "3 fused")
+MUON = SHORT.changed(optimizer="muon", peak_lr=0.02)
+
+
+@pytest.mark.parametrize("schedule", [SHORT, MUON])
+def test_members_of_a_task_are_those_trained_alone(
+    jobs: Jobs, ran: list[tuple[int, int]], schedule: Schedule
+) -> None:
+    group = jobs(3, "3 fused", schedule=schedule)
     updates = run(group)
     assert ran == [(3, 0), (3, 1), (3, 2)]
-    assert_close([o for o in outcomes(updates) if isinstance(o, Trained)], alone(jobs(3)))
+    assert_close(
+        [o for o in outcomes(updates) if isinstance(o, Trained)], alone(jobs(3, schedule=schedule))
+    )
     progress = [(u.key, u.epoch, u.epochs) for u in updates if isinstance(u, Progress)]
     assert progress == [(j.member.key, e, 3) for e in (1, 2, 3) for j in group]
 
@@ -190,17 +198,18 @@ def test_a_measurement_from_elsewhere_does_not_count(
 # What is measured.
 
 
+@pytest.mark.parametrize(("schedule", "how"), [(SHORT, ""), (MUON, " by muon")])
 def test_a_choice_is_measured_reported_and_never_slower(
-    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, schedule: Schedule, how: str
 ) -> None:
     monkeypatch.setattr(strategies, "_SHARE", math.inf)
-    updates = run(jobs(2))
+    updates = run(jobs(2, schedule=schedule))
     (measured,) = (update for update in updates if isinstance(update, Measured))
     assert set(measured.rates) == {"one after another", "2 fused"}
     assert measured.dropped == {}
     assert (measured.members, measured.lockstep_key) == (
         2,
-        "wide_resnet-10-0.25@8 in batches of 64",
+        f"wide_resnet-10-0.25@8 in batches of 64{how}",
     )
     assert measured.rates[measured.strategy] >= measured.rates["one after another"]
 
@@ -248,8 +257,9 @@ def test_a_way_that_raises_is_dropped_with_its_message(
     assert "more" not in measured.dropped["2 fused"]
 
 
+@pytest.mark.parametrize("schedule", [SHORT, MUON])
 def test_a_way_that_computes_something_else_is_dropped(
-    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, schedule: Schedule
 ) -> None:
     real = lockstep.Feed.next
 
@@ -258,7 +268,7 @@ def test_a_way_that_computes_something_else_is_dropped(
         return x, y.flip(1)  # every image has the label of another
 
     monkeypatch.setattr(lockstep.Feed, "next", swapped)
-    measured = measured_with(jobs(1)[0])
+    measured = measured_with(jobs(1, schedule=schedule)[0])
     assert "changed otherwise than alone" in measured.dropped["2 fused"]
     assert measured.strategy == "one after another"
 
@@ -462,10 +472,14 @@ def killed_in_epoch(epoch: int, group: Sequence[MemberJob]) -> None:
         training.train_members(tuple(group), count)
 
 
+@pytest.mark.parametrize("schedule", [SHORT, MUON])
 def test_killed_members_go_on_together_bit_for_bit(
-    checkpointed: list[MemberJob], jobs: Jobs, ran: list[tuple[int, int]]
+    checkpointed: list[MemberJob], jobs: Jobs, ran: list[tuple[int, int]], schedule: Schedule
 ) -> None:
-    whole = trained(jobs(3, "3 fused"))
+    group = jobs(3, "3 fused", schedule=schedule)
+    whole = trained(group)
+    paths = [job.checkpoint for job in checkpointed]
+    checkpointed = [replace(j, checkpoint=p) for j, p in zip(group, paths, strict=True)]
     ran.clear()
     killed_in_epoch(3, checkpointed)
     assert bits(trained(checkpointed)) == bits(whole)
