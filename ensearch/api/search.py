@@ -36,6 +36,7 @@ def plan(
     timeout: float | str | None = None,
     train_budget: float | str | None = None,
     epochs: int | None = None,
+    optimizer: str | None = None,
     seeds: int | None = None,
     schedule: Mapping[str, Any] | None = None,
     limit_train: int | None = None,
@@ -72,6 +73,7 @@ def plan(
         timeout=timeout,
         train_budget=train_budget,
         epochs=epochs,
+        optimizer=optimizer,
         seeds=seeds,
         schedule=schedule,
         limit_train=limit_train,
@@ -100,6 +102,7 @@ def run(
     timeout: float | str | None = None,
     train_budget: float | str | None = None,
     epochs: int | None = None,
+    optimizer: str | None = None,
     seeds: int | None = None,
     schedule: Mapping[str, Any] | None = None,
     limit_train: int | None = None,
@@ -136,6 +139,8 @@ def run(
         timeout: stop this run after so long, in seconds or as "2h".
         train_budget: begin no trial once the study has spent so many multiply-adds on training.
         epochs: of every member; the dataset's own number if nothing is said.
+        optimizer: "sgd" or "muon", with its own learning rate; the study's where it goes on, else
+            "sgd", if nothing is said.
         seeds: train every network at least so many times, also where it is tried alone; 3 if
             nothing is said.
         schedule: fields of `Schedule` that differ from the dataset's.
@@ -176,6 +181,7 @@ def run(
         timeout=timeout,
         train_budget=train_budget,
         epochs=epochs,
+        optimizer=optimizer,
         seeds=seeds,
         schedule=schedule,
         limit_train=limit_train,

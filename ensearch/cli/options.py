@@ -31,6 +31,12 @@ SpaceName = Annotated[
 Epochs = Annotated[
     int | None, typer.Option(help="Epochs of every member. (default: the dataset's)")
 ]
+Optimizer = Annotated[
+    str | None,
+    typer.Option(
+        help="sgd or muon, for every member; its own learning rate comes with it. (default: sgd)"
+    ),
+]
 Seeds = Annotated[
     int | None,
     typer.Option(

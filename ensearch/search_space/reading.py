@@ -15,13 +15,14 @@ from typing import Any
 
 from ensearch.core import Range, Schedule
 from ensearch.errors import UsageError, unknown
-from ensearch.search_space.space import AXES, Axis, SearchSpace, Shape
+from ensearch.search_space.space import AXES, OF_OPTIMIZER, Axis, SearchSpace, Shape
 from ensearch.search_space.toml import Reader, check_keys, is_number, is_whole, read_toml
 
 # Each combination of axes is a copy of the whole ladder, which a study stores.
 MOST_SCHEDULES = 100
 # Each is built and counted before a study begins, up to a second for the largest.
 MOST_SHAPES = 200
+_Axes = tuple[Axis, ...]
 TIMM = "timm:"  # what the name of a space of models begins with
 
 
@@ -76,7 +77,8 @@ def _of_models(spec: str) -> SearchSpace:
 def from_table(name: str, table: Mapping[str, object]) -> SearchSpace:
     """Return a space from plain data. UsageError where it is not legal."""
     where = f"search space {name}"
-    check_keys(table, [f.name for f in dataclasses.fields(SearchSpace) if f.name != "name"], where)
+    known = [f.name for f in dataclasses.fields(SearchSpace) if f.name not in ("name", "muon")]
+    check_keys(table, known, where)
     get = Reader(table, where)
     family = get("family", "the name of a family", lambda v: isinstance(v, str), str)
     shapes: tuple[Shape, ...] = get(
@@ -88,6 +90,10 @@ def from_table(name: str, table: Mapping[str, object]) -> SearchSpace:
                 f"{where}: shapes lists the networks one by one, so that {key!r} has no place "
                 "beside it. Leave one of the two away."
             )
+    nothing: tuple[_Axes, _Axes] = ((), ())
+    schedule, muon = get(
+        "schedule", _TABLE, lambda v: isinstance(v, dict), _axes(where), default=nothing
+    )
     return SearchSpace(
         name=name,
         summary=get("summary", "a text", lambda v: isinstance(v, str), str, default=""),
@@ -96,7 +102,8 @@ def from_table(name: str, table: Mapping[str, object]) -> SearchSpace:
         depth=() if shapes else get("depth", _NUMBERS, _is_numbers, _numbers(where)),
         width=None if shapes else get("width", _RANGE, _is_range, _range(where)),
         rungs=get("rungs", "a whole number from 1 to 60", _is_rungs, int, default=12),
-        schedule=get("schedule", _TABLE, lambda v: isinstance(v, dict), _axes(where), default=()),
+        schedule=schedule,
+        muon=muon,
         resolution=get("resolution", _WHOLES, _is_wholes, _wholes, default=()),
         shapes=shapes,
     )
@@ -184,38 +191,58 @@ def _range(where: str) -> Callable[[dict[str, float]], Range]:
     return convert
 
 
-def _axes(where: str) -> Callable[[dict[str, object]], tuple[Axis, ...]]:
-    def convert(table: dict[str, object]) -> tuple[Axis, ...]:
-        for key in table:
-            if key not in AXES and key in {f.name for f in dataclasses.fields(Schedule)}:
-                raise UsageError(
-                    f"{where}: schedule: {key} is the same for every configuration and can be no "
-                    f"axis of a space (those are {', '.join(AXES)}). Set it in the [schedule] "
-                    "table of a study's configuration file."
-                )
-        check_keys(table, list(AXES), f"{where}: schedule")
-        axes = tuple(
-            Axis(field=field, values=_values(field, table[field], where))
-            for field in AXES
-            if field in table
-        )
-        combinations = math.prod(len(axis.values) for axis in axes)
-        if combinations > MOST_SCHEDULES:
+def _axes(where: str) -> Callable[[dict[str, object]], tuple[_Axes, _Axes]]:
+    """Axes of a [schedule] table, and those of its table [schedule.muon]."""
+
+    def convert(table: dict[str, object]) -> tuple[_Axes, _Axes]:
+        plain = {key: value for key, value in table.items() if key != "muon"}
+        muon = table.get("muon", {})
+        if not isinstance(muon, dict):
             raise UsageError(
-                f"{where}: schedule: the axes make {combinations} combinations, each of which "
-                f"every network may be tried with; at most {MOST_SCHEDULES} are allowed. "
-                "Give fewer values."
+                f"{where}: schedule: muon must be a table of what is searched with that optimizer, "
+                f"such as {{ peak_lr = [0.12, 0.24] }}; got {muon!r}."
             )
-        return axes
+        axes = _axes_of(plain, AXES, f"{where}: schedule")
+        with_muon = _axes_of(muon, OF_OPTIMIZER, f"{where}: schedule.muon")
+        shared = [axis for axis in axes if axis.field not in OF_OPTIMIZER]
+        most = max(math.prod(len(axis.values) for axis in a) for a in (axes, [*shared, *with_muon]))
+        if most > MOST_SCHEDULES:
+            raise UsageError(
+                f"{where}: schedule: the axes make {most} combinations, each of which every "
+                f"network may be tried with; at most {MOST_SCHEDULES} are allowed. Give fewer "
+                "values."
+            )
+        return axes, with_muon
 
     return convert
+
+
+def _axes_of(table: Mapping[str, object], fields: tuple[str, ...], where: str) -> _Axes:
+    """The axes of a table that may have these fields, in their order."""
+    for key in table:
+        if key in AXES and key not in fields:
+            raise UsageError(
+                f"{where}: {key} means the same to every optimizer. Write it into [schedule]."
+            )
+        if key not in fields and key in {f.name for f in dataclasses.fields(Schedule)}:
+            raise UsageError(
+                f"{where}: {key} is the same for every configuration and can be no "
+                f"axis of a space (those are {', '.join(AXES)}). Set it in the [schedule] "
+                "table of a study's configuration file."
+            )
+    check_keys(table, list(fields), where)
+    return tuple(
+        Axis(field=field, values=_values(field, table[field], where))
+        for field in fields
+        if field in table
+    )
 
 
 def _values(field: str, values: object, where: str) -> tuple[float, ...]:
     """The values of an axis, ascending, each legal for a Schedule."""
     if not isinstance(values, list) or not values:
         raise UsageError(
-            f"{where}: schedule: {field} must be a list of the values to choose from, such as "
+            f"{where}: {field} must be a list of the values to choose from, such as "
             f"{'[6, 12]' if field == 'epochs' else '[0.1, 0.4]'}; got {values!r}. One value for "
             "every configuration belongs in the [schedule] table of a study's configuration file."
         )
@@ -223,7 +250,7 @@ def _values(field: str, values: object, where: str) -> tuple[float, ...]:
         try:
             Schedule(**{"epochs": 1, field: value})
         except UsageError as error:
-            raise UsageError(f"{where}: {error}") from None
+            raise UsageError(f"{where.partition(': ')[0]}: {error}") from None
     # 1 and 1.0 are equal but would be written differently into keys of members.
     number = int if field == "epochs" else float
     return tuple(sorted({number(value) for value in values}))

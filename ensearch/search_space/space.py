@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ensearch.core import Architecture, Range, Schedule
+from ensearch.errors import UsageError
 
 # Fields of the schedule that may be searched: those whose best value depends on the width.
 # The others say how images are shown, or change what a learning rate means.
 AXES = ("peak_lr", "weight_decay", "epochs")
+# Those whose values suit one optimizer and mean something else to another.
+OF_OPTIMIZER = ("peak_lr", "weight_decay")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,8 @@ class SearchSpace:
     """What to search, on a ladder of costs: members x networks.
 
     The networks are depth x width of one family or those of `shapes`, at each resolution. With axes
-    in `schedule`, every such configuration exists once for each combination of them.
+    of the schedule, every such configuration exists once for each combination of them. `axes` says
+    which there are: those of `schedule`, with muon those of `muon` in place of OF_OPTIMIZER.
     """
 
     name: str
@@ -66,6 +70,7 @@ class SearchSpace:
     width: Range | None  # None where there are shapes
     rungs: int  # pairs of rungs of the cost ladder, each pair cheaper by sqrt(2)
     schedule: tuple[Axis, ...] = ()  # in the order of AXES
+    muon: tuple[Axis, ...] = ()  # so too
     resolution: tuple[int, ...] = ()  # ascending; empty for that of the data
     shapes: tuple[Shape, ...] = ()
 
@@ -74,14 +79,14 @@ class SearchSpace:
         table = dataclasses.asdict(self) | {
             "members": list(self.members),
             "depth": list(self.depth),
-            "schedule": {axis.field: list(axis.values) for axis in self.schedule},
+            "schedule": _table(self.schedule) | ({"muon": _table(self.muon)} if self.muon else {}),
             "resolution": list(self.resolution),
             "shapes": [
                 {key: value for key, value in table.items() if value is not None}
                 for table in map(dataclasses.asdict, self.shapes)
             ],
         }
-        del table["name"]
+        del table["name"], table["muon"]
         # What a space does not have is left out: spaces of earlier studies are still the same.
         absent = ("depth", "width") if self.shapes else ("shapes",)
         absent = absent if self.resolution else (*absent, "resolution")
@@ -106,15 +111,53 @@ class SearchSpace:
             for side in ((shape.resolution,) if shape.resolution else sides)
         ]
 
+    def axes(self, optimizer: str) -> tuple[Axis, ...]:
+        """Return what is searched of schedules with the optimizer, in the order of AXES.
+
+        Raises UsageError where the space has values for the other optimizer only.
+        """
+        mine = {axis.field: axis for axis in self.schedule}
+        others = {axis.field: axis for axis in self.muon}
+        if optimizer == "muon":
+            shared = {field: axis for field, axis in mine.items() if field not in OF_OPTIMIZER}
+            mine, others = shared | others, mine
+        for field, axis in others.items():
+            if field not in mine:
+                other, table = (
+                    ("muon", "schedule") if optimizer == "sgd" else ("sgd", "schedule.muon")
+                )
+                raise UsageError(
+                    f"search space {self.name} has values of {field} for {other} only "
+                    f"({', '.join(map(str, axis.values))}), which mean something else to "
+                    f"{optimizer}. Give the space a list of {field} for {optimizer} in its table "
+                    f"[{table}], of one value if it is not to be searched."
+                )
+        return tuple(mine[field] for field in AXES if field in mine)
+
+    def narrowed(self, optimizer: str) -> "SearchSpace":
+        """Return the space with the axes of this optimizer alone. Raises as `axes` does."""
+        axes = self.axes(optimizer)
+        if optimizer == "sgd":
+            return dataclasses.replace(self, schedule=axes, muon=())
+        return dataclasses.replace(
+            self,
+            schedule=tuple(axis for axis in axes if axis.field not in OF_OPTIMIZER),
+            muon=tuple(axis for axis in axes if axis.field in OF_OPTIMIZER),
+        )
+
     def schedules(self, base: Schedule) -> list[Schedule]:
         """Return `base` with every combination of the axes' values; `base` alone without axes."""
-        schedules = []
-        for values in itertools.product(*(axis.values for axis in self.schedule)):
+        schedules, axes = [], self.axes(base.optimizer)
+        for values in itertools.product(*(axis.values for axis in axes)):
             changes: dict[str, Any] = {
-                axis.field: value for axis, value in zip(self.schedule, values, strict=True)
+                axis.field: value for axis, value in zip(axes, values, strict=True)
             }
             schedules.append(dataclasses.replace(base, **changes))
         return schedules
+
+
+def _table(axes: tuple[Axis, ...]) -> dict[str, object]:
+    return {axis.field: list(axis.values) for axis in axes}
 
 
 def has_resolutions(table: Mapping[str, Any]) -> bool:

@@ -74,6 +74,10 @@ def going_on(
     if stored is None:
         return config
     whole = completed(stored)
+    if options.optimizer is None and "optimizer" not in _asked(options):
+        optimizer = Schedule(**whole["schedule"]).optimizer
+        if optimizer != config.schedule.optimizer:
+            config = resolve(dataclasses.replace(options, optimizer=optimizer))
     kept: dict[str, Any] = {key: whole[key] for key in _BEFORE if getattr(options, key) is None}
     return dataclasses.replace(config, **kept)
 
@@ -116,6 +120,7 @@ def resolve(options: RunOptions) -> StudyConfig:
     flops = units.parse_count(options.budget, "budget")
     datasets.check(options.dataset)
     space_searched = _space("wide_resnet" if options.space is None else options.space)
+    schedule = _schedule(options.dataset, space_searched, options)
     limit = options.limit_train
     if limit is not None and limit < 1:
         raise invalid("limit_train", f"must be a number of images of at least 1; got {limit}.")
@@ -140,8 +145,8 @@ def resolve(options: RunOptions) -> StudyConfig:
         dataset=options.dataset,
         limit_train=limit,
         val=datasets.LEFT_OVER if val is None and limit is not None else val,
-        space=space_searched,
-        schedule=_schedule(options.dataset, space_searched, options),
+        space=space_searched.narrowed(schedule.optimizer),
+        schedule=schedule,
         seeds=seeds,
         seed=seed,
         rule=_choice("rule", options.rule, RULES),
@@ -177,30 +182,39 @@ def _space(value: str | Mapping[str, Any] | SearchSpace) -> SearchSpace:
     return reading.from_table(str(table.pop("name", "custom")), table)
 
 
-def _schedule(dataset: str, chosen: SearchSpace, options: RunOptions) -> Schedule:
-    """Return the dataset's short schedule, changed by `schedule`, then by `epochs`.
-
-    A field that is an axis of the space may not be given; it has the nearest value of the axis,
-    so that the study's schedule is one of those that are searched.
-    """
-    if isinstance(options.schedule, Schedule):
-        changes: dict[str, Any] = dataclasses.asdict(options.schedule)
-        for axis in chosen.schedule:  # of these the axis decides
-            changes.pop(axis.field)
-    else:
+def _asked(options: RunOptions) -> dict[str, Any]:
+    """Return the fields of the schedule that the options name; of a whole `Schedule` all."""
+    if not isinstance(options.schedule, Schedule):
         changes = dict(options.schedule or {})
-    legal = [f.name for f in dataclasses.fields(Schedule)]
-    check_keys(changes, legal, "schedule")
-    if options.epochs is not None:
-        changes["epochs"] = options.epochs
+        check_keys(changes, [f.name for f in dataclasses.fields(Schedule)], "schedule")
+    elif options.optimizer is None:
+        changes = dataclasses.asdict(options.schedule)
+    else:
+        changes = dataclasses.asdict(options.schedule.changed(optimizer=options.optimizer))
+    given = {"epochs": options.epochs, "optimizer": options.optimizer}
+    changes |= {field: value for field, value in given.items() if value is not None}
     for field, value in changes.items():
         if isinstance(value, list):
             raise UsageError(
                 f"schedule: {field} must be one value here; got {value!r}. Values to choose from "
                 "are an axis of the search space: write them into its own [schedule] table."
             )
-    base = datasets.schedule(dataset)
-    for axis in chosen.schedule:
+    return changes
+
+
+def _schedule(dataset: str, chosen: SearchSpace, options: RunOptions) -> Schedule:
+    """Return the dataset's short schedule, changed by `schedule`, then by `epochs`, `optimizer`.
+
+    A field that is an axis of the space may not be given; it has the nearest value of the axis,
+    so that the study's schedule is one of those that are searched.
+    """
+    base, changes = datasets.schedule(dataset), _asked(options)
+    base = base.changed(optimizer=changes.get("optimizer", base.optimizer))
+    for axis in chosen.axes(base.optimizer):
+        if isinstance(options.schedule, Schedule) and not (
+            axis.field == "epochs" and options.epochs is not None
+        ):
+            changes.pop(axis.field)  # of these the axis decides
         if axis.field in changes:
             raise UsageError(
                 f"{axis.field} is an axis of search space {chosen.name} "
@@ -209,4 +223,4 @@ def _schedule(dataset: str, chosen: SearchSpace, options: RunOptions) -> Schedul
             )
         usual = getattr(base, axis.field)
         changes[axis.field] = min(axis.values, key=lambda value: abs(value - usual))
-    return dataclasses.replace(base, **changes)
+    return base.changed(**changes)

@@ -41,6 +41,7 @@ class RunOptions:
     # Fields that differ from the dataset's schedule, or a whole schedule.
     schedule: Mapping[str, Any] | Schedule | None = None
     epochs: int | None = None
+    optimizer: str | None = None
     seeds: int | None = None  # members that every network gets at least
     seed: int | None = None
     rule: str | None = None
@@ -122,6 +123,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "space": (str, dict),
     "schedule": (dict,),
     "epochs": (int,),
+    "optimizer": (str,),
     "seeds": (int,),
     "seed": (int,),
     "rule": (str,),

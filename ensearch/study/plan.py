@@ -148,7 +148,8 @@ def _choices(config: StudyConfig, ladder: Ladder, cost: Callable[[float], str]) 
         *_left_out(config, ladder),
         "trials    in turns: single networks and ensembles get equally many, while there are both",
         *_seeds(config),
-        f"schedule  {fewer}{counted(epochs[-1], 'epoch')}, batches of {config.schedule.batch_size}",
+        f"schedule  {fewer}{counted(epochs[-1], 'epoch')}, batches of "
+        f"{config.schedule.batch_size}, {config.schedule.optimizer}",
     ]
     sides = ladder.shape_axes.get("resolution", ())
     if sides:

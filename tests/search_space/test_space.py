@@ -77,13 +77,60 @@ def test_the_tuned_space_is_the_plain_one_with_axes() -> None:
     plain, tuned = reading.load("wide_resnet"), reading.load("wide_resnet_tuned")
     assert plain.schedule == ()
     assert [axis.field for axis in tuned.schedule] == ["peak_lr", "weight_decay"]
-    same = dataclasses.replace(tuned, name=plain.name, summary=plain.summary, schedule=())
+    assert [axis.field for axis in tuned.muon] == ["peak_lr", "weight_decay"]
+    same = dataclasses.replace(tuned, name=plain.name, summary=plain.summary, schedule=(), muon=())
     assert same == plain
 
 
 def test_ranges_may_be_written_as_low_high_step() -> None:
     one = reading.from_table("mine", TABLE | {"depth": {"low": 10, "high": 22, "step": 6}})
     assert one.depth == (10, 16, 22)
+
+
+def test_each_optimizer_has_its_own_rates_and_shares_the_epochs() -> None:
+    table = {
+        "peak_lr": [0.4, 0.1],
+        "epochs": [2, 4],
+        "muon": {"weight_decay": [0.01], "peak_lr": [0.24]},
+    }
+    one = reading.from_table("mine", TABLE | {"schedule": table | {"weight_decay": [5e-4]}})
+    assert reading.from_table("mine", json.loads(json.dumps(one.as_dict()))) == one
+    muon = SCHEDULE.changed(optimizer="muon")
+    found = [(s.optimizer, s.peak_lr, s.weight_decay, s.epochs) for s in one.schedules(muon)]
+    assert found == [("muon", 0.24, 0.01, 2), ("muon", 0.24, 0.01, 4)]
+    assert [s.peak_lr for s in one.schedules(SCHEDULE)] == [0.1, 0.1, 0.4, 0.4]
+    for optimizer, base in (("sgd", SCHEDULE), ("muon", muon)):
+        narrow = one.narrowed(optimizer)
+        assert narrow.schedules(base) == one.schedules(base)
+        assert narrow.narrowed(optimizer) == narrow
+        assert reading.from_table("mine", json.loads(json.dumps(narrow.as_dict()))) == narrow
+    # As it is stored with studies from before there were optimizers to choose from.
+    before = {"peak_lr": [0.1, 0.4], "epochs": [2, 4], "weight_decay": [5e-4]}
+    plain = reading.from_table("mine", TABLE | {"schedule": before})
+    assert one.narrowed("sgd") == plain
+    assert "muon" not in str(plain.as_dict())
+
+
+@pytest.mark.parametrize(
+    ("table", "optimizer", "says"),
+    [
+        ({"peak_lr": [0.1, 0.4]}, "muon", r"peak_lr for sgd only \(0.1, 0.4\).* \[schedule.muon\]"),
+        (
+            {"peak_lr": [0.1], "weight_decay": [0.0], "muon": {"peak_lr": [0.2]}},
+            "muon",
+            "weight_decay for sgd only",
+        ),
+        ({"muon": {"peak_lr": [0.24]}}, "sgd", r"peak_lr for muon only .* \[schedule\]"),
+    ],
+)
+def test_rates_for_the_other_optimizer_only_are_refused(
+    table: dict[str, object], optimizer: str, says: str
+) -> None:
+    one = reading.from_table("mine", TABLE | {"schedule": table})
+    for refused in (one.axes, one.narrowed):
+        with pytest.raises(UsageError, match=says):
+            refused(optimizer)
+    assert one.axes("muon" if optimizer == "sgd" else "sgd") != ()
 
 
 @pytest.mark.parametrize(
@@ -121,6 +168,17 @@ def test_ranges_may_be_written_as_low_high_step() -> None:
         ({"schedule": {"epochs": [1.5]}}, "epochs must be a whole number"),
         ({"schedule": {"epochs": [True]}}, "epochs must be a whole number"),
         ({"schedule": {"epochs": [*range(1, 102)]}}, "101 combinations.*at most 100"),
+        (
+            {"schedule": {"epochs": [*range(1, 52)], "muon": {"peak_lr": [0.1, 0.2]}}},
+            "102 combinations.*at most 100",
+        ),
+        ({"schedule": {"muon": [0.1]}}, r"schedule: muon must be a table of what .* got \[0.1\]"),
+        ({"schedule": {"muon": {"peak_rl": [0.1]}}}, "schedule.muon: .*Did you mean 'peak_lr'"),
+        ({"schedule": {"muon": {"peak_lr": [0]}}}, "peak_lr must be a positive finite number"),
+        ({"schedule": {"muon": {"peak_lr": 0.2}}}, "schedule.muon: peak_lr must be a list"),
+        ({"schedule": {"muon": {"epochs": [3]}}}, r"epochs means the same .* into \[schedule\]"),
+        ({"schedule": {"muon": {"momentum": [0.6]}}}, "momentum is the same for every"),
+        ({"schedule": {"optimizer": ["muon"]}}, "optimizer is the same for every configuration"),
     ],
 )
 def test_a_wrong_space_is_refused_by_key(change: dict[str, object], says: str) -> None:

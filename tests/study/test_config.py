@@ -9,6 +9,7 @@ import pytest
 
 from ensearch import datasets
 from ensearch.errors import UsageError
+from ensearch.schedule import BY_OPTIMIZER
 from ensearch.study import config, options
 from ensearch.study.options import RunOptions
 
@@ -77,6 +78,42 @@ def test_studies_from_before_resized_crops_compare_equal() -> None:
     assert lines == ["schedule.crop_scale: stored None, asked 0.5"]
 
 
+def test_the_optimizer_is_that_of_the_option_the_table_or_the_dataset() -> None:
+    assert config.resolve(RunOptions(**ASKED)).schedule.optimizer == "sgd"
+    assert "optimizer" not in config.resolve(RunOptions(**ASKED)).as_dict()["schedule"]
+    by_option = config.resolve(RunOptions(**ASKED | {"optimizer": "muon"}))
+    by_table = config.resolve(RunOptions(**ASKED | {"schedule": {"optimizer": "muon"}}))
+    assert by_option == by_table
+    # Digits have a rate of their own, 0.1, for SGD.
+    usual = BY_OPTIMIZER["muon"]
+    assert {name: getattr(by_table.schedule, name) for name in usual} == usual
+    assert by_table.schedule.batch_size == config.resolve(RunOptions(**ASKED)).schedule.batch_size
+    named = ASKED | {"schedule": {"optimizer": "muon", "peak_lr": 0.1}}
+    assert config.resolve(RunOptions(**named)).schedule.peak_lr == 0.1
+    over = config.resolve(RunOptions(**named | {"optimizer": "sgd"})).schedule
+    assert (over.optimizer, over.peak_lr) == ("sgd", 0.1)
+    whole = config.resolve(RunOptions(**ASKED)).schedule
+    asked = RunOptions(**ASKED | {"schedule": whole, "optimizer": "muon"})
+    assert config.resolve(asked).schedule == by_table.schedule
+    assert config.from_dict(json.loads(json.dumps(by_table.as_dict()))) == by_table
+    for bad in ({"optimizer": "adam"}, {"schedule": {"optimizer": "adam"}}):
+        with pytest.raises(UsageError, match="must be 'sgd' or 'muon'; got 'adam'"):
+            config.resolve(RunOptions(**ASKED | bad))
+
+
+def test_a_study_that_goes_on_keeps_its_optimizer() -> None:
+    asked = RunOptions(**ASKED | {"epochs": 3})
+    muon = config.resolve(dataclasses.replace(asked, optimizer="muon"))
+    assert config.going_on(config.resolve(asked), asked, muon.as_dict()) == muon
+    said = dataclasses.replace(asked, schedule={"optimizer": "sgd"})
+    going_on = config.going_on(config.resolve(said), said, muon.as_dict())
+    assert [str(d) for d in config.differences(muon.as_dict(), going_on.as_dict())] == [
+        "schedule.momentum: stored 0.6, asked 0.9",
+        "schedule.optimizer: stored 'muon', asked None",
+        "schedule.peak_lr: stored 0.24, asked 0.1",
+    ]
+
+
 AXES = {
     "family": "wide_resnet",
     "members": [1, 2],
@@ -114,6 +151,21 @@ def test_the_studys_schedule_is_one_of_those_searched() -> None:
     made = config.resolve(RunOptions(**ASKED | {"space": AXES}))
     assert made.schedule == dataclasses.replace(plain, peak_lr=0.2, epochs=6)
     assert made.schedule in made.space.schedules(plain)
+
+
+def test_a_study_by_muon_searches_the_rates_for_muon() -> None:
+    table = {"peak_lr": [0.2, 0.8], "epochs": [6, 40], "muon": {"peak_lr": [0.06, 0.2]}}
+    asked = ASKED | {"space": AXES | {"schedule": table}}
+    sgd = config.resolve(RunOptions(**asked))
+    assert sgd == config.resolve(RunOptions(**ASKED | {"space": AXES}))
+    muon = config.resolve(RunOptions(**asked | {"optimizer": "muon"}))
+    assert (muon.schedule.peak_lr, muon.schedule.momentum) == (0.2, 0.6)
+    assert config.from_dict(json.loads(json.dumps(muon.as_dict()))) == muon
+    assert {s.peak_lr for s in muon.space.schedules(muon.schedule)} == {0.06, 0.2}
+    with pytest.raises(UsageError, match="values of peak_lr for sgd only"):
+        config.resolve(RunOptions(**ASKED | {"space": AXES, "optimizer": "muon"}))
+    whole = config.resolve(RunOptions(**asked | {"schedule": muon.schedule}))
+    assert whole == muon
 
 
 def test_differences_are_named_down_to_the_key() -> None:

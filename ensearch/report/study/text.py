@@ -278,10 +278,10 @@ def conditions(results: Findings) -> list[str]:
         f"Unit: {unit_name(c.flops_per_mac)} of one forward pass of all members, per example.",
         f"Data: {c.dataset}, {c.classes} classes. {scored(c)}",
         f"Trained for {epochs(c)} of {n['train']} images{limit}{_longer(results)}",
-        f"Members: {c.family}, batch {c.schedule.batch_size}, seed {c.seed}; {c.rule} mean of "
-        "probabilities. Advantage: ensemble minus single in points of accuracy, with a "
-        f"95 % interval that holds at all budgets at once{_shown(results)}."
-        f"{_estimated(results)}",
+        f"Members: {c.family}, batch {c.schedule.batch_size}, {c.schedule.optimizer}, "
+        f"seed {c.seed}; {c.rule} mean of probabilities. Advantage: ensemble minus single in "
+        "points of accuracy, with a 95 % interval that holds at all budgets at "
+        f"once{_shown(results)}.{_estimated(results)}",
         *([seeds_unknown(results)] if seeds_unknown(results) else []),
         f"{counted(results.trials_done, 'trial')} done by {c.sampler}, "
         f"{results.trials_failed} failed{f' ({failed})' if failed else ''}; "
