@@ -1,5 +1,6 @@
 """The command line as a person meets it: what it prints, where, and with which exit code."""
 
+import csv
 import json
 import os
 import re
@@ -114,6 +115,28 @@ def test_a_finished_study_says_how_to_go_on(folder: Path) -> None:
     assert "ensearch resume digits-tiny-400k --trials 23" in resumed.stderr
     elsewhere = quick("--storage my.db")
     assert "ensearch resume digits-tiny-400k --storage my.db --trials 23" in elsewhere.stderr
+
+
+def test_a_study_by_muon_says_so_and_goes_on_by_muon(folder: Path) -> None:
+    first = quick("--optimizer muon")
+    assert first.exit_code == 0, first.output
+    again = quick()  # no optimizer is named: the study keeps its own
+    assert again.exit_code == 0, again.output
+    assert "all trials that were asked for are done" in again.stderr
+    (written,) = folder.rglob("evaluations.csv")
+    rows = list(csv.DictReader(written.read_text().splitlines()))
+    assert {(row["schedule_optimizer"], row["schedule_peak_lr"]) for row in rows} == {
+        ("muon", "0.24")
+    }
+    report = ensearch("report digits-tiny-400k --full").stdout
+    assert "batch 64, muon, seed 0" in " ".join(report.split())
+    assert "batches of 64, muon\n" in quick("--optimizer muon --plan").stdout
+    refused = quick("--optimizer sgd")
+    assert refused.exit_code == 4
+    assert "schedule.optimizer: stored 'muon', asked None" in refused.stderr
+    unknown = quick("--study other --optimizer adam")
+    assert unknown.exit_code == 2
+    assert "must be 'sgd' or 'muon'; got 'adam'" in unknown.stderr
 
 
 def test_a_study_that_tried_everything_is_not_told_to_go_on(folder: Path) -> None:
