@@ -1,7 +1,7 @@
 """The parts of the pooled model: what each assumes to be alike, and on which scale it varies."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -94,7 +94,7 @@ class Kernels:
             network_size=same * sizes,
             group=alike,
             group_gain=alike * gain,
-            group_both=0.7 * alike * both,
+            group_both=0.5 * alike * both,
             several=np.outer(several, several),
             doubling=0.25 * np.outer(doublings, doublings),
             size=sizes * np.outer(several, several),
@@ -102,6 +102,15 @@ class Kernels:
             apart_in_all=-0.5 * (total[:, None] - total[None]) ** 2,
             groups=groups,
         )
+
+    def of_some(self, places: npt.NDArray[np.intp]) -> "Kernels":
+        """Return the parts of some of the evaluations."""
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        chosen = {
+            name: part[np.ix_(places, places)] if part.ndim == 2 else part[places]
+            for name, part in parts.items()
+        }
+        return Kernels(**chosen)
 
     def covariance(self, values: Floats) -> Floats:
         """Return the prior covariance of the logits."""
@@ -113,6 +122,7 @@ class Kernels:
         curve = np.exp(self.apart / s.curve_length**2)
         lead = self.several * np.exp(self.apart_in_all / s.lead_length**2)
         group = 0.5 * self.group * (1 + curve)
+        group_gain = 0.5 * self.group_gain * (1 + curve)
         doubling = self.doubling * (0.3 + 0.7 * curve)
         crossed = s.correlation * s.network * s.network_gain
         crossed_groups = s.correlation * s.group * s.group_gain
@@ -125,7 +135,7 @@ class Kernels:
             "lead": lead,
             "doubling": doubling,
             "size": self.size,
-            "group_gain": self.group_gain,
+            "group_gain": group_gain,
         }
         covariance = self.fixed + crossed * self.network_both + crossed_groups * self.group_both
         for name, kernel in squares.items():
@@ -143,7 +153,8 @@ class Kernels:
             by_square["group"] += groups
             by_square["group_gain"] += groups
             bend = curve * self.apart * (-2 / s.curve_length**2)
-            parts = s.curve**2 + 0.5 * s.group**2 * self.group + 0.7 * s.doubling**2 * self.doubling
+            parts = s.curve**2 + 0.7 * s.doubling**2 * self.doubling
+            parts = parts + 0.5 * (s.group**2 * self.group + s.group_gain**2 * self.group_gain)
             bend_of_lead = lead * self.apart_in_all * (-2 / s.lead_length**2)
             turned = s.network * s.network_gain * float(np.vdot(w, self.network_both))
             turned += s.group * s.group_gain * float(np.vdot(w, self.group_both))

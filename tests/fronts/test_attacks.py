@@ -79,6 +79,7 @@ def test_few_errors_or_none_on_500_images(name: str) -> None:
         "10 + 1 at the bottom, 1 + 10 at the top",
         "10 + 1 at the bottom, 1 + 10 at the top, D = +1",
         "1 + 10 everywhere",
+        "10 + 1 everywhere",
     ],
 )
 def test_unequal_numbers_of_either_kind(name: str) -> None:

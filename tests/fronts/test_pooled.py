@@ -103,12 +103,20 @@ def test_the_estimates_hold_the_truth_as_often_as_they_say() -> None:
 
 @pytest.mark.parametrize(
     ("name", "images", "fits"),
-    [("D = 0 everywhere", 2_500, True), ("1 + 10 everywhere", 10_000, False)],
+    [
+        ("D = 0 everywhere", 500, True),
+        ("D = 0 everywhere", 2_500, True),
+        ("10 + 1 everywhere", 500, False),
+        ("1 + 10 everywhere", 10_000, False),
+    ],
 )
 def test_a_group_that_is_not_like_the_others_switches_the_model_off(
     name: str, images: int, fits: bool
 ) -> None:
-    """In the second world some networks are 3 points below the curve as single ones."""
+    """One group of 11 is 3 points below the others alone, and that much above in ensembles.
+
+    With scales that it had itself widened it was found in 15 % of such studies of 500 images.
+    """
     made = layout(WORLDS[name])
     for seed in range(3):
         study = made.study(images, seed)
@@ -117,6 +125,18 @@ def test_a_group_that_is_not_like_the_others_switches_the_model_off(
         assert found.is_pooled == fits
         if not fits:
             np.testing.assert_array_equal(found.accuracies, measured.accuracies)
+
+
+def test_estimates_are_as_high_as_what_was_measured() -> None:
+    """With errors at the measured accuracies they were 1.6 points lower with 500 images."""
+    made, lower = layout(WORLDS["10 + 1 everywhere"]), []
+    for seed in range(4):
+        study = made.study(500, seed)
+        measured = noise.measure(study.evaluations, [study.hits[e.key] for e in study.evaluations])
+        rng = np.random.default_rng(seed)
+        draws = pooled.fit(study.evaluations, measured, rng).draws(1000, rng)
+        lower.append(measured.accuracies.mean() - draws.mean())
+    assert np.mean(lower) == pytest.approx(0, abs=0.004)
 
 
 def test_few_networks_are_no_population() -> None:
