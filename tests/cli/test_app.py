@@ -460,7 +460,7 @@ def test_signals_stop_the_reading_of_pictures(
         stderr=subprocess.PIPE, env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
     assert process.stderr is not None
-    while not process.stderr.readline().startswith("reading"):
+    while "pictures" not in process.stderr.readline():
         pass
     time.sleep(0.2)
     process.send_signal(number)
