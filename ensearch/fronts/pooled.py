@@ -176,7 +176,7 @@ def _around(
 
 def _networks_fit(mode: _Mode, networks: npt.NDArray[np.intp]) -> bool:
     """Whether every network could be predicted from the others."""
-    inverse = np.linalg.inv(mode.kernels.covariance(mode.scales) + mode.errors)
+    inverse = _inverse(mode, mode.scales)
     return _all_expected(_surprise(inverse, mode.target, part) for part in _parts(networks))
 
 
@@ -195,9 +195,13 @@ def _groups_fit(mode: _Mode) -> bool:
             mode.errors[np.ix_(rest, rest)],
             mode.scales,
         )
-        inverse = np.linalg.inv(mode.kernels.covariance(without.scales) + mode.errors)
-        found.append(_surprise(inverse, mode.target, part))
+        found.append(_surprise(_inverse(mode, without.scales), mode.target, part))
     return _all_expected(found)
+
+
+def _inverse(mode: _Mode, scales: Floats) -> Floats:
+    covariance = mode.kernels.covariance(scales) + mode.errors
+    return np.asarray(np.linalg.inv(covariance), np.float64)
 
 
 def _parts(numbers: npt.NDArray[np.intp]) -> list[npt.NDArray[np.intp]]:
