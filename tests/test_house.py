@@ -6,7 +6,9 @@ An import inside a function counts like one at the top of a file.
 import ast
 import re
 import sys
+import tomllib
 from graphlib import CycleError, TopologicalSorter
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -116,6 +118,17 @@ def test_outside_packages_stay_where_they_belong(path: Path) -> None:
         assert owners is None or any(where == o or where.startswith(f"{o}/") for o in owners), (
             f"{where} imports {name}"
         )
+
+
+def test_what_is_imported_is_declared() -> None:
+    """An installation without extras has it; psycopg and ray are what extras are for."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {re.split("[^A-Za-z0-9_.-]", line)[0] for line in project["dependencies"]}
+    outside = {name.split(".")[0] for path in MODULES for name in imports(path)}
+    outside -= sys.stdlib_module_names | {"ensearch", "ray"}
+    owners = metadata.packages_distributions()
+    for name in outside:
+        assert declared & {o.lower() for o in owners[name]}, f"{name} is of {owners[name]}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=place)
