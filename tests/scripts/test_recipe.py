@@ -120,6 +120,8 @@ def test_a_recipe_is_a_name_with_changed_fields() -> None:
     changed = figures_of("ensearch:peak_lr=0.2,flip=0", 7)
     assert isinstance(changed, Schedule)
     assert (changed.epochs, changed.peak_lr, changed.crop) == (7, 0.2, 4)
+    by_muon = figures_of("ensearch:optimizer=muon,weight_decay=0", 7)
+    assert by_muon == Schedule(epochs=7, optimizer="muon", weight_decay=0.0, flip=True, crop=4)
     assert figures_of("airbench:batch_size=64", 7).batch_size == 64
     for wrong in ("other", "airbench:peak_lr=1"):
         with pytest.raises(SystemExit):

@@ -45,6 +45,8 @@ def figures_of(recipe: str, epochs: int) -> Schedule | Recipe:
             f"{recipe}: {name} has no {', '.join(unknown)}; it has {', '.join(types)}."
         )
     changed: dict[str, Any] = {key: _read(types[key], value) for key, value in pairs.items()}
+    if isinstance(base, Schedule):
+        return base.changed(**changed)  # another optimizer brings its own rates
     return replace(base, **changed)
 
 
