@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
 from typing import Any
 
 from ensearch.errors import UsageError
@@ -63,11 +64,7 @@ class Schedule:
     @property
     def key(self) -> str:
         """Equal for equal schedules, 0.1 and 1e-1 alike. 8 hexadecimal digits."""
-        values = {
-            name: value if isinstance(value, str) else float(value)
-            for name, value in self.content().items()
-        }
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
+        return _key(self)
 
     def content(self) -> dict[str, float | str]:
         """What is compared and what keys are made of.
@@ -93,6 +90,15 @@ class Schedule:
         """The fields in which it differs from `base`: ("epochs 12", "peak_lr 0.1")."""
         pairs = [(field.name, getattr(self, field.name)) for field in fields(self)]
         return tuple(f"{name} {value}" for name, value in pairs if value != getattr(base, name))
+
+
+@lru_cache(maxsize=1024)  # a report asks for the keys of its schedules some thousand times
+def _key(schedule: Schedule) -> str:
+    values = {
+        name: value if isinstance(value, str) else float(value)
+        for name, value in schedule.content().items()
+    }
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True, slots=True)
