@@ -74,19 +74,24 @@ def subset_seed(study_seed: int, network: str, size: int) -> int:
 def subsets(trained: int, size: int, limit: int = 20, seed: int = 0) -> list[tuple[int, ...]]:
     """Return ensembles of `size` of the members 0..trained-1: ascending tuples, ascending.
 
-    All of them where there are at most `limit`, else `limit` different ones drawn from the seed.
-    UsageError unless 1 <= size <= trained and limit >= 1.
+    All of them where there are at most `limit`, else `limit` different ones drawn from the seed; of
+    more than `limit` members as many subsets as members, each in equally many of them, so that
+    every member that was trained counts. UsageError unless 1 <= size <= trained and limit >= 1.
     """
     if not 1 <= size <= trained or limit < 1:
         raise UsageError(
             f"an ensemble needs a size between 1 and the {trained} trained members, and at least "
             f"1 subset; got size {size} and a limit of {limit}. Train more members or ask for less."
         )
-    if math.comb(trained, size) <= limit:
+    rng, drawn = random.Random(seed), set[tuple[int, ...]]()
+    if math.comb(trained, size) <= max(limit, trained):
         return list(itertools.combinations(range(trained), size))
+    while trained > limit and len(drawn) < trained:  # again where a turn repeats a subset
+        order, steps = rng.sample(range(trained), trained), rng.sample(range(trained), size)
+        turns = ([order[(start + step) % trained] for step in steps] for start in range(trained))
+        drawn = {tuple(sorted(turn)) for turn in turns}
     # Drawing again on a repeat needs no list of all subsets (there are 6e8 of 16 out of 32) and
     # ends soon: even with 21 subsets in all and a limit of 20 it takes 55 draws on average.
-    rng, drawn = random.Random(seed), set[tuple[int, ...]]()
     while len(drawn) < limit:
         drawn.add(tuple(sorted(rng.sample(range(trained), size))))
     return sorted(drawn)

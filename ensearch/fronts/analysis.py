@@ -14,6 +14,7 @@ import numpy as np
 from ensearch.core import Evaluation, SubsetHits
 from ensearch.errors import StorageError, UsageError
 from ensearch.fronts import estimates, matching, noise
+from ensearch.fronts.claims import Claim
 from ensearch.fronts.judging import judge, row_of
 from ensearch.fronts.rows import FrontRow
 from ensearch.fronts.verdicts import MARGIN, NOTHING_KNOWN, Ruled, Zone, zone
@@ -40,6 +41,11 @@ class Fronts:
     is_pooled: bool | None = None
     degrees: int = 0
 
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """What this look alone claims, at the budgets where costs are matched."""
+        return tuple(row.claim for row in self.rows if row.claim is not None)
+
 
 def analyse(
     evaluations: Sequence[Evaluation],
@@ -49,14 +55,18 @@ def analyse(
     selected_on: tuple[Sequence[Evaluation], SubsetHitsByKey | None] | None = None,
     seed: int = 0,
     margin: float = MARGIN,
+    share: float = 1.0,
+    before: Sequence[Claim] = (),
 ) -> Fronts:
     """Return the fronts at ascending budgets (multiply-adds), with intervals and verdicts.
 
     `hits` maps the key of every evaluation to those of `ensembles.averaging.evaluate`; None if
     predictions are not stored: then the fronts are the measured ones, and nothing is decided. With
     `selected_on`, evaluations of another split, the best on that split is scored on this one; what
-    only one split has takes no part. Predicted evaluations are left out. UsageError for unordered
-    budgets, a margin that is not positive or mixed splits, StorageError where hits do not fit.
+    only one split has takes no part. Predicted evaluations are left out. Of a study that is looked
+    at more than once this look makes a `share` of the error (`spending`), and `before` are the
+    claims of all earlier ones. UsageError for unordered budgets, a margin that is not positive or
+    mixed splits, StorageError where hits do not fit.
     """
     _check(evaluations, budgets, margin)
     scored = {e.key: e for e in evaluations if not e.is_predicted}
@@ -76,12 +86,14 @@ def analyse(
     found = noise.measure(measured, [stored[e.key] for e in measured])
     rng = np.random.default_rng(derive("fronts", seed))
     if selected_on is None:
-        estimate = estimates.estimate(measured, found, rng)
+        estimate = estimates.estimate(measured, found, rng, share)
         selected = estimate.accuracies
     else:
         estimate = estimates.of_selected(found, rng)
     beside = selected_on is not None
-    rows = judge(measured, budgets, found, estimate, selected, margin, selected=beside)
+    rows = judge(
+        measured, budgets, found, estimate, selected, margin, selected=beside, before=before
+    )
     return Fronts(
         rows=tuple(rows),
         zone=zone([Ruled(row.budget, row.verdict) for row in rows if row.matched]),

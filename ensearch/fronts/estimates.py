@@ -27,28 +27,40 @@ class Estimate(NamedTuple):
     """Estimated accuracies (J), draws of the true ones (R x J), and what can be asked of them.
 
     `compare` gives the intervals of D at some budgets. `covariance` maps the noise of the
-    measurements to the covariance of the estimates.
+    measurements to the covariance of the estimates, and `influence` (J x J) errors of the
+    measurements to those of the estimates.
     """
 
     accuracies: Floats
     draws: Floats
     compare: Callable[[Sequence[Rivals]], list[Compared]]
     covariance: Callable[[Floats], Floats]
+    influence: Floats
     is_pooled: bool
 
 
-def estimate(evaluations: Sequence[Evaluation], noise: Noise, rng: np.random.Generator) -> Estimate:
+def estimate(
+    evaluations: Sequence[Evaluation],
+    noise: Noise,
+    rng: np.random.Generator,
+    share: float = 1.0,
+) -> Estimate:
     """Estimate accuracies of which the same images select the best.
 
-    All together, unless there are few networks or one does not look like the others.
+    All together, unless there are few networks or one does not look like the others. Intervals may
+    be wrong as often as a `share` of the error of a study that is looked at once, see `spending`.
     """
     if len(np.unique(noise.networks)) >= FEWEST_NETWORKS:
         from ensearch.fronts import pooled  # SciPy's start takes as long as all else of a command's
 
         model = pooled.fit(evaluations, noise, rng)
         if model.fits:
-            return together(model, rng, POOLED_LEVEL)
-    return each_by_itself(noise, rng)
+            return together(model, rng, _level(POOLED_LEVEL, share))
+    return each_by_itself(noise, rng, share)
+
+
+def _level(whole: float, share: float) -> float:
+    return 1 - share * (1 - whole)
 
 
 def together(model: "Pooled", rng: np.random.Generator, level: float) -> Estimate:
@@ -59,18 +71,21 @@ def together(model: "Pooled", rng: np.random.Generator, level: float) -> Estimat
         draws=draws,
         compare=lambda rivals: comparison.by_draws(draws, rivals, level),
         covariance=model.covariance,
+        influence=model.influence(),
         is_pooled=True,
     )
 
 
-def each_by_itself(noise: Noise, rng: np.random.Generator) -> Estimate:
+def each_by_itself(noise: Noise, rng: np.random.Generator, share: float = 1.0) -> Estimate:
     """Return the measured accuracies, compared with the allowance of multiple comparisons."""
+    level = _level(LEVEL, share)
     deviates = _deviates(noise, rng)
     return Estimate(
         accuracies=noise.accuracies,
         draws=noise.accuracies + deviates,
-        compare=lambda rivals: comparison.by_themselves(noise, rivals, deviates, LEVEL),
+        compare=lambda rivals: comparison.by_themselves(noise, rivals, deviates, level),
         covariance=lambda covariance: covariance,
+        influence=np.eye(len(noise.accuracies)),
         is_pooled=False,
     )
 
@@ -83,6 +98,7 @@ def of_selected(noise: Noise, rng: np.random.Generator) -> Estimate:
         draws=draws,
         compare=lambda rivals: comparison.by_draws(draws, rivals, LEVEL),
         covariance=lambda covariance: covariance,
+        influence=np.eye(len(noise.accuracies)),
         is_pooled=False,
     )
 

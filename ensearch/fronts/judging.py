@@ -7,12 +7,13 @@ import numpy as np
 
 from ensearch.core import Evaluation, Floats
 from ensearch.fronts import matching
+from ensearch.fronts.claims import Claim, standing
 from ensearch.fronts.comparison import Compared, Rivals
 from ensearch.fronts.estimates import LEVEL, Estimate
 from ensearch.fronts.multiplier import multipliers
 from ensearch.fronts.noise import Noise
 from ensearch.fronts.rows import FrontRow
-from ensearch.fronts.settling import to_settle
+from ensearch.fronts.settling import luck, to_settle
 from ensearch.fronts.verdicts import verdict
 
 FEWEST_DEGREES = 12  # independent differences between members that a strong verdict needs
@@ -65,11 +66,12 @@ def judge(
     margin: float,
     *,
     selected: bool,
+    before: Sequence[Claim] = (),
 ) -> list[FrontRow]:
     """Return the rows of all budgets with intervals, verdicts and what to take.
 
     With `selected`, `selecting` are the accuracies on another split, and what they select is all
-    that is compared.
+    that is compared. `before` are the claims of earlier looks, which stand as `claims` says.
     """
     rows = [row_of(evaluations, selecting, estimate.accuracies, budget) for budget in budgets]
     both = [k for k, row in enumerate(rows) if row.single and row.ensemble]
@@ -82,20 +84,45 @@ def judge(
     strong = noise.degrees >= FEWEST_DEGREES
     compared = estimate.compare(rivals) if rivals else []
     for k, each, said in zip(both, rivals, compared, strict=True):
-        row = replace(
-            rows[k],
-            low=said.low,
-            high=said.high,
-            verdict=verdict(
-                (said.low, said.high),
-                (said.least, said.most),
-                margin,
-                strong=rows[k].matched and strong,
-            ),
-        )
+        row = _ruled(rows[k], each, said, margin, before, strong=strong)
         row = _taking(row, evaluations, estimate.draws, each, margin)
-        rows[k] = _settling(row, evaluations, said, noise, estimate, margin)
+        rows[k] = _settling(row, evaluations, each, said, noise, estimate, margin)
     return _with_multipliers(rows, evaluations, estimate)
+
+
+def _ruled(
+    row: FrontRow,
+    rivals: Rivals,
+    said: Compared,
+    margin: float,
+    before: Sequence[Claim],
+    *,
+    strong: bool,
+) -> FrontRow:
+    """The row with its interval and its verdict."""
+    own = Claim(
+        budget=row.budget,
+        low=said.low,
+        high=said.high,
+        least=said.least,
+        most=said.most,
+        singles=len(rivals.singles),
+        ensembles=len(rivals.ensembles),
+    )
+    # Only what was compared at matched costs takes part in what a look claims.
+    stands = standing(own, before, said.advantage) if row.matched else own
+    return replace(
+        row,
+        low=stands.low,
+        high=stands.high,
+        claim=own if row.matched else None,
+        verdict=verdict(
+            (stands.low, stands.high),
+            (stands.least, stands.most),
+            margin,
+            strong=row.matched and strong,
+        ),
+    )
 
 
 def _taking(
@@ -131,6 +158,7 @@ def _taking(
 def _settling(
     row: FrontRow,
     evaluations: Sequence[Evaluation],
+    rivals: Rivals,
     said: Compared,
     noise: Noise,
     estimate: Estimate,
@@ -142,7 +170,23 @@ def _settling(
     pair, places = (row.single, row.ensemble), (said.single, said.ensemble)
     half = (said.most - said.least) / 2
     wanted = abs(said.most + said.least) / 2 + margin
-    return replace(row, to_settle=to_settle(pair, places, noise, estimate.covariance, half, wanted))
+    needs = to_settle(pair, places, noise, estimate.covariance, half, wanted)
+    parts = luck(evaluations, _contrast(rivals, said, estimate), noise, estimate)
+    return replace(row, to_settle=needs._replace(luck=parts))
+
+
+def _contrast(rivals: Rivals, said: Compared, estimate: Estimate) -> Floats:
+    """Weights of the estimates in D: half the named two, half whichever may be the best.
+
+    The latter is how the expected best moves with an accuracy: as often as it is the best.
+    """
+    weights = np.zeros(len(estimate.accuracies))
+    kinds = ((rivals.ensembles, said.ensemble, 0.5), (rivals.singles, said.single, -0.5))
+    for kind, named, half in kinds:
+        weights[named] += half
+        wins = np.bincount(estimate.draws[:, kind].argmax(axis=1), minlength=len(kind))
+        weights[kind] += half * wins / len(estimate.draws)
+    return weights
 
 
 def _with_multipliers(

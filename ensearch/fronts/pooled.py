@@ -69,6 +69,13 @@ class Pooled:
         _, covariance = _posterior(prior, _floored(noise / squares), self.target)
         return np.asarray(covariance * squares)
 
+    def influence(self) -> Floats:
+        """Return how far each estimate (rows) moves with each measured accuracy, J x J."""
+        slope, (_, errors) = _slopes(self.noise), _on_logits(self.noise)
+        prior = self.kernels.covariance(self.mode)
+        gain = np.linalg.solve(prior + errors, prior).T
+        return np.asarray(slope[:, None] * gain / slope)
+
 
 def fit(evaluations: Sequence[Evaluation], noise: Noise, rng: np.random.Generator) -> Pooled:
     """Return the posterior of the evaluations' accuracies. Takes 0.1 s for 60, 0.4 s for 150.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ensearch.core import Evaluation
+from ensearch.fronts.claims import Claim
 from ensearch.fronts.multiplier import Multiplier
 from ensearch.fronts.settling import ToSettle
 from ensearch.fronts.verdicts import Verdict
@@ -27,6 +28,7 @@ class FrontRow:
     estimates `take_accuracy` and `runner_up_accuracy`.
     `expected_loss` is how much accuracy (a fraction) taking it loses on average against the best
     within the budget. `to_settle` says what would settle it where the verdict is `undecided`.
+    `claim` is what this look alone says of the advantage, without earlier looks.
     """
 
     budget: float
@@ -48,6 +50,7 @@ class FrontRow:
     runner_up_accuracy: float | None = None
     expected_loss: float | None = None
     to_settle: ToSettle | None = None
+    claim: Claim | None = None
 
     @property
     def side(self) -> int:

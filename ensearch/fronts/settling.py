@@ -2,12 +2,13 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from ensearch.core import Evaluation, Floats
+from ensearch.fronts.estimates import Estimate
 from ensearch.fronts.noise import Noise
 
 # Members of a network, and times the images: nobody trains or labels more.
@@ -22,7 +23,8 @@ class ToSettle(NamedTuple):
     (an estimate, multiply-adds of training); None where 64 more of each would not. `images` is how
     many would do with today's members, None where 64 times as many would not. Half widths of the
     interval of D, fractions of accuracy: today's, with infinitely many members of both networks,
-    and with infinitely many images.
+    and with infinitely many images. To decide, the half width has to be below `wanted`. `luck` maps
+    `network_key` to the share of the variance of D that comes from the draw of its members.
     """
 
     seeds: Mapping[str, int] | None
@@ -31,6 +33,8 @@ class ToSettle(NamedTuple):
     half_width: float
     half_width_members: float
     half_width_images: float
+    wanted: float = 0.0
+    luck: Mapping[str, float] = {}
 
 
 def to_settle(
@@ -63,7 +67,28 @@ def to_settle(
         half_width=half_width,
         half_width_members=half(math.inf),
         half_width_images=half(0, math.inf),
+        wanted=wanted,
     )
+
+
+def luck(
+    evaluations: Sequence[Evaluation], contrast: Floats, noise: Noise, estimate: Estimate
+) -> dict[str, float]:
+    """Return by network the share of the variance of a contrast that its seeds make.
+
+    `contrast` holds a weight for each of the J estimates. With k times the members of a network all
+    but 1/k of its share goes, at least: the less noise, the more an estimate follows its own
+    measurement.
+    """
+    errors = estimate.influence.T @ contrast
+    variance = max(float(contrast @ estimate.covariance(noise.covariance) @ contrast), 1e-18)
+    drawn = noise.members + noise.both
+    result = {}
+    for number in np.unique(noise.networks):
+        at = np.flatnonzero(noise.networks == number)
+        part = float(errors[at] @ drawn[np.ix_(at, at)] @ errors[at]) / variance
+        result[evaluations[at[0]].network] = part
+    return result
 
 
 def _of_pair(covariance: Floats, places: tuple[int, int]) -> float:

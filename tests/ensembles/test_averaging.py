@@ -93,9 +93,18 @@ def test_subsets_are_distinct_legal_and_as_many_as_allowed(
 ) -> None:
     size = 1 + round(share * (trained - 1))
     found = averaging.subsets(trained, size, limit, seed)
-    assert len(set(found)) == len(found) == min(limit, math.comb(trained, size))
+    assert len(set(found)) == len(found) == min(max(limit, trained), math.comb(trained, size))
     assert all(len(set(s)) == size and min(s) >= 0 and max(s) < trained for s in found)
     assert all(list(s) == sorted(s) for s in found)
+
+
+@pytest.mark.parametrize(("trained", "size"), [(21, 1), (21, 2), (30, 7), (24, 12), (25, 23)])
+def test_all_of_many_members_count_alike(trained: int, size: int) -> None:
+    found = averaging.subsets(trained, size)
+    assert len(set(found)) == len(found) == trained
+    assert all(len(set(subset)) == size for subset in found)
+    counts = np.bincount([member for subset in found for member in subset])
+    assert counts.tolist() == [size] * trained
 
 
 def test_a_sample_of_subsets_depends_on_the_seed_alone() -> None:

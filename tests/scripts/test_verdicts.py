@@ -11,10 +11,11 @@ import pytest
 from ensearch.fronts import Verdict
 from scripts.simulations.verdicts import table
 from scripts.simulations.verdicts.cells import Cell, Outcome, load, run, save
-from scripts.simulations.verdicts.grading import Grade, grade, is_wrong
+from scripts.simulations.verdicts.grading import Grade, grade, grade_looks, is_wrong
 from scripts.simulations.verdicts.interface import Answer, RowVerdict
 from scripts.simulations.verdicts.methods import METHODS
 from scripts.simulations.verdicts.noise import common, expected
+from scripts.simulations.verdicts.settling import Settling, settle
 from scripts.simulations.verdicts.study import CHEAPEST, Network, Truth, layout
 from scripts.simulations.verdicts.worlds import WORLDS, World, steady
 
@@ -287,3 +288,38 @@ def test_two_splits_have_other_images() -> None:
         assert isinstance(answer, Answer)
         halves.append([row.high - row.low for row in answer.rows if row.high and row.low])
     assert np.mean(halves[1]) > 1.1 * np.mean(halves[0])
+
+
+def test_more_members_are_new_and_leave_the_others_as_they_were() -> None:
+    drawn = layout(WORLDS["D = 0 everywhere"]).draw(300, 5)
+    before = drawn.study()
+    network = before.evaluations[0].network
+    after = drawn.with_more({network: 9}).study()
+    assert [e.key for e in after.evaluations] == [e.key for e in before.evaluations]
+    for one, other in zip(before.evaluations, after.evaluations, strict=True):
+        if one.network == network:
+            assert (one.trained, other.trained) == (3, 12)
+        else:
+            assert one == other
+    key = before.evaluations[0].key
+    assert (after.hits[key].hits[:3] == before.hits[key].hits).all()
+    assert not (after.hits[key].hits[3:6] == before.hits[key].hits).all()
+    # New ones at each step, and the same for the same steps.
+    again = drawn.with_more({network: 4}).with_more({network: 5}).study()
+    assert (again.hits[key].hits[:7] == after.hits[key].hits[:7]).all()
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_settled_study_spends_no_more_than_it_may(shown: bool) -> None:
+    made, how = (
+        layout(WORLDS["D = +0.5 everywhere"]),
+        Settling(cost=0.5, rule="variance", shown=shown),
+    )
+    assert Settling.parse(how.name) == how
+    settled = settle(made.draw(500, 1), made.truth.budgets, 0.01, 1, how)
+    assert 2 <= len(settled.answers) <= 4 + shown
+    assert 0 < settled.cost <= 0.5
+    last = grade_looks(settled.answers, settled.cost, made.truth, 0.01)
+    first = grade(settled.answers[0], made.truth, 0.01)
+    assert last.looks == len(settled.answers)
+    assert last.verdicts.count("undecided") < first.verdicts.count("undecided")

@@ -13,9 +13,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from ensearch.fronts.allocation import RULES
 from scripts.simulations.verdicts import table
 from scripts.simulations.verdicts.cells import Cell, Outcome, run
 from scripts.simulations.verdicts.methods import METHODS
+from scripts.simulations.verdicts.settling import Settling
 from scripts.simulations.verdicts.worlds import WORLDS
 
 IMAGES = (500, 2_500, 10_000)
@@ -24,6 +26,12 @@ IMAGES = (500, 2_500, 10_000)
 def main() -> None:
     options = _parser().parse_args()
     methods = options.method
+    if options.settle:
+        methods = [
+            Settling(cost=cost, rule=rule, shown=options.shown).name
+            for cost in options.settle
+            for rule in options.rule
+        ]
     asked = [
         Cell(world=world, images=images, seeds=options.seeds, margin=options.margin)
         for world in WORLDS
@@ -80,6 +88,17 @@ def _parser() -> argparse.ArgumentParser:
         choices=METHODS,
         metavar="NAME",
         help="of " + ", ".join(METHODS),
+    )
+    parser.add_argument(
+        "--settle",
+        type=float,
+        nargs="+",
+        metavar="COST",
+        help="settle each study for so many times its search's training, instead of a method",
+    )
+    parser.add_argument("--rule", nargs="+", default=["variance"], choices=list(RULES))
+    parser.add_argument(
+        "--shown", action="store_true", help="the search's own verdicts were shown before"
     )
     return parser
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from ensearch import atomic
 from ensearch.seeds import derive
-from scripts.simulations.verdicts.grading import Grade, grade
+from scripts.simulations.verdicts.grading import Grade, grade, grade_looks
 from scripts.simulations.verdicts.methods import METHODS
-from scripts.simulations.verdicts.study import Layout, Study, layout
+from scripts.simulations.verdicts.settling import Settling, settle
+from scripts.simulations.verdicts.study import Drawn, Layout, layout
 from scripts.simulations.verdicts.worlds import WORLDS
 
 KEPT_EVERY = 20  # studies between two writes
@@ -50,20 +51,22 @@ def run(cell: Cell, methods: Sequence[str], seeds: Sequence[int], folder: Path) 
     for count, seed in enumerate(seeds, start=1):
         lacking = [outcome for outcome in outcomes if seed not in outcome.grades]
         if lacking:
-            study = cell.layout.study(cell.images, seed)
+            drawn = cell.layout.draw(cell.images, seed)
             for outcome in lacking:
-                outcome.grades[seed] = _graded(cell, outcome.method, study, seed)
+                outcome.grades[seed] = _graded(cell, outcome.method, drawn, seed)
         if count % KEPT_EVERY == 0 or seed == seeds[-1]:
             for outcome in outcomes:
                 save(outcome, folder)
     return outcomes
 
 
-def _graded(cell: Cell, method: str, study: Study, seed: int) -> Grade:
-    truth = cell.layout.truth
-    answer = METHODS[method](
-        study.evaluations, truth.budgets, study.hits, cell.margin, derive("method", seed)
-    )
+def _graded(cell: Cell, method: str, drawn: Drawn, seed: int) -> Grade:
+    truth, own = cell.layout.truth, derive("method", seed)
+    if method not in METHODS:
+        settled = settle(drawn, truth.budgets, cell.margin, own, Settling.parse(method))
+        return grade_looks(settled.answers, settled.cost, truth, cell.margin)
+    study = drawn.study()
+    answer = METHODS[method](study.evaluations, truth.budgets, study.hits, cell.margin, own)
     return grade(answer, truth, cell.margin)
 
 

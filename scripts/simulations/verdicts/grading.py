@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scripts.simulations.verdicts.interface import Answer, RowVerdict
 from scripts.simulations.verdicts.study import Truth
@@ -17,7 +17,9 @@ class Grade:
 
     `band` tells whether the intervals of all matched budgets hold D, `crossover` whether its
     interval holds the true one; None where there is no interval. `loss` is the mean over budgets of
-    the best true accuracy less that of what is to be taken, None where nothing is.
+    the best true accuracy less that of what is to be taken, None where nothing is. Of a study that
+    is settled, `wrong` counts all `looks`, and the rest is of the last one; `cost` are times the
+    training of its search.
     """
 
     verdicts: tuple[str, ...]
@@ -27,6 +29,8 @@ class Grade:
     band: bool | None
     crossover: bool | None
     loss: float | None
+    looks: int = 1
+    cost: float = 0.0
 
 
 def is_wrong(verdict: str, advantage: float, margin: float) -> bool:
@@ -77,3 +81,10 @@ def grade(answer: Answer | Sequence[RowVerdict], truth: Truth, margin: float) ->
         crossover=holds,
         loss=math.fsum(losses) / len(losses) if losses else None,
     )
+
+
+def grade_looks(answers: Sequence[Answer], cost: float, truth: Truth, margin: float) -> Grade:
+    """Return the grade of the last look, in which a wrong verdict of any look counts."""
+    grades = [grade(answer, truth, margin) for answer in answers]
+    wrong = sorted({k for each in grades for k in each.wrong})
+    return replace(grades[-1], wrong=tuple(wrong), looks=len(grades), cost=cost)

@@ -19,7 +19,7 @@ def fronts(
     seed: int,
 ) -> Answer:
     """Return what a report says: its verdicts, what to take, and the zone of the crossover."""
-    return _said(analyse(evaluations, budgets, hits, seed=seed, margin=margin))
+    return said(analyse(evaluations, budgets, hits, seed=seed, margin=margin))
 
 
 def fronts_of_two_splits(
@@ -39,7 +39,7 @@ def fronts_of_two_splits(
         seed=seed,
         margin=margin,
     )
-    return _said(front)
+    return said(front)
 
 
 METHODS: dict[str, Method] = {
@@ -49,7 +49,8 @@ METHODS: dict[str, Method] = {
 }
 
 
-def _said(front: Fronts) -> Answer:
+def said(front: Fronts) -> Answer:
+    """Return what fronts say, as an answer."""
     return Answer([row_verdict(row) for row in front.rows], _within(front.zone))
 
 

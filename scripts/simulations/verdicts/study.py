@@ -6,7 +6,8 @@ for) members, and every size up to that is evaluated, as far as it fits the larg
 
 import functools
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -72,6 +73,38 @@ class Network:
     thresholds: Float32s  # subsets x 1
     sizes: tuple["Size", ...]
 
+    @property
+    def key(self) -> str:
+        """The `network_key` of its evaluations."""
+        return self.sizes[0].template.network
+
+    def of_members(self, members: int) -> "Network":
+        """Return the network with more members, of which other subsets are evaluated."""
+        if members == self.members:
+            return self
+        sizes: list[Size] = []
+        thresholds: list[float] = []
+        means: list[list[float]] = []
+        for old in self.sizes:
+            drawn = tuple(subsets(members, old.size, MOST_SUBSETS))
+            rows = slice(len(means), len(means) + len(drawn))
+            means += _means(drawn, old.size, members)
+            thresholds += [float(self.thresholds[old.rows.start, 0])] * len(drawn)
+            template = replace(old.template, trained=members, subsets=len(drawn))
+            sizes.append(old._replace(rows=rows, subsets=drawn, template=template))
+        return replace(
+            self,
+            members=members,
+            means=np.array(means, np.float32),
+            thresholds=np.array(thresholds, np.float32)[:, None],
+            sizes=tuple(sizes),
+        )
+
+
+def _means(drawn: Sequence[tuple[int, ...]], size: int, members: int) -> list[list[float]]:
+    """A row for each subset: 1 / size for its members."""
+    return [[(member in subset) / size for member in range(members)] for subset in drawn]
+
 
 class Size(NamedTuple):
     """One evaluation of a network: which rows of its subsets, and its expected accuracy."""
@@ -107,25 +140,64 @@ class Layout:
 
     def study(self, images: int, seed: int) -> Study:
         """Return a study with new members and new images, the same for the same seed."""
+        return self.draw(images, seed).study()
+
+    def draw(self, images: int, seed: int) -> "Drawn":
+        """Return the draws that a study is made of."""
         rng = np.random.default_rng(derive("verdicts", self.world.name, images, seed))
-        errors, bad = self.world.errors, self.world.bad
+        errors = self.world.errors
         shared = errors.shared * rng.standard_normal(images, np.float32)
         depths = {
             depth: shared + errors.depth * rng.standard_normal(images, np.float32)
             for depth in sorted({network.depth for network in self.networks})
             if errors.depth
         }
+        own, common = [], []
+        for network in self.networks:
+            own.append(_members(network, network.members, images, rng, self.world))
+            of_network = rng.standard_normal(images, np.float32)
+            of_network *= np.float32(errors.network)
+            of_network += depths.get(network.depth, shared)
+            common.append(of_network)
+        return Drawn(layout=self, seed=seed, own=own, common=common)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """What decides about every hit of a study: by network, a row for each member, and the rest.
+
+    `own` (members x images) is what a member makes of an image, `common` (images) what all members
+    of its network do.
+    """
+
+    layout: Layout
+    seed: int
+    own: list[Float32s]
+    common: list[Float32s]
+
+    def with_more(self, more: Mapping[str, int]) -> "Drawn":
+        """Return it with so many more members of networks, by their key.
+
+        The sizes that are evaluated stay those of before, so that D is what it was.
+        """
+        own = list(self.own)
+        for place, network in enumerate(self.layout.networks):
+            count = more.get(network.key, 0)
+            if count:
+                members, images = own[place].shape
+                world = self.layout.world
+                seed = derive("more", world.name, images, self.seed, place, members)
+                rng = np.random.default_rng(seed)
+                new = _members(network, count, images, rng, world)
+                own[place] = np.concatenate([own[place], new])
+        return Drawn(layout=self.layout, seed=self.seed, own=own, common=self.common)
+
+    def study(self) -> Study:
+        """Return the evaluations, with what every subset got right."""
         evaluations: list[Evaluation] = []
         hits: dict[str, SubsetHits] = {}
-        for network in self.networks:
-            luck = network.luck * rng.standard_normal(network.members)
-            luck -= network.shift * (rng.random(network.members) < bad)
-            own = rng.standard_normal((network.members, images), np.float32)
-            own *= np.float32(errors.member)
-            own += luck.astype(np.float32)[:, None]
-            common = rng.standard_normal(images, np.float32)
-            common *= np.float32(errors.network)
-            common += depths.get(network.depth, shared)
+        for drawn, own, common in zip(self.layout.networks, self.own, self.common, strict=True):
+            network = drawn.of_members(len(own))
             level = network.means @ own
             level += common
             right = level > network.thresholds
@@ -137,6 +209,18 @@ class Layout:
                 hits[size.key] = SubsetHits(subsets=size.subsets, hits=of_size)
                 evaluations.append(_scored(size.template, accuracy, alone))
         return Study(evaluations, hits)
+
+
+def _members(
+    network: Network, count: int, images: int, rng: np.random.Generator, world: World
+) -> Float32s:
+    """What `count` new members make of every image, with how good each turned out."""
+    luck = network.luck * rng.standard_normal(count)
+    luck -= network.shift * (rng.random(count) < world.bad)
+    own = rng.standard_normal((count, images), np.float32)
+    own *= np.float32(world.errors.member)
+    own += luck.astype(np.float32)[:, None]
+    return own
 
 
 @functools.cache
@@ -182,7 +266,7 @@ def _network(world: World, level: int, depth: int, members: int, budget: float) 
         accuracy = min(1.0, world.law(level / 2 + math.log2(size) - middle, size, depth))
         drawn = tuple(subsets(members, size, MOST_SUBSETS))
         rows = slice(len(means), len(means) + len(drawn))
-        means += [[(member in subset) / size for member in range(members)] for subset in drawn]
+        means += _means(drawn, size, members)
         thresholds += [threshold_of(world, accuracy, size, luck, shift)] * len(drawn)
         template = _template(level, depth, size, members, len(drawn), macs)
         sizes.append(Size(size, rows, drawn, accuracy, template.key, template))

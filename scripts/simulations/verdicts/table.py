@@ -20,6 +20,8 @@ COLUMNS = (
     "undecided",
     "half width",
     "loss",
+    "looks",
+    "cost",
 )
 HEADER = f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|"
 
@@ -66,6 +68,8 @@ def _line(world: str, images: str, grades: Sequence[Grade]) -> str:
         _percent([verdict == "undecided" for verdict in verdicts]),
         _mean(halves, 2),
         _mean([grade.loss for grade in grades], 3),
+        f"{np.mean([grade.looks for grade in grades]):.1f}",
+        f"{np.mean([grade.cost for grade in grades]):.2f}",
     ]
     return f"| {' | '.join(cells)} |"
 

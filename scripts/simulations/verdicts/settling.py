@@ -1,0 +1,89 @@
+"""Studies that are settled: members are added where they decide most, and each look is graded."""
+
+import math
+from dataclasses import dataclass
+
+from ensearch.fronts import allocation, analyse, spending, stopping
+from ensearch.fronts.analysis import Fronts
+from ensearch.fronts.claims import Claim
+from scripts.simulations.verdicts.interface import Answer
+from scripts.simulations.verdicts.methods import said
+from scripts.simulations.verdicts.study import Drawn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settling:
+    """How a study is settled: for `cost` times its search's training, by a rule of allocation.
+
+    `shown` tells whether the search's own verdicts were shown: then they are a look of their own,
+    as of a study that was not to be settled at first.
+    """
+
+    cost: float
+    rule: str
+    shown: bool
+
+    @property
+    def name(self) -> str:
+        shown = ", shown" if self.shown else ""
+        return f"settled at {self.cost:g} by {self.rule}{shown}"
+
+    @classmethod
+    def parse(cls, name: str) -> "Settling":
+        """Return what a `name` means. ValueError for another text."""
+        whole, comma, shown = name.partition(", ")
+        first, _, rule = whole.partition(" by ")
+        if not first.startswith("settled at ") or rule not in allocation.RULES:
+            raise ValueError(f"not a way to settle: {name}")
+        cost = float(first.removeprefix("settled at "))
+        return cls(cost=cost, rule=rule, shown=bool(comma) and shown == "shown")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """What every look said, and what was spent, in times of the search's training."""
+
+    answers: list[Answer]
+    cost: float
+
+
+def settle(
+    drawn: Drawn, budgets: tuple[float, ...], margin: float, seed: int, how: Settling
+) -> Settled:
+    """Settle a study of a world as `ensearch.settle` does, and return what its looks said."""
+    study = drawn.study()
+    claims: list[Claim] = []
+
+    def look(share: float) -> Fronts:
+        return analyse(
+            study.evaluations,
+            budgets,
+            study.hits,
+            seed=seed,
+            margin=margin,
+            share=share,
+            before=claims,
+        )
+
+    known = allocation.networks(study.evaluations)
+    search = math.fsum(each.members * each.cost for each in known.values())
+    left = how.cost * search
+    shares = [spending.next_share([])] if how.shown else []
+    each = spending.next_share(shares, spending.LOOKS)
+    fronts = look(shares[0] if how.shown else each)
+    answers, claims = [said(fronts)], list(fronts.claims)
+    looks = spending.LOOKS - (not how.shown)
+    while looks and stopping.reason(fronts, left) is None:
+        known = allocation.networks(study.evaluations)
+        ahead = look(each) if len(answers) == 1 and how.shown else fronts
+        more = allocation.RULES[how.rule](ahead, known, left / looks)
+        if not more:
+            break
+        left -= allocation.cost_of(more, known)
+        looks -= 1
+        drawn = drawn.with_more(more)
+        study = drawn.study()
+        fronts = look(each)
+        answers.append(said(fronts))
+        claims += fronts.claims
+    return Settled(answers=answers, cost=how.cost - left / search)
