@@ -8,10 +8,10 @@
     rich.print(results.table())  # both fronts by budget; also results.plot() and results.write()
     confirmed = ensearch.confirm(results.conditions.study)
 
-Verbs: `plan`, `run`, `resume`, `results`, `best`, `studies`, `confirm`, `combine`, `add_model`,
-`import_predictions`, `count`, `list_datasets`, `list_spaces`, `dashboard`; the pool's own verbs are
-functions of `ensearch.pool`. Everything is imported when it is first used, so that this costs
-nothing; torch and optuna come with the first search.
+Verbs: `plan`, `run`, `resume`, `settle`, `results`, `best`, `studies`, `confirm`, `combine`,
+`add_model`, `import_predictions`, `count`, `list_datasets`, `list_spaces`, `dashboard`; the pool's
+own verbs are functions of `ensearch.pool`. Everything is imported when it is first used, so that
+this costs nothing; torch and optuna come with the first search.
 """
 
 import importlib
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ensearch.api.pool import add_model, combine, import_predictions
     from ensearch.api.results import best, results, studies
     from ensearch.api.search import plan, resume, run
+    from ensearch.api.settlement import settle
     from ensearch.core import (
         Architecture,
         Budget,
@@ -64,6 +65,7 @@ _HOMES = {
     "api.pool": ("add_model", "combine", "import_predictions"),
     "api.results": ("best", "results", "studies"),
     "api.search": ("plan", "resume", "run"),
+    "api.settlement": ("settle",),
     "core": (
         "Architecture",
         "Budget",
@@ -121,6 +123,7 @@ __all__ = [
     "results",
     "resume",
     "run",
+    "settle",
     "studies",
 ]
 

@@ -31,6 +31,7 @@ def quick(more: str = "") -> Result:
 VERBS = (
     "run",
     "resume",
+    "settle",
     "status",
     "report",
     "best",

@@ -8,9 +8,10 @@ from typing import Any
 
 from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.store import Store
-from ensearch.study import config, search, study
+from ensearch.study import config, search, settlement, study
 from ensearch.study.options import Limits, RunOptions
-from ensearch.study.search import Placement
+from ensearch.study.placement import Placement
+from ensearch.study.speed import Speed
 from tests.closed_form import train_one
 from tests.trainers import each
 
@@ -57,3 +58,29 @@ def drive(
         )
         where = Placement(device="cpu", workers=1, launcher="inline")
         search.run(opened, store, Limits(trials=TRIALS), where, train=slow)
+
+
+def settle(url: str, spec: str, training: Event | None = None, name: str = "one") -> None:
+    """A short search of the study if there was none, then its settlement; says when that trains."""
+
+    @each
+    def slow(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+        if training is not None:
+            training.set()
+        time.sleep(0.01)
+        return train_one(job, report)
+
+    settings: dict[str, Any] = {"budget": "2e6", "dataset": spec, "space": SPACE, "study": name}
+    with Store.open(url, create=True) as store:
+        opened = study.open_study(
+            config.resolve(RunOptions(**settings, epochs=1)), store, Path("data"), "a CPU"
+        )
+        where = Placement(device="cpu", workers=1, launcher="inline")
+        if not store.study_summary(name).trials_done:
+            search.run(opened, store, Limits(trials=12), where, train=each(train_one))
+        speed = Speed(fixed=0.0, per_mac=0.0)
+        request = settlement.Request(cost=1.0)
+        if not store.settlements(name) or store.open_settlement(name):
+            settlement.run(opened, store, request, where, speed=speed, train=slow)
+        elif training is not None:
+            training.set()

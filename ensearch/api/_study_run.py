@@ -1,5 +1,6 @@
 """One run of a search, from the images that are read to the results that are returned."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +16,13 @@ from ensearch.study import options as run_options
 from ensearch.study.config import StudyConfig
 from ensearch.study.events import Event, MemberDone, Note, Planned, Preparing, SearchEnded
 from ensearch.study.options import Limits, RunOptions
+from ensearch.units import counted
 
 if TYPE_CHECKING:  # these import torch, optuna or matplotlib
     from ensearch.report.study.results import Results
+    from ensearch.study.placement import Placement
     from ensearch.study.plan import StudyPlan
-    from ensearch.study.search import Placement
+    from ensearch.study.settlement import Request
     from ensearch.study.study import Study
 
 
@@ -61,10 +64,10 @@ class OpenedStudy:
         """Read the images, prepare the launcher, and open or create the study."""
         show(Preparing(text=f"reading {config.dataset}"))  # before PyTorch is: that takes seconds
         from ensearch import training
-        from ensearch.study import search
+        from ensearch.study.placement import placement
         from ensearch.study.study import open_study
 
-        where = search.placement(
+        where = placement(
             launcher=options.launcher,
             device=options.device,
             workers=options.workers,
@@ -164,15 +167,18 @@ def search_study(
     store: Store,
     options: RunOptions,
     *,
+    settle: bool,
     take_over: bool,
     retrain_missing: bool,
     on_event: OnEvent | None,
     is_interrupted: Callable[[], bool],
 ) -> "Results":
-    """Search until a limit is reached, and return what is known then."""
+    """Search until a limit is reached, settle if that is planned, and return what is known then."""
+    started, name = time.monotonic(), config.name
     with progress.shown(on_event) as show:
         opened = OpenedStudy.of(config, store, options, show)
-        from ensearch.study import search
+        from ensearch.study import search, settlement
+        from ensearch.study.settlement import Request
 
         limits = opened.limits(options)
         plan = opened.plan(limits.trials, show)
@@ -186,7 +192,7 @@ def search_study(
                 remedies=plan.remedies,
             )
         )
-        spent = store.trained_macs(config.name)
+        spent = store.trained_macs(name)
         timed = _Timed(show)
         ended = search.run(
             opened.study,
@@ -194,14 +200,68 @@ def search_study(
             limits,
             opened.where,
             expected=plan.work,
+            settle=(lambda: settlement.plan(store, name, Request())) if settle else None,
             take_over=take_over,
             retrain_missing=retrain_missing,
             on_event=timed,
             is_interrupted=is_interrupted,
         )
-        _judge(opened, plan, timed.seconds, store.trained_macs(config.name) - spent, show)
+        _judge(opened, plan, timed.seconds, store.trained_macs(name) - spent, show)
         show(ended)
-        return _conclude(config.name, store, ended, show)
+        _refuse_nothing(name, store, ended)
+        # Also one that an earlier run began.
+        if ended.reason != "interrupted" and store.open_settlement(name) is not None:
+            left = limits.seconds and max(limits.seconds - (time.monotonic() - started), 0.0)
+            settle_study(
+                opened,
+                Request(),
+                left,
+                take_over=take_over,
+                retrain_missing=retrain_missing,
+                show=show,
+                is_interrupted=is_interrupted,
+            )
+        return known_now(name, store, show)
+
+
+def settle_study(
+    opened: OpenedStudy,
+    request: "Request",
+    seconds: float | None,
+    *,
+    take_over: bool,
+    retrain_missing: bool,
+    show: OnEvent,
+    is_interrupted: Callable[[], bool],
+) -> None:
+    """Train members where they decide most, for at most `seconds`."""
+    from ensearch.study import settlement, speed
+
+    show(
+        settlement.run(
+            opened.study,
+            opened.store,
+            request,
+            opened.where,
+            speed=speed.measured(opened.study, opened.store, opened.where.device),
+            seconds=seconds,
+            take_over=take_over,
+            retrain_missing=retrain_missing,
+            on_event=show,
+            is_interrupted=is_interrupted,
+        )
+    )
+
+
+def settling_line(opened: OpenedStudy, request: "Request") -> str:
+    """Return in words what a settlement may do."""
+    from ensearch.study import settlement
+
+    plan = settlement.plan(opened.store, opened.study.config.name, request)
+    return (
+        f"up to {plan.cost:g} times the training of the search, at most {plan.looks} looks, "
+        f"{counted(opened.where.workers, 'worker')} on {opened.device}"
+    )
 
 
 def _judge(
@@ -221,8 +281,8 @@ def _judge(
         )
 
 
-def _conclude(study: str, store: Store, ended: SearchEnded, show: OnEvent) -> "Results":
-    """Return what is known now, and put it on the study's page of the dashboard."""
+def _refuse_nothing(study: str, store: Store, ended: SearchEnded) -> None:
+    """Raise an error where nothing has been evaluated."""
     if ended.done == 0 and ended.failed:
         reasons = sorted({trial.reason or "unknown" for trial in store.trials(study)})
         raise TrialsFailedError(
@@ -234,11 +294,19 @@ def _conclude(study: str, store: Store, ended: SearchEnded, show: OnEvent) -> "R
         raise UnfinishedError(
             "nothing has been evaluated yet.", problem="nothing_evaluated", study=study
         )
+
+
+def known_now(study: str, store: Store, show: OnEvent) -> "Results":
+    """Return what is known, keep that it was shown, and put it on the dashboard's page."""
     from ensearch.report.dashboard import dashboard
     from ensearch.report.study.results import collect
+    from ensearch.study import looks
 
     results = collect(store, study, patiently=True)
-    keep_answer(store, store.study_summary(study), results)
+    summary = store.study_summary(study)
+    if not results.under_way:
+        looks.keep(store, study, summary.trained, results.fronts.claims)
+    keep_answer(store, summary, results)
     try:
         with store.translated():
             dashboard.publish(store.optuna_url, results, prepare=store.prepare)

@@ -12,6 +12,8 @@ from ensearch.core import Evaluation
 from ensearch.study.events import (
     EndReason,
     Event,
+    LookDone,
+    LookPlanned,
     MemberDone,
     MemberFailed,
     MemberProgress,
@@ -20,6 +22,8 @@ from ensearch.study.events import (
     Planned,
     Preparing,
     SearchEnded,
+    SettlementEnded,
+    SettlementReason,
     StrategyMeasured,
     TrialDone,
     TrialFailed,
@@ -47,6 +51,16 @@ REASONS: dict[EndReason, str] = {
     "exhausted": "every configuration of the search space within the budget has been evaluated",
     "time": "the time limit is reached",
     "train budget": "the training budget is spent",
+    "interrupted": "interrupted",
+}
+SETTLED: dict[SettlementReason, str] = {
+    "decided": "every compared budget is decided",
+    "good enough": "what is taken at the largest budget loses at most 0.25 points on average, and "
+    "nothing that may be spent decides more",
+    "cost": "the cost that was allowed is spent",
+    "looks": "all looks that were planned are over",
+    "nothing helps": "nothing that may be trained decides more",
+    "time": "the time limit is reached",
     "interrupted": "interrupted",
 }
 
@@ -114,8 +128,32 @@ def line(event: Event, flops_per_mac: int) -> str | None:
             return _ended(event)
         case Preparing():
             return event.text
+        case LookPlanned():
+            return _planned(event)
+        case LookDone():
+            return (
+                f"look {event.number} of at most {event.looks}: {event.undecided} of "
+                f"{counted(event.budgets, 'compared budget')} undecided; "
+                f"{event.share_spent:.0%} of the cost is spent"
+            )
+        case SettlementEnded():
+            return (
+                f"{SETTLED[event.reason]}: {counted(event.looks, 'look')}, "
+                f"{format_count(event.train_macs * flops_per_mac)} of "
+                f"{format_count(event.allowed * flops_per_mac)} FLOPs of training"
+            )
         case Planned() | MemberProgress():
             return None
+
+
+def _planned(event: LookPlanned) -> str:
+    networks = [f"{n} of {label}" for label, n in event.members.items()]
+    more = f" and {len(networks) - 3} other networks" if len(networks) > 3 else ""
+    left = f", about {format_duration(event.seconds)}" if event.seconds >= 1 else ""
+    return (
+        f"look {event.number} of at most {event.looks} is of {', '.join(networks[:3])}{more}: "
+        f"{counted(event.missing, 'member')} to train{left}"
+    )
 
 
 def _ended(event: SearchEnded) -> str:
@@ -164,6 +202,10 @@ def _best(event: TrialDone, flops_per_mac: int) -> str:
     return f"so far: {show('single', single)}, {show('ensemble', ensemble)}"
 
 
+# What leaves a sentence above the bars.
+_SAID = MemberFailed | TrialFailed | Note | SearchEnded | LookPlanned | LookDone | SettlementEnded
+
+
 class _Bars:
     """A bar for all of them, one for every member that trains, a line for the best so far."""
 
@@ -185,7 +227,10 @@ class _Bars:
         if isinstance(event, Preparing):
             self._draw(Text(event.text))
         if isinstance(event, Planned):
-            self._start(event)
+            self.flops_per_mac = event.flops_per_mac
+            self._start(event.unit, event.total, event.done)
+        if isinstance(event, LookPlanned):
+            self._start("members", event.total, event.total - event.missing)
         if isinstance(event, MemberProgress):
             self._advance(event)
         ended = event.member if isinstance(event, MemberReady) else event
@@ -198,17 +243,19 @@ class _Bars:
             self.progress.update(self.total, completed=done, description=says)
         if isinstance(event, TrialDone):
             self.best.plain = _best(event, self.flops_per_mac)
-        if isinstance(event, SearchEnded):
+        if isinstance(event, SearchEnded | SettlementEnded):
             self.stop()
-        if isinstance(ended, MemberFailed | TrialFailed | Note | SearchEnded):
+        if isinstance(ended, _SAID):
             text = line(event, self.flops_per_mac)
             self.console.print(text, highlight=False, markup=False)
         if self.live is not None:
             self.live.refresh()
 
-    def _start(self, event: Planned) -> None:
-        self.flops_per_mac, self.unit = event.flops_per_mac, event.unit
-        self.total = self.progress.add_task(event.unit, total=event.total, completed=event.done)
+    def _start(self, unit: str, total: int, done: int) -> None:
+        self.unit = unit
+        if self.total is not None:
+            self.progress.remove_task(self.total)
+        self.total = self.progress.add_task(unit, total=total, completed=done)
         self._draw(Group(self.progress, self.best))
 
     def _draw(self, what: RenderableType) -> None:

@@ -117,6 +117,7 @@ def _status(store: Store, summary: StudySummary, *, alone: bool) -> StudyStatus:
     trials = summary.trials_asked
     over = summary.trials_done + summary.trials_failed
     complete = summary.ended == "exhausted" or (trials is not None and over >= trials)
+    complete = complete and not summary.settling
     answer = _answer(store, summary)
     return StudyStatus(
         study=summary.name,

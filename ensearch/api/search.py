@@ -119,6 +119,7 @@ def run(
     storage: str | Path | None = None,
     data_dir: str | Path | None = None,
     config: str | Path | None = None,
+    settle: bool = False,
     take_over: bool = False,
     on_event: OnEvent | None = None,
 ) -> "Results":
@@ -160,6 +161,8 @@ def run(
         storage: a database URL or a .db file; studies/ensearch.db if nothing is said.
         data_dir: where datasets are kept and downloaded; "data" if nothing is said.
         config: a TOML file with these options; what is said here wins.
+        settle: after the search, train more members where they decide most, as `settle` does; then
+            the search alone shows no verdict.
         take_over: take the study from a driver that seems alive.
         on_event: is called with every event of `ensearch.study.events`. If nothing is said, a
             terminal and a notebook show bars, and other places nothing.
@@ -199,7 +202,7 @@ def run(
         data_dir=data_dir,
     )
     asked = asked if config is None else with_file(asked, config)
-    return run_from(asked, take_over=take_over, on_event=on_event)
+    return run_from(asked, settle=settle, take_over=take_over, on_event=on_event)
 
 
 def plan_from(
@@ -253,6 +256,7 @@ def _exists(known: Store, planned: Store, study: str, options: RunOptions) -> st
 def run_from(
     options: RunOptions,
     *,
+    settle: bool = False,
     take_over: bool = False,
     on_event: OnEvent | None = None,
     is_interrupted: Callable[[], bool] = never,
@@ -267,6 +271,7 @@ def run_from(
             _config(options, store),
             store,
             options,
+            settle=settle,
             take_over=take_over,
             retrain_missing=False,
             on_event=on_event,
@@ -316,6 +321,7 @@ def resume(
             study_config,
             store,
             replace(asked, trials=trials or store.trials_asked(study)),
+            settle=False,
             take_over=take_over,
             retrain_missing=retrain_missing,
             on_event=on_event,

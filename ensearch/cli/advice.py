@@ -51,6 +51,8 @@ ADVICE: dict[str, str] = {
     "study_differs": "Go on with it by `ensearch resume {study}{storage}`, or give the new study a "
     "name of its own with --study NAME.",
     "foreign_optuna_study": "Choose another name with --study, or another --storage.",
+    "search_under_way": "Go on with it by `ensearch resume {study}{storage}`.",
+    "error_spent": "A study of its own, with another --seed, has an error of its own.",
     "nothing_evaluated": "Go on with `ensearch resume {study}{storage}`.",
     "members_without_weights": "Leave out --no-retrain: ensearch confirm {study}{storage}",
     "confirmed_files_missing": "To train them again: "

@@ -22,6 +22,7 @@ from ensearch.cli import (
     pool_models,
     report,
     run,
+    settle,
     terminal,
 )
 
@@ -54,6 +55,7 @@ def everywhere(
 # In the order in which `ensearch --help` lists them.
 app.command()(run.run)
 app.command()(run.resume)
+app.command()(settle.settle)
 app.command()(report.status)
 app.command()(report.report)
 app.command()(best.best)

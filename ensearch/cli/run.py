@@ -50,6 +50,12 @@ def run(
     plan: Annotated[
         bool, typer.Option("--plan", help="Print the plan, as of a new study, and stop.")
     ] = False,
+    settle: Annotated[
+        bool,
+        typer.Option(
+            "--settle", help="Then train more members where they decide most, as `settle` does."
+        ),
+    ] = False,
     take_over: options.TakeOver = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -95,11 +101,15 @@ def run(
             results = None
             try:
                 results = search.run_from(
-                    asked, take_over=take_over, on_event=watch, is_interrupted=watch.interrupts
+                    asked,
+                    settle=settle,
+                    take_over=take_over,
+                    on_event=watch,
+                    is_interrupted=watch.interrupts,
                 )
             except UnfinishedError as error:
                 say(explain(error, place(asked.storage)))
-            _conclude(results, watch, asked.storage, as_json)
+            conclude(results, watch, asked.storage, as_json)
 
 
 @guarded
@@ -144,10 +154,10 @@ def resume(
             )
         except UnfinishedError as error:
             say(explain(error, place(storage)))
-        _conclude(results, watch, storage, as_json)
+        conclude(results, watch, storage, as_json)
 
 
-def _conclude(
+def conclude(
     results: "Results | None", watch: Watch, storage: str | Path | None, as_json: bool
 ) -> None:
     """Show what is known, write it, say how to go on, and leave with the right exit code."""
@@ -156,16 +166,18 @@ def _conclude(
         # After the answer: a failure to write must not cost the user the result.
         folder = results.write()
         say("")
-        study, here = results.conditions.study, place(storage)
-        for line in (*_next(study, watch, here), *further(results, here), *files(folder)):
+        here = place(storage)
+        for line in (*_next(results, watch, here), *further(results, here), *files(folder)):
             say(line)
     if watch.interrupts():
         raise typer.Exit(watch.interrupts.exit_code)
 
 
-def _next(study: str, watch: Watch, here: str) -> list[str]:
-    """Return how a person may go on with the search, if more can be searched."""
-    ended = watch.ended
+def _next(results: "Results", watch: Watch, here: str) -> list[str]:
+    """Return how a person may go on with the search, or with settling it."""
+    study, ended = results.conditions.study, watch.ended
+    if results.under_way and results.settling is not None:
+        return [going_on(study, here)]
     if ended is None or (ended.reason == "exhausted" and not ended.waiting):
         return []
     if ended.waiting or ended.reason in ("time", "interrupted"):
@@ -185,6 +197,7 @@ def further(results: "Results", here: str, full: bool = False) -> list[str]:
     """
     study = results.conditions.study
     return [
+        *([f"settle    ensearch settle {study}{here}"] if results.may_settle else []),
         *([] if results.under_way else [f"confirm   ensearch confirm {study}{here}"]),
         *([] if full else [f"details   ensearch report {study} --full{here}"]),
         f"browse    ensearch dashboard{here}",

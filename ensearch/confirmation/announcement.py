@@ -8,7 +8,7 @@ from ensearch.confirmation.plan import Confirmation
 from ensearch.confirmation.run import ConfirmationWork
 from ensearch.store import UseOfTest, uses_of_test
 from ensearch.study.config import StudyConfig
-from ensearch.study.search import Placement
+from ensearch.study.placement import Placement
 from ensearch.units import counted, format_count, format_duration, unit_name
 
 

@@ -1,12 +1,8 @@
 """Confirm a search: retrain its finalists with fresh seeds and a full schedule, score on test."""
 
-import contextlib
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import dataclass, replace
 
-from ensearch import launch
 from ensearch.confirmation import plan as confirmation_plan
 from ensearch.confirmation.plan import Confirmation, Finalist
 from ensearch.core import Member
@@ -15,12 +11,12 @@ from ensearch.errors import StorageError, TrialsFailedError
 from ensearch.launch import Train
 from ensearch.seeds import derive
 from ensearch.store import Store, files
-from ensearch.study import pace, scoring
-from ensearch.study.events import Event, MemberDone, MemberFailed, MemberReady
+from ensearch.study import driving, scoring
+from ensearch.study.driving import Counting, Ended
+from ensearch.study.events import Event
 from ensearch.study.members import MemberQueue
-from ensearch.study.pace import TICK, Renewal
+from ensearch.study.placement import Placement
 from ensearch.study.scoring import Scorer
-from ensearch.study.search import Placement
 from ensearch.study.speed import Speed
 from ensearch.study.study import Study
 from ensearch.training import train_members
@@ -98,41 +94,6 @@ def _train_macs(study: Study, member: Member) -> float:
     return training_macs(study.count(member.architecture), study.images["train"], member.schedule)
 
 
-@dataclass(slots=True, kw_only=True)
-class _Progress:
-    """Counts members that are ready, and guesses the time left as the search does."""
-
-    ahead: ConfirmationWork
-    on_event: Callable[[Event], None]
-    macs: dict[str, float]  # of training, by key of those that are not ready
-    started: float = field(default_factory=time.monotonic)
-    done: int = 0
-    over: float = 0.0
-
-    def __call__(self, event: Event) -> None:
-        if not isinstance(event, MemberDone | MemberFailed):
-            self.on_event(event)
-            return
-        self.done += 1
-        self.over += self.macs.get(event.key, 0.0)
-        self.on_event(
-            MemberReady(
-                member=event,
-                trained=event.key in self.macs,
-                done=self.done,
-                members=self.ahead.members,
-                seconds_left=self.seconds_left(),
-            )
-        )
-
-    def seconds_left(self) -> float:
-        """Seconds until all members are ready."""
-        total = sum(self.macs.values())
-        share = min(1.0, self.over / total) if total else self.done / self.ahead.members
-        elapsed = time.monotonic() - self.started
-        return pace.seconds_left(share, elapsed, self.ahead.seconds)
-
-
 def run(
     study: Study,
     store: Store,
@@ -146,43 +107,44 @@ def run(
     retrain_missing: bool = False,
     on_event: Callable[[Event], None] = lambda event: None,
     is_interrupted: Callable[[], bool] = lambda: False,
-) -> Literal["done", "time", "interrupted"]:
+) -> Ended:
     """Train and score the plan's members: "done", or "time" or "interrupted" before that.
 
     Uses the test split, and records it. StorageError if another driver works on the study or
     files are missing, TrialsFailedError if no finalist is left.
     """
     name = study.config.name
-    lease = store.acquire_lease(name, take_over=take_over)
-    try:
+    with driving.held(store, name, take_over=take_over) as renew:
         groups = members(study, store, plan)
         wanted = [member for group in groups.values() for member in group]
         _check_files(study, store, plan, wanted, retrain_missing)
         confirmation_plan.save(store, name, plan)
         store.confirm_on_test(name, plan.number, study.dataset.y_test)
         missing = {m.key: _train_macs(study, m) for m in _missing(store, wanted)}
-        counting = _Progress(ahead=ahead, on_event=on_event, macs=missing)
-        launcher = launch.get(where.launcher).open(train, where.workers)
-        queue = MemberQueue(
-            study=study,
-            store=store,
-            launcher=launcher,
-            device=where.device,
-            keep_weights=where.keep_weights,
+        counting = Counting(
+            members=ahead.members, seconds=ahead.seconds, on_event=on_event, macs=missing
+        )
+        with driving.trained(
+            study,
+            store,
+            where,
+            train=train,
             retrain_missing=retrain_missing,
             on_event=counting,
             stage=plan.stage,
-        )
-        try:
-            ended = _collect(queue, Renewal(lease), wanted, counting, seconds, is_interrupted)
-        finally:
-            launcher.close()
+        ) as queue:
+            ended = driving.collect(
+                queue,
+                renew,
+                wanted,
+                counting,
+                splits=("val", "test"),
+                seconds=seconds,
+                is_interrupted=is_interrupted,
+            )
         if ended == "done":
             _conclude(study, store, plan, groups, queue)
         return ended
-    finally:
-        with contextlib.suppress(Exception):
-            lease.release()
 
 
 def _check_files(
@@ -212,27 +174,6 @@ def _check_files(
             problem="confirmed_files_missing",
             study=name,
         )
-
-
-def _collect(
-    queue: MemberQueue,
-    renew: Renewal,
-    wanted: Sequence[Member],
-    counting: _Progress,
-    seconds: float | None,
-    is_interrupted: Callable[[], bool],
-) -> Literal["done", "time", "interrupted"]:
-    started = time.monotonic()
-    queue.require(wanted, splits=("val", "test"))
-    counting.done = sum(queue.outcomes([member]) is not None for member in wanted)
-    while queue.outcomes(wanted) is None:
-        if is_interrupted():
-            return "interrupted"
-        if seconds is not None and time.monotonic() - started >= seconds:
-            return "time"
-        queue.collect(TICK)
-        renew()
-    return "done"
 
 
 def _conclude(

@@ -17,6 +17,7 @@ from ensearch.errors import StorageError, UsageError, unknown
 from ensearch.seeds import derive
 
 RULES = ("arithmetic", "geometric")
+LIMIT = 20  # subsets of one size
 
 
 def probs_of(logits: npt.NDArray[np.float16]) -> Floats:
@@ -71,28 +72,33 @@ def subset_seed(study_seed: int, network: str, size: int) -> int:
     return derive(study_seed, "subsets", network, size)
 
 
-def subsets(trained: int, size: int, limit: int = 20, seed: int = 0) -> list[tuple[int, ...]]:
+def subsets(
+    trained: int, size: int, limit: int | None = None, seed: int = 0
+) -> list[tuple[int, ...]]:
     """Return ensembles of `size` of the members 0..trained-1: ascending tuples, ascending.
 
-    All of them where there are at most `limit`, else `limit` different ones drawn from the seed; of
-    more than `limit` members as many subsets as members, each in equally many of them, so that
-    every member that was trained counts. UsageError unless 1 <= size <= trained and limit >= 1.
+    All of them where there are at most `limit`, else `limit` different ones drawn from the seed.
+    Without one it is 20, but of more members than that as many as members, each of which is then in
+    equally many subsets: all that were trained count. UsageError unless 1 <= size <= trained and
+    limit >= 1.
     """
-    if not 1 <= size <= trained or limit < 1:
+    most = max(LIMIT, trained) if limit is None else limit
+    if not 1 <= size <= trained or most < 1:
         raise UsageError(
             f"an ensemble needs a size between 1 and the {trained} trained members, and at least "
-            f"1 subset; got size {size} and a limit of {limit}. Train more members or ask for less."
+            f"1 subset; got size {size} and a limit of {most}. Train more members or ask for less."
         )
-    rng, drawn = random.Random(seed), set[tuple[int, ...]]()
-    if math.comb(trained, size) <= max(limit, trained):
+    if math.comb(trained, size) <= most:
         return list(itertools.combinations(range(trained), size))
-    while trained > limit and len(drawn) < trained:  # again where a turn repeats a subset
+    rng, drawn = random.Random(seed), set[tuple[int, ...]]()
+    while limit is None and trained > LIMIT and len(drawn) < trained:
+        # Every member in turn with the same others after it; again where that repeats a subset.
         order, steps = rng.sample(range(trained), trained), rng.sample(range(trained), size)
         turns = ([order[(start + step) % trained] for step in steps] for start in range(trained))
         drawn = {tuple(sorted(turn)) for turn in turns}
     # Drawing again on a repeat needs no list of all subsets (there are 6e8 of 16 out of 32) and
     # ends soon: even with 21 subsets in all and a limit of 20 it takes 55 draws on average.
-    while len(drawn) < limit:
+    while len(drawn) < most:
         drawn.add(tuple(sorted(rng.sample(range(trained), size))))
     return sorted(drawn)
 
@@ -102,7 +108,7 @@ def evaluate(
     labels: Labels,
     size: int,
     rule: str = "arithmetic",
-    limit: int = 20,
+    limit: int | None = None,
     seed: int = 0,
     calibrate: tuple[Floats, Labels] | None = None,
 ) -> tuple[Scores, SubsetHits]:

@@ -77,3 +77,22 @@ def _is_used(evaluations: Sequence[Evaluation], budget: float, singles: bool) ->
     """Whether a single network (or ensemble) uses the budget."""
     least = USED_SHARE * budget * (1 - 1e-9)
     return any(e.is_single == singles and least < e.cost.macs <= budget for e in evaluations)
+
+
+def missing(
+    evaluations: Sequence[Evaluation],
+    single: Evaluation | None,
+    ensemble: Evaluation | None,
+    budget: float,
+) -> tuple[bool, float] | None:
+    """Return what would match the best of both kinds within a budget; None if both are matched.
+
+    A single network if the first is true, else an ensemble, that costs at least the second.
+    """
+    for is_single, other in ((False, single), (True, ensemble)):
+        costs = [e.cost.macs for e in evaluations if e.is_single == is_single]
+        most = max((cost for cost in costs if cost <= budget), default=0)
+        least = max(MATCHED_SHARE * (other.cost.macs if other else 0), USED_SHARE * budget)
+        if most < least:
+            return is_single, least
+    return None

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 TOTAL = 2.0
 LOOKS = 4  # of a settlement, at most
+LEAST = 1 / 64  # with a smaller share a look hardly claims anything any more
 
 
 def left(shares: Sequence[float]) -> float:
@@ -22,3 +23,8 @@ def next_share(shares: Sequence[float], looks: int = 1) -> float:
     So the first look at a study takes 1, and any number of them less than `TOTAL`.
     """
     return left(shares) / 2 / looks
+
+
+def is_spent(shares: Sequence[float]) -> bool:
+    """Return whether looks with these shares have left too little for a settlement."""
+    return next_share(shares, LOOKS) < LEAST

@@ -14,6 +14,7 @@ from ensearch.store.records import (
     StudySummary,
     TrialRecord,
 )
+from ensearch.store.settlements import LookRecord, SettlementRecord
 from ensearch.store.store import DEFAULT_URL, Store, storage_url
 from ensearch.store.study_state import (
     AnswerRecord,
@@ -33,8 +34,10 @@ __all__ = [
     "ConfirmationRecord",
     "GroupSpeedRecord",
     "Lease",
+    "LookRecord",
     "MemberRecord",
     "MixingGain",
+    "SettlementRecord",
     "SpeedRecord",
     "Store",
     "StudyRecord",

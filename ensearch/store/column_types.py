@@ -57,3 +57,15 @@ class OptionalJson(Json):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else super().process_result_value(value, dialect)
+
+
+class OptionalUtc(Utc):
+    """A time in UTC as ISO text, or nothing: None is NULL."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # type: ignore[override]
+        return None if value is None else super().process_bind_param(value, dialect)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:  # type: ignore[override]
+        return None if value is None else super().process_result_value(value, dialect)

@@ -65,6 +65,7 @@ class StudySummary:
 
     `trained` is the sum of what the evaluations of its search were trained on: it grows with every
     member that is evaluated. `ended` says why the last run ended, None while one goes on.
+    `settling` tells whether a plan to settle it is under way.
     """
 
     name: str
@@ -80,9 +81,15 @@ class StudySummary:
     ended: str | None
     trained: int
     answer: AnswerRecord | None
+    settling: bool = False
 
     @property
     def under_way(self) -> bool:
+        """Whether its search, or a plan to settle it, is to go on."""
+        return self.settling or self.searching
+
+    @property
+    def searching(self) -> bool:
         """Whether its search is to go on: it runs, or it reached none of its limits.
 
         The limits are its trials and, if its last run was given them, a time or a budget of

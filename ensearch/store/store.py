@@ -29,6 +29,7 @@ from ensearch.store.records import (
     StudySummary,
     TrialRecord,
 )
+from ensearch.store.settlements import Settlements
 from ensearch.store.study_state import StudyState
 from ensearch.store.uses_of_test import UsesOfTest
 
@@ -40,7 +41,7 @@ def storage_url(storage: str | Path | None) -> str:
     return DEFAULT_URL if storage is None else str(storage)
 
 
-class Store(StudyState, UsesOfTest):
+class Store(StudyState, Settlements, UsesOfTest):
     """An open storage. Its methods raise StorageError, and may be called from several threads."""
 
     def __init__(self, address: Address, engine: Engine, busy_timeout: float) -> None:

@@ -23,6 +23,8 @@ def summaries(connection: Connection) -> list[StudySummary]:
     leases = connection.execute(select(tables.leases)).all()
     now = tables.now(connection)
     running = {row.study for row in leases if is_alive(row, now)}
+    plans = tables.settlements.c
+    settling = set(connection.scalars(select(plans.study).where(plans.ended.is_(None))))
     studies = tables.studies.c
     query = select(
         studies.name,
@@ -47,6 +49,7 @@ def summaries(connection: Connection) -> list[StudySummary]:
             ended=ended_by,
             trained=networks.get((name,), 0),
             answer=AnswerRecord(of=answer_of, content=answer) if answer_of else None,
+            settling=name in settling,
         )
         for name, created, trials_asked, ended_by, answer, answer_of in connection.execute(query)
     ]

@@ -28,10 +28,10 @@ from sqlalchemy import (
     select,
 )
 
-from ensearch.store.column_types import Json, OptionalJson, Utc
+from ensearch.store.column_types import Json, OptionalJson, OptionalUtc, Utc
 
 # Raise it when a table changes, and add a step to `migrations`.
-VERSION = 5
+VERSION = 6
 
 
 metadata = MetaData()
@@ -117,6 +117,34 @@ confirmations = Table(
     Column("failures", Json, nullable=False),  # pairs of a network and why it is left out
 )
 
+# Plans to train more members where they decide most.
+settlements = Table(
+    "ensearch_settlements",
+    metadata,
+    Column("study", _NAME, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("margin", Double, nullable=False),
+    Column("cost", Double, nullable=False),
+    Column("looks", Integer, nullable=False),
+    Column("share", Double, nullable=False),
+    Column("created", Utc, nullable=False),
+    Column("allowed", Double),
+    Column("ended", String(32)),
+)
+# Every look at a study for a verdict, for good, with what was planned before it.
+looks = Table(
+    "ensearch_looks",
+    metadata,
+    Column("study", _NAME, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("share", Double, nullable=False),  # of the error that the study may make
+    Column("settlement", Integer),  # NULL at the end of a search
+    Column("members", Json, nullable=False),  # network -> how many it has at the look
+    Column("train_macs", Double, nullable=False),
+    Column("trained", Integer),  # members of all evaluations; NULL while it is planned
+    Column("claims", Json, nullable=False),
+    Column("seen", OptionalUtc),
+)
 # Images on which models and members are scored: which labels their splits have.
 datasets = Table(
     "ensearch_datasets",

@@ -20,7 +20,6 @@ from ensearch.study.members import MemberQueue
 from ensearch.study.options import Limits
 from ensearch.study.pace import TICK, Renewal
 from ensearch.study.sampler import Sampler
-from ensearch.study.scoring import Scorer
 from ensearch.study.study import Study
 from ensearch.study.work import SearchWork
 
@@ -169,24 +168,21 @@ class Driver:
 
     def evaluate(self, trial: _Pending, keys: list[str]) -> None:
         """Evaluate every size that the network's members now allow, the budget and the space."""
-        architecture, config = trial.cell.architecture, self.study.config
-        network = trial.cell.network
-        if len(keys) <= len(self.members.get(network, ())):
+        cell, known = trial.cell, self.members.get(trial.cell.network, ())
+        # More members than the trial's are those of a settlement, which adds no sizes.
+        keys = max(keys, list(known), key=len)
+        is_new = evaluation_key(cell.size, cell.network) not in self.evaluations
+        if len(keys) <= len(known) and not (is_new and cell.size <= len(keys)):
             return
-        labels = {"val": self.study.dataset.y_val}
-        scorer = Scorer(store=self.store, labels=labels, rule=config.rule, seed=config.seed)
-        scored = scorer.score(network, keys, "val", self.study.largest_size(architecture))
-        rows = scoring.evaluations(
-            scored,
-            len(keys),
-            architecture,
-            trial.cell.schedule,
-            "val",
-            self.study.count(architecture),
-            self.queue.train_macs(trial.members[0]),
+        self.members[cell.network] = tuple(keys)
+        rows = scoring.evaluate(
+            self.study,
+            self.store,
+            cell.architecture,
+            cell.schedule,
+            keys,
+            self.study.largest_size(cell.architecture),
         )
-        self.store.save_evaluations(config.name, rows, keys, [hits for _, hits in scored])
-        self.members[network] = tuple(keys)
         self.evaluations |= {row.key: row for row in rows}
 
     def trial_done(self, trial: _Pending, evaluation: Evaluation) -> TrialDone:

@@ -1,13 +1,19 @@
 """What a running search or confirmation tells whoever watches it, as plain data."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from ensearch.core import Evaluation
+from ensearch.fronts import stopping
 from ensearch.study.matches import Remedy
 
 # Why a run ended. A confirmation has "time" and "interrupted" too.
 EndReason = Literal["trials", "exhausted", "time", "train budget", "interrupted"]
+
+
+# Why a run of a settlement ended. It goes on later after "time" and "interrupted".
+SettlementReason = stopping.Reason | Literal["time", "interrupted"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +140,49 @@ class MemberReady:
     seconds_left: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookPlanned:
+    """A settlement trains members for its next look, `number` of at most `looks`.
+
+    `members` says how many each network then has, by its label. Of the `total`, `missing` are to be
+    trained, in an estimated number of `seconds`.
+    """
+
+    number: int
+    looks: int
+    members: Mapping[str, int]
+    missing: int
+    total: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookDone:
+    """A settlement has looked at its study: of so many `budgets` some are undecided.
+
+    `share_spent` is the share of its cost that is spent.
+    """
+
+    number: int
+    looks: int
+    budgets: int
+    undecided: int
+    share_spent: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettlementEnded:
+    """A run of a settlement ended after so many looks, of all its runs.
+
+    It has spent `train_macs` (an estimate) of the `allowed` multiply-adds of training.
+    """
+
+    reason: SettlementReason
+    looks: int
+    train_macs: float
+    allowed: float
+
+
 Event = (
     Preparing
     | Planned
@@ -146,4 +195,7 @@ Event = (
     | TrialFailed
     | MemberReady
     | SearchEnded
+    | LookPlanned
+    | LookDone
+    | SettlementEnded
 )

@@ -15,9 +15,12 @@ from ensearch.core import (
     Scores,
     SubsetHits,
     evaluation_key,
+    network_key,
 )
+from ensearch.cost import training_macs
 from ensearch.ensembles import averaging
 from ensearch.store import SEARCH, Store
+from ensearch.study.study import Study
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,3 +103,33 @@ def evaluations(
         )
         for size, (scores, outcomes) in enumerate(scored, start=1)
     ]
+
+
+def evaluate(
+    study: Study,
+    store: Store,
+    architecture: Architecture,
+    schedule: Schedule,
+    keys: Sequence[str],
+    largest: int,
+) -> list[Evaluation]:
+    """Evaluate and store all sizes up to `largest` of a network's members on val.
+
+    `keys` are those of its trained members, in order. StorageError if predictions are missing.
+    """
+    config, network = study.config, network_key(architecture, schedule)
+    labels = {"val": study.dataset.y_val}
+    scorer = Scorer(store=store, labels=labels, rule=config.rule, seed=config.seed)
+    scored = scorer.score(network, keys, "val", largest)
+    cost = study.count(architecture)
+    rows = evaluations(
+        scored,
+        len(keys),
+        architecture,
+        schedule,
+        "val",
+        cost,
+        training_macs(cost, study.images["train"], schedule),
+    )
+    store.save_evaluations(config.name, rows, keys, [hits for _, hits in scored])
+    return rows

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ensearch import cost, datasets
-from ensearch.core import Architecture, Cost, Member
+from ensearch.core import Architecture, Cost, Member, Schedule
 from ensearch.datasets import Dataset, Source
 from ensearch.errors import StorageError
 from ensearch.search_space import Cell, Ladder, ladder
@@ -72,18 +72,21 @@ class Study:
         )
 
     def members(self, cell: Cell) -> tuple[Member, ...]:
-        """What a trial of the cell trains: its size, or as many as every network gets at least.
+        """What a trial of the cell trains: its size, or as many as every network gets at least."""
+        return self.members_of(cell.architecture, cell.schedule, max(cell.size, self.config.seeds))
 
-        Member i of a network is the same in every trial.
-        """
+    def members_of(
+        self, architecture: Architecture, schedule: Schedule, count: int
+    ) -> tuple[Member, ...]:
+        """Return the first members of a network; member i is the same whoever asks."""
         return tuple(
             Member(
-                architecture=cell.architecture,
-                schedule=cell.schedule,
+                architecture=architecture,
+                schedule=schedule,
                 dataset=self.dataset.fingerprint,
                 seed=derive(self.config.seed, "member", index),
             )
-            for index in range(max(cell.size, self.config.seeds))
+            for index in range(count)
         )
 
     def largest_size(self, architecture: Architecture) -> int:

@@ -26,7 +26,7 @@ from ensearch.store import Store
 from ensearch.study import config, search, study
 from ensearch.study.events import MemberReady
 from ensearch.study.options import Limits, RunOptions
-from ensearch.study.search import Placement
+from ensearch.study.placement import Placement
 from ensearch.study.speed import Speed
 from tests import closed_form
 from tests.trainers import One, each

@@ -7,6 +7,7 @@ import pytest
 
 from ensearch.fronts import FrontRow, ToSettle, Verdict, allocation, stopping
 from ensearch.fronts.allocation import Networks, Trained, by_variance, equal_for_finalists
+from ensearch.fronts.settling import CLOSE
 from tests.advantages import evaluation
 from tests.worlds import fronts_of, row
 
@@ -26,7 +27,7 @@ def undecided(
         0.02,
         0.0,
         0.015,
-        wanted=wanted / allocation.CLOSE,
+        wanted=wanted / CLOSE,
         luck=luck,
     )
     return replace(row(budget, ONE, MANY, "undecided", ENDS), to_settle=needs)

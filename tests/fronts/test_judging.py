@@ -36,6 +36,7 @@ def judged(
         draws=draws,
         compare=lambda rivals: comparison.by_draws(draws, rivals, 0.9),
         covariance=covariance,
+        influence=np.eye(len(rows)),
         is_pooled=True,
     )
     (row,) = judge(rows, [budget * G], noise, estimate, noise.accuracies, margin, selected=False)

@@ -18,7 +18,7 @@ from ensearch.launch import ray as launch_ray
 from ensearch.store import Store
 from ensearch.study import config, search, study
 from ensearch.study.options import Limits, RunOptions
-from ensearch.study.search import Placement
+from ensearch.study.placement import Placement
 from tests.command_line import TINY, ensearch
 from tests.launchers import SECONDS, Driver, Opener, collect, gather, is_alive, outcomes, running
 from tests.trainers import (

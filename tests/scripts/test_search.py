@@ -15,6 +15,7 @@ from ensearch.core import Architecture
 from ensearch.store import Store
 from ensearch.study import search, study
 from ensearch.study.options import Limits
+from ensearch.study.placement import Placement
 from scripts.benchmarks.search import by_hand, curves, sides
 from scripts.benchmarks.search.sides import Seen, Task
 from tests.closed_form import train, write_dataset
@@ -131,7 +132,7 @@ def test_what_ensearch_saw_is_read_back_from_its_storage(task: Task) -> None:
     """Per trial as it was then; the last of every name is what the storage holds."""
     spec = write_dataset(task.folder / "two.npz", images=1000)
     task.settings.update(dataset=spec, budget="1e6", limit_train=None, space=SPACE)
-    where = search.Placement(device="cpu", workers=1, launcher="inline")
+    where = Placement(device="cpu", workers=1, launcher="inline")
     started = time.time()
     with Store.open(f"sqlite:///{task.folder / 'ensearch.db'}", create=True) as store:
         opened = study.open_study(task.config(), store, task.data_dir, "a CPU")

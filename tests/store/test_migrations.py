@@ -43,6 +43,7 @@ REPLACED = {
     # Estimates, which other estimators make of the same evaluations.
     "advantage_fraction", "advantage_low", "advantage_high", "flop_multiplier",
     "estimated_together", "differences_between_members",
+    "look", "settling",
 }  # fmt: skip
 STUDY_LABELS, HALF, WHOLE = "e8eb508938122581", "4ef27d187f8ea8b5", "42ba413fc2ac3f20"
 

@@ -20,8 +20,8 @@ from ensearch.store import Store
 from ensearch.study import config, search, study
 from ensearch.study.events import MemberFailed, SearchEnded, TrialDone, TrialFailed
 from ensearch.study.options import Limits, RunOptions
+from ensearch.study.placement import Placement
 from ensearch.study.scoring import Scorer
-from ensearch.study.search import Placement
 from tests.closed_form import accuracy, crossover, train, train_one, write_dataset
 from tests.searches import SPACE
 from tests.trainers import each

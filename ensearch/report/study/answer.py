@@ -176,7 +176,7 @@ def _sentences(
     if findings.under_way:
         return (
             ("answer", f"{remark}{statement}"),
-            ("how sure", "There is no verdict before the search is over."),
+            ("how sure", f"There is no verdict before {_what(findings)} is over."),
         )
     lines = [("answer", f"{remark}{statement}")]
     if row.take is not None:
@@ -188,6 +188,11 @@ def _sentences(
     lines.append(("how sure", " ".join(_how_sure(findings, row))))
     settle = words.to_settle(row, findings)
     return (*lines, ("to settle", f"{settle}.")) if settle else tuple(lines)
+
+
+def _what(findings: Findings) -> str:
+    settling = findings.settling
+    return "settling it" if settling is not None and settling.under_way else "the search"
 
 
 def _described(e: Evaluation, estimate: float | None, findings: Findings) -> str:
@@ -240,6 +245,8 @@ def _how_sure(findings: Findings, row: FrontRow) -> list[str]:
         sentences.append(f"Expected loss of what is taken: {100 * row.expected_loss:.2f} points.")
     if text.seeds_unknown(findings):
         sentences.append(text.seeds_unknown(findings))
+    if words.looked(findings):
+        sentences.append(words.looked(findings))
     return [*sentences, *_schedule(findings)]
 
 

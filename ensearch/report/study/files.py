@@ -109,6 +109,8 @@ def summary(results: Findings) -> dict[str, Any]:
         "study": results.conditions.study,
         "headline": words.headline(results),
         "under_way": results.under_way,
+        "look": results.looks,
+        "settling": results.settling and asdict(results.settling),
         "margin_fraction": results.fronts.margin,
         "estimated_together": results.fronts.is_pooled,
         "differences_between_members": results.fronts.degrees,

@@ -14,6 +14,7 @@ from ensearch.fronts import MARGIN, analysis, seed_variance
 from ensearch.pool.diversity import Diversity
 from ensearch.search_space import has_resolutions
 from ensearch.store import SEARCH, Store
+from ensearch.study import looks
 from ensearch.study.scoring import Scorer
 from ensearch.units import counted
 
@@ -49,12 +50,29 @@ class Conditions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Settling:
+    """What settling a study has spent so far: an estimated `train_macs` in so many `looks`.
+
+    `searched_macs` is what training in its search has cost. A plan may be `under_way`, and look
+    `most_looks` times.
+    """
+
+    train_macs: float
+    searched_macs: float
+    looks: int
+    most_looks: int
+    under_way: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """Everything that a report may say about one study.
 
     `fronts.rows` stand at the budgets of the conditions. `train_macs` (an estimate) and
     `train_seconds` count all `members`, also those of the pool that another study trained. While
-    the search is `under_way`, nothing is a verdict.
+    the search, or a plan to settle it, is `under_way`, nothing is a verdict. `looks` counts how
+    often verdicts of the study were shown, this time included; `settling` is None where nobody
+    settled it.
     """
 
     conditions: Conditions
@@ -75,6 +93,8 @@ class Findings:
     conclusion: Conclusion | None = None  # of a confirmation; None if there was none
     trials_asked: int | None = None
     under_way: bool = False
+    looks: int = 1
+    settling: Settling | None = None
 
 
 def collect(store: Store, study: str, *, margin: float = MARGIN) -> Findings:
@@ -105,8 +125,15 @@ def collect(store: Store, study: str, *, margin: float = MARGIN) -> Findings:
         notes += (f"{others} of the {len(members)} members were trained by other studies.",)
     concluded, problems = _conclusion(store, study)
     state = store.study_summary(study)
+    sight = looks.sight(store, study, state.trained)
     fronts = analysis.analyse(
-        evaluations, conditions.budgets, outcomes, seed=conditions.seed, margin=margin
+        evaluations,
+        conditions.budgets,
+        outcomes,
+        seed=conditions.seed,
+        margin=margin,
+        share=sight.share,
+        before=sight.before,
     )
     return Findings(
         conditions=conditions,
@@ -125,9 +152,27 @@ def collect(store: Store, study: str, *, margin: float = MARGIN) -> Findings:
         conclusion=concluded,
         trials_asked=state.trials_asked,
         under_way=state.under_way,
+        looks=sight.number,
+        settling=_settling(store, study),
         seed_errors={e.key: seed_variance.seed_error(e, outcomes) for e in evaluations}
         if outcomes
         else {},
+    )
+
+
+def _settling(store: Store, study: str) -> Settling | None:
+    plans = store.settlements(study)
+    if not plans:
+        return None
+    own = [look for look in store.looks(study) if look.settlement is not None]
+    keys = {key for trial in store.trials(study) for key in trial.members}
+    seen = [look for look in own if look.settlement == plans[-1].number and look.seen]
+    return Settling(
+        train_macs=sum(look.train_macs for look in own if look.seen),
+        searched_macs=sum(m.train_macs for m in store.members(keys).values()),
+        looks=len(seen),
+        most_looks=plans[-1].looks,
+        under_way=plans[-1].ended is None,
     )
 
 

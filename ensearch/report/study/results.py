@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from rich.console import Group
 
 from ensearch.errors import StorageError, UsageError
-from ensearch.fronts import MARGIN
+from ensearch.fronts import MARGIN, spending
 from ensearch.pool import diversity
 from ensearch.report import _notebook as notebook
 from ensearch.report.study import answer, figure, figure_data, files, findings, table, words
@@ -16,6 +16,7 @@ from ensearch.report.study.answer import Answer
 from ensearch.report.study.brief import Brief
 from ensearch.report.study.findings import Findings
 from ensearch.store import Store
+from ensearch.study import looks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -27,6 +28,7 @@ class Results(Findings):
 
     storage: str = ""  # the database, without its password
     files: Path | None = None  # the folder of the members' files; None if on another machine
+    is_spent: bool = False  # whether the looks so far leave no error for more
 
     @property
     def folder(self) -> Path | None:
@@ -37,6 +39,12 @@ class Results(Findings):
     def headline(self) -> str:
         """The finding in one sentence."""
         return words.headline(self)
+
+    @property
+    def may_settle(self) -> bool:
+        """Whether more members could decide a budget, and a look may still claim anything."""
+        wanting = any(row.to_settle and row.to_settle.seeds for row in self.fronts.rows)
+        return wanting and not self.under_way and not self.is_spent
 
     def answer(self, budget: float | str | None = None) -> Answer:
         """Return which configuration to take within a budget, and how sure that is.
@@ -104,7 +112,13 @@ def collect(
     whole = findings.collect(store, study, margin=margin)
     content = {field.name: getattr(whole, field.name) for field in fields(whole)}
     compared = diversity.of_search(store, study, whole.conditions.budget, always=patiently)
-    here = {"diversity": compared, "storage": store.address, "files": _files(store)}
+    shares = [look.share for look in looks.seen(store, study)]
+    here = {
+        "diversity": compared,
+        "storage": store.address,
+        "files": _files(store),
+        "is_spent": spending.is_spent(shares),
+    }
     return Results(**content | here)
 
 

@@ -108,8 +108,12 @@ def so_far(findings: Findings, row: FrontRow | None = None) -> str:
         f"the best {kind} is {text.label(e, c)} ({percent(e)})" if e else f"there is no {kind}"
         for kind, e in (("single network", row.single), ("ensemble", row.ensemble))
     ]
+    settling = findings.settling
+    looked = ""
+    if settling is not None and settling.under_way:
+        looked = f" and {settling.looks} of at most {counted(settling.most_looks, 'look')}"
     return (
-        f"So far, after {over}{asked} trials, {best[0]} and {best[1]} within "
+        f"So far, after {over}{asked} trials{looked}, {best[0]} and {best[1]} within "
         f"{_flops(row.budget, c)}."
     )
 
@@ -137,6 +141,18 @@ def to_settle(row: FrontRow, findings: Findings) -> str:
         now = findings.conditions.images[split]
         ways.append(f"{needs.images:,} {split} images instead of {now:,}")
     return ", or ".join(ways)
+
+
+def looked(findings: Findings) -> str:
+    """How often the study was looked at and what settling it has cost; empty after one look."""
+    if findings.looks == 1 and findings.settling is None:
+        return ""
+    often = f"Look {findings.looks} at this study"
+    settling = findings.settling
+    if settling is None or not settling.searched_macs:
+        return f"{often}: together its verdicts are as sure as those of one."
+    times = settling.train_macs / settling.searched_macs
+    return f"{often}, which settling cost {times:.2g} times the training of its search."
 
 
 def percent(e: Evaluation) -> str:

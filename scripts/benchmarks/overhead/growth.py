@@ -16,6 +16,7 @@ from ensearch.store import Store
 from ensearch.study import config, search, study
 from ensearch.study.events import Event, MemberDone, TrialDone
 from ensearch.study.options import Limits, RunOptions
+from ensearch.study.placement import Placement
 from scripts.benchmarks import pictures
 from scripts.benchmarks.overhead import world
 from scripts.benchmarks.overhead.stopwatch import Stopwatch
@@ -104,7 +105,7 @@ def over_trained(members: int) -> list[dict[str, float]]:
             held = memory(worker.pid or 0)
             rows.append({"members": len(rows) + 1, "worker MiB": held, "MiB": memory()})
 
-    where = search.Placement(device="cpu", workers=1, launcher="processes", keep_weights=False)
+    where = Placement(device="cpu", workers=1, launcher="processes", keep_weights=False)
     with TemporaryDirectory() as name, Store.open(f"{name}/a.db", create=True) as store:
         opened = study.open_study(settings, store, Path("data"), "a CPU")
         enough = Limits(trials=10**6)

@@ -11,6 +11,7 @@ from ensearch.report.study import results
 from ensearch.store import Store
 from ensearch.study import config, search, study
 from ensearch.study.options import Limits
+from ensearch.study.placement import Placement
 from scripts.benchmarks.overhead.stopwatch import Stopwatch
 
 
@@ -23,7 +24,7 @@ def of_study(settings: config.StudyConfig, trials: int, workers: int) -> dict[st
     """
     watch = Stopwatch()
     launcher = "inline" if workers == 1 else "processes"
-    where = search.Placement(device="cpu", workers=workers, launcher=launcher)
+    where = Placement(device="cpu", workers=workers, launcher=launcher)
     with TemporaryDirectory() as name, Store.open(f"{name}/a.db", create=True) as store:
         opened = study.open_study(settings, store, Path("data"), training.describe_device("cpu"))
         with watch.running():

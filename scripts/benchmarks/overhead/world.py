@@ -20,9 +20,10 @@ from ensearch.store import Store
 from ensearch.study import config, search, study
 from ensearch.study.events import Event, SearchEnded
 from ensearch.study.options import Limits, RunOptions
+from ensearch.study.placement import Placement
 from scripts.benchmarks.pictures import CLASSES
 
-INLINE = search.Placement(device="cpu", workers=1, launcher="inline", keep_weights=False)
+INLINE = Placement(device="cpu", workers=1, launcher="inline", keep_weights=False)
 # 213 configurations of up to 492 members, 54 of them single networks.
 SPACE: Mapping[str, object] = {"members": [1, 2, 4, 8], "depth": [10, 16, 22], "rungs": 9}
 

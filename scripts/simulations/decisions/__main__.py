@@ -11,6 +11,7 @@ import argparse
 import time
 from pathlib import Path
 
+from ensearch.fronts.allocation import RULES
 from scripts.simulations.decisions.run import run
 from scripts.simulations.decisions.studies import parse_strategy
 from scripts.simulations.decisions.tables import (
@@ -22,6 +23,7 @@ from scripts.simulations.decisions.tables import (
 )
 from scripts.simulations.replay import world as worlds
 from scripts.simulations.verdicts.methods import METHODS
+from scripts.simulations.verdicts.settling import Settling
 
 FOLDER = Path(worlds.__file__).parent
 STRATEGIES = ("40x1", "26x2", "20x3", "13x4")
@@ -37,6 +39,11 @@ def main() -> None:
         {name: METHODS[name] for name in options.method},
         range(options.first, options.first + options.replays),
         options.margin,
+        [
+            Settling(cost=cost, rule=rule, shown=options.shown)
+            for cost in options.settle
+            for rule in options.rule
+        ],
     )
     print(
         f"{options.table}, {options.replays} replays from seed {options.first}, "
@@ -72,6 +79,18 @@ def _parser() -> argparse.ArgumentParser:
         "--method", nargs="+", default=["fronts"], choices=list(METHODS), help="who decides"
     )
     parser.add_argument("--margin", type=float, default=0.01, help="a difference that counts")
+    parser.add_argument(
+        "--settle",
+        type=float,
+        nargs="+",
+        default=[],
+        metavar="COST",
+        help="also settle each study for so many times its search's training",
+    )
+    parser.add_argument("--rule", nargs="+", default=["variance"], choices=list(RULES))
+    parser.add_argument(
+        "--shown", action="store_true", help="the search's own verdicts were shown before"
+    )
     return parser
 
 

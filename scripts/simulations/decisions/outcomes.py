@@ -66,7 +66,8 @@ class Outcome:
     """One replay: a row for each budget that the table can match, and what the study came to.
 
     `spent` are multiply-adds of training. `hypervolume` is a share of the table's best and `regret`
-    a fraction of accuracy, both by `replay.score`.
+    a fraction of accuracy, both by `replay.score`. `earlier` are the rows of looks before the last,
+    of a study that is settled.
     """
 
     rows: tuple[RowOutcome, ...]
@@ -74,6 +75,11 @@ class Outcome:
     spent: float
     hypervolume: float
     regret: float
+    earlier: tuple[tuple[RowOutcome, ...], ...] = ()
+
+    @property
+    def of_all_looks(self) -> list[RowOutcome]:
+        return [row for rows in (*self.earlier, self.rows) for row in rows]
 
 
 def most_accurate(evaluations: Sequence[Evaluation], budget: float) -> str | None:

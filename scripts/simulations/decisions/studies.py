@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -54,13 +54,51 @@ def parse_strategy(text: str) -> Strategy:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Study:
-    """What a strategy has after its last trial; `spent` are all multiply-adds of training."""
+    """What a strategy has after its last trial; `spent` are all multiply-adds of training.
 
+    `masks` has the members of each network of `world` as bits.
+    """
+
+    world: World
+    seed: int
+    masks: Mapping[int, int]
     evaluations: tuple[Evaluation, ...]
     hits: Mapping[str, SubsetHits]
     belief: Belief
     trials: int
     spent: float
+
+    @property
+    def most(self) -> Mapping[str, int]:
+        """How many more members of each network the table has."""
+        return {
+            network: self.world.members[shape] - self.masks[shape].bit_count()
+            for network, shape in self._shapes().items()
+        }
+
+    def _shapes(self) -> dict[str, int]:
+        places = {shape: place for place, shape in enumerate(self.world.shapes)}
+        return {e.network: places[e.architecture] for e in self.evaluations}
+
+    def with_more(self, more: Mapping[str, int]) -> "Study":
+        """Return it with more members of networks; the sizes that are evaluated stay the same."""
+        masks, spent, shapes = dict(self.masks), self.spent, self._shapes()
+        for network, count in more.items():
+            shape = shapes[network]
+            rest = [m for m in range(self.world.members[shape]) if not masks[shape] >> m & 1]
+            order = np.random.default_rng(derive(self.seed, "settle", shape)).permutation(256)
+            for member in sorted(rest, key=lambda m: int(order[m]))[:count]:
+                masks[shape] |= 1 << member
+            spent += count * self.world.train_macs(shape)
+        same = {e.key for e in self.evaluations}
+        evaluations, hits = evaluate(self.world, masks, self.seed)
+        return replace(
+            self,
+            masks=masks,
+            spent=spent,
+            evaluations=tuple(e for e in evaluations if e.key in same),
+            hits={key: found for key, found in hits.items() if key in same},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -177,5 +215,12 @@ def _study(world: World, strategy: Strategy, seed: int, allowance: float) -> Stu
             break
     evaluations, hits = evaluate(world, masks, seed)
     return Study(
-        evaluations=tuple(evaluations), hits=hits, belief=belief, trials=trials, spent=spent
+        world=world,
+        seed=seed,
+        masks=masks,
+        evaluations=tuple(evaluations),
+        hits=hits,
+        belief=belief,
+        trials=trials,
+        spent=spent,
     )

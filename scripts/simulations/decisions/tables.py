@@ -76,7 +76,7 @@ def line(
         percent(outcomes, clearly),
         percent(outcomes, lambda row: is_wrong(row.verdict, row.held_out, margin)),
         percent(outcomes, lambda row: is_wrong(row.verdict, row.of_table, margin)),
-        f"{100 * np.mean([any(map(wrong, o.rows)) for o in outcomes]):.0f}",
+        f"{100 * np.mean([any(map(wrong, o.of_all_looks)) for o in outcomes]):.0f}",
         points(outcomes, lambda row: row.loss),
         points(outcomes, lambda row: row.loss - row.loss_today),
         points(outcomes, lambda row: row.loss - row.loss_search),

@@ -1,14 +1,17 @@
 """Studies that are settled: members are added where they decide most, and each look is graded."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from ensearch.core import Evaluation, SubsetHits
 from ensearch.fronts import allocation, analyse, spending, stopping
 from ensearch.fronts.analysis import Fronts
 from ensearch.fronts.claims import Claim
 from scripts.simulations.verdicts.interface import Answer
 from scripts.simulations.verdicts.methods import said
-from scripts.simulations.verdicts.study import Drawn
+from scripts.simulations.verdicts.study import Drawn, Study
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +50,50 @@ class Settled:
     cost: float
 
 
+class Grown(Protocol):
+    """A study whose networks may get more members, of which `most` says how many more."""
+
+    @property
+    def evaluations(self) -> Sequence[Evaluation]: ...
+    @property
+    def hits(self) -> Mapping[str, SubsetHits]: ...
+    @property
+    def most(self) -> Mapping[str, int] | None: ...
+    def with_more(self, more: Mapping[str, int]) -> "Grown": ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OfWorld:
+    """A study of a world, which never runs out of members."""
+
+    drawn: Drawn
+    study: Study
+    most: None = None
+
+    @property
+    def evaluations(self) -> Sequence[Evaluation]:
+        return self.study.evaluations
+
+    @property
+    def hits(self) -> Mapping[str, SubsetHits]:
+        return self.study.hits
+
+    def with_more(self, more: Mapping[str, int]) -> "_OfWorld":
+        drawn = self.drawn.with_more(more)
+        return _OfWorld(drawn=drawn, study=drawn.study())
+
+
 def settle(
-    drawn: Drawn, budgets: tuple[float, ...], margin: float, seed: int, how: Settling
+    drawn: Drawn, budgets: Sequence[float], margin: float, seed: int, how: Settling
 ) -> Settled:
     """Settle a study of a world as `ensearch.settle` does, and return what its looks said."""
-    study = drawn.study()
+    return settle_grown(_OfWorld(drawn=drawn, study=drawn.study()), budgets, margin, seed, how)
+
+
+def settle_grown(
+    study: Grown, budgets: Sequence[float], margin: float, seed: int, how: Settling
+) -> Settled:
+    """Settle a study, and return what its looks said."""
     claims: list[Claim] = []
 
     def look(share: float) -> Fronts:
@@ -65,7 +107,7 @@ def settle(
             before=claims,
         )
 
-    known = allocation.networks(study.evaluations)
+    known = allocation.networks(study.evaluations, study.most)
     search = math.fsum(each.members * each.cost for each in known.values())
     left = how.cost * search
     shares = [spending.next_share([])] if how.shown else []
@@ -74,15 +116,14 @@ def settle(
     answers, claims = [said(fronts)], list(fronts.claims)
     looks = spending.LOOKS - (not how.shown)
     while looks and stopping.reason(fronts, left) is None:
-        known = allocation.networks(study.evaluations)
+        known = allocation.networks(study.evaluations, study.most)
         ahead = look(each) if len(answers) == 1 and how.shown else fronts
         more = allocation.RULES[how.rule](ahead, known, left / looks)
         if not more:
             break
         left -= allocation.cost_of(more, known)
         looks -= 1
-        drawn = drawn.with_more(more)
-        study = drawn.study()
+        study = study.with_more(more)
         fronts = look(each)
         answers.append(said(fronts))
         claims += fronts.claims

@@ -86,7 +86,8 @@ class Network:
         thresholds: list[float] = []
         means: list[list[float]] = []
         for old in self.sizes:
-            drawn = tuple(subsets(members, old.size, MOST_SUBSETS))
+            most = MOST_SUBSETS if members <= MOST_SUBSETS else None
+            drawn = tuple(subsets(members, old.size, most))
             rows = slice(len(means), len(means) + len(drawn))
             means += _means(drawn, old.size, members)
             thresholds += [float(self.thresholds[old.rows.start, 0])] * len(drawn)

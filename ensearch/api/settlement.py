@@ -1,0 +1,141 @@
+"""Settling a study: more members where they decide most, after its search."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ensearch import units
+from ensearch.api import _study_run, progress
+from ensearch.api._study_run import OpenedStudy, never
+from ensearch.api.progress import OnEvent
+from ensearch.errors import invalid
+from ensearch.store import Store, storage_url
+from ensearch.study import config as configs
+from ensearch.study.events import Planned
+
+if TYPE_CHECKING:  # these import torch or matplotlib
+    from ensearch.report.study.results import Results
+    from ensearch.study.settlement import Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleOptions:
+    """The options of a settlement; None where nothing was said, and the default counts."""
+
+    # What is asked for. The same again, or nothing, goes on with the same plan.
+    margin: float | None = None  # points of accuracy
+    cost: float | None = None  # times the search's training
+    # How far to go, and where members train.
+    timeout: float | str | None = None
+    workers: int | None = None
+    device: str | None = None
+    launcher: str | None = None
+    ray_address: str | None = None
+    weights: bool | None = None
+    # Where things lie.
+    storage: str | Path | None = None
+    data_dir: str | Path | None = None
+
+    def request(self) -> "Request":
+        """Return what is asked for. Raises UsageError."""
+        from ensearch.report.study import answer
+        from ensearch.study.settlement import Request
+
+        if self.cost is not None and not (math.isfinite(self.cost) and self.cost > 0):
+            raise invalid(
+                "cost", f"must be times the training of the search, above 0; got {self.cost}."
+            )
+        margin = None if self.margin is None else answer.margin_of(self.margin)
+        return Request(margin=margin, cost=self.cost)
+
+
+def settle(
+    study: str,
+    *,
+    margin: float | None = None,
+    cost: float | None = None,
+    timeout: float | str | None = None,
+    workers: int | None = None,
+    device: str | None = None,
+    launcher: str | None = None,
+    ray_address: str | None = None,
+    weights: bool | None = None,
+    storage: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    retrain_missing: bool = False,
+    take_over: bool = False,
+    on_event: OnEvent | None = None,
+) -> "Results":
+    """Train more members of a study where they decide most, and return what is known then.
+
+    They train on the schedule of the search and are scored on its validation images. The study is
+    looked at at most four times, and the verdicts of all looks are right together as often as those
+    of one. The same call again goes on where it was interrupted.
+
+    Args:
+        study: its name.
+        margin: points of accuracy that do not matter; 1 if nothing is said.
+        cost: spend at most so many times what training in the search has cost; 1 if nothing is
+            said.
+        retrain_missing: train members again whose files are gone.
+
+    The other options are those of `run`.
+
+    Raises:
+        UsageError: a value is not legal, or the study was looked at too often to claim more.
+        StorageError: there is no such study, its search is not over, or files are missing.
+        UnavailableError: as `run`.
+    """
+    options = SettleOptions(
+        margin=margin,
+        cost=cost,
+        timeout=timeout,
+        workers=workers,
+        device=device,
+        launcher=launcher,
+        ray_address=ray_address,
+        weights=weights,
+        storage=storage,
+        data_dir=data_dir,
+    )
+    return settle_from(
+        study, options, retrain_missing=retrain_missing, take_over=take_over, on_event=on_event
+    )
+
+
+def settle_from(
+    study: str,
+    options: SettleOptions,
+    *,
+    retrain_missing: bool = False,
+    take_over: bool = False,
+    on_event: OnEvent | None = None,
+    is_interrupted: Callable[[], bool] = never,
+) -> "Results":
+    """Settle as `settle` does. `is_interrupted` is asked now and then, and ends the run."""
+    request, timeout = options.request(), options.timeout
+    seconds = None if timeout is None else units.parse_duration(timeout, "timeout")
+    with Store.open(storage_url(options.storage), create=False) as store:
+        config = configs.from_dict(store.study(study).config)
+        with progress.shown(on_event) as show:
+            opened = OpenedStudy.of(config, store, options, show)
+            show(
+                Planned(
+                    lines=(f"settling {study}: {_study_run.settling_line(opened, request)}",),
+                    unit="members",
+                    total=0,
+                    flops_per_mac=config.flops_per_mac,
+                )
+            )
+            _study_run.settle_study(
+                opened,
+                request,
+                seconds,
+                take_over=take_over,
+                retrain_missing=retrain_missing,
+                show=show,
+                is_interrupted=is_interrupted,
+            )
+            return _study_run.known_now(study, store, show)

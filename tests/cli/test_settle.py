@@ -1,0 +1,77 @@
+"""`ensearch settle` and `run --settle`, as a person meets them: a few seconds of real training."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ensearch.store import Store
+from tests.command_line import ensearch
+
+SPACE = """
+family = "wide_resnet"
+members = [1, 2, 4]
+depth = [10]
+width = { low = 0.25, high = 1.0, step = 0.0625 }
+"""
+RUN = (
+    "run --budget 4e5 --dataset digits --space small.toml --limit-train 60 --epochs 1 "
+    "--launcher inline --trials 6"
+)
+STUDY = "digits-small-400k"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.toml").write_text(SPACE)
+    return tmp_path
+
+
+def shares() -> list[float]:
+    with Store.open("studies/ensearch.db", create=False) as store:
+        return [look.share for look in store.looks(STUDY) if look.seen]
+
+
+def summary() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(ensearch(f"report {STUDY} --json").stdout)
+    return found
+
+
+def test_a_study_is_settled_after_its_search(folder: Path) -> None:
+    assert ensearch(RUN).exit_code == 0
+    assert shares() == [1.0]
+    assert (summary()["look"], summary()["settling"]) == (1, None)
+    result = ensearch(f"settle {STUDY} --cost 0.3 --launcher inline")
+    assert result.exit_code == 0, result.stderr
+    assert f"settling {STUDY}: up to 0.3 times the training of the search" in result.stderr
+    own = shares()[1:]
+    assert own == [0.125] * len(own)
+    assert len(own) <= 4
+    settling = summary()["settling"]
+    assert settling["looks"] == len(own)
+    assert not settling["under_way"]
+    assert 0 <= settling["train_macs"] <= 0.3 * settling["searched_macs"]
+    # The same states are the same looks.
+    assert "Look " in " ".join(ensearch(f"best {STUDY}").stdout.split())
+    assert shares()[1:] == own
+    # More trials are a look of their own, with half of what is left.
+    left = 2 - sum(shares())
+    assert ensearch(f"resume {STUDY} --trials 8 --launcher inline").exit_code == 0
+    assert shares()[-1] == pytest.approx(left / 2)
+
+
+def test_a_search_that_is_to_be_settled_shows_no_verdict_of_its_own(folder: Path) -> None:
+    result = ensearch(f"{RUN} --settle")
+    assert result.exit_code == 0, result.stderr
+    assert set(shares()) == {0.25}
+    assert 1 <= len(shares()) <= 4
+    assert not summary()["under_way"]
+
+
+@pytest.mark.parametrize("cost", ["0", "-1", "nan"])
+def test_a_cost_that_is_not_legal_is_refused(folder: Path, cost: str) -> None:
+    result = ensearch(f"settle any --cost {cost}")
+    assert result.exit_code == 2
+    assert "--cost must be" in result.stderr
