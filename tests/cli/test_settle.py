@@ -54,7 +54,7 @@ def test_a_study_is_settled_after_its_search(folder: Path) -> None:
     assert not settling["under_way"]
     assert 0 <= settling["train_macs"] <= 0.3 * settling["searched_macs"]
     # The same states are the same looks.
-    assert "Look " in " ".join(ensearch(f"best {STUDY}").stdout.split())
+    assert "settling it has cost 0" in " ".join(ensearch(f"best {STUDY}").stdout.split())
     assert shares()[1:] == own
     # More trials are a look of their own, with half of what is left.
     left = 2 - sum(shares())

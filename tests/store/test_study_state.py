@@ -11,7 +11,9 @@ from ensearch.store import (
     ConclusionRecord,
     ConfirmationRecord,
     GroupSpeedRecord,
+    LookRecord,
     MixingGain,
+    SettlementRecord,
     SpeedRecord,
     Store,
 )
@@ -136,3 +138,38 @@ def test_plans_come_back_by_number(store: Store) -> None:
         store.save_confirmation("digits", record)
     assert store.confirmations("digits") == [done, second]
     assert store.confirmations("cifar10") == []
+
+
+SETTLEMENT = SettlementRecord(
+    number=1, margin=0.01, cost=0.1 + 0.2, looks=4, share=0.125, created=NOW
+)
+LOOK = LookRecord(
+    number=1, share=0.125, settlement=1, members={"n": (5, 2), "m": (9, 1)}, train_macs=1e12
+)
+
+
+def test_a_settlement_is_under_way_until_it_ends_or_another_one_begins(store: Store) -> None:
+    store.add_study(study_of("digits"))
+    store.save_settlement("digits", SETTLEMENT)
+    assert store.open_settlement("digits") == SETTLEMENT
+    assert store.study_summary("digits").settling
+    begun = replace(SETTLEMENT, allowed=1e13)
+    store.save_settlement("digits", begun)
+    second = replace(SETTLEMENT, number=2)
+    store.save_settlement("digits", second)
+    assert store.settlements("digits") == [replace(begun, ended="replaced"), second]
+    store.save_settlement("digits", replace(second, ended="decided"))
+    assert store.open_settlement("digits") is None
+    assert not store.study_summary("digits").settling
+
+
+def test_a_look_that_is_over_stays_as_it_was(store: Store) -> None:
+    store.add_study(study_of("digits"))
+    store.save_look("digits", LOOK)
+    assert store.looks("digits") == [LOOK]
+    over = replace(LOOK, trained=60, claims=[{"budget": 1.5, "low": -0.1}], seen=NOW)
+    store.save_look("digits", over)
+    with pytest.raises(ValueError, match="look 1"):
+        store.save_look("digits", LOOK)
+    assert store.looks("digits") == [over]
+    assert store.looks("other") == []

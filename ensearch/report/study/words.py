@@ -147,12 +147,12 @@ def looked(findings: Findings) -> str:
     """How often the study was looked at and what settling it has cost; empty after one look."""
     if findings.looks == 1 and findings.settling is None:
         return ""
-    often = f"Look {findings.looks} at this study"
+    often = f"This is look {findings.looks} at the study"
     settling = findings.settling
     if settling is None or not settling.searched_macs:
-        return f"{often}: together its verdicts are as sure as those of one."
+        return f"{often}, which its interval allows for."
     times = settling.train_macs / settling.searched_macs
-    return f"{often}, which settling cost {times:.2g} times the training of its search."
+    return f"{often}; settling it has cost {times:.2g} times the training of its search."
 
 
 def percent(e: Evaluation) -> str:
