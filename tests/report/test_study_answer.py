@@ -10,6 +10,7 @@ from ensearch.errors import BudgetError, UsageError
 from ensearch.fronts import STRONG, ToSettle, Verdict, Zone
 from ensearch.fronts.verdicts import Ruled, Status, zone
 from ensearch.report.study import answer, brief, words
+from ensearch.report.study.findings import Settling
 from ensearch.report.study.results import Results
 from tests.worlds import conditions, evaluation, fronts_of, handmade, results, row
 
@@ -221,6 +222,24 @@ def shown(found: Results, width: int = 80) -> list[str]:
     stream = StringIO()
     Console(file=stream, width=width).print(found.brief())
     return [line.rstrip() for line in stream.getvalue().splitlines()]
+
+
+def test_the_looks_at_a_study_are_told_and_none_is_a_verdict_before_the_last() -> None:
+    assert words.looked(handmade()) == ""
+    settling = Settling(
+        train_macs=3e14, searched_macs=1.2e15, looks=2, most_looks=4, under_way=True
+    )
+    on_the_way = replace(handmade(), under_way=True, looks=3, settling=settling)
+    said = answer.of(on_the_way)
+    assert said.verdict is None
+    assert said.statement.startswith("So far, after 43 trials and 2 of at most 4 looks, the best")
+    assert said.sentences[1] == ("how sure", "There is no verdict before settling it is over.")
+    over = replace(on_the_way, under_way=False, settling=replace(settling, under_way=False))
+    assert "This is look 3 at the study; settling it has cost 0.25 times" in str(
+        " ".join(str(answer.of(over)).split())
+    )
+    resumed = replace(handmade(), looks=2)
+    assert words.looked(resumed) == ("This is look 2 at the study, which its interval allows for.")
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
