@@ -71,10 +71,9 @@ class Pooled:
 
     def influence(self) -> Floats:
         """Return how far each estimate (rows) moves with each measured accuracy, J x J."""
-        slope, (_, errors) = _slopes(self.noise), _on_logits(self.noise)
         prior = self.kernels.covariance(self.mode)
-        gain = np.linalg.solve(prior + errors, prior).T
-        return np.asarray(slope[:, None] * gain / slope)
+        gain = np.linalg.solve(prior + self.errors, prior).T
+        return np.asarray(self.slopes[:, None] * gain / self.slopes)
 
 
 def fit(evaluations: Sequence[Evaluation], noise: Noise, rng: np.random.Generator) -> Pooled:
