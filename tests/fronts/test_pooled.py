@@ -77,6 +77,18 @@ def test_the_covariance_of_the_estimates_is_that_of_the_draws_and_grows_with_the
     assert (np.diag(now) < 1.01 * np.diag(measured.covariance)).all()
 
 
+def test_less_noise_counts_as_far_as_a_measurement_does() -> None:
+    """C falls by W dN W' if the noise falls by dN, W the influence of the measurements."""
+    rows = straight(0.01)
+    noise_now = noise_of(rows, 1e-4)
+    found = pooled.fit(rows, noise_now, np.random.default_rng(0))
+    influence, less = found.influence(), np.zeros((len(rows), len(rows)))
+    less[4, 4] = 1e-7
+    change = found.covariance(noise_now.covariance) - found.covariance(noise_now.covariance - less)
+    np.testing.assert_allclose(change, influence @ less @ influence.T, atol=2e-10)
+    assert change.max() > 2e-9
+
+
 def test_the_estimates_hold_the_truth_as_often_as_they_say() -> None:
     """12 studies of 55 accuracies, each against the mean of all, which the luck of images moves.
 

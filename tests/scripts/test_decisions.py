@@ -136,8 +136,14 @@ def _row(verdict: Verdict, matched: bool = True) -> RowOutcome:
 def test_weak_rows_count_half_and_strong_ones_need_a_match() -> None:
     rows = (_row("ensembles"), _row("ensemble at worst equal"), _row("undecided"))
     found = [
-        Outcome(rows=(*rows, _row("single", matched=False)), trials=10, spent=3.0, **score)
-        for score in ({"hypervolume": 0.9, "regret": 0.01}, {"hypervolume": 1.0, "regret": 0.0})
+        Outcome(
+            rows=(*rows, _row("single", matched=False)),
+            trials=10,
+            spent=3.0,
+            hypervolume=volume,
+            regret=regret,
+        )
+        for volume, regret in ((0.9, 0.01), (1.0, 0.0))
     ]
     cells = dict(
         zip(tables.COLUMNS, tables.line("20x3", "m", found, 2.0, 0.01).split(" | "), strict=True)
