@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ensearch.api import progress
-from ensearch.api._study_run import OpenedStudy, never, search_study
+from ensearch.api._study_run import OpenedStudy, already_there, never, search_study
 from ensearch.api.progress import OnEvent
 from ensearch.datasets import Arrays, keep_arrays
 from ensearch.errors import StorageError
@@ -17,7 +17,6 @@ from ensearch.study import config as configs
 from ensearch.study import options as run_options
 from ensearch.study.config import StudyConfig
 from ensearch.study.options import RunOptions
-from ensearch.units import counted
 
 if TYPE_CHECKING:  # these import torch, optuna or matplotlib
     from ensearch.report.study.results import Results
@@ -233,24 +232,8 @@ def _plan_beside(
         made = opened.plan(opened.limits(options).trials, show, margin, known)
         if known is None or not known.has_study(config.name):
             return made
-        note = _exists(known, store, config.name, options)
+        note = already_there(known, store, config.name, options)
         return replace(made, notes=(*made.notes, note))
-
-
-def _exists(known: Store, planned: Store, study: str, options: RunOptions) -> str:
-    """Return what a person who plans a study should know of the stored one of that name."""
-    before, asked = (configs.completed(s.study(study).config) for s in (known, planned))
-    # Budgets follow from the rest; arrays are kept in another folder here, and their images count.
-    follows = {"budgets", *([] if isinstance(options.dataset, str) else ["dataset"])}
-    differing = [str(d) for d in configs.differences(before, asked) if d.key not in follows]
-    done = counted(known.study_summary(study).trials_done, "trial")
-    exists = f"study {study} exists, with {done} done"
-    if not differing:
-        return f"{exists}: a run goes on with it, and this plan is of a new one"
-    return (
-        f"{exists} and another configuration ({'; '.join(differing)}): a run with "
-        "these options is refused, and this plan is of a new study"
-    )
 
 
 def run_from(
