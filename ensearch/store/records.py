@@ -1,15 +1,16 @@
 """What a storage keeps, as types, and their rows in the tables."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row, select
 
 from ensearch.core import Architecture, Cost, Evaluation, Member, Schedule, Scores
 from ensearch.errors import EnsearchError, StorageError
+from ensearch.store import tables
 from ensearch.store.study_state import AnswerRecord
 
 # The stage of a study whose evaluations and members are meant where nothing else is said.
@@ -241,3 +242,19 @@ def trial_record(row: AnyRow) -> TrialRecord:
         overhead_seconds=row.overhead_seconds,
         members=tuple(row.members),
     )
+
+
+def member_rows(connection: Connection, keys: Iterable[str]) -> list[AnyRow]:
+    """Rows of those members that there are."""
+    return [
+        row
+        for chunk in _chunks(keys)
+        for row in connection.execute(select(tables.members).where(tables.members.c.key.in_(chunk)))
+    ]
+
+
+def _chunks(keys: Iterable[str]) -> Iterator[list[str]]:
+    """SQLite before 3.32 takes at most 999 values in one statement."""
+    ordered = sorted(set(keys))
+    for start in range(0, len(ordered), 500):
+        yield ordered[start : start + 500]

@@ -177,7 +177,7 @@ class Store(StudyState, Settlements, UsesOfTest):
     def members(self, keys: Iterable[str]) -> dict[str, MemberRecord]:
         """Records by key of those members that there are."""
         with self._read() as connection:
-            rows = tables.member_rows(connection, keys)
+            rows = records.member_rows(connection, keys)
         return {row.key: records.member_record(row) for row in rows}
 
     def all_members(self) -> list[MemberRecord]:
@@ -268,7 +268,7 @@ class Store(StudyState, Settlements, UsesOfTest):
     def missing_files(self, keys: Iterable[str]) -> list[Path]:
         """Files that the trained members among `keys` should have and do not."""
         with self._read() as connection:
-            rows = tables.member_rows(connection, keys)
+            rows = records.member_rows(connection, keys)
         return files.missing(self.files, [(row.key, row.splits, row.has_weights) for row in rows])
 
     # Trials and evaluations of a study

@@ -4,7 +4,6 @@ Own MetaData, every name begins with `ensearch_`, and the layout's version is a 
 Optuna ignores unknown tables, but a foreign row in its version table breaks it.
 """
 
-from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +16,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    Row,
     String,
     Table,
     Text,
@@ -343,19 +341,3 @@ def remove(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> 
     connection.execute(
         table.delete().where(match), [{f"old_{name}": row[name] for name in keys} for row in rows]
     )
-
-
-def member_rows(connection: Connection, keys: Iterable[str]) -> list[Row[Any]]:
-    """Rows of those members that there are."""
-    return [
-        row
-        for chunk in _chunks(keys)
-        for row in connection.execute(select(members).where(members.c.key.in_(chunk)))
-    ]
-
-
-def _chunks(keys: Iterable[str]) -> Iterator[list[str]]:
-    """SQLite before 3.32 takes at most 999 values in one statement."""
-    ordered = sorted(set(keys))
-    for start in range(0, len(ordered), 500):
-        yield ordered[start : start + 500]
