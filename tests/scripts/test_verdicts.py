@@ -319,4 +319,4 @@ def test_a_settled_study_spends_no_more_than_it_may(shown: bool) -> None:
     last = grade_looks(settled.answers, settled.cost, made.truth, 0.01)
     first = grade(settled.answers[0], made.truth, 0.01)
     assert last.looks == len(settled.answers)
-    assert last.verdicts.count("undecided") < first.verdicts.count("undecided")
+    assert last.verdicts.count("undecided") <= first.verdicts.count("undecided")

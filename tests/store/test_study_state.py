@@ -144,7 +144,12 @@ SETTLEMENT = SettlementRecord(
     number=1, margin=0.01, cost=0.1 + 0.2, looks=4, share=0.125, created=NOW
 )
 LOOK = LookRecord(
-    number=1, share=0.125, settlement=1, members={"n": (5, 2), "m": (9, 1)}, train_macs=1e12
+    number=1,
+    share=0.125,
+    settlement=1,
+    members={"n": (5, 2), "m": (9, 1)},
+    train_macs=1e12,
+    claims=[],
 )
 
 
