@@ -9,11 +9,9 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
-# A file's tests stay in one process: they share clusters, servers and trained studies. One process
-# more than there are cores, since many tests wait for other programs; at most four, of which each
-# takes up to 1.7 GB.
-processes=$(($(.venv/bin/python -c 'import os; print(os.cpu_count() or 1)') + 1))
-pytest=(.venv/bin/pytest --numprocesses "$processes" --maxprocesses 4 --dist loadfile)
+# A file's tests stay in one process: they share clusters, servers and trained studies. At most four
+# processes: each takes up to 1.7 GB.
+pytest=(.venv/bin/pytest --numprocesses auto --maxprocesses 4 --dist loadfile)
 # The packages that only compute and neither train nor start processes report which of their
 # lines their tests execute. To trace all tests took a full run from 9 to more than 17 minutes (two
 # cores, Python 3.11, n = 1); from Python 3.14 on coverage uses sys.monitoring and costs little.
