@@ -61,6 +61,11 @@ def format_count(value: float, digits: int = 3) -> str:
     return f"{float(f'{value:.{digits}g}'):g}"
 
 
+def parse_timeout(given: str | float | None) -> float | None:
+    """Return the seconds of an option `timeout`, None where nothing was said. Raises UsageError."""
+    return None if given is None else parse_duration(given, "timeout")
+
+
 def parse_duration(given: str | float, option: str) -> float:
     """Seconds, from `90s`, `30m`, `2h`, `1d`, `1h30m` or a number of seconds.
 

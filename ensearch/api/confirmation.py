@@ -148,8 +148,7 @@ def confirm_from(
     is_interrupted: Callable[[], bool] = never,
 ) -> "Confirmed":
     """Confirm as `confirm` does. `is_interrupted` is asked now and then, and ends the run."""
-    timeout = options.timeout
-    seconds = None if timeout is None else units.parse_duration(timeout, "timeout")
+    seconds = units.parse_timeout(options.timeout)
     storage = storage_url(options.storage)
     with Store.open(storage, create=False) as store, progress.shown(on_event) as show:
         config = configs.from_dict(store.study(study).config)

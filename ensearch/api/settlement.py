@@ -115,8 +115,7 @@ def settle_from(
     is_interrupted: Callable[[], bool] = never,
 ) -> "Results":
     """Settle as `settle` does. `is_interrupted` is asked now and then, and ends the run."""
-    request, timeout = options.request(), options.timeout
-    seconds = None if timeout is None else units.parse_duration(timeout, "timeout")
+    request, seconds = options.request(), units.parse_timeout(options.timeout)
     with Store.open(storage_url(options.storage), create=False) as store:
         config = configs.from_dict(store.study(study).config)
         with progress.shown(on_event) as show:

@@ -51,7 +51,7 @@ def comparable(
     The most expensive of the other kind costs at least 95 % of each.
     """
     kinds = [within(evaluations, budget, singles) for singles in (True, False)]
-    highest = [max((evaluations[i].cost.macs for i in kind), default=0) for kind in kinds]
+    highest = [_highest(evaluations, budget, singles) for singles in (True, False)]
     singles, ensembles = (
         np.array([i for i in kind if MATCHED_SHARE * evaluations[i].cost.macs <= most], np.intp)
         for kind, most in zip(kinds, highest[::-1], strict=True)
@@ -67,16 +67,21 @@ def is_matched(evaluations: Sequence[Evaluation], accuracies: Floats, budget: fl
     tried to use.
     """
     kinds = [within(evaluations, budget, singles) for singles in (True, False)]
-    if not all(_is_used(evaluations, budget, singles) for singles in (True, False)):
+    if any(_highest(evaluations, budget, singles) <= _least(budget) for singles in (True, False)):
         return False
     matched = comparable(evaluations, budget)
     return all(best_of(kind, accuracies) in of for kind, of in zip(kinds, matched, strict=True))
 
 
-def _is_used(evaluations: Sequence[Evaluation], budget: float, singles: bool) -> bool:
-    """Whether a single network (or ensemble) uses the budget."""
-    least = USED_SHARE * budget * (1 - 1e-9)
-    return any(e.is_single == singles and least < e.cost.macs <= budget for e in evaluations)
+def _highest(evaluations: Sequence[Evaluation], budget: float, singles: bool) -> int:
+    """The cost of the most expensive single network (or ensemble) within the budget, 0 if none."""
+    costs = (e.cost.macs for e in evaluations if e.is_single == singles)
+    return max((cost for cost in costs if cost <= budget), default=0)
+
+
+def _least(budget: float) -> float:
+    """What something must cost more than, to use the budget."""
+    return USED_SHARE * budget * (1 - 1e-9)
 
 
 def missing(
@@ -90,9 +95,7 @@ def missing(
     A single network if the first is true, else an ensemble, that costs at least the second.
     """
     for is_single, other in ((False, single), (True, ensemble)):
-        costs = [e.cost.macs for e in evaluations if e.is_single == is_single]
-        most = max((cost for cost in costs if cost <= budget), default=0)
-        least = max(MATCHED_SHARE * (other.cost.macs if other else 0), USED_SHARE * budget)
-        if most < least:
+        least = max(MATCHED_SHARE * (other.cost.macs if other else 0), _least(budget))
+        if _highest(evaluations, budget, is_single) < least:
             return is_single, least
     return None

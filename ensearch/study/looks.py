@@ -4,6 +4,7 @@ A look is a state of a study's evaluations of which verdicts are shown. The driv
 keeps that they were; a state of which nothing is kept is the next look.
 """
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -29,6 +30,20 @@ class Sight(NamedTuple):
 def seen(store: Store, study: str) -> list[LookRecord]:
     """Return the looks at a study that are over."""
     return [look for look in store.looks(study) if look.seen is not None]
+
+
+def shares(store: Store, study: str) -> list[float]:
+    """Return the shares of its error that looks at a study have made."""
+    return [look.share for look in seen(store, study)]
+
+
+def searched_macs(store: Store, study: str) -> float:
+    """Return the multiply-adds of training all members of a study's trials, whoever trained them.
+
+    A settlement may spend so many times that.
+    """
+    keys = {key for trial in store.trials(study) for key in trial.members}
+    return math.fsum(member.train_macs for member in store.members(sorted(keys)).values())
 
 
 def sight(store: Store, study: str, trained: int) -> Sight:

@@ -104,10 +104,10 @@ def limits(options: RunOptions, trials: int = TRIALS[SEEDS]) -> Limits:
     """
     if options.trials is not None and options.trials < 1:
         raise invalid("trials", f"must be a whole number of at least 1; got {options.trials}.")
-    timeout, train = options.timeout, options.train_budget
+    train = options.train_budget
     return Limits(
         trials=options.trials or trials,
-        seconds=None if timeout is None else units.parse_duration(timeout, "timeout"),
+        seconds=units.parse_timeout(options.timeout),
         train_macs=None if train is None else units.parse_count(train, "train_budget"),
     )
 

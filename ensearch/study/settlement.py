@@ -49,7 +49,7 @@ def plan(store: Store, study: str, request: Request) -> SettlementRecord:
     margin, cost = request.margin, request.cost
     if open_one and margin in (None, open_one.margin) and cost in (None, open_one.cost):
         return open_one
-    shares = [look.share for look in looks.seen(store, study)]
+    shares = looks.shares(store, study)
     if spending.is_spent(shares):
         raise UsageError(
             f"study {study} was looked at {len(shares)} times, and more looks could hardly claim "
@@ -187,9 +187,7 @@ class _Settling:
         plan = self.store.open_settlement(self.name)
         assert plan is not None
         if plan.allowed is None:
-            keys = {key for trial in self.store.trials(self.name) for key in trial.members}
-            search = math.fsum(m.train_macs for m in self.store.members(sorted(keys)).values())
-            plan = replace(plan, allowed=plan.cost * search)
+            plan = replace(plan, allowed=plan.cost * looks.searched_macs(self.store, self.name))
             self.store.save_settlement(self.name, plan)
         return plan
 
@@ -216,7 +214,7 @@ class _Settling:
         candidates = self._candidates()
         groups = {name: candidates.first(name, n) for name, (n, _) in look.members.items()}
         wanted = [member for group in groups.values() for member in group]
-        counting = self._counting(plan, look, wanted)
+        counting = self._counting(plan, look, wanted, candidates)
         self.queue.on_event = counting
         left = None
         if self.seconds is not None:
@@ -244,7 +242,11 @@ class _Settling:
             scoring.evaluate(self.study, self.store, *shape, keys, largest)
 
     def _counting(
-        self, plan: SettlementRecord, look: LookRecord, wanted: Sequence[Member]
+        self,
+        plan: SettlementRecord,
+        look: LookRecord,
+        wanted: Sequence[Member],
+        candidates: Candidates,
     ) -> Counting:
         """Say what the look takes, and count its members."""
         stored = self.store.members([member.key for member in wanted])
@@ -255,7 +257,7 @@ class _Settling:
             self.speed.seconds(self.study.count(m.architecture).macs) * images * m.schedule.epochs
             for m in missing_ones
         )
-        own, candidates = [each.number for each in self._own(plan)], self._candidates()
+        own = [each.number for each in self._own(plan)]
         self.on_event(
             LookPlanned(
                 number=own.index(look.number) + 1,

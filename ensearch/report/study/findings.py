@@ -165,11 +165,10 @@ def _settling(store: Store, study: str) -> Settling | None:
     if not plans:
         return None
     own = [look for look in store.looks(study) if look.settlement is not None]
-    keys = {key for trial in store.trials(study) for key in trial.members}
     seen = [look for look in own if look.settlement == plans[-1].number and look.seen]
     return Settling(
         train_macs=sum(look.train_macs for look in own if look.seen),
-        searched_macs=sum(m.train_macs for m in store.members(keys).values()),
+        searched_macs=looks.searched_macs(store, study),
         looks=len(seen),
         most_looks=plans[-1].looks,
         under_way=plans[-1].ended is None,

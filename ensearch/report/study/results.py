@@ -112,12 +112,11 @@ def collect(
     whole = findings.collect(store, study, margin=margin)
     content = {field.name: getattr(whole, field.name) for field in fields(whole)}
     compared = diversity.of_search(store, study, whole.conditions.budget, always=patiently)
-    shares = [look.share for look in looks.seen(store, study)]
     here = {
         "diversity": compared,
         "storage": store.address,
         "files": _files(store),
-        "is_spent": spending.is_spent(shares),
+        "is_spent": spending.is_spent(looks.shares(store, study)),
     }
     return Results(**content | here)
 
