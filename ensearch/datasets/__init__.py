@@ -29,6 +29,7 @@ import numpy.typing as npt
 
 from ensearch import plugins
 from ensearch.core import Floats, Labels, Schedule
+from ensearch.datasets import _copies
 from ensearch.datasets._arrays import Arrays
 from ensearch.datasets._arrays import keep as keep_arrays
 from ensearch.datasets._dataset import (
@@ -149,6 +150,11 @@ def load(source: Source) -> Dataset:
     if raw.mean is not None and raw.std is not None:
         mean, std = raw.mean, raw.std
     parts = (x_train, labels[train], x_val, labels[val], x_test, y_test)
+    copies = _copies.notes(
+        _copies.Part("train", x_train, parts[1], lambda row: raw.called("train", int(train[row]))),
+        _copies.Part("val", x_val, parts[3], lambda row: raw.called("train", int(val[row]))),
+        _copies.Part("test", x_test, y_test, lambda row: raw.called("test", row)),
+    )
     return Dataset(
         spec=source.spec,
         classes=raw.classes,
@@ -161,7 +167,8 @@ def load(source: Source) -> Dataset:
         mean=mean,
         std=std,
         fingerprint=_fingerprint(parts, raw),
-        notes=raw.notes,
+        notes=(*raw.notes, *copies),
+        otherwise=raw.otherwise,
     )
 
 

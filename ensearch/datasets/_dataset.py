@@ -1,5 +1,6 @@
 """Labelled images as the rest of the package sees them, and what a dataset module brings."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,13 +18,20 @@ MOST_VAL = 10_000
 Pictures = Images | Stored
 
 
+def numbered(split: str, row: int) -> str:
+    """What people call an image of train or test that has no name."""
+    return f"{split}[{row}]"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Raw:
     """What a dataset module brings: images N x H x W x C with H == W and C 1 or 3.
 
     Labels are whole numbers 0..len(classes)-1; every class has at least two training images, so
     that one can go to val. A published `mean` and `std`, as those of a `Dataset`, replace the
-    measured ones. `notes` say what a user may not expect of these files.
+    measured ones. `notes` say what a user may not expect of these files, `otherwise` what earlier
+    versions read otherwise of them, as "left out 90 pictures"; `called` is the name of a row of
+    "train" or "test".
     """
 
     x_train: Pictures
@@ -34,6 +42,8 @@ class Raw:
     mean: Floats | None = None
     std: Floats | None = None
     notes: tuple[str, ...] = ()
+    otherwise: str = ""
+    called: Callable[[str, int], str] = numbered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,6 +67,7 @@ class Dataset:
     std: Floats
     fingerprint: str
     notes: tuple[str, ...] = ()  # for people: what they may not expect of these files
+    otherwise: str = ""  # for people: what earlier versions read otherwise of them
     # Where val and test are halves of the held-out images: the seed by which they were halved.
     halves_seed: int | None = None
 

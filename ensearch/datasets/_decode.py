@@ -76,7 +76,7 @@ def _rgb(picture: Image.Image, format_of_file: str | None) -> Image.Image:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return "not a picture, or damaged at its beginning"
+        return "not a picture that Pillow reads here, or damaged at its beginning"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return (str(error) or type(error).__name__).splitlines()[0]

@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ensearch.core import Labels
+from ensearch.datasets import _left_out
+from ensearch.datasets._left_out import FIRST, SUFFIXES, LeftOut, few
 from ensearch.datasets._split import others, stratified
 from ensearch.errors import UnavailableError
 from ensearch.seeds import derive
+from ensearch.units import counted
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff")
 LAYOUT = "expected PATH/train/CLASS/* and PATH/val/CLASS/* (or test/ for val/)"
 # Share that becomes test of a folder without train/, which has no published split.
 TEST_SHARE = 0.2
 SPLITS = ("val", "test", "valid", "validation", "training", "testing")
-_SHOWN = 5  # names of many, in a message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,6 +37,7 @@ class Listing:
     classes: tuple[str, ...]  # sorted
     key: str  # changes with any name, size or date of modification
     notes: tuple[str, ...]  # what a user may not expect
+    otherwise: str  # what versions before the kinds of today read otherwise here; "" if nothing
 
 
 _Picture = tuple[str, int]  # the path of a picture relative to the root, and its label
@@ -45,18 +49,27 @@ def read(root: Path) -> Listing:
         what = "a file" if root.exists() else f"nothing, seen from {Path.cwd()}"
         raise UnavailableError(f"{root}: {LAYOUT}; found {what}. Check the path.")
     within = _folders(root)
+    left_out = LeftOut(root)
     if "train" not in within:
-        return _flat(root, within)
+        return _flat(root, within, left_out)
     classes = _folders(root / "train")
     notes: list[str] = []
     held_out = _test_folder(root, within, classes, notes)
+    read = {"train", held_out, *(["val"] if notes else [])}  # of an unread val the note tells
+    unread = [name for name in within if name not in read]
+    if unread:
+        notes.append(f"of {root} train/ and {held_out}/ are read, and no others: {few(unread)}")
     _check_classes(root, classes, _folders(root / held_out), held_out, notes)
-    train = _pictures(root, "train", classes, nested=True)
-    test = _pictures(root, held_out, classes, nested=True)
+    # Folders that programs leave here (.git) may be as large as the dataset, and hold none of it.
+    _count_loose(root, left_out, folders=False)
+    train = _pictures(root, "train", classes, left_out, nested=True)
+    test = _pictures(root, held_out, classes, left_out, nested=True)
     if not test:
-        raise UnavailableError(f"{root / held_out}: no class has a picture. Add pictures.")
-    _check_counts(root / "train", classes, _labels(train), 2)
-    return _listing(root, classes, [*train, *test], np.arange(len(train)), notes)
+        raise UnavailableError(
+            f"{root / held_out}: no class has a picture. Add pictures.{_said(left_out)}"
+        )
+    _check_counts(root / "train", classes, _labels(train), 2, left_out=left_out)
+    return _listing(root, classes, [*train, *test], np.arange(len(train)), notes, left_out)
 
 
 def check_readable(listing: Listing, readable: npt.NDArray[np.bool_]) -> None:
@@ -67,36 +80,41 @@ def check_readable(listing: Listing, readable: npt.NDArray[np.bool_]) -> None:
         raise UnavailableError(f"{listing.root}: no picture of the test split can be read.")
 
 
-def few(names: Sequence[str]) -> str:
-    """The first few of many names, for a message."""
-    shown = ", ".join(names[:_SHOWN])
-    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
-
-
-def _flat(root: Path, classes: list[str]) -> Listing:
+def _flat(root: Path, classes: list[str], left_out: LeftOut) -> Listing:
     """PATH/CLASS/*: a fixed fifth of every class becomes test, the same for every seed."""
     splits = [name for name in classes if name.lower() in (*SPLITS, "train")]
     if splits:
         raise UnavailableError(
             f"{root}: {LAYOUT}; found {few(splits)} without train. Rename or link the folders."
         )
-    files = _pictures(root, "", classes, nested=False)
+    files = _pictures(root, "", classes, left_out, nested=False)
     if len(classes) < 2 or not files:
         raise UnavailableError(
             f"{root}: {LAYOUT}, or PATH/CLASS/* with at least 2 classes; found "
             f"{len(classes)} folders ({few(classes) or 'none'}) with {len(files)} pictures "
-            f"directly in them ({', '.join(SUFFIXES)}). Check the path."
+            f"directly in them ({', '.join(SUFFIXES)}). Check the path.{_said(left_out)}"
         )
     labels = _labels(files)
-    _check_counts(root, classes, labels, 3)
+    _check_counts(root, classes, labels, 3, left_out=left_out)
     test = stratified(labels, round(TEST_SHARE * len(files)), derive("folder", "test"))
     train = others(test, len(files))
     note = f"{root} has no train/: a fixed {TEST_SHARE:.0%} of its pictures, {len(test)}, are test"
-    return _listing(root, classes, files, train, [note])
+    return _listing(root, classes, files, train, [note], left_out)
+
+
+def _said(left_out: LeftOut) -> str:
+    """The note on what is left out as the end of another message."""
+    note = left_out.note()
+    return f" {note[0].upper()}{note[1:]}." if note else ""
 
 
 def _listing(
-    root: Path, classes: list[str], files: list[_Picture], train: Labels, notes: list[str]
+    root: Path,
+    classes: list[str],
+    files: list[_Picture],
+    train: Labels,
+    notes: list[str],
+    left_out: LeftOut,
 ) -> Listing:
     digest, start = hashlib.sha256(), os.path.join(root, "")
     for path, _ in files:
@@ -114,14 +132,27 @@ def _listing(
         test=others(train, len(files)),
         classes=tuple(classes),
         key=digest.hexdigest(),
-        notes=tuple(notes),
+        notes=tuple(filter(None, (*notes, left_out.note()))),
+        otherwise=_otherwise(files, left_out),
     )
+
+
+def _otherwise(files: list[_Picture], left_out: LeftOut) -> str:
+    """What versions read otherwise that knew fewer kinds of pictures and no program's folders."""
+    new = Counter(_left_out.kind(path) for path, _ in files if not path.lower().endswith(FIRST))
+    kinds = [f"{kind} {count:,}" for kind, count in sorted(new.items())]
+    of_programs = left_out.of(_left_out.OF_PROGRAMS)
+    parts = [f"left out {counted(new.total(), 'picture')} ({few(kinds)})"] if new else []
+    if of_programs:
+        parts.append(f"read {counted(of_programs, 'file')} in folders that programs left")
+    return " and ".join(parts)
 
 
 def _test_folder(root: Path, within: list[str], classes: list[str], notes: list[str]) -> str:
     """The folder that is the test split: test/ if it has classes of train/, else val/."""
     both = [name for name in ("test", "val") if name in within]
-    labelled = [name for name in both if set(classes) & set(_folders(root / name))]
+    wanted = _by_form(root / "train", classes)
+    labelled = [name for name in both if wanted.keys() & map(_composed, _folders(root / name))]
     if not labelled:
         others = [name for name in within if name.lower() in SPLITS]
         raise UnavailableError(
@@ -141,13 +172,14 @@ def _test_folder(root: Path, within: list[str], classes: list[str], notes: list[
 def _check_classes(
     root: Path, classes: list[str], of_test: list[str], name: str, notes: list[str]
 ) -> None:
-    unknown = sorted(set(of_test) - set(classes))
+    here, there = _by_form(root / "train", classes), _by_form(root / name, of_test)
+    unknown = sorted(there[form] for form in there.keys() - here.keys())
     if unknown:
         raise UnavailableError(
             f"{root}: {name}/ has {len(unknown)} classes that train/ lacks: {few(unknown)}; train/ "
             f"has {len(classes)}: {few(classes) or 'none'}. Give both the same class folders."
         )
-    missing = sorted(set(classes) - set(of_test))
+    missing = sorted(here[form] for form in here.keys() - there.keys())
     if missing:
         notes.append(f"{name}/ has no folder for {len(missing)} of the classes: {few(missing)}")
     if len(classes) < 2:
@@ -157,7 +189,12 @@ def _check_classes(
 
 
 def _check_counts(
-    where: Path, classes: Sequence[str], labels: Labels, least: int, kind: str = ""
+    where: Path,
+    classes: Sequence[str],
+    labels: Labels,
+    least: int,
+    kind: str = "",
+    left_out: LeftOut | None = None,
 ) -> None:
     """Refuse classes with fewer than `least` pictures: one each for the splits cut from them."""
     counts = np.bincount(labels, minlength=len(classes))
@@ -166,46 +203,86 @@ def _check_counts(
         raise UnavailableError(
             f"{where}: expected at least {least} {kind}pictures of every class, to train and to "
             f"hold out; found fewer of {few(short)}. Add pictures or remove the folders. Pictures "
-            f"are files named {', '.join(SUFFIXES)}."
+            f"are files named {', '.join(SUFFIXES)}.{_said(left_out) if left_out else ''}"
         )
 
 
+def _composed(name: str) -> str:
+    """The name in the one of its Unicode forms that most systems write; Macs write another."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _by_form(folder: Path, names: list[str]) -> dict[str, str]:
+    """The names of folders within, by how they are compared. UnavailableError if two look alike."""
+    found: dict[str, str] = {}
+    for name in names:
+        if found.setdefault(_composed(name), name) != name:
+            raise UnavailableError(
+                f"{folder}: two folders are called {name}, and differ in the Unicode form (NFC or "
+                "NFD) of their names alone. Put the pictures of both into one."
+            )
+    return found
+
+
 def _folders(folder: Path) -> list[str]:
-    """Sorted names of the folders within, without hidden ones; links to folders count."""
-    return sorted(entry.name for entry in _entries(str(folder)) if entry.is_dir())
+    """Sorted names of the folders within that people made; links to folders count."""
+    return sorted(
+        entry.name
+        for entry in _entries(str(folder))
+        if entry.is_dir() and not _left_out.is_of_program(entry.name)
+    )
 
 
-def _pictures(root: Path, split: str, classes: list[str], nested: bool) -> list[_Picture]:
+def _pictures(
+    root: Path, split: str, classes: list[str], left_out: LeftOut, nested: bool
+) -> list[_Picture]:
     """All pictures of the classes, sorted by class and path."""
+    _count_loose(root / split, left_out)
     start = len(os.path.join(root, ""))
+    there = _by_form(root / split, _folders(root / split))
     pictures: list[_Picture] = []
     for label, name in enumerate(classes):
-        folder = os.path.join(root, split, name)
-        if not os.path.isdir(folder):
+        if _composed(name) not in there:
             continue
-        pictures += [(path[start:], label) for path in sorted(_walk(folder, nested, frozenset()))]
+        folder = os.path.join(root, split, there[_composed(name)])
+        paths = sorted(_walk(folder, nested, frozenset(), left_out))
+        pictures += [(path[start:], label) for path in paths]
     return pictures
 
 
-def _walk(folder: str, nested: bool, above: frozenset[tuple[int, int]]) -> Iterator[str]:
+def _count_loose(folder: Path, left_out: LeftOut, folders: bool = True) -> None:
+    """Count the files in the folder itself, which belong to no class, and what programs left."""
+    entries = [entry for entry in _entries(str(folder)) if folders or not entry.is_dir()]
+    for entry in left_out.kept(entries, str(folder)):
+        if not entry.is_dir():
+            left_out.add(_left_out.LOOSE, _left_out.kind(entry.name), str(folder))
+
+
+def _walk(
+    folder: str, nested: bool, above: frozenset[tuple[int, int]], left_out: LeftOut
+) -> Iterator[str]:
     """Paths of pictures, also in folders within if `nested`; links are followed, circles not."""
     status = os.stat(folder)
     here = (status.st_dev, status.st_ino)
     if here in above:
         return
-    for entry in _entries(folder):
+    for entry in left_out.kept(_entries(folder), folder):
         if entry.is_dir():
             if nested:
-                yield from _walk(entry.path, nested, above | {here})
-        elif entry.name.lower().endswith(SUFFIXES):
+                yield from _walk(entry.path, nested, above | {here}, left_out)
+            else:
+                left_out.add_folder(_left_out.DEEPER, entry, folder)
+        elif _left_out.is_picture(entry.name):
             yield entry.path
+        else:
+            left_out.add(_left_out.OTHER_KIND, _left_out.kind(entry.name), folder)
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
-    """What is in a folder, without hidden files such as ._a.jpg."""
+    """What is in a folder."""
     try:
         with os.scandir(folder) as entries:
-            return [entry for entry in entries if not entry.name.startswith(".")]
+            return list(entries)
     except OSError as error:
         raise UnavailableError(
             f"{folder} cannot be listed ({error.strerror}). Check its permissions."

@@ -9,6 +9,7 @@ import numpy as np
 
 from ensearch.datasets import _cache, _decode, _listing
 from ensearch.datasets._dataset import Raw
+from ensearch.datasets._left_out import few
 from ensearch.datasets._listing import Listing
 from ensearch.errors import UnavailableError, UsageError
 
@@ -46,6 +47,10 @@ def read(argument: str, data_dir: Path, resolution: int | None = None, share: fl
     readable[list(broken)] = False
     _listing.check_readable(listing, readable)
     train, test = (part[readable[part]] for part in (listing.train, listing.test))
+
+    def called(split: str, row: int) -> str:
+        return listing.files[int((train if split == "train" else test)[row])]
+
     return Raw(
         x_train=stored.pick(train),
         y_train=listing.labels[train],
@@ -53,6 +58,8 @@ def read(argument: str, data_dir: Path, resolution: int | None = None, share: fl
         y_test=listing.labels[test],
         classes=listing.classes,
         notes=notes,
+        otherwise=listing.otherwise,
+        called=called,
     )
 
 
@@ -87,10 +94,10 @@ def _left_out(lines: list[str], listing: Listing, data_dir: Path) -> str:
     count, of = len(lines), len(listing.files)
     says = f"{count} of {of} pictures of {listing.root} cannot be read"
     if count <= MOST_BROKEN * of:
-        return f"{says} and are left out: {_listing.few(lines)}"
+        return f"{says} and are left out: {few(lines)}"
     report = data_dir / "folders" / f"{listing.root.resolve().name}.broken.txt"
     report.write_text("\n".join(lines) + "\n", errors="replace")
     raise UnavailableError(
-        f"{says}, and only {MOST_BROKEN:.0%} may be left out: {_listing.few(lines)}. Replace or "
+        f"{says}, and only {MOST_BROKEN:.0%} may be left out: {few(lines)}. Replace or "
         f"remove them; {report} lists them all."
     )

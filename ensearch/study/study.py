@@ -116,7 +116,7 @@ def open_study(config: StudyConfig, store: Store, data_dir: Path, device: str) -
     asked = _conditions(config, dataset)
     exists = store.has_study(config.name)
     if exists:
-        _refuse_differences(config.name, store.study(config.name), asked)
+        _refuse_differences(config.name, store.study(config.name), asked, dataset.otherwise)
     saved = store.ladder(config.name)
     steps = (
         ladder.from_dict(saved)
@@ -180,17 +180,20 @@ def _images(dataset: Dataset) -> dict[str, int]:
     return {split: len(of_split) for split, of_split in labels.items()}
 
 
-def _refuse_differences(name: str, stored: StudyRecord, asked: dict[str, Any]) -> None:
+def _refuse_differences(
+    name: str, stored: StudyRecord, asked: dict[str, Any], otherwise: str
+) -> None:
     # They follow from budget and space; they are stored for those who only read results.
     whole = configs.completed(stored.config)
     before = {key: value for key, value in whole.items() if key != "budgets"}
     differing = configs.differences(before, asked)
     of_images = {"fingerprint", "classes", *(f"images.{split}" for split in asked["images"])}
     if differing and {difference.key for difference in differing} <= of_images:
+        read = f" Earlier versions of ensearch {otherwise} of these files." if otherwise else ""
         raise StorageError(
             f"the images of {asked['dataset']} are others than those study {name} began with: "
-            "accuracies would not compare. Put the old ones back, or begin a new study of the new "
-            "ones.",
+            f"accuracies would not compare.{read} Put the old ones back, or begin a new study of "
+            "the new ones.",
             problem="images_differ",
             study=name,
         )

@@ -1,6 +1,7 @@
 """Folders of pictures: layouts, classes, broken files, and what is refused."""
 
 import os
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -197,6 +198,19 @@ def test_classes_that_val_lacks_are_noted(tmp_path: Path) -> None:
     root = write_tree(tmp_path / "pets")
     write_class(root / "train" / "cow", 3)
     assert "val/ has no folder for 1 of the classes: cow" in load(root).notes[0]
+
+
+def test_names_of_classes_are_compared_whatever_their_unicode_form(tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "pets")
+    forms = {form: unicodedata.normalize(form, "café") for form in ("NFC", "NFD")}
+    (root / "train" / "cat").rename(root / "train" / forms["NFC"])
+    (root / "val" / "cat").rename(root / "val" / forms["NFD"])
+    data = load(root)
+    assert data.classes == (forms["NFC"], "dog")
+    assert data.y_test.tolist() == [0, 0, 0, 1, 1, 1]
+    assert data.notes == ()
+    write_class(root / "train" / forms["NFD"], 2)
+    assert "two folders are called café" in unicodedata.normalize("NFC", refused(root))
 
 
 @pytest.mark.parametrize("count", [0, 1])

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy
 from optuna.storages import RDBStorage
 
+from ensearch import datasets
 from ensearch.core import Evaluation
 from ensearch.errors import StorageError, UnavailableError
 from ensearch.launch import Failed, MemberJob, Trained, Update
@@ -468,6 +469,20 @@ def test_other_images_under_the_same_name_are_refused(store: Store, tmp_path: Pa
     write_dataset(tmp_path / "mine.npz", images=402)
     with pytest.raises(StorageError, match=r"the images of npz:.*mine\.npz are others than those"):
         search_in(store, spec, Limits(trials=1))
+
+
+def test_a_refusal_of_other_images_says_what_earlier_versions_read_otherwise(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = configured(write_dataset(tmp_path / "mine.npz", images=400))
+    before = study.open_study(made, store, Path("data"), "a CPU").dataset
+    now = dataclasses.replace(
+        before, fingerprint="0" * 16, otherwise="left out 90 pictures (.jfif 90)"
+    )
+    monkeypatch.setattr(datasets, "load", lambda source: now)
+    says = r"Earlier versions of ensearch left out 90 pictures \(\.jfif 90\) of these files"
+    with pytest.raises(StorageError, match=says):
+        study.open_study(made, store, Path("data"), "a CPU")
 
 
 def test_a_study_under_way_is_not_driven_twice(store: Store, spec: str) -> None:
