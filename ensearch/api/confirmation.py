@@ -22,6 +22,7 @@ from ensearch.study.events import Note, Planned
 if TYPE_CHECKING:  # these import torch or matplotlib
     from ensearch.confirmation.announcement import Announcement
     from ensearch.report.confirmation.results import Confirmed as Confirmed
+    from ensearch.study.speed import Speed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,7 @@ class ConfirmOptions:
     epochs: int | None = None
     members: int | None = None
     retrain: bool = True
+    settle: bool = False
     # How far to go, and where members train.
     timeout: float | str | None = None
     workers: int | None = None
@@ -48,8 +50,8 @@ class ConfirmOptions:
 
     def request(self, flops_per_mac: int) -> Request:
         """Return what is asked for, costs in multiply-adds. Raises UsageError."""
-        for option in ("epochs", "members"):
-            if not self.retrain and getattr(self, option) is not None:
+        for option in ("epochs", "members", "settle"):
+            if not self.retrain and getattr(self, option):
                 raise UsageError(
                     f"{option} says how to retrain, and nothing is to be retrained.",
                     problem="no_retraining",
@@ -66,6 +68,7 @@ class ConfirmOptions:
             epochs=self.epochs,
             members=usual.members if self.members is None else self.members,
             retrain=self.retrain,
+            settle=self.settle,
         )
 
 
@@ -78,6 +81,7 @@ def confirm(
     epochs: int | None = None,
     members: int | None = None,
     retrain: bool = True,
+    settle: bool = False,
     timeout: float | str | None = None,
     workers: int | None = None,
     device: str | None = None,
@@ -103,6 +107,8 @@ def confirm(
         epochs: of every member; 4 times the search's if nothing is said.
         members: train at least so many of each network; 2 if nothing is said.
         retrain: if False, the search's own members are scored: optimistic.
+        settle: then train more members of finalists where they decide most, for at most as much as
+            was trained before: at most four looks at test, which count as one use of it.
         retrain_missing: train members again whose files are gone.
 
     The other options are those of `run`.
@@ -120,6 +126,7 @@ def confirm(
         epochs=epochs,
         members=members,
         retrain=retrain,
+        settle=settle,
         timeout=timeout,
         workers=workers,
         device=device,
@@ -194,7 +201,8 @@ class _Work:
         from ensearch.confirmation import run
 
         opened = OpenedStudy.of(self.config, self.store, self.options, show)
-        announcement = self._announcement(opened)
+        speed = self._speed(opened)
+        announcement = self._announcement(opened, speed)
         show(
             Planned(
                 lines=tuple(announcement.lines()),
@@ -208,7 +216,7 @@ class _Work:
             self.store,
             self.plan,
             opened.where,
-            ahead=announcement.work,
+            speed=speed,
             seconds=seconds,
             take_over=take_over,
             retrain_missing=retrain_missing,
@@ -221,22 +229,28 @@ class _Work:
                 "been scored yet.",
             )
 
-    def _announcement(self, opened: OpenedStudy) -> "Announcement":
-        """Measure the speed here, where something must be trained, and return what is ahead."""
-        from ensearch.confirmation import run
-        from ensearch.confirmation.announcement import Announcement
+    def _speed(self, opened: OpenedStudy) -> "Speed":
+        """Measure how fast members train here, if any may be trained."""
+        from ensearch.confirmation import work
         from ensearch.study import speed
         from ensearch.study.speed import Speed
 
+        nothing = Speed(fixed=0.0, per_mac=0.0)
+        ahead = work.ahead(opened.study, self.store, self.plan, nothing, opened.where.workers)
+        if ahead.train_macs or self.plan.request.settle:
+            return speed.measured(opened.study, self.store, opened.where.device)
+        return nothing
+
+    def _announcement(self, opened: OpenedStudy, speed: "Speed") -> "Announcement":
+        """Return what is ahead."""
+        from ensearch.confirmation import work
+        from ensearch.confirmation.announcement import Announcement
+
         study, where = opened.study, opened.where
-        work = run.work(study, self.store, self.plan, Speed(fixed=0.0, per_mac=0.0), where.workers)
-        if work.train_macs:
-            here = speed.measured(study, self.store, where.device)
-            work = run.work(study, self.store, self.plan, here, where.workers)
         return Announcement(
             config=self.config,
             plan=self.plan,
-            work=work,
+            work=work.ahead(study, self.store, self.plan, speed, where.workers),
             images=study.images,
             where=where,
             device=opened.device,

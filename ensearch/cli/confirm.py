@@ -49,6 +49,12 @@ def confirm(
     no_retrain: Annotated[
         bool, typer.Option("--no-retrain", help="Score the search's own members: optimistic.")
     ] = False,
+    settle: Annotated[
+        bool,
+        typer.Option(
+            "--settle", help="Then train more members of the finalists where they decide most."
+        ),
+    ] = False,
     timeout: options.Timeout = None,
     workers: options.Workers = None,
     device: options.Device = None,
@@ -71,6 +77,7 @@ def confirm(
         epochs=epochs,
         members=members,
         retrain=not no_retrain,
+        settle=settle,
         timeout=timeout,
         workers=workers,
         device=device,
@@ -106,7 +113,8 @@ def _again(study: str, asked: "ConfirmOptions") -> str:
         value = getattr(asked, name)
         if value not in (None, usual.get(name)):
             parts.append(f"--{name} {shlex.quote(str(value))}")
-    return " ".join([*parts, *([] if asked.retrain else ["--no-retrain"])])
+    flags = [("--no-retrain", not asked.retrain), ("--settle", asked.settle)]
+    return " ".join([*parts, *(flag for flag, is_set in flags if is_set)])
 
 
 def _conclude(confirmed: "Confirmed", as_json: bool, here: str) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ensearch.confirmation import settling
 from ensearch.confirmation.finalists import Reason
 from ensearch.confirmation.plan import Confirmation
-from ensearch.confirmation.run import ConfirmationWork
+from ensearch.confirmation.work import Work
 from ensearch.store import UseOfTest, uses_of_test
 from ensearch.study.config import StudyConfig
 from ensearch.study.placement import Placement
@@ -21,7 +22,7 @@ class Announcement:
 
     config: StudyConfig
     plan: Confirmation
-    work: ConfirmationWork
+    work: Work
     images: Mapping[str, int]
     where: Placement
     device: str  # for people
@@ -55,6 +56,15 @@ class Announcement:
         ]
 
     def _training(self) -> list[str]:
+        lines = self._members()
+        if self.plan.request.settle:
+            lines.append(
+                f"settle    up to {settling.COST:g} x that training again, where it decides most: "
+                f"at most {settling.LOOKS} looks at test, which count as one use"
+            )
+        return lines
+
+    def _members(self) -> list[str]:
         plan, work = self.plan, self.work
         if not plan.retrain:
             return [

@@ -30,8 +30,9 @@ TIMES = 4
 class Request:
     """What was asked for. Budgets in multiply-adds, ascending; None: those of the search.
 
-    `epochs` None: 4 times the search's. `members`: at least so many of every network. Without
-    `retrain` the search's own members are scored, and neither counts.
+    `epochs` None: 4 times the search's. `members`: at least so many of every network, and with
+    `settle` more where they decide most. Without `retrain` the search's own members are scored, and
+    none of these counts.
     """
 
     budgets: tuple[float, ...] | None = None
@@ -40,6 +41,7 @@ class Request:
     epochs: int | None = None
     members: int = 2
     retrain: bool = True
+    settle: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,7 @@ class Finalist:
     """A configuration that is confirmed: searched with schedule `short`, trained anew with `full`.
 
     `accuracy` is the search's, on val. `members` of its network are trained, of which ensembles
-    of all sizes up to that are scored.
+    of all sizes up to that are scored; a settlement has raised it.
     """
 
     architecture: Architecture
@@ -85,7 +87,8 @@ class Finalist:
 class Confirmation:
     """A plan. `number` counts a study's plans from 1; budgets in multiply-adds, ascending.
 
-    `finished` once everything is scored; `failures` says of a network why it is left out.
+    `finished` once everything is scored; `failures` says of a network why it is left out. `looks`
+    counts the looks at test that were begun: several where it is settled.
     """
 
     number: int
@@ -95,6 +98,7 @@ class Confirmation:
     created: str  # ISO 8601
     finished: bool = False
     failures: tuple[tuple[str, str], ...] = ()
+    looks: int = 1
 
     @property
     def stage(self) -> str:
@@ -121,11 +125,23 @@ class Confirmation:
         """One finalist of each network, by name: finalists of one network share their members."""
         return {finalist.network: finalist for finalist in self.finalists}
 
+    @property
+    def at_first(self) -> dict[str, int]:
+        """Members by network at the first look at test."""
+        if not self.request.settle:
+            return {name: finalist.members for name, finalist in self.networks.items()}
+        least = self.request.members
+        return {
+            name: max([least, *(f.size for f in self.finalists if f.network == name)])
+            for name in self.networks
+        }
+
     def asks_the_same(self, other: "Confirmation") -> bool:
         """The same budgets and the same members: its answer is already known."""
 
         def content(plan: Confirmation) -> object:
-            return plan.retrain, plan.budgets, {(f.key, f.members) for f in plan.finalists}
+            keys = {f.key for f in plan.finalists}
+            return plan.retrain, plan.request.settle, plan.budgets, keys, plan.at_first
 
         return content(self) == content(other)
 
@@ -153,6 +169,7 @@ def save(store: Store, study: str, plan: Confirmation) -> None:
             created=datetime.fromisoformat(plan.created),
             finished=plan.finished,
             failures=plan.failures,
+            looks=plan.looks,
         ),
     )
 
@@ -252,6 +269,7 @@ def _plan(record: ConfirmationRecord) -> Confirmation:
         created=record.created.isoformat(timespec="milliseconds"),
         finished=record.finished,
         failures=record.failures,
+        looks=record.looks,
     )
 
 

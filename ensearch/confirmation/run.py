@@ -1,97 +1,27 @@
 """Confirm a search: retrain its finalists with fresh seeds and a full schedule, score on test."""
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ensearch.confirmation import plan as confirmation_plan
-from ensearch.confirmation.plan import Confirmation, Finalist
+from ensearch.confirmation import settling, work
+from ensearch.confirmation.plan import Confirmation
+from ensearch.confirmation.work import Work
 from ensearch.core import Member
-from ensearch.cost import training_macs
 from ensearch.errors import StorageError, TrialsFailedError
 from ensearch.launch import Train
-from ensearch.seeds import derive
-from ensearch.store import Store, files
+from ensearch.store import Store
 from ensearch.study import driving, scoring
 from ensearch.study.driving import Counting, Ended
-from ensearch.study.events import Event
+from ensearch.study.events import Event, LookPlanned
 from ensearch.study.members import MemberQueue
+from ensearch.study.pace import Renewal
 from ensearch.study.placement import Placement
 from ensearch.study.scoring import Scorer
 from ensearch.study.speed import Speed
 from ensearch.study.study import Study
 from ensearch.training import train_members
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfirmationWork:
-    """What a plan still has to do: members in all, those that are ready, and the rest's cost."""
-
-    members: int
-    ready: int
-    train_macs: float
-    seconds: float
-
-
-def members(study: Study, store: Store, plan: Confirmation) -> dict[str, tuple[Member, ...]]:
-    """Members by network, most expensive first: fresh ones, or without `retrain` the search's."""
-    ordered = sorted(plan.networks.items(), key=lambda item: (-_macs(item[1]), item[0]))
-    if plan.retrain:
-        return {name: _fresh(study, finalist) for name, finalist in ordered}
-    used = store.evaluation_members(study.config.name)
-    records = store.members({key for name, _ in ordered for key in used[name]})
-    return {
-        name: tuple(records[key].member for key in used[name][: finalist.members])
-        for name, finalist in ordered
-    }
-
-
-def _macs(finalist: Finalist) -> int:
-    """The multiply-adds of one member."""
-    return finalist.macs // finalist.size
-
-
-def _fresh(study: Study, finalist: Finalist) -> tuple[Member, ...]:
-    """Seeds that no search uses; member i of a network is the same in every confirmation."""
-    return tuple(
-        Member(
-            architecture=finalist.architecture,
-            schedule=finalist.full,
-            dataset=study.dataset.fingerprint,
-            seed=derive(study.config.seed, "confirm", index),
-        )
-        for index in range(finalist.members)
-    )
-
-
-def work(
-    study: Study, store: Store, plan: Confirmation, speed: Speed, workers: int
-) -> ConfirmationWork:
-    """What is ahead. Predicting costs next to nothing and is not counted."""
-    wanted = [m for group in members(study, store, plan).values() for m in group]
-    missing = _missing(store, wanted)
-    images = study.images["train"]
-    seconds = [
-        speed.seconds(study.count(m.architecture).macs) * images * m.schedule.epochs
-        for m in missing
-    ]
-    return ConfirmationWork(
-        members=len(wanted),
-        ready=len(wanted) - len(missing),
-        train_macs=sum(_train_macs(study, member) for member in missing),
-        seconds=sum(seconds) / workers,
-    )
-
-
-def _missing(store: Store, wanted: Sequence[Member]) -> list[Member]:
-    """Members that must train: never trained, or trained and their files are gone."""
-    stored = store.members([member.key for member in wanted])
-    lost = {files.key_of(path) for path in store.missing_files(stored)}
-    trained = {key for key, record in stored.items() if record.state == "trained"} - lost
-    return [member for member in wanted if member.key not in trained]
-
-
-def _train_macs(study: Study, member: Member) -> float:
-    return training_macs(study.count(member.architecture), study.images["train"], member.schedule)
 
 
 def run(
@@ -100,7 +30,7 @@ def run(
     plan: Confirmation,
     where: Placement,
     *,
-    ahead: ConfirmationWork,
+    speed: Speed,
     seconds: float | None = None,
     train: Train = train_members,
     take_over: bool = False,
@@ -110,41 +40,123 @@ def run(
 ) -> Ended:
     """Train and score the plan's members: "done", or "time" or "interrupted" before that.
 
-    Uses the test split, and records it. StorageError if another driver works on the study or
+    Uses the test split, and records it once, however often a plan that is settled looks at it.
+    `speed` says how long members take here. StorageError if another driver works on the study or
     files are missing, TrialsFailedError if no finalist is left.
     """
     name = study.config.name
     with driving.held(store, name, take_over=take_over) as renew:
-        groups = members(study, store, plan)
+        groups = work.members(study, store, plan)
         wanted = [member for group in groups.values() for member in group]
         _check_files(study, store, plan, wanted, retrain_missing)
         confirmation_plan.save(store, name, plan)
         store.confirm_on_test(name, plan.number, study.dataset.y_test)
-        missing = {m.key: _train_macs(study, m) for m in _missing(store, wanted)}
-        counting = Counting(
-            members=ahead.members, seconds=ahead.seconds, on_event=on_event, macs=missing
-        )
         with driving.trained(
             study,
             store,
             where,
             train=train,
             retrain_missing=retrain_missing,
-            on_event=counting,
+            on_event=on_event,
             stage=plan.stage,
         ) as queue:
-            ended = driving.collect(
-                queue,
-                renew,
-                wanted,
-                counting,
-                splits=("val", "test"),
+            confirming = _Confirming(
+                study=study,
+                store=store,
+                queue=queue,
+                renew=renew,
+                speed=speed,
+                workers=where.workers,
                 seconds=seconds,
+                on_event=on_event,
                 is_interrupted=is_interrupted,
             )
-        if ended == "done":
-            _conclude(study, store, plan, groups, queue)
-        return ended
+            return confirming.run(plan)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Confirming:
+    """One run of a plan. Each step is stored before the next begins, and follows from those."""
+
+    study: Study
+    store: Store
+    queue: MemberQueue
+    renew: Renewal
+    speed: Speed
+    workers: int
+    seconds: float | None
+    on_event: Callable[[Event], None]
+    is_interrupted: Callable[[], bool]
+    started: float = field(default_factory=time.monotonic)
+
+    def run(self, plan: Confirmation) -> Ended:
+        """Train and score until nothing is left to look at."""
+        following: Confirmation | None = plan
+        while following is not None:
+            plan = following
+            groups = work.members(self.study, self.store, plan)
+            ended = self._train(plan, groups)
+            if ended != "done":
+                return ended
+            scored = _conclude(self.study, self.store, plan, groups, self.queue)
+            following = self._following(scored) if plan.request.settle else None
+        return "done"
+
+    def _train(self, plan: Confirmation, groups: dict[str, tuple[Member, ...]]) -> Ended:
+        wanted = [member for group in groups.values() for member in group]
+        ahead = work.ahead(self.study, self.store, plan, self.speed, self.workers)
+        missing = work.missing(self.store, wanted)
+        if plan.looks > 1:
+            self.on_event(self._planned(plan, ahead))
+        counting = Counting(
+            members=ahead.members,
+            seconds=ahead.seconds,
+            on_event=self.on_event,
+            macs={member.key: work.train_macs(self.study, member) for member in missing},
+        )
+        self.queue.on_event = counting
+        left = None
+        if self.seconds is not None:
+            left = self.seconds - (time.monotonic() - self.started)
+        return driving.collect(
+            self.queue,
+            self.renew,
+            wanted,
+            counting,
+            splits=("val", "test"),
+            seconds=left,
+            is_interrupted=self.is_interrupted,
+        )
+
+    def _planned(self, plan: Confirmation, ahead: Work) -> LookPlanned:
+        first = plan.at_first
+        return LookPlanned(
+            number=plan.looks,
+            looks=settling.LOOKS,
+            members={
+                finalist.architecture.label: finalist.members
+                for name, finalist in plan.networks.items()
+                if finalist.members > first[name]
+            },
+            missing=ahead.members - ahead.ready,
+            total=ahead.members,
+            seconds=ahead.seconds,
+        )
+
+    def _following(self, scored: Confirmation) -> Confirmation | None:
+        """The plan with the next look; None if this was the last or members must be tried again.
+
+        A plan that ends is stored as finished.
+        """
+        if not set(dict(scored.failures).values()) <= {"diverged"}:
+            return None
+        look = settling.look(self.study, self.store, scored)
+        self.on_event(look.done)
+        if look.ended is not None:
+            self.on_event(look.ended)
+        following = look.following or replace(scored, finished=True)
+        confirmation_plan.save(self.store, self.study.config.name, following)
+        return look.following
 
 
 def _check_files(
@@ -182,8 +194,12 @@ def _conclude(
     plan: Confirmation,
     groups: dict[str, tuple[Member, ...]],
     queue: MemberQueue,
-) -> None:
-    """Score every network whose members are all there; the others are left out, and named."""
+) -> Confirmation:
+    """Score every network whose members are all there; the others are left out, and named.
+
+    Return the plan as it is then stored: finished, unless members failed that are tried again, or
+    it may look at test again.
+    """
     config, dataset = study.config, study.dataset
     scorer = Scorer(
         store=store,
@@ -214,7 +230,7 @@ def _conclude(
             outcomes = [hits for _, hits in scored]
             store.save_evaluations(config.name, rows, keys, outcomes, stage=plan.stage)
     # Only divergence is a fact about a member; the others are tried again by the same command.
-    finished = set(failures.values()) <= {"diverged"}
+    finished = set(failures.values()) <= {"diverged"} and not plan.request.settle
     done = replace(plan, failures=tuple(sorted(failures.items())), finished=finished)
     confirmation_plan.save(store, config.name, done)
     if len(failures) == len(groups):
@@ -224,3 +240,4 @@ def _conclude(
             problem="members_failed",
             study=config.name,
         )
+    return done

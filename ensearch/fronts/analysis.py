@@ -89,7 +89,7 @@ def analyse(
         estimate = estimates.estimate(measured, found, rng, share)
         selected = estimate.accuracies
     else:
-        estimate = estimates.of_selected(found, rng)
+        estimate = estimates.of_selected(found, rng, share)
     beside = selected_on is not None
     rows = judge(
         measured, budgets, found, estimate, selected, margin, selected=beside, before=before

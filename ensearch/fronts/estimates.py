@@ -97,13 +97,17 @@ def each_by_itself(noise: Noise, rng: np.random.Generator, share: float = 1.0) -
     )
 
 
-def of_selected(noise: Noise, rng: np.random.Generator) -> Estimate:
-    """Estimate accuracies of which another split selected the best: no luck to allow for."""
-    draws = noise.accuracies + _deviates(noise, rng)
+def of_selected(noise: Noise, rng: np.random.Generator, share: float = 1.0) -> Estimate:
+    """Estimate accuracies of which another split selected the best: no luck to allow for.
+
+    `share` as in `estimate`.
+    """
+    level = _level(LEVEL, share)
+    draws = noise.accuracies + _deviates(noise, rng, _count(share))
     return Estimate(
         accuracies=noise.accuracies,
         draws=draws,
-        compare=lambda rivals: comparison.by_draws(draws, rivals, LEVEL),
+        compare=lambda rivals: comparison.by_draws(draws, rivals, level),
         covariance=lambda covariance: covariance,
         influence=np.eye(len(noise.accuracies)),
         is_pooled=False,

@@ -62,7 +62,8 @@ class MixingGain:
 class ConfirmationRecord:
     """A plan of confirmation. `request`, `finalists` are JSON: tuples come back as lists.
 
-    `failures` are pairs of a network and the reason why it is left out.
+    `failures` are pairs of a network and the reason why it is left out. `looks` counts the looks at
+    test that were begun.
     """
 
     number: int  # counts a study's plans from 1
@@ -72,6 +73,7 @@ class ConfirmationRecord:
     created: datetime  # with a time zone; comes back in UTC
     finished: bool
     failures: tuple[tuple[str, str], ...]
+    looks: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,6 +246,7 @@ class StudyState(Connected):
                 created=row.created,
                 finished=row.finished,
                 failures=tuple((network, reason) for network, reason in row.failures),
+                looks=row.looks,
             )
             for row in rows
         ]

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from ensearch.store.column_types import Json, OptionalJson, OptionalUtc, Utc
 
 # Raise it when a table changes, and add a step to `migrations`.
-VERSION = 6
+VERSION = 7
 
 
 metadata = MetaData()
@@ -113,6 +113,7 @@ confirmations = Table(
     Column("created", Utc, nullable=False),
     Column("finished", Boolean, nullable=False),
     Column("failures", Json, nullable=False),  # pairs of a network and why it is left out
+    Column("looks", Integer, nullable=False, server_default="1"),  # at test that were begun
 )
 
 # Plans to train more members where they decide most.

@@ -4,17 +4,15 @@ import dataclasses
 import itertools
 import json
 import math
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from ensearch.confirmation import conclusion, finalists, run
+from ensearch.confirmation import conclusion, finalists, work
 from ensearch.confirmation import plan as confirmation_plan
-from ensearch.confirmation.plan import Confirmation, Request
+from ensearch.confirmation.plan import Request
 from ensearch.errors import StorageError, TrialsFailedError, UsageError
 from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.report.confirmation import files, text
@@ -23,118 +21,24 @@ from ensearch.report.study import findings
 from ensearch.report.study import text as study_text
 from ensearch.seeds import derive
 from ensearch.store import Store
-from ensearch.study import config, search, study
+from ensearch.study import study
 from ensearch.study.events import MemberReady
-from ensearch.study.options import Limits, RunOptions
-from ensearch.study.placement import Placement
-from ensearch.study.speed import Speed
 from tests import closed_form
-from tests.trainers import One, each
-
-SPACE = {
-    "name": "small",
-    "family": "wide_resnet",
-    "members": [1, 2, 4],
-    "depth": [10, 16],
-    "width": {"low": 0.25, "high": 2.0, "step": 0.0625},
-    "rungs": 8,
-}
-INLINE = Placement(device="cpu", workers=1, launcher="inline")
-SPEED = Speed(fixed=0.0, per_mac=1e-9)
+from tests.confirmation.searched import (
+    INLINE,
+    SPEED,
+    Counting,
+    confirm_in,
+    copied,
+    opened,
+    search_in,
+)
+from tests.trainers import each
 
 
 def world(base: float) -> Callable[[float], float]:
     """Margins with the crossover at 9.83 x base."""
     return lambda macs: 1.5 * (1.0 - float((base / macs) ** 0.6))
-
-
-@pytest.fixture(scope="module")
-def spec(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("data") / "two.npz"
-    return closed_form.write_dataset(path, images=40_000, tests=4_000)
-
-
-@pytest.fixture(scope="module")
-def whole_search(tmp_path_factory: pytest.TempPathFactory, spec: str) -> Path:
-    """A storage in which everything in the space has been tried; tests work on copies."""
-    folder = tmp_path_factory.mktemp("search")
-    with Store.open(f"{folder}/ensearch.db", create=True) as store:
-        search_in(store, spec)
-    return folder
-
-
-@pytest.fixture
-def store(tmp_path: Path, whole_search: Path) -> Iterator[Store]:
-    with copied(whole_search, tmp_path / "copy") as store:
-        yield store
-
-
-@pytest.fixture
-def searched(store: Store, spec: str) -> study.Study:
-    return opened(store, spec)
-
-
-@pytest.fixture
-def empty(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(f"{tmp_path}/empty.db", create=True) as store:
-        yield store
-
-
-def copied(folder: Path, to: Path) -> Store:
-    shutil.copytree(folder, to)
-    return Store.open(f"{to}/ensearch.db", create=False)
-
-
-def opened(store: Store, spec: str) -> study.Study:
-    settings: dict[str, Any] = {
-        "budget": "2e6",
-        "dataset": spec,
-        "space": SPACE,
-        "study": "one",
-        "epochs": 1,
-    }
-    return study.open_study(config.resolve(RunOptions(**settings)), store, Path("data"), "a CPU")
-
-
-def search_in(
-    store: Store, spec: str, trials: int = 10_000, where: Placement = INLINE
-) -> study.Study:
-    found = opened(store, spec)
-    search.run(found, store, Limits(trials=trials), where, train=closed_form.train)
-    return found
-
-
-class Counting:
-    """The closed-form trainer, remembering what it was asked; fails as it is told."""
-
-    def __init__(
-        self,
-        fail: Callable[[MemberJob], str | None] = lambda job: None,
-        train: One = closed_form.train_one,
-    ) -> None:
-        self.jobs: list[MemberJob] = []
-        self.fail, self.train = fail, train
-
-    def __call__(self, jobs: tuple[MemberJob, ...], report: Callable[[Update], None]) -> None:
-        for job in jobs:
-            report(self.one(job, report))
-
-    def one(self, job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
-        self.jobs.append(job)
-        reason = self.fail(job)
-        if reason is not None:
-            return Failed(key=job.member.key, reason=reason, detail="as asked")  # type: ignore[arg-type]
-        return self.train(job, report)
-
-
-def confirm_in(
-    store: Store, found: study.Study, request: Request | None = None, **how: object
-) -> tuple[str, Confirmation]:
-    plan = confirmation_plan.decide(store, found.config, request or Request())
-    ahead = run.work(found, store, plan, SPEED, workers=1)
-    how = {"train": closed_form.train} | how
-    ended = run.run(found, store, plan, INLINE, ahead=ahead, **how)  # type: ignore[arg-type]
-    return ended, confirmation_plan.plans(store, "one")[plan.number - 1]
 
 
 def test_members_are_fresh_shared_and_predict_test(store: Store, searched: study.Study) -> None:
@@ -305,13 +209,13 @@ def test_if_all_fail_it_says_so(store: Store, searched: study.Study) -> None:
 def test_the_plan_counts_what_is_ahead(store: Store, searched: study.Study) -> None:
     """Training macs on paper: 3 x macs x 36,000 images x 4 epochs for each member."""
     plan = confirmation_plan.decide(store, searched.config, Request())
-    ahead = run.work(searched, store, plan, SPEED, workers=2)
+    ahead = work.ahead(searched, store, plan, SPEED, workers=2)
     macs = sum(f.members * f.macs / f.size for f in plan.networks.values())
     assert ahead.train_macs == pytest.approx(3 * macs * 36_000 * 4)
     assert ahead.seconds == pytest.approx(1e-9 * macs * 36_000 * 4 / 2)
     assert (ahead.members, ahead.ready) == (sum(f.members for f in plan.networks.values()), 0)
     confirm_in(store, searched)
-    after = run.work(searched, store, plan, SPEED, workers=2)
+    after = work.ahead(searched, store, plan, SPEED, workers=2)
     assert (after.ready, after.train_macs) == (after.members, 0)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ensearch.confirmation import plan as confirmation_plan
+from ensearch.confirmation import settling
 from ensearch.confirmation.plan import Confirmation, Finalist
 from ensearch.core import Evaluation, Labels, SubsetHits
 from ensearch.errors import StorageError
@@ -63,7 +64,14 @@ def collect(store: Store, study: str, number: int | None = None) -> ConfirmedFin
     scorer = _scorer(store, whole.conditions)
     val, test = (_scored(scorer, study, plan.stage, split) for split in ("val", "test"))
     seed = whole.conditions.seed
-    fronts = analysis.analyse(test[0], plan.budgets, test[1], selected_on=val, seed=seed)
+    fronts = analysis.analyse(
+        test[0],
+        plan.budgets,
+        test[1],
+        selected_on=val,
+        seed=seed,
+        share=settling.share(plan),
+    )
     search = whole
     if plan.budgets != whole.conditions.budgets:
         evaluated = _scored(scorer, study, SEARCH, "val")
@@ -161,6 +169,8 @@ def _results(
         seed_errors={e.key: seed_variance.seed_error(e, test[1]) for e in test[0]},
         notes=(),
         under_way=False,  # it is scored
+        looks=1,
+        settling=None,  # the search's
     )
 
 
