@@ -14,9 +14,10 @@ from ensearch.cli._console_table import TableRow
 from ensearch.cli.advice import ADVICE, explain
 from ensearch.cli.terminal import guarded, note, place
 from ensearch.errors import StorageError
+from ensearch.units import counted
 
 if TYPE_CHECKING:  # imported when a verb needs it
-    from ensearch.api.pool import EntryDescription, EntryDetails
+    from ensearch.api.pool import EntryDescription, EntryDetails, Verification
 
 app = typer.Typer(
     name="pool",
@@ -171,12 +172,28 @@ def remove(
 @app.command()
 @guarded
 def verify(
-    storage: options.Storage = options.DEFAULT_STORAGE, as_json: options.AsJson = False
+    predict_again: Annotated[
+        bool,
+        typer.Option(
+            "--predict-again",
+            help="Let members whose files are unverified predict again, and compare.",
+        ),
+    ] = False,
+    storage: options.Storage = options.DEFAULT_STORAGE,
+    data_dir: options.RunDataDir = None,
+    device: options.Device = None,
+    as_json: options.AsJson = False,
 ) -> None:
-    """Check every entry: files whole, numbers finite, rows of the labels, content unchanged."""
+    """Check every file of the pool, and kept images: whole, unchanged, rows of the labels."""
     from ensearch.api import pool
 
-    checked = pool.verify(storage=storage)
+    checked = pool.verify(
+        storage=storage,
+        data_dir=data_dir,
+        predict_again=predict_again,
+        device=device,
+        on_progress=note,
+    )
     texts = [explain(problem.error, place(storage)) for problem in checked.problems]
     if as_json:
         problems = [
@@ -187,10 +204,37 @@ def verify(
     else:
         for problem, text in zip(checked.problems, texts, strict=True):
             typer.echo(f"{problem.name}: {text}")
+        for line in _unverified(checked, place(storage)):
+            typer.echo(line)
     if checked.problems:
-        raise StorageError(
-            f"{len(checked.unusable)} of {checked.entries} entries of the pool cannot be used as "
-            "they are."
-        )
+        raise StorageError(_refusal(checked))
     if not as_json:
-        typer.echo(f"{checked.entries} entries, and nothing is wrong with them")
+        images = f" and {counted(checked.caches, 'folder')} of images" if checked.caches else ""
+        but = f" but {counted(len(checked.unverified), 'unverified file')}"
+        typer.echo(
+            f"{checked.entries} entries{images}, and nothing is wrong with them"
+            f"{but if checked.unverified else ''}"
+        )
+
+
+def _unverified(checked: "Verification", storage: str) -> list[str]:
+    """Which files may hold anything, and what can be done about it."""
+    lines = [f"unverified: {file.path}, of {file.name}" for file in checked.unverified]
+    ways = {file.has_weights for file in checked.unverified}
+    if True in ways:
+        lines.append(
+            "An earlier version wrote these files and kept no digests of them. To compare them "
+            f"with what the weights predict: ensearch pool verify --predict-again{storage}"
+        )
+    if False in ways:
+        lines.append("Of members without weights nothing but training them again would tell.")
+    return lines
+
+
+def _refusal(checked: "Verification") -> str:
+    wrong = []
+    if checked.unusable:
+        wrong.append(f"{len(checked.unusable)} of {checked.entries} entries of the pool")
+    if checked.damaged_caches:
+        wrong.append(f"{checked.damaged_caches} of {checked.caches} folders of images")
+    return f"{' and '.join(wrong)} cannot be used as they are."

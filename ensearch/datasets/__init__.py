@@ -32,6 +32,7 @@ from ensearch.core import Floats, Labels, Schedule
 from ensearch.datasets import _copies
 from ensearch.datasets._arrays import Arrays
 from ensearch.datasets._arrays import keep as keep_arrays
+from ensearch.datasets._cache_files import damaged_caches
 from ensearch.datasets._dataset import (
     LEFT_OVER,
     MOST_VAL,
@@ -46,10 +47,12 @@ from ensearch.datasets._export import write as write_image_file
 from ensearch.datasets._held_out import HELD_OUT, STUDY, halved
 from ensearch.datasets._held_out import check as check_choose_on
 from ensearch.datasets._split import divided, val_count
+from ensearch.datasets._stored import DAMAGED as CACHE_DAMAGED
 from ensearch.datasets._stored import Images, Stored
 from ensearch.errors import UsageError, invalid
 
 __all__ = [
+    "CACHE_DAMAGED",
     "HELD_OUT",
     "LEFT_OVER",
     "MOST_VAL",
@@ -65,6 +68,7 @@ __all__ = [
     "check",
     "check_choose_on",
     "check_image_file",
+    "damaged_caches",
     "data_folder",
     "get",
     "halved",

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from ensearch.datasets import _work
+from ensearch.datasets import _cache_files, _work
 from ensearch.datasets._begun import Begun, sync
 from ensearch.datasets._stored import Stored
 from ensearch.datasets._work import Job
@@ -98,10 +98,13 @@ def load(contents: Contents, data_dir: Path) -> tuple[Stored, dict[int, str]]:
 def _open(contents: Contents, folder: Path) -> tuple[Stored, dict[int, str]] | None:
     """The cache, if it is there, whole, and of these files."""
     try:
-        about = json.loads((folder / "about.json").read_text())
+        about = json.loads((folder / _cache_files.ABOUT).read_text())
         broken = {int(number): reason for number, reason in about.pop("broken").items()}
         pixels = np.load(folder / _work.PIXELS, mmap_mode="r")
+        kept = about.pop(_cache_files.FILES, {})  # none where an earlier version wrote the cache
         digests, sums = np.load(folder / _work.DIGESTS), np.load(folder / _work.SUMS)
+        if any(_cache_files.digest(folder / name) != digest for name, digest in kept.items()):
+            return None
     # Whatever is the matter with a file of ours, it can be made again.
     except Exception:
         return None
@@ -110,10 +113,19 @@ def _open(contents: Contents, folder: Path) -> tuple[Stored, dict[int, str]] | N
     if about != contents.about or shapes != (contents.shape, (count, 16), (count, 2, 3)):
         return None
     sample = np.unique(np.linspace(0, count - 1, min(count, _SAMPLE)).astype(np.int64))
-    if (_work.digests(pixels[sample]) != digests[sample]).any():
+    stored = Stored(
+        pixels=pixels,
+        digests=digests,
+        sums=sums,
+        index=np.arange(count),
+        folder=folder,
+        seen=np.zeros(count, bool),
+    )
+    try:
+        stored.check(sample)
+    except UnavailableError:
         return None
-    index = np.arange(count)
-    return Stored(pixels=pixels, digests=digests, sums=sums, index=index), broken
+    return stored, broken
 
 
 def _locked(folder: Path) -> AbstractContextManager[object]:
@@ -134,9 +146,7 @@ def _make(contents: Contents, folder: Path) -> None:
         begun = Begun(new, contents.about, len(contents.files), contents.resolution)
         _decode(contents, new, begun)
         begun.end()
-        (new / "about.json").write_text(
-            json.dumps(contents.about | {"broken": begun.broken}, indent=1)
-        )
+        _cache_files.keep(new, contents.about | {"broken": begun.broken})
         sync(new)
         # Whoever has mapped the old file goes on reading it.
         if folder.exists():

@@ -6,7 +6,6 @@ program that asked for the data once more, which fails in scripts without a guar
 and a worker that trains may not have any.
 """
 
-import hashlib
 import json
 import os
 import subprocess
@@ -23,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ensearch.datasets import _decode
-from ensearch.datasets._stored import Images
+from ensearch.datasets._stored import Images, digests
 
 PIXELS, DIGESTS, SUMS = "pixels.npy", "digests.npy", "sums.npy"
 
@@ -60,7 +59,7 @@ def run(job: Job) -> dict[int, str]:
             images[number] = _decode.decode(file, job.resolution, job.share)
         except _decode.UnfitError as error:
             broken[job.first + number] = str(error)
-        sums[number] = _sums(images[number])
+        sums[number] = sums_of(images[number])
     for name, rows in ((PIXELS, images), (DIGESTS, digests(images)), (SUMS, sums)):
         _write(Path(job.folder, name), job.first, rows)
     return broken
@@ -94,13 +93,7 @@ def run_all(jobs: Iterable[Job], processes: int) -> Iterator[dict[int, str]]:
             threads.shutdown(cancel_futures=True)
 
 
-def digests(images: Images) -> npt.NDArray[np.uint8]:
-    """A digest of the pixels of each image: N x 16."""
-    each = [hashlib.sha256(image.tobytes()).digest()[:16] for image in images]
-    return np.frombuffer(b"".join(each), np.uint8).reshape(-1, 16)
-
-
-def _sums(image: Images) -> npt.NDArray[np.uint64]:
+def sums_of(image: Images) -> npt.NDArray[np.uint64]:
     """Sums of the levels of each channel, and of their squares: 2 x 3.
 
     Row by row, 0.15 ms for 224 x 224; by pixels of three it took 6.6, as long as to decode them.

@@ -49,7 +49,8 @@ def of_search(store: Store, study: str, budget: float, *, always: bool) -> Diver
 
     It is compared once, and kept in the storage. Members that have come since are compared anew if
     `always`, or if there are at most 200. The result is None where predictions or labels are
-    missing, or if a single network was trained.
+    missing, or if a single network was trained. Raises StorageError if predictions are others than
+    were written.
     """
     entries, result = _members(store, study, SEARCH, "val", budget)
     if result is None:
@@ -64,8 +65,10 @@ def of_search(store: Store, study: str, budget: float, *, always: bool) -> Diver
         return result
     try:
         lead = _on_val(store, entries, budget)
-    except StorageError:  # a search of the pool, which compares nothing else, says why
-        return None
+    except StorageError as error:
+        if error.facts.get("changed"):
+            raise
+        return None  # a search of the pool, which compares nothing else, says why
     if lead is not None:
         with suppress(StorageError):  # a storage that is read only or busy costs no report
             store.save_mixing_gain(study, MixingGain(members=digest, **asdict(lead)))
@@ -82,7 +85,9 @@ def of_confirmation(store: Store, study: str, stage: str, budget: float) -> Dive
         return None
     try:
         return replace(result, lead=_on_test(store, entries, budget))
-    except StorageError:
+    except StorageError as error:
+        if error.facts.get("changed"):
+            raise
         return None
 
 

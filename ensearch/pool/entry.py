@@ -41,6 +41,8 @@ class Entry:
     trained_by: tuple[str, str] | None = None  # of members: the study and its stage
     inputs: Inputs | None = None  # of models that ensearch made the predictions of
     schedule: Schedule | None = None  # of members
+    splits: tuple[str, ...] = ()  # of which there are predictions
+    has_weights: bool = False  # of members
 
 
 def check_name(name: str) -> str:
@@ -84,6 +86,8 @@ def _member_entry(record: MemberRecord, known: Mapping[str, DatasetRecord]) -> E
         is_member=True,
         created=record.created,
         schedule=member.schedule,
+        splits=record.splits,
+        has_weights=record.has_weights,
     )
 
 
@@ -102,6 +106,7 @@ def _model_entry(record: ModelRecord) -> Entry:
         created=record.created,
         may_have_seen_val=record.may_have_seen_val,
         inputs=record.inputs,
+        splits=tuple(record.labels),
     )
 
 

@@ -92,13 +92,17 @@ def _difference(left: SplitLabels, right: SplitLabels) -> str:
     return "another order, or another selection of the images"
 
 
-def unusable(entry: Entry, says: str) -> StorageError:
-    """The error for predictions that cannot be used; `says` why, without a full stop."""
+def unusable(entry: Entry, says: str, *, changed: bool = False) -> StorageError:
+    """The error for a file that cannot be used; `says` why, without a full stop.
+
+    `changed` tells that it holds something else than what was written.
+    """
     if entry.trained_by is None:
         return StorageError(
             f"{says}. Remove the model {entry.name}, and import or add it again.",
             problem="model_unusable",
             name=entry.name,
+            changed=changed,
         )
     study, stage = entry.trained_by
     return StorageError(
@@ -106,17 +110,27 @@ def unusable(entry: Entry, says: str) -> StorageError:
         problem="member_unusable",
         verb="resume" if stage == SEARCH else "confirm",
         study=study,
+        changed=changed,
     )
 
 
 def logits(store: Store, entry: Entry, split: str) -> npt.NDArray[np.float16]:
-    """N x C logits of an entry. Raises StorageError if they are missing or damaged."""
+    """N x C logits of an entry.
+
+    Raises StorageError if they are missing or damaged, or others than were written.
+    """
     try:
         return store.pool.predictions(entry.key, split).logits
     except StorageError as error:
-        if "path" not in error.facts:  # the folder of all files cannot be reached
-            raise
-        raise unusable(entry, f"{error.facts['path']} {error.facts['says']}") from error
+        raise of_entry(entry, error) from error
+
+
+def of_entry(entry: Entry, error: StorageError) -> StorageError:
+    """The error for a file of an entry, with what puts it right; others stay as they are."""
+    if "path" not in error.facts:
+        return error
+    says = f"{error.facts['path']} {error.facts['says']}"
+    return unusable(entry, says, changed=error.facts.get("changed") is True)
 
 
 def probs(

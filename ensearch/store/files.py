@@ -32,21 +32,33 @@ def key_of(path: Path) -> str:
     return path.name.partition(".")[0]
 
 
-def write_predictions(root: Path, predictions: Predictions) -> None:
-    """Logits (N x C) as float16. Raises OSError."""
+def content_of(predictions: Predictions) -> bytes:
+    """What a file of predictions holds: logits (N x C) as float16."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, logits=predictions.logits.astype(np.float16, copy=False))
-    atomic.write(predictions_path(root, predictions.member, predictions.split), buffer.getvalue())
+    return buffer.getvalue()
 
 
-def read_predictions(root: Path, key: str, split: str) -> Predictions:
-    """The predictions of a member or model. StorageError if the file is missing or damaged."""
-    path = predictions_path(root, key, split)
-    (logits,) = read_arrays(path, ("logits",), unusable)
+def predictions_of(content: bytes, path: Path, key: str, split: str) -> Predictions:
+    """The predictions that the content of the file at `path` is. StorageError if it is damaged."""
+    (logits,) = _arrays(content, path, ("logits",), unusable)
     if logits.ndim != 2 or logits.dtype != np.float16:
         says = f"expected N x C logits in float16, found {logits.dtype} {logits.shape}"
         raise unusable(path, _damaged(f"ValueError: {says}"))
     return Predictions(member=key, split=split, logits=logits)
+
+
+def read(path: Path, unusable: Unusable) -> bytes:
+    """The content of a file.
+
+    Raises the StorageError that `unusable` makes if it is missing or cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise unusable(path, "is missing: restore a copy") from None
+    except OSError as error:
+        raise unusable(path, _damaged(f"{type(error).__name__}: {error}")) from error
 
 
 def read_arrays(path: Path, names: Sequence[str], unusable: Unusable) -> list[npt.NDArray[Any]]:
@@ -54,12 +66,16 @@ def read_arrays(path: Path, names: Sequence[str], unusable: Unusable) -> list[np
 
     Raises the StorageError that `unusable` makes if the file is missing or damaged.
     """
+    return _arrays(read(path, unusable), path, names, unusable)
+
+
+def _arrays(
+    content: bytes, path: Path, names: Sequence[str], unusable: Unusable
+) -> list[npt.NDArray[Any]]:
     try:
         # From memory: numpy leaves a file open when it turns out to be damaged.
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             return [np.asarray(archive[name]) for name in names]
-    except FileNotFoundError:
-        raise unusable(path, "is missing: restore a copy") from None
     # Flipping every bit of one file in turn raised 8 kinds of error, from zipfile, zlib and numpy.
     except Exception as error:
         says = f"{type(error).__name__}: {error}".partition("\n")[0]
@@ -94,6 +110,11 @@ def _damaged(says: str) -> str:
     return f"cannot be read ({says}): if it is damaged, restore a copy or delete it"
 
 
-def unusable(path: Path, says: str) -> StorageError:
-    """The error for a file of a member's predictions or weights that cannot be used."""
-    return StorageError(f"{path} {says}.", problem="member_file_unusable", path=path, says=says)
+def unusable(path: Path, says: str, *, changed: bool = False) -> StorageError:
+    """The error for a file of a member's predictions or weights that cannot be used.
+
+    `changed` tells that it holds something else than what was written.
+    """
+    return StorageError(
+        f"{path} {says}.", problem="member_file_unusable", path=path, says=says, changed=changed
+    )

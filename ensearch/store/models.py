@@ -11,11 +11,10 @@ from sqlalchemy import Connection, Row, select
 
 from ensearch.core import Predictions
 from ensearch.errors import StorageError, unknown
-from ensearch.store import files, lease, tables
+from ensearch.store import digests, files, lease, tables
 from ensearch.store import labels as split_labels
 from ensearch.store.labels import SplitLabels
-
-Transaction = Callable[[], AbstractContextManager[Connection]]
+from ensearch.store.member_files import MemberFiles, Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +86,7 @@ class ModelStore:
     writing: Transaction
     translated: Callable[[], AbstractContextManager[None]]
     folder: Callable[[], Path]
+    files: MemberFiles
 
     # Labels
 
@@ -155,10 +155,10 @@ class ModelStore:
         with self._files() as root:
             for of_split in labels:
                 split_labels.write(root, of_split)
-            for prediction in predictions:
-                files.write_predictions(root, prediction)
+        found = self.files.write(record.key, predictions)
         with self.writing() as connection, self._files() as root:
             _refuse(connection, record.name, record.key, record.labels)
+            digests.put(connection, record.key, found)
             for of_split in labels:  # once more: another `remove` may have taken them meanwhile
                 split_labels.write(root, of_split)
             connection.execute(tables.pool.insert(), [asdict(record)])
@@ -179,10 +179,9 @@ class ModelStore:
     def predictions(self, key: str, split: str) -> Predictions:
         """Logits (N x C, float16) of a model, or of a trained member.
 
-        Raises StorageError if they are missing or damaged.
+        Raises StorageError if they are missing or damaged, or others than were written.
         """
-        with self._files() as root:
-            return files.read_predictions(root, key, split)
+        return self.files.predictions(key, split)
 
     def remove(self, name: str) -> None:
         """Take a model out, and its files; labels that nothing refers to any more go too."""
@@ -195,10 +194,11 @@ class ModelStore:
                 select(row.key, row.labels).where(row.name == name)
             ).one()
             connection.execute(tables.pool.delete().where(row.name == name))
+            digests.forget(connection, key)
             # A wrong import's would make later ones ambiguous.
             for fingerprint in _forget(connection, set(labels.values())):
                 files.remove(split_labels.path(root, fingerprint))
-        self._remove_files(key)
+        self.files.remove(key)
 
     # Trained members
 
@@ -218,20 +218,14 @@ class ModelStore:
         """Take a trained member out, and its predictions and weights."""
         with self.writing() as connection:
             connection.execute(tables.members.delete().where(tables.members.c.key == key))
-        self._remove_files(key)
+            digests.forget(connection, key)
+        self.files.remove(key)
 
     @contextmanager
     def _files(self) -> Iterator[Path]:
         root = self.folder()
         with self.translated():
             yield root
-
-    def _remove_files(self, key: str) -> None:
-        """After the row: a kill in between leaves files that nothing reads."""
-        with self._files() as root:
-            for split in ("val", "test"):
-                files.remove(files.predictions_path(root, key, split))
-            files.remove(files.weights_path(root, key))
 
 
 def _datasets(connection: Connection) -> dict[str, DatasetRecord]:

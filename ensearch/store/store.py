@@ -12,15 +12,15 @@ from pathlib import Path
 
 from sqlalchemy import Engine, func, select
 
-from ensearch import atomic
 from ensearch.core import Evaluation, Predictions, SubsetHits
 from ensearch.errors import StorageError, unknown
+from ensearch.store import digests, files, records, summary, tables
 from ensearch.store import engine as engines
 from ensearch.store import evaluations as scored
-from ensearch.store import files, records, summary, tables
 from ensearch.store import lease as leases
 from ensearch.store.engine import Address
 from ensearch.store.lease import Lease
+from ensearch.store.member_files import MemberFiles
 from ensearch.store.models import ModelStore
 from ensearch.store.records import (
     SEARCH,
@@ -172,6 +172,17 @@ class Store(StudyState, Settlements, UsesOfTest):
             writing=self._write,
             translated=self.translated,
             folder=lambda: self.files,
+            files=self.member_files,
+        )
+
+    @property
+    def member_files(self) -> MemberFiles:
+        """The files of members and of models, with their digests."""
+        return MemberFiles(
+            reading=self._read,
+            writing=self._write,
+            translated=self.translated,
+            folder=lambda: self.files,
         )
 
     def members(self, keys: Iterable[str]) -> dict[str, MemberRecord]:
@@ -199,12 +210,13 @@ class Store(StudyState, Settlements, UsesOfTest):
         Files come first and the row last, so a kill in between leaves a member that is trained
         again, never one whose files are missing. The record's own splits do not count.
         """
-        self._write_predictions(record.member.key, predictions)
-        if weights is not None:
-            with engines.translated(self._address):
-                atomic.write(files.weights_path(self.files, record.member.key), weights)
+        found = self.member_files.write(record.member.key, predictions, weights)
         splits = tuple(prediction.split for prediction in predictions)
-        self._put(dataclasses.replace(record, splits=splits, has_weights=weights is not None))
+        whole = dataclasses.replace(record, splits=splits, has_weights=weights is not None)
+        with self._write() as connection:
+            tables.replace(connection, tables.members, [records.member_row(whole)])
+            digests.forget(connection, record.member.key)
+            digests.put(connection, record.member.key, found)
 
     def add_predictions(self, key: str, predictions: tuple[Predictions, ...]) -> None:
         """Keep predictions of more splits of a trained member. StorageError if there is none."""
@@ -213,24 +225,19 @@ class Store(StudyState, Settlements, UsesOfTest):
             raise StorageError(
                 f"predictions came for member {key}, which the storage does not hold."
             )
-        self._write_predictions(key, predictions)
-        splits = {*record.splits, *(prediction.split for prediction in predictions)}
-        self._put(dataclasses.replace(record, splits=tuple(sorted(splits))))
-
-    def _write_predictions(self, key: str, predictions: tuple[Predictions, ...]) -> None:
-        with engines.translated(self._address):
-            for prediction in predictions:
-                if prediction.member != key:
-                    raise ValueError(f"predictions of {prediction.member} given for member {key}.")
-                files.write_predictions(self.files, prediction)
-
-    def _put(self, record: MemberRecord) -> None:
+        found = self.member_files.write(key, predictions)
+        splits = tuple(sorted({*record.splits, *found}))
+        row = records.member_row(dataclasses.replace(record, splits=splits))
         with self._write() as connection:
-            tables.replace(connection, tables.members, [records.member_row(record)])
+            tables.replace(connection, tables.members, [row])
+            digests.put(connection, key, found)
 
     def add_failed(self, record: MemberRecord) -> None:
         """Keep that a member could not be trained, in place of an older record of it."""
-        self._put(dataclasses.replace(record, splits=(), has_weights=False))
+        row = records.member_row(dataclasses.replace(record, splits=(), has_weights=False))
+        with self._write() as connection:
+            tables.replace(connection, tables.members, [row])
+            digests.forget(connection, record.member.key)
 
     def trained_macs(self, study: str) -> float:
         """Multiply-adds spent on members that a study's search trained, without failed ones."""
@@ -242,15 +249,15 @@ class Store(StudyState, Settlements, UsesOfTest):
             return connection.execute(query).scalar() or 0.0
 
     def predictions(self, key: str, split: str) -> Predictions:
-        """Logits (N x C, float16) of a member. StorageError if the file is missing or damaged."""
-        return files.read_predictions(self.files, key, split)
+        """Logits (N x C, float16) of a member.
+
+        Raises StorageError if the file is missing or damaged, or holds others than were written.
+        """
+        return self.member_files.predictions(key, split)
 
     def weights_path(self, key: str) -> Path:
-        """The safetensors file of a member. StorageError if there is none."""
-        path = files.weights_path(self.files, key)
-        if not path.is_file():
-            raise files.unusable(path, "is missing: its weights were not kept, or restore a copy")
-        return path
+        """The safetensors file of a member, as it was written. StorageError if there is none."""
+        return self.member_files.weights(key)
 
     def checkpoint_path(self, key: str) -> Path:
         """Where a member in training may leave its state; the folder exists."""

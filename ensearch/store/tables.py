@@ -29,7 +29,7 @@ from sqlalchemy import (
 from ensearch.store.column_types import Json, OptionalJson, OptionalUtc, Utc
 
 # Raise it when a table changes, and add a step to `migrations`.
-VERSION = 7
+VERSION = 8
 
 
 metadata = MetaData()
@@ -210,8 +210,14 @@ members = Table(
     Column("splits", Json, nullable=False),  # predictions that must lie in files
     Column("has_weights", Boolean, nullable=False),
 )
-
-
+# What files of members and models held when they were written; none where nobody has verified it.
+digests = Table(
+    "ensearch_digests",
+    metadata,
+    Column("key", String(32), primary_key=True),  # of the member or model
+    Column("part", String(16), primary_key=True),  # the split of predictions, or the weights
+    Column("digest", String(64), nullable=False),
+)
 # Models that were trained elsewhere: their predictions lie in files under `key`.
 pool = Table(
     "ensearch_pool",

@@ -3,9 +3,11 @@
 import functools
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
@@ -40,6 +42,8 @@ class Images:
     reads_at: int | None = None
     rows: torch.Tensor | None = None  # N of the M that train, on the host; None if all do
     streamed: bool = False
+    # Refuses those of the M that are damaged, where they lie in a file.
+    check: Callable[[npt.NDArray[np.int64]], None] | None = None
 
     @property
     def channels(self) -> int:
@@ -102,6 +106,7 @@ def _placed(dataset: Dataset, to_predict: Mapping[Split, Pictures], device: str)
         classes=len(dataset.classes),
         rows=x_train.rows,
         streamed=not fits,
+        check=x_train.check,
     )
     if not moves:
         return placed
@@ -111,6 +116,7 @@ def _placed(dataset: Dataset, to_predict: Mapping[Split, Pictures], device: str)
         y_train=y_train.to(device),
         to_predict={split: _on_device(x, device) for split, x in predicted.items()},
         rows=None,
+        check=None,
     )
 
 
@@ -130,7 +136,7 @@ def _on_host(images: Pictures) -> OnHost:
         # writable, it would count as memory in use, and one larger than the memory be refused.
         warnings.filterwarnings("ignore", message=".*not writable")
         pixels = torch.from_numpy(images.pixels)
-    return OnHost(pixels=pixels, rows=torch.from_numpy(images.index))
+    return OnHost(pixels=pixels, rows=torch.from_numpy(images.index), check=images.check)
 
 
 def _on_device(images: OnHost, device: str) -> torch.Tensor:
@@ -141,6 +147,8 @@ def _on_device(images: OnHost, device: str) -> torch.Tensor:
     placed = torch.empty((len(images), *shape), dtype=torch.uint8, device=device)
     size = max(1, _CHUNK // shape.numel())
     for at, rows in zip(torch.split(placed, size), torch.split(images.rows, size), strict=True):
+        if images.check is not None:
+            images.check(rows.numpy())
         at.copy_(images.pixels[rows])
     return placed
 
@@ -155,10 +163,14 @@ def training_batches(
     """
     device = images.y_train.device
     if not images.streamed:
-        yield from ((images.x_train, batch) for batch in torch.split(order.to(device), size))
+        for batch in torch.split(order.to(device), size):
+            if images.check is not None:
+                images.check(batch.numpy())
+            yield images.x_train, batch
         return
     everything = torch.arange(size, device=device)
-    for batch in prefetch.batches(OnHost(pixels=images.x_train, rows=order), size, device):
+    streamed = OnHost(pixels=images.x_train, rows=order, check=images.check)
+    for batch in prefetch.batches(streamed, size, device):
         yield batch, everything
 
 

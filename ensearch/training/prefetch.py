@@ -2,10 +2,12 @@
 
 import functools
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 # Batches in flight: one is gathered while another is copied and the network works on a third.
@@ -18,6 +20,8 @@ class OnHost:
 
     pixels: torch.Tensor  # M x R x R x C, uint8
     rows: torch.Tensor  # N: which of the M
+    # Refuses those of the M that are damaged, where they lie in a file.
+    check: Callable[[npt.NDArray[np.int64]], None] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -26,7 +30,7 @@ class OnHost:
 def batches(images: OnHost, size: int, device: torch.device) -> Iterator[torch.Tensor]:
     """The images in order, `size` at a time, on the device."""
     side = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
-    fetch = functools.partial(_fetch, images.pixels, device, side)
+    fetch = functools.partial(_fetch, images, device, side)
     waiting: deque[Future[torch.Tensor]] = deque()
     with ThreadPoolExecutor(1) as background:
         try:
@@ -41,9 +45,12 @@ def batches(images: OnHost, size: int, device: torch.device) -> Iterator[torch.T
 
 
 def _fetch(
-    pixels: torch.Tensor, device: torch.device, side: torch.cuda.Stream | None, rows: torch.Tensor
+    images: OnHost, device: torch.device, side: torch.cuda.Stream | None, rows: torch.Tensor
 ) -> torch.Tensor:
-    """The rows of `pixels` on the device; runs in the background, on all of torch's threads."""
+    """The rows of the images on the device; runs in the background, on all of torch's threads."""
+    pixels = images.pixels
+    if images.check is not None:
+        images.check(rows.numpy())
     if side is None:
         return pixels.index_select(0, rows)
     # From pageable memory a copy would wait for the GPU's queue, and block it.

@@ -80,10 +80,12 @@ def test_problems_are_facts(pool_of_models: Path) -> None:
     assert checked.unusable == ("left",)
     (problem,) = checked.problems
     assert problem.error.problem == "model_unusable"
-    assert problem.error.facts == {"name": "left"}
+    assert problem.error.facts == {"name": "left", "changed": True}
     assert checked.to_dict() == {
         "entries": 4,
         "problems": [{"name": "left", "problem": str(problem.error), "entries": ["left"]}],
+        "unverified": [],
+        "caches": 0,
     }
     # The same without its labels.
     for labels in Path("studies/ensearch.members/labels").iterdir():

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from ensearch.core import Cost, Predictions
 from ensearch.errors import StorageError
-from ensearch.store import MemberRecord, Store, folder, tables
+from ensearch.store import MemberRecord, Store, digests, folder, records, tables
+from ensearch.store.member_files import MemberFiles
 from tests.records import ONE_STORE, failure, member_of, predictions_of, record_of
 from tests.servers import BOTH_DATABASES
 
@@ -88,6 +89,51 @@ def test_predictions_of_more_splits_are_added_to_a_member(store: Store) -> None:
     absent = record_of(2).member
     message = failure(lambda: store.add_predictions(absent.key, predictions_of(absent, "test")))
     assert f"member {absent.key}, which the storage does not hold" in message
+
+
+def test_a_file_that_holds_something_else_is_not_read(store: Store) -> None:
+    one, other = record_of(1), record_of(2)
+    for record in (one, other):
+        store.add_trained(record, predictions_of(record.member, "val"), b"weights")
+    found = store.member_files.paths(one.member.key, ["val", digests.WEIGHTS])
+    others = store.member_files.paths(other.member.key, ["val"])["val"]
+    found["val"].write_bytes(others.read_bytes())
+    found[digests.WEIGHTS].write_bytes(b"weighty")
+    for read, path in (
+        (lambda: store.predictions(one.member.key, "val"), found["val"]),
+        (lambda: store.pool.predictions(one.member.key, "val"), found["val"]),
+        (lambda: store.weights_path(one.member.key), found[digests.WEIGHTS]),
+    ):
+        assert f"{path} does not hold what was written to it" in failure(read)
+    store.member_files.verified(one.member.key, ["val"])
+    assert store.predictions(one.member.key, "val").logits.shape == (5, 3)
+
+
+def test_a_member_that_is_trained_again_is_never_taken_for_damaged(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = record_of(1)
+    key = record.member.key
+    store.add_trained(record, predictions_of(record.member, "val"), b"weights")
+    (new,) = predictions_of(member_of(2), "val")
+    new = dataclasses.replace(new, member=key)
+    with monkeypatch.context() as patch:  # killed after the files
+        patch.setattr(records, "member_row", lambda record: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            store.add_trained(record, (new,), None)
+    assert store.predictions(key, "val").logits.tolist() == new.logits.tolist()
+    assert store.member_files.digests(key).keys() == {digests.WEIGHTS}
+    # A reader that knew the digest from before another driver trained it again.
+    store.add_trained(record, (new,), None)
+    real, asked = MemberFiles._digest, []
+
+    def outdated(self: MemberFiles, *of: str) -> str | None:
+        asked.append(of)
+        return "0" * 64 if len(asked) == 1 else real(self, *of)
+
+    monkeypatch.setattr(MemberFiles, "_digest", outdated)
+    assert store.predictions(key, "val").logits.tolist() == new.logits.tolist()
+    assert len(asked) == 2
 
 
 def files_of(store: Store) -> list[Path]:

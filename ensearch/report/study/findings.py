@@ -248,4 +248,6 @@ def _outcomes(
     try:
         return scorer.subset_hits(conditions.study, SPLIT), ()
     except StorageError as error:
+        if error.facts.get("changed"):
+            raise
         return None, (f"No band and no interval, because predictions are missing: {error}",)
