@@ -10,6 +10,7 @@ import numpy as np
 from ensearch import units
 from ensearch.datasets import HELD_OUT
 from ensearch.errors import invalid
+from ensearch.pool import class_order as class_orders
 from ensearch.pool import entry as pool_entry
 from ensearch.pool import label_matches, prediction_file, registration, scored_images
 from ensearch.pool.label_matches import LabelMatch
@@ -55,6 +56,7 @@ def import_predictions(
     params: str | float | None = None,
     network: str = "",
     dataset: str = "",
+    class_order: str | None = None,
     storage: str | Path | None = None,
     on_note: OnNote | None = None,
 ) -> AddedModel:
@@ -63,12 +65,15 @@ def import_predictions(
     `file` is what numpy.savez(file, probs_val=, y_val=, probs_test=, y_test=, classes=) writes; see
     `ensearch.pool.prediction_file`. `macs` are multiply-adds of one forward pass of one example.
     `network` is equal for models that differ in their training only. `dataset` is the beginning of
-    a fingerprint of images or labels that the rows must belong to. `on_note` hears each note.
-    Raises UsageError for a wrong file or value, before the storage is made, and StorageError if the
-    pool holds the model already.
+    a fingerprint of images or labels that the rows must belong to. The columns are in the order of
+    the "dataset", or in "plain" or "natural" order of the names of its classes, as `class_order`
+    says; where it is None, and another order is right far more often, they are refused. `on_note`
+    hears each note. Raises UsageError for a wrong file or value, before the storage is made, and
+    StorageError if the pool holds the model already.
     """
     note, path = Notes(on_note), Path(file)
     pool_entry.check_name(name)
+    class_orders.check(class_order)
     model = Model(
         name=name,
         macs=_whole(macs, "macs"),
@@ -83,10 +88,17 @@ def import_predictions(
         if seen:
             origin = f"{model.origin}; {pool_entry.MAY_HAVE_SEEN}"
             model = replace(model, origin=origin, may_have_seen_val=True)
+        if class_order is not None:
+            predicted = label_matches.ordered(predicted, matches, class_order)
+            origin = f"{model.origin}{class_orders.origin(class_order)}"
+            model = replace(model, origin=origin)
         labels = {split: match.labels for split, match in matches.items()}
+        doubt = class_orders.refuse_or_note(name, predicted, labels, class_order)
         record = registration.add(store, model, predicted, labels)
         for match in matches.values():
             note(match.reason)
+        if doubt:
+            note(doubt)
         if "val" not in predicted:
             note("without predictions of val, this model cannot be selected by a search")
         if seen:
@@ -137,6 +149,7 @@ def add_model(
     name: str | None = None,
     resolution: int | None = None,
     normalise: str | None = None,
+    class_order: str | None = None,
     choose_on: str = HELD_OUT,
     seed: int = 0,
     device: str = "auto",
@@ -152,7 +165,8 @@ def add_model(
     .safetensors or of torch.save; without it, weights are timm's pretrained ones. `name` is what
     one model is called in the pool. Images are scaled to `resolution` pixels a side, and normalised
     by mean and deviation of the "dataset", or of the "model" as timm's weights of it were made; the
-    latter is the default for pretrained weights. `choose_on` and `seed` are explained in
+    latter is the default for pretrained weights. `class_order` is that of `import_predictions`, of
+    the model's outputs. `choose_on` and `seed` are explained in
     `ensearch.pool.scored_images.load`. `on_added` hears of each model as soon as it is there,
     `on_note` each note, and `on_progress` how far it is. Everything that is wrong with the values
     is a UsageError before the images are read. Raises UnavailableError where images or weights
@@ -161,12 +175,16 @@ def add_model(
     models = [part.strip() for part in (timm.split(",") if isinstance(timm, str) else timm)]
     names = [name] if name else models
     _check_models(models, names, checkpoint, name, normalise)
+    class_orders.check(class_order)
     from ensearch import training
     from ensearch.pool import pretrained
 
     where = training.resolve_device(device)
     of_images = Notes(on_note)
     images = scored_images.load(dataset, choose_on, seed, data_dir, of_images)
+    differs = class_orders.difference(images.dataset.classes)
+    if differs and class_order is None:
+        of_images(differs)
     added = []
     with Store.open(storage_url(storage), create=True) as store:
         for called in names:
@@ -178,6 +196,7 @@ def add_model(
                 checkpoint=None if checkpoint is None else Path(checkpoint),
                 resolution=resolution or images.dataset.resolution,
                 normalise=normalise or ("model" if checkpoint is None else "dataset"),
+                class_order=class_order,
             )
             note = Notes(on_note, of_images.kept)
             record = pretrained.add(store, images, timm_model, where, note, on_progress or unheard)

@@ -22,6 +22,14 @@ ADVICE: dict[str, str] = {
     "single_held_out_image": (
         "Or take --choose-on study for models that were trained without the val of studies."
     ),
+    # pool
+    "class_order_natural": (
+        "Take them so by --class-order natural, or as they are by --class-order dataset."
+    ),
+    "class_order_plain": (
+        "Take them so by --class-order plain, or as they are by --class-order dataset."
+    ),
+    "class_order_unknown": "Take them as they are by --class-order dataset.",
     # families
     "no_published_statistics": "Take --normalise dataset.",
     "no_published_weights": "Or give a file of weights by --checkpoint.",

@@ -24,6 +24,14 @@ ChooseOn = Annotated[
 Seed = Annotated[
     int, typer.Option(help="Seed of the halves, or of the studies whose val and test are meant.")
 ]
+ClassOrder = Annotated[
+    str | None,
+    typer.Option(
+        help="Order of the model's columns: dataset, that of its classes; or plain (0, 1, 10, 2) "
+        "or natural (0, 1, 2, 10) order of their names. (default: dataset, and refused where "
+        "another is right far more often)"
+    ),
+]
 OTHER_IMAGES = "--choose-on held-out of `pool add` and `pool images` takes other images as val"
 
 
@@ -45,6 +53,7 @@ def import_(
             "belong to; its beginning will do."
         ),
     ] = "",
+    class_order: ClassOrder = None,
     storage: options.Storage = options.DEFAULT_STORAGE,
 ) -> None:
     """Import predictions of any model, made anywhere, on val, test or both.
@@ -64,6 +73,7 @@ def import_(
         params=params,
         network=network,
         dataset=dataset,
+        class_order=class_order,
         storage=storage,
         on_note=note,
     )
@@ -99,6 +109,7 @@ def add(
             "model for pretrained weights, dataset for a checkpoint)"
         ),
     ] = None,
+    class_order: ClassOrder = None,
     choose_on: ChooseOn = "held-out",
     seed: Seed = 0,
     device: options.Device = None,
@@ -126,6 +137,7 @@ def add(
         name=name,
         resolution=resolution,
         normalise=normalise,
+        class_order=class_order,
         choose_on=choose_on,
         seed=seed,
         device=device or "auto",

@@ -7,7 +7,7 @@ from typing import Any
 
 from ensearch import datasets
 from ensearch.datasets import HELD_OUT
-from ensearch.pool import scored_images
+from ensearch.pool import class_order, scored_images
 from ensearch.pool.notes import Notes, OnNote
 from ensearch.store import Store, storage_url
 
@@ -68,6 +68,8 @@ def write_images(
         images.keep_labels(store, lasts=True)
         datasets.write_image_file(path, images.dataset, parts if train else ())
         note(images.record_use(store, "pool images"))
+    if differs := class_order.difference(images.dataset.classes):
+        note(differs)
     counts = {"val": len(images.dataset.y_val), "test": len(images.dataset.y_test)}
     return ImageFile(
         path=path,

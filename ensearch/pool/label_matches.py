@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ensearch.errors import UsageError
+from ensearch.errors import UsageError, invalid
+from ensearch.pool import class_order
 from ensearch.pool.prediction_file import Predicted
 from ensearch.store import Store
 from ensearch.store.labels import SplitLabels
@@ -31,6 +32,28 @@ def match(
     allowed = _allowed(store, predicted, dataset) if dataset else {}
     return {
         split: _match_split(store, split, of_split, classes, allowed.get(split), dataset)
+        for split, of_split in predicted.items()
+    }
+
+
+def ordered(
+    predicted: Mapping[str, Predicted], matches: Mapping[str, LabelMatch], order: str
+) -> dict[str, Predicted]:
+    """Predictions in the order of the labels' classes; their columns are in the order that is said.
+
+    Raises UsageError where nobody said those names.
+    """
+    if order != class_order.DATASET and not all(m.labels.classes for m in matches.values()):
+        raise invalid(
+            "class_order",
+            f"{order} is an order of names of classes, and the storage knows none of these labels.",
+        )
+    return {
+        split: class_order.ordered(
+            of_split, class_order.columns(matches[split].labels.classes, order)
+        )
+        if order != class_order.DATASET
+        else of_split
         for split, of_split in predicted.items()
     }
 

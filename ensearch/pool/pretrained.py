@@ -11,7 +11,7 @@ from ensearch.core import Architecture
 from ensearch.datasets import HELD_OUT, STUDY, Dataset
 from ensearch.errors import UsageError
 from ensearch.families import _checkpoints as checkpoints
-from ensearch.pool import inference, prediction_file, registration
+from ensearch.pool import class_order, inference, prediction_file, registration
 from ensearch.pool.entry import MAY_HAVE_SEEN, check_name
 from ensearch.pool.inference import NormalisedModel
 from ensearch.pool.notes import OnNote, unheard
@@ -28,7 +28,8 @@ class TimmModel:
     """A model of timm: pretrained, or with the weights of a file.
 
     `normalise` says whose mean and deviation its inputs get: those of the "dataset", or those that
-    the pretrained weights of the "model" were made with. `resolution` is in pixels a side.
+    the pretrained weights of the "model" were made with. `resolution` is in pixels a side. Its
+    outputs are in the `class_order` of "dataset", "plain" or "natural", None if nobody said it.
     """
 
     name: str  # in the pool
@@ -36,6 +37,7 @@ class TimmModel:
     checkpoint: Path | None
     resolution: int
     normalise: str
+    class_order: str | None = None
 
 
 def add(
@@ -48,7 +50,8 @@ def add(
 ) -> ModelRecord:
     """Predict val and test, count the cost, and keep both; returns the record.
 
-    Raises UsageError for an unknown model or weights of another one, UnavailableError where
+    Raises UsageError for an unknown model, weights of another one or outputs in another order of
+    classes, UnavailableError where
     weights cannot be had or memory does not suffice, StorageError if the name is taken. `on_note`
     hears what inputs are normalised by, `on_progress` how far it is.
     """
@@ -71,13 +74,19 @@ def add(
     )
     on_note(f"inputs are normalised by {inputs.normalisation}, of the {model.normalise}")
     predicted = _predicted(network, dataset, model.name, device, on_progress)
+    if model.class_order is not None:
+        where = class_order.columns(dataset.classes, model.class_order)
+        predicted = {split: class_order.ordered(p, where) for split, p in predicted.items()}
+    doubt = class_order.refuse_or_note(model.name, predicted, images.labels, model.class_order)
+    if doubt:
+        on_note(doubt)
     labels = images.keep_labels(store)
     described = Model(
         name=model.name,
         macs=counted.macs,
         params=counted.params,
         network="",
-        origin=f"{origin}; {ORIGINS[images.choose_on]}",
+        origin=f"{origin}{class_order.origin(model.class_order)}; {ORIGINS[images.choose_on]}",
         inputs=inputs,
         may_have_seen_val=images.choose_on == STUDY,
     )

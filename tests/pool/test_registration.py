@@ -45,8 +45,10 @@ def test_one_split_as_val_and_test_is_refused(folder: Path) -> None:
 
 def test_a_model_that_guesses_is_noted(folder: Path) -> None:
     y = models.arrays()["y_val"]
-    turned = models.imported("B0", probs_val=models.probs((y + 1) % 4, 4.0, 0))
-    assert "where guessing among 4 classes gets 25.00%" in turned.notes[-1]
+    guesses = models.imported("B0", probs_val=models.probs(models.labels(40, seed=3), 4.0, 0))
+    assert "where guessing among 4 classes gets 25.00%" in guesses.notes[-1]
+    with pytest.raises(UsageError, match="with its columns in another order"):
+        models.imported("B2", probs_val=models.probs((y + 1) % 4, 4.0, 0))
     right = models.imported("B1", probs_val=models.probs(y, 4.0, 0))
     assert not any("guessing" in note for note in right.notes)
 

@@ -1,0 +1,159 @@
+"""The order of the columns of predictions: the dataset's own, or that of another reader.
+
+Programs number classes in plain order of their names (0, 1, 10, 2) or in natural order without
+regard to case (0, 1, 2, 10), as the training script of timm does. Nothing in a file of weights says
+which, and a model whose columns are in the other order looks like a poor one.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ensearch.core import Labels
+from ensearch.errors import UsageError, unknown
+from ensearch.pool.prediction_file import Predicted
+from ensearch.store.labels import SplitLabels
+
+DATASET, PLAIN, NATURAL = ORDERS = ("dataset", "plain", "natural")
+# A sign test says that the other order is the right one. Of a known order: 4 standard errors. Of
+# any order, which half of the rows chose and the other half judges: 5, and a tenth of the rows.
+SURE_OF_KNOWN, SURE_OF_ANY, FAR = 4.0, 5.0, 0.1
+_SHOWN = 5
+
+Columns = npt.NDArray[np.int64]  # of each label of the dataset, the column that is its own
+
+
+def check(order: str | None) -> None:
+    """Raises UsageError unless it is None or one of ORDERS."""
+    if order is not None and order not in ORDERS:
+        raise unknown("order of classes", order, ORDERS)
+
+
+def columns(classes: Sequence[str], order: str) -> Columns:
+    """The column of each class in predictions whose columns are in that order.
+
+    >>> columns(["0", "1", "10", "2"], "natural").tolist()
+    [0, 1, 3, 2]
+    """
+    if order == DATASET:
+        return np.arange(len(classes))
+    key = _natural if order == NATURAL else str
+    ranked = sorted(range(len(classes)), key=lambda label: key(classes[label]))
+    return np.argsort(np.array(ranked, dtype=np.int64))
+
+
+def _natural(name: str) -> tuple[tuple[int, int | str], ...]:
+    parts = re.split(r"(\d+)", name.lower())
+    return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in parts)
+
+
+def difference(classes: Sequence[str]) -> str:
+    """A sentence where natural order is not that of the classes; "" if it is."""
+    ranked = columns(classes, NATURAL)
+    if (ranked == np.arange(len(ranked))).all():
+        return ""
+    natural = [classes[label] for label in np.argsort(ranked)]
+    return (
+        f"classes are in the order {_few(classes)}, and not in natural order ({_few(natural)}): a "
+        "model of a program that sorts so, as the training script of timm does, has its columns in "
+        "natural order"
+    )
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def origin(order: str | None) -> str:
+    """What the origin of a model says of the order of its columns, for people."""
+    return f"; columns were in {order} order" if order in (PLAIN, NATURAL) else ""
+
+
+def ordered(predicted: Predicted, where: Columns) -> Predicted:
+    """The predictions with their columns in the order of the dataset's classes."""
+    return replace(predicted, logits=np.ascontiguousarray(predicted.logits[:, where]))
+
+
+def refuse_or_note(
+    name: str,
+    predicted: Mapping[str, Predicted],
+    labels: Mapping[str, SplitLabels],
+    order: str | None,
+) -> str:
+    """A note where another order of the columns is right far more often; "" where none is.
+
+    Raises UsageError instead where nobody said an order.
+    """
+    says, better = doubt(name, predicted, labels)
+    if says and order is None:
+        raise UsageError(f"{says}.", problem=f"class_order_{better or 'unknown'}")
+    return says
+
+
+def doubt(
+    name: str, predicted: Mapping[str, Predicted], labels: Mapping[str, SplitLabels]
+) -> tuple[str, str]:
+    """A sentence on the order that is right far more often, and its name; "" if there is none.
+
+    Of val where it is predicted, else of test, whose accuracies are then not said.
+    """
+    split = "val" if "val" in predicted else "test"
+    logits, of_split = predicted[split].logits, labels[split]
+    guesses = logits.argmax(axis=1).astype(np.int64)
+    own = guesses == of_split.values
+    for order in (NATURAL, PLAIN) if of_split.classes else ():
+        where = columns(of_split.classes, order)
+        other = np.argsort(where)[guesses] == of_split.values
+        if _sign_test(other, own) > SURE_OF_KNOWN:
+            names = [of_split.classes[label] for label in np.argsort(where)]
+            what = f"with its columns in {order} order of the names of classes ({_few(names)})"
+            return _compared(name, split, own, other, what), order
+    other = _in_any_order(guesses, of_split.values, logits.shape[1])
+    if _sign_test(other, own) > SURE_OF_ANY and (other.mean() - own.mean()) > FAR:
+        of_classes = f" ({_few(of_split.classes)})" if of_split.classes else ""
+        compared = _compared(name, split, own, other, "with its columns in another order")
+        return f"{compared}: column 0 should be that of label 0, and so on{of_classes}", ""
+    return "", ""
+
+
+def _compared(
+    name: str, split: str, own: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_], what: str
+) -> str:
+    if split == "test":
+        return f"{name} is right far more often {what} than as they are"
+    return f"{name} is right on {own.mean():.2%} of {split}, and on {other.mean():.2%} {what}"
+
+
+def _sign_test(other: npt.NDArray[np.bool_], own: npt.NDArray[np.bool_]) -> float:
+    """Standard errors by which the other is right on more rows."""
+    more, fewer = int((other & ~own).sum()), int((own & ~other).sum())
+    return float((more - fewer) / max(1, more + fewer) ** 0.5)
+
+
+def _in_any_order(guesses: Labels, labels: Labels, count: int) -> npt.NDArray[np.bool_]:
+    """Which rows are right in the order that the other half of the rows is right in most often."""
+    right = np.zeros(len(labels), dtype=bool)
+    for half in (0, 1):
+        meant = _matched(guesses[1 - half :: 2], labels[1 - half :: 2], count)
+        right[half::2] = meant[guesses[half::2]] == labels[half::2]
+    return right
+
+
+def _matched(guesses: Labels, labels: Labels, count: int) -> Labels:
+    """The label that each column seems to mean, each once; the largest counts choose first.
+
+    A column without a label that is left keeps -1, which is always wrong.
+    """
+    pairs, counts = np.unique(guesses * count + labels, return_counts=True)
+    meant = np.full(count, -1, dtype=np.int64)
+    taken: set[int] = set()
+    for pair in pairs[np.argsort(-counts, kind="stable")].tolist():
+        column, label = divmod(pair, count)
+        if meant[column] < 0 and label not in taken:
+            meant[column] = label
+            taken.add(label)
+    return meant
