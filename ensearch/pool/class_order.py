@@ -19,8 +19,9 @@ from ensearch.store.labels import SplitLabels
 
 DATASET, PLAIN, NATURAL = ORDERS = ("dataset", "plain", "natural")
 # A sign test says that the other order is the right one. Of a known order: 4 standard errors. Of
-# any order, which half of the rows chose and the other half judges: 5, and a tenth of the rows.
-SURE_OF_KNOWN, SURE_OF_ANY, FAR = 4.0, 5.0, 0.1
+# any order, which half of the rows chose and the other half judges: 5, a tenth of the rows, and
+# that the right labels get e^0.1 times the probability, so that no hair's breadth is an order.
+SURE_OF_KNOWN, SURE_OF_ANY, FAR, SURER = 4.0, 5.0, 0.1, 0.1
 _SHOWN = 5
 
 Columns = npt.NDArray[np.int64]  # of each label of the dataset, the column that is its own
@@ -112,8 +113,12 @@ def doubt(
             names = [of_split.classes[label] for label in np.argsort(where)]
             what = f"with its columns in {order} order of the names of classes ({_few(names)})"
             return _compared(name, split, own, other, what), order
-    other = _in_any_order(guesses, of_split.values, logits.shape[1])
-    if _sign_test(other, own) > SURE_OF_ANY and (other.mean() - own.mean()) > FAR:
+    other, surer = _in_any_order(logits, of_split.values)
+    if (
+        _sign_test(other, own) > SURE_OF_ANY
+        and other.mean() - own.mean() > FAR
+        and surer.mean() > SURER
+    ):
         of_classes = f" ({_few(of_split.classes)})" if of_split.classes else ""
         compared = _compared(name, split, own, other, "with its columns in another order")
         return f"{compared}: column 0 should be that of label 0, and so on{of_classes}", ""
@@ -134,13 +139,25 @@ def _sign_test(other: npt.NDArray[np.bool_], own: npt.NDArray[np.bool_]) -> floa
     return float((more - fewer) / max(1, more + fewer) ** 0.5)
 
 
-def _in_any_order(guesses: Labels, labels: Labels, count: int) -> npt.NDArray[np.bool_]:
-    """Which rows are right in the order that the other half of the rows is right in most often."""
+def _in_any_order(
+    logits: npt.NDArray[np.float16], labels: Labels
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
+    """Rows that are right in another order, and how much larger the logits of their labels are.
+
+    The order is the one in which the other half of the rows is right most often.
+    """
+    guesses, count = logits.argmax(axis=1).astype(np.int64), logits.shape[1]
     right = np.zeros(len(labels), dtype=bool)
+    surer = np.zeros(len(labels), dtype=np.float32)
     for half in (0, 1):
         meant = _matched(guesses[1 - half :: 2], labels[1 - half :: 2], count)
-        right[half::2] = meant[guesses[half::2]] == labels[half::2]
-    return right
+        own = np.arange(count)  # the column of each label, its own where none is known
+        own[meant[meant >= 0]] = np.flatnonzero(meant >= 0)
+        rows = np.arange(half, len(labels), 2)
+        right[rows] = meant[guesses[rows]] == labels[rows]
+        of_other, of_own = logits[rows, own[labels[rows]]], logits[rows, labels[rows]]
+        surer[rows] = of_other.astype(np.float32) - of_own.astype(np.float32)
+    return right, surer
 
 
 def _matched(guesses: Labels, labels: Labels, count: int) -> Labels:

@@ -78,6 +78,13 @@ def test_poor_models_are_not_taken_for_permuted_ones(images: int, classes: int) 
         assert class_order.doubt("B0", predicted, labels) == ("", "")
 
 
+def test_a_model_that_leans_to_a_wrong_label_by_a_hair_is_not_taken_for_a_permuted_one() -> None:
+    for name, _, content in models.world():
+        predicted, _ = prediction_file.checked(content)
+        labels = {s: SplitLabels(values=p.labels, count=4) for s, p in predicted.items()}
+        assert class_order.doubt(name, predicted, labels) == ("", "")
+
+
 def test_accuracies_of_test_are_not_said() -> None:
     y = models.labels(200, 5)
     content = {"probs_test": in_natural_order(models.probs(y, 4.0, 0, 5)), "y_test": y}
@@ -143,7 +150,7 @@ def test_a_model_whose_outputs_are_in_natural_order(
     write_known(folder)
 
     def logits(network: object, images: npt.NDArray[Any], *rest: object) -> npt.NDArray[Any]:
-        """Of test images, which are the negatives of those that show their label."""
+        """Logits of test images, which are the negatives of those that show their label."""
         y = (255 - images[:, 0, 0, 0]) // 50
         return in_natural_order(
             np.eye(5, dtype=np.float32)[y] * 5 + images.std() * np.arange(5) / 99
