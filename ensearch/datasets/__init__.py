@@ -29,7 +29,7 @@ import numpy.typing as npt
 
 from ensearch import plugins
 from ensearch.core import Floats, Labels, Schedule
-from ensearch.datasets import _copies
+from ensearch.datasets import _copies, _levels
 from ensearch.datasets._arrays import Arrays
 from ensearch.datasets._arrays import keep as keep_arrays
 from ensearch.datasets._cache_files import damaged_caches
@@ -154,7 +154,7 @@ def load(source: Source) -> Dataset:
     if raw.mean is not None and raw.std is not None:
         mean, std = raw.mean, raw.std
     parts = (x_train, labels[train], x_val, labels[val], x_test, y_test)
-    copies = _copies.notes(
+    splits = (
         _copies.Part("train", x_train, parts[1], lambda row: raw.called("train", int(train[row]))),
         _copies.Part("val", x_val, parts[3], lambda row: raw.called("train", int(val[row]))),
         _copies.Part("test", x_test, y_test, lambda row: raw.called("test", row)),
@@ -171,7 +171,7 @@ def load(source: Source) -> Dataset:
         mean=mean,
         std=std,
         fingerprint=_fingerprint(parts, raw),
-        notes=(*raw.notes, *copies),
+        notes=(*raw.notes, *_levels.notes(source.spec, splits), *_copies.notes(*splits)),
         otherwise=raw.otherwise,
     )
 
@@ -220,7 +220,7 @@ def _statistics(images: Pictures) -> tuple[Floats, Floats]:
         total, squares = images.sums[images.index].sum(axis=0)
     else:
         channels = images.reshape(-1, images.shape[3]).T
-        counts = np.stack([_levels(channel) for channel in channels])
+        counts = np.stack([_level_counts(channel) for channel in channels])
         levels = np.arange(256)
         total, squares = counts @ levels, counts @ levels**2
     mean = total / pixels
@@ -228,7 +228,7 @@ def _statistics(images: Pictures) -> tuple[Floats, Floats]:
     return mean, np.maximum(np.sqrt(variance), STD_FLOOR)
 
 
-def _levels(channel: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+def _level_counts(channel: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     """How often each of the 256 grey levels occurs; in parts, since bincount copies to int64."""
     parts = (channel[i : i + 2**20] for i in range(0, len(channel), 2**20))
     return sum((np.bincount(part, minlength=256) for part in parts), np.zeros(256, np.int64))

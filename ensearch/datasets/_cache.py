@@ -42,15 +42,18 @@ class Contents:
     key: str  # of the files' names, sizes and dates
     resolution: int
     share: float  # of a picture's shorter side that is kept
+    spread: tuple[int, int] | None = None  # the range of 16-bit pictures that becomes 0 to 255
 
     @property
     def about(self) -> dict[str, Any]:
-        return {
+        content: dict[str, Any] = {
             "format": FORMAT,
             "files": self.key,
             "resolution": self.resolution,
             "share": self.share,
         }
+        # Caches of pictures that are read as they always were stay what they are.
+        return content if self.spread is None else content | {"spread": list(self.spread)}
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -173,6 +176,7 @@ def _decode(contents: Contents, folder: Path, begun: Begun) -> None:
             folder=str(folder),
             resolution=contents.resolution,
             share=contents.share,
+            spread=contents.spread,
         )
         for first in range(0, count, _CHUNK)
         if first not in begun.done

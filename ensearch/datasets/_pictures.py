@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ensearch.datasets import _cache, _decode, _listing
+from ensearch.datasets import _cache, _decode, _listing, _sixteen
 from ensearch.datasets._dataset import Raw
 from ensearch.datasets._left_out import few
 from ensearch.datasets._listing import Listing
@@ -31,15 +31,17 @@ def read(argument: str, data_dir: Path, resolution: int | None = None, share: fl
     path, asked = _parsed(argument)
     listing = _listing.read(Path(os.path.expanduser(path)))
     resolution = asked or resolution or _usual_resolution(listing)
+    found = _sixteen.look(listing, data_dir)
     contents = _cache.Contents(
         root=listing.root,
         files=listing.files,
         key=listing.key,
         resolution=resolution,
         share=share,
+        spread=found.spread,
     )
     stored, broken = _cache.load(contents, data_dir)
-    notes = listing.notes
+    notes = (*listing.notes, found.note) if found.note else listing.notes
     if broken:
         lines = [f"{listing.files[i]} ({why})" for i, why in sorted(broken.items())]
         notes = (*notes, _left_out(lines, listing, data_dir))
@@ -58,9 +60,14 @@ def read(argument: str, data_dir: Path, resolution: int | None = None, share: fl
         y_test=listing.labels[test],
         classes=listing.classes,
         notes=notes,
-        otherwise=listing.otherwise,
+        otherwise=_otherwise(listing.otherwise, found),
         called=called,
     )
+
+
+def _otherwise(of_listing: str, found: _sixteen.Found) -> str:
+    of_bits = "read the upper 8 of 16 bits" if found.spread is not None else ""
+    return " and ".join(filter(None, (of_listing, of_bits)))
 
 
 def _parsed(argument: str) -> tuple[str, int | None]:

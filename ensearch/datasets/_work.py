@@ -36,6 +36,7 @@ class Job:
     folder: str
     resolution: int
     share: float  # of a picture's shorter side that is kept
+    spread: tuple[int, int] | None = None  # the range of 16-bit pictures that becomes 0 to 255
 
 
 def create(folder: Path, count: int, resolution: int) -> None:
@@ -56,7 +57,7 @@ def run(job: Job) -> dict[int, str]:
     broken = {}
     for number, file in enumerate(job.files):
         try:
-            images[number] = _decode.decode(file, job.resolution, job.share)
+            images[number] = _decode.decode(file, job.resolution, job.share, job.spread)
         except _decode.UnfitError as error:
             broken[job.first + number] = str(error)
         sums[number] = sums_of(images[number])

@@ -7,12 +7,14 @@
 or PATH/CLASS/* alone, of which a fixed fifth becomes test. Classes are numbered in the order of
 their sorted names. Of each picture the largest square in the middle is scaled to RESOLUTION pixels
 a side; without it to the size of the pictures, but at most 224. Grey, palette, CMYK and 16-bit
-pictures become RGB, transparent ones lie on white, EXIF rotation is applied. Files whose suffix is
-not that of a picture which Pillow reads, hidden ones, and those in folders that file servers and
-archivers leave (@eaDir, __MACOSX) are left out; a note says how many and where. At most 1 % of the
-pictures may be unreadable; they are left out and named. Another note names validation and test
-pictures that are copies of training ones. The images are kept in the data folder, and made again
-when a picture changes.
+pictures become RGB, transparent ones lie on white, EXIF rotation is applied. Where 16-bit pictures
+use a quarter of their range or less, what the training pictures use is spread over all grey levels.
+
+Files whose suffix is not that of a picture which Pillow reads, hidden ones, and those in folders
+that file servers and archivers leave (@eaDir, __MACOSX) are left out; a note says how many and
+where. At most 1 % of the pictures may be unreadable; they are left out and named. Other notes name
+validation and test pictures that are copies of training ones, and pictures of one colour. The
+images are kept in the data folder, and made again when a picture changes.
 """
 
 from pathlib import Path

@@ -4,7 +4,9 @@
     y_train, y_test   N whole numbers 0..K-1; at least 2 training images of every class
     classes           optional: the K names
 
-Other arrays in the file are ignored. Val is cut from train.
+Floats of which x_train uses a quarter of 0 to 1 or less are spread over all grey levels, and a note
+says so; ranges of train and test that differ eight times or more are refused. Other arrays in the
+file are ignored. Val is cut from train.
 """
 
 import os
@@ -16,7 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ensearch.core import Schedule
+from ensearch.datasets import _levels
 from ensearch.datasets._dataset import Raw
+from ensearch.datasets._levels import Range
 from ensearch.datasets._stored import Images
 from ensearch.errors import UnavailableError
 
@@ -27,6 +31,7 @@ SCHEDULE = Schedule(epochs=10)  # no augmentation: a flip may change what a pict
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 OPTIONAL = ("classes",)
 Array = npt.NDArray[Any]
+_WHOLE = Range(0.0, 1.0)
 
 
 def load(argument: str, data_dir: Path) -> Raw:
@@ -92,15 +97,24 @@ def _checked(arrays: dict[str, Array]) -> Raw:
             f"x_train and x_test should have images of one size; found {train} and {test} (height "
             "x width x channels). Resize one of them."
         )
+    grey_train, grey_test, spread = _as_bytes(x_train, x_test)
     y_train = _labels("y_train", arrays["y_train"], len(x_train))
     y_test = _labels("y_test", arrays["y_test"], len(x_test))
     classes = _classes(arrays.get("classes"), y_train)
     _check_labels(y_train, y_test, len(classes))
-    return Raw(x_train=x_train, y_train=y_train, x_test=x_test, y_test=y_test, classes=classes)
+    return Raw(
+        x_train=grey_train,
+        y_train=y_train,
+        x_test=grey_test,
+        y_test=y_test,
+        classes=classes,
+        notes=(spread,) if spread else (),
+        otherwise="spread no range of floats" if spread else "",
+    )
 
 
-def _images(key: str, array: Array) -> Images:
-    """uint8 N x H x W x C from what the file holds."""
+def _images(key: str, array: Array) -> Array:
+    """N x H x W x C, uint8 or floats 0..1, from what the file holds."""
     shape = "x".join(map(str, array.shape)) or "a single number"
     images = array[..., np.newaxis] if array.ndim == 3 else array
     if images.ndim != 4:
@@ -118,13 +132,12 @@ def _images(key: str, array: Array) -> Images:
         raise _UnfitError(
             f"{key} should have square images; found {shape}. Crop, pad or resize them."
         )
-    return _grey_levels(key, images)
+    if images.dtype != np.uint8:
+        _check_floats(key, images)
+    return images
 
 
-def _grey_levels(key: str, images: Array) -> Images:
-    """Values 0..255 from uint8 as it is and from floats 0..1."""
-    if images.dtype == np.uint8:
-        return images
+def _check_floats(key: str, images: Array) -> None:
     if images.dtype.kind != "f":
         raise _UnfitError(
             f"{key} should be uint8 (0 to 255) or floats (0 to 1); found {images.dtype}. If its "
@@ -140,6 +153,48 @@ def _grey_levels(key: str, images: Array) -> Images:
             f"{key} as {images.dtype} should lie in 0 to 1; found {low:g} to {high:g}. Rescale it, "
             "or save 0 to 255 as uint8."
         )
+
+
+def _as_bytes(x_train: Array, x_test: Array) -> tuple[Images, Images, str]:
+    """Grey levels 0..255 of either, and a note where a small range of floats is spread over them.
+
+    Floats 0 to 1 become 0 to 255, or those of the range that x_train uses where that is so small
+    that it would be a quarter of the levels or less: floats that were divided by 255 twice.
+    """
+    if x_train.dtype == x_test.dtype == np.uint8:
+        return x_train, x_test, ""
+    train, test = _range(x_train), _range(x_test)
+    if _levels.are_apart(train, test):
+        raise _UnfitError(
+            f"x_train uses {train} of 0 to 1, x_test {test}: they were not scaled alike. Rescale "
+            "one of them, or save both as uint8."
+        )
+    if x_train.dtype == np.uint8 or not 0 < train.width <= _levels.FEW / 256:
+        return _bytes(x_train, _WHOLE), _bytes(x_test, _WHOLE), ""
+    if x_test.dtype == np.uint8:
+        raise _UnfitError(
+            f"x_train as {x_train.dtype} uses {train} of 0 to 1, and x_test is uint8. Save both "
+            "as uint8."
+        )
+    note = (
+        f"x_train uses {train} of 0 to 1, x_test {test}: {train} is spread over the 256 grey levels"
+    )
+    return _bytes(x_train, train), _bytes(x_test, train), note
+
+
+def _range(images: Array) -> Range:
+    """The range that some of the images use, evenly spaced; of bytes as floats 0 to 1."""
+    some = np.sort(images[:: max(1, len(images) // _levels.LOOKED_AT)], axis=None)
+    rare = int(_levels.RARE * some.size)
+    low, high = float(some[rare]), float(some[-1 - rare])
+    return Range(low / 255, high / 255) if images.dtype == np.uint8 else Range(low, high)
+
+
+def _bytes(images: Array, used: Range) -> Images:
+    if images.dtype == np.uint8:
+        return images
+    if used != _WHOLE:
+        images = np.clip((images.astype(np.float32) - used.low) / used.width, 0, 1)
     grey: Images = np.rint(images * 255).astype(np.uint8)
     return grey
 

@@ -1,0 +1,125 @@
+"""Which of the 256 grey levels images use: constant ones are refused, odd ones said."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ensearch.datasets._copies import Part
+from ensearch.datasets._dataset import Pictures
+from ensearch.datasets._left_out import few
+from ensearch.datasets._stored import Stored
+from ensearch.errors import UnavailableError
+from ensearch.units import counted
+
+LOOKED_AT = 256  # images of a split whose levels are counted, evenly spaced
+RARE = 1e-4  # share of the pixels at either end that may lie outside the range in use
+# Fewer levels than these, a quarter, and much of what was in the pictures is gone.
+FEW = 64
+# Splits whose spreads differ so many times cannot have been scaled alike; twice is worth a word.
+APART, UNLIKE = 8.0, 2.0
+_PROBED = 16  # pixels of an image that are compared before all are
+
+
+class Range(NamedTuple):
+    """The values that all but the rarest pixels have."""
+
+    low: float
+    high: float
+
+    @property
+    def width(self) -> float:
+        return self.high - self.low
+
+    def __str__(self) -> str:
+        return " to ".join(
+            f"{value:,.0f}" if value == round(value) else f"{value:.4g}" for value in self
+        )
+
+
+def of_counts(counts: npt.NDArray[np.int64]) -> Range:
+    """The range in use where `counts` says how often each value 0, 1, 2, ... occurs."""
+    least = int(RARE * counts.sum())
+    low = int((np.cumsum(counts) > least).argmax())
+    high = len(counts) - 1 - int((np.cumsum(counts[::-1]) > least).argmax())
+    return Range(low, high)
+
+
+def are_apart(one: Range, other: Range) -> bool:
+    """Whether the ranges of two splits differ so much that they were not scaled alike."""
+    narrow, wide = sorted((one.width, other.width))
+    return narrow * APART < wide
+
+
+def notes(spec: str, parts: tuple[Part, ...]) -> tuple[str, ...]:
+    """What a user may not expect of the levels of train, val and test, in this order.
+
+    Raises UnavailableError where all pixels of a split have one value.
+    """
+    counts = {part.name: _counts(part.images) for part in parts}
+    for part in parts:
+        if np.count_nonzero(counts[part.name]) == 1 and _flat(part.images).all():
+            raise UnavailableError(
+                f"{spec}: all pixels of the {part.name} images are {counts[part.name].argmax()} of "
+                "0 to 255. Were they scaled twice, or saved with another range? Save them with the "
+                "range that they use."
+            )
+    train, test = parts[0].name, parts[-1].name
+    found = (_few_levels(train, counts[train]), _compared(counts[train], counts[test]))
+    return tuple(filter(None, (*found, *map(_constant, parts))))
+
+
+def _counts(images: Pictures) -> npt.NDArray[np.int64]:
+    """How often each of the 256 levels occurs in some of the images."""
+    step = max(1, len(images) // LOOKED_AT)
+    return np.bincount(np.asarray(images[::step]).ravel(), minlength=256)
+
+
+def _few_levels(name: str, counts: npt.NDArray[np.int64]) -> str:
+    used = of_counts(counts)
+    if used.width >= FEW:
+        return ""
+    return (
+        f"{name} images use the grey levels {used} of 0 to 255: were they saved with their range?"
+    )
+
+
+def _compared(train: npt.NDArray[np.int64], test: npt.NDArray[np.int64]) -> str:
+    levels = np.arange(256)
+    means, spreads = [], []
+    for counts in (train, test):
+        mean = float(counts @ levels / counts.sum())
+        means.append(mean)
+        spreads.append(float((counts @ (levels - mean) ** 2 / counts.sum()) ** 0.5))
+    narrow, wide = sorted(spreads)
+    if narrow * UNLIKE >= wide and abs(means[0] - means[1]) <= wide:
+        return ""
+    return (
+        f"train images have grey levels of {means[0]:.0f} ± {spreads[0]:.0f}, test images of "
+        f"{means[1]:.0f} ± {spreads[1]:.0f} (mean and deviation): were both scaled alike?"
+    )
+
+
+def _constant(part: Part) -> str:
+    rows = np.flatnonzero(_flat(part.images)).tolist()
+    if not rows:
+        return ""
+    named = few([part.called(row) for row in rows[:100]])
+    more = f" (of the first 100: {named})" if len(rows) > 100 else f": {named}"
+    of = counted(len(part.images), f"{part.name} image")
+    return f"{len(rows):,} of {of} show one colour alone{more}"
+
+
+def _flat(images: Pictures) -> npt.NDArray[np.bool_]:
+    """Which images have the same value everywhere, in each channel."""
+    if isinstance(images, Stored):
+        total, squares = images.sums[images.index].transpose(1, 0, 2)
+        # Equal exactly where all values are, in whole numbers that int64 holds up to 1024 pixels.
+        same: npt.NDArray[np.bool_] = np.all(squares * images.shape[1] ** 2 == total**2, axis=1)
+        return same
+    pixels = images.reshape(len(images), -1, images.shape[3])
+    probed = pixels[:, :: max(1, pixels.shape[1] // _PROBED)]
+    flat: npt.NDArray[np.bool_] = np.all(probed == probed[:, :1], axis=(1, 2))
+    some = np.flatnonzero(flat)
+    flat[some] = [(pixels[row] == pixels[row, 0]).all() for row in some.tolist()]
+    return flat
