@@ -47,6 +47,7 @@ __all__ = [
 def combine(
     *,
     pool: str,
+    dataset: str = "",
     budget: str | float,
     budgets: str | float | Iterable[str | float] | None = None,
     measure: str = "max",
@@ -59,7 +60,8 @@ def combine(
     """Search ensembles and cascades over the pool, and return four fronts; nothing is trained.
 
     `pool` is a query: all, names, patterns such as 'eff*', study:NAME, confirmed:NAME or
-    dataset:FINGERPRINT, separated by commas, and '!eff*' to leave some out. `budget` and `budgets`
+    dataset:FINGERPRINT, separated by commas, and '!eff*' to leave some out. `dataset` keeps entries
+    of one dataset: its name, or the beginning of a fingerprint. `budget` and `budgets`
     are FLOPs per example, `flops_per_mac` of them for a multiply-add; without `budgets` they are
     halves of the budget, up to 8 in all. Cascades stop by `measure`: the "max" probability, the
     "margin" or the "entropy". With `test` all is scored on test too, which is recorded as a use
@@ -73,7 +75,7 @@ def combine(
         raise unknown("measure of confidence", measure, MEASURES)
     most = units.parse_count(budget, "budget") / flops_per_mac
     with Store.open(storage_url(storage), create=False) as store:
-        selected = query.select(store, pool, note)
+        selected = query.select(store, pool, note, dataset)
         ladder = search.ladder(most, selected, flops_per_mac)
         steps = _steps(budgets, most, flops_per_mac) or ladder
         _note_empty(steps, selected, flops_per_mac, note)
@@ -81,7 +83,7 @@ def combine(
         findings = search.compute(
             store, pool, selected, steps, measure, test, on_progress or unheard
         )
-        folder = store.files.with_suffix(".reports") / f"front-{_folder_name(pool)}"
+        folder = store.files.with_suffix(".reports") / f"front-{_folder_name(f'{pool} {dataset}')}"
     findings = replace(findings, uses_before=before[0], uses_summary=before[1])
     values = {field.name: getattr(findings, field.name) for field in fields(PoolFindings)}
     return PoolFronts(**values, flops_per_mac=flops_per_mac, folder=folder, notes=note.kept)

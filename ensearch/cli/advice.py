@@ -12,6 +12,11 @@ if TYPE_CHECKING:  # imports numpy
 # storage behind a command, such as " --storage studies/other.db", and empty for the usual one.
 ADVICE: dict[str, str] = {
     "nothing_fits": "Raise --budget, or search smaller networks with --space FILE.toml.",
+    "nothing_fits_but_fewer_pixels": (
+        "Raise --budget; or take fewer pixels, with `resolution = [{pixels}]` in a copy of the "
+        "search space by --space FILE.toml, or of pictures with folder:PATH@{pixels}; or search "
+        "smaller networks."
+    ),
     "budget_below_compared": (
         "Name at least {least}, or search smaller networks in a study of their own: "
         "ensearch run --budget {asked} --dataset {dataset}{storage}"
@@ -91,6 +96,7 @@ ADVICE: dict[str, str] = {
     "storage_unreleased": "Name another storage with --storage.",
     "study_exists": "To go on with it: `ensearch resume {study}{storage}`.",
     "study_runs": "Or give --take-over if you know that it is gone.",
+    "datasets_differ": "\nOr take the entries of one dataset: --dataset {datasets}.",
     "dataset_unknown": "`ensearch pool list --json{storage}` shows those of its entries.",
     "labels_ambiguous": "Give it by --dataset FINGERPRINT.",
     "labels_not_kept": "`ensearch resume STUDY{storage}` opens it.",

@@ -22,6 +22,13 @@ def front(
         ),
     ],
     budget: Annotated[str, typer.Option(help="FLOPs (multiply-adds) per example: 5e9, 5G.")],
+    dataset: Annotated[
+        str,
+        typer.Option(
+            help="Only entries of this dataset: its name, such as digits or folder:PATH, or the "
+            "beginning of a fingerprint."
+        ),
+    ] = "",
     budgets: Annotated[
         str | None,
         typer.Option(help="Also at these: 1e9,2e9. (default: halves of --budget, up to 8 in all)"),
@@ -45,6 +52,7 @@ def front(
 
     fronts = api.combine(
         pool=pool,
+        dataset=dataset,
         budget=budget,
         budgets=budgets,
         measure=measure,

@@ -156,7 +156,9 @@ def _inputs(details: "EntryDetails") -> str:
 @app.command()
 @guarded
 def remove(
-    names: Annotated[list[str], typer.Argument(help="As `ensearch pool list --json` shows them.")],
+    names: Annotated[
+        list[str], typer.Argument(help="As tables show them; of a network, all its members.")
+    ],
     force: Annotated[
         bool, typer.Option("--force", help="Also members that evaluations of studies use.")
     ] = False,

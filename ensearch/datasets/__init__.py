@@ -101,6 +101,8 @@ def check(spec: str) -> None:
     Looks at the spelling only: reads no file and imports nothing heavy.
     """
     name, colon, argument = spec.partition(":")
+    if spec and name not in names() and (meant := _meant(spec)):
+        raise UsageError(f"dataset {spec!r} is a path: write {meant}.")
     wanted = get(name).ARGUMENT
     if wanted and not argument:
         raise UsageError(f"dataset {name!r} needs a {wanted}: write {name}:{wanted}; got {spec!r}.")
@@ -112,6 +114,16 @@ def check(spec: str) -> None:
         raise UsageError(
             f"a dataset is stored by name, so its path must be text; got {spec!r}. Rename the file."
         )
+
+
+def _meant(spec: str) -> str:
+    """The dataset that a bare path stands for; "" if there is nothing at that path."""
+    path = Path(os.path.expanduser(re.sub(r"@\d+$", "", spec)))
+    if path.is_dir():
+        return f"folder:{spec}"
+    if Path(os.path.expanduser(spec)).is_file():
+        return f"npz:{spec}" if path.suffix == ".npz" else f"npz:{spec}, if numpy.savez wrote it"
+    return ""
 
 
 def schedule(spec: str) -> Schedule:

@@ -92,7 +92,8 @@ def _flat(root: Path, classes: list[str], left_out: LeftOut) -> Listing:
         raise UnavailableError(
             f"{root}: {LAYOUT}, or PATH/CLASS/* with at least 2 classes; found "
             f"{len(classes)} folders ({few(classes) or 'none'}) with {len(files)} pictures "
-            f"directly in them ({', '.join(SUFFIXES)}). Check the path.{_said(left_out)}"
+            f"directly in them ({', '.join(SUFFIXES)}). {_likely_root(root, classes)}"
+            f"{_said(left_out)}"
         )
     labels = _labels(files)
     _check_counts(root, classes, labels, 3, left_out=left_out)
@@ -100,6 +101,20 @@ def _flat(root: Path, classes: list[str], left_out: LeftOut) -> Listing:
     train = others(test, len(files))
     note = f"{root} has no train/: a fixed {TEST_SHARE:.0%} of its pictures, {len(test)}, are test"
     return _listing(root, classes, files, train, [note], left_out)
+
+
+def _likely_root(root: Path, within: list[str]) -> str:
+    """What to write instead of a folder that holds a single class, or whole datasets."""
+    below = [name for name in within if (root / name / "train").is_dir()]
+    if below:
+        return (
+            f"It holds {few([f'{name}/train' for name in below])}: write folder:{root / below[0]}."
+        )
+    here = root.absolute()
+    above = here.parent.parent if here.parent.name.lower() in (*SPLITS, "train") else here.parent
+    if any(_left_out.is_picture(entry.name) for entry in _entries(str(root))) and not within:
+        return f"The pictures lie in it directly: if it is a class, write folder:{above}."
+    return "Check the path."
 
 
 def _said(left_out: LeftOut) -> str:

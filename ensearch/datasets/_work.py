@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ensearch.datasets import _decode
 from ensearch.datasets._stored import Images, digests
 
 PIXELS, DIGESTS, SUMS = "pixels.npy", "digests.npy", "sums.npy"
@@ -52,6 +51,8 @@ def create(folder: Path, count: int, resolution: int) -> None:
 
 def run(job: Job) -> dict[int, str]:
     """Do the job and return why files could not be decoded, by row. Their images are black."""
+    from ensearch.datasets import _decode  # imports Pillow, which nothing else here needs
+
     images = np.zeros((len(job.files), job.resolution, job.resolution, 3), np.uint8)
     sums = np.zeros((len(images), 2, 3), np.int64)
     broken = {}

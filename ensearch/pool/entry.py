@@ -110,14 +110,6 @@ def _model_entry(record: ModelRecord) -> Entry:
     )
 
 
-def entry_of_name(entries: Sequence[Entry], name: str) -> Entry:
-    """The entry of that name. Raises UsageError with the nearest names if there is none."""
-    for entry in entries:
-        if entry.name == name:
-            return entry
-    raise UsageError(_unknown(entries, name))
-
-
 def listed_name(entry: Entry) -> str:
     """What lists call an entry: members are called by their network."""
     return entry.name.rpartition("/")[0] if entry.is_member else entry.name

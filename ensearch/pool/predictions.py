@@ -26,7 +26,17 @@ def agreed_labels(store: Store, entries: Sequence[Entry], split: str) -> SplitLa
         if split not in entry.labels:
             raise _lacking(entry, split)
     if len({entry.labels[split] for entry in entries}) > 1:
-        raise StorageError(_disagreement(store, entries, split))
+        specs = [
+            {record.spec for record in store.pool.datasets_of(split, entry.labels[split])}
+            for entry in entries
+        ]
+        several = sorted(set().union(*specs)) if all(specs) else []
+        raise StorageError(
+            _disagreement(store, entries, split),
+            # Of one dataset there are several groups where its images are split in several ways.
+            problem="datasets_differ" if len(several) > 1 else "",
+            datasets=" or ".join(several),
+        )
     return store.pool.labels(entries[0].labels[split])
 
 

@@ -12,14 +12,15 @@ from ensearch.pool.predictions import why_lacking
 from ensearch.store import SEARCH, Store
 
 
-def select(store: Store, query: str, on_note: OnNote = unheard) -> list[Entry]:
+def select(store: Store, query: str, on_note: OnNote = unheard, dataset: str = "") -> list[Entry]:
     """Entries that match any of the comma-separated parts of a query, and no part after a `!`.
 
     A part is `all`, a name, what a table calls an entry, a pattern over these such as `eff*`,
     `study:NAME` (the members that its search evaluated), `confirmed:NAME` (the members of its
     confirmations) or `dataset:FINGERPRINT` (its beginning will do). Entries without predictions of
     val, which cannot be selected on it, are left out with a note, unless the query names them.
-    Raises UsageError where a part matches nothing, StorageError if the pool is empty.
+    `dataset` keeps those of one dataset: its name, or the beginning of a fingerprint. Raises
+    UsageError where a part matches nothing, StorageError if the pool is empty.
     """
     entries = all_entries(store)
     if not entries:
@@ -34,6 +35,8 @@ def select(store: Store, query: str, on_note: OnNote = unheard) -> list[Entry]:
     matching = [entry for entry in entries if entry.key in keys]
     if not matching:
         raise invalid("pool", f"{query!r} leaves out everything that it takes in.")
+    if dataset:
+        matching = _of_dataset(store, matching, dataset)
     # An entry that is named is refused later, with the reason: somebody counts on it.
     usable = [entry for entry in matching if "val" in entry.labels or entry.name in within]
     if usable and len(usable) < len(matching):
@@ -86,6 +89,24 @@ def _matching(store: Store, entries: Sequence[Entry], part: str) -> list[Entry]:
         for entry in entries
         if any(fnmatch.fnmatchcase(name, part) for name in (entry.name, *spellings(entry)))
     ]
+
+
+def _of_dataset(store: Store, entries: Sequence[Entry], dataset: str) -> list[Entry]:
+    """Those of the dataset. Raises UsageError that names the datasets of all if there are none."""
+    names = {
+        entry.key: {
+            known
+            for split, labels in entry.labels.items()
+            for record in store.pool.datasets_of(split, labels)
+            for known in (record.spec, record.name)
+        }
+        for entry in entries
+    }
+    kept = [e for e in entries if dataset in names[e.key] or _belongs_to(e, dataset)]
+    if not kept:
+        listing = ", ".join(sorted(set().union(*names.values()))) or "none that have a name"
+        raise invalid("dataset", f"{dataset!r} has no entry here. Datasets of these: {listing}.")
+    return kept
 
 
 def _members(store: Store, study: str, stage: str) -> set[str]:

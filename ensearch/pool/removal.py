@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ensearch.errors import StorageError
-from ensearch.pool.entry import Entry, all_entries, entry_of_name
+from ensearch.pool.entry import Entry, all_entries, entries_called
 from ensearch.store import Store, storage_url
 
 
@@ -13,13 +13,15 @@ def remove(
 ) -> tuple[str, ...]:
     """Remove models or trained members with their files; returns their names.
 
-    Members that evaluations of studies use go only by `force`. Raises UsageError for an unknown
-    name, StorageError for a member that is in use; then nothing is removed.
+    A name that tables give to all members of a network stands for all of them. Members that
+    evaluations of studies use go only by `force`. Raises UsageError for an unknown name,
+    StorageError for a member that is in use; then nothing is removed.
     """
     given = [names] if isinstance(names, str) else names
     with Store.open(storage_url(storage), create=False) as store:
         every = all_entries(store)
-        entries = [entry_of_name(every, name) for name in dict.fromkeys(given)]
+        called = [entry for name in given for entry in entries_called(every, name)]
+        entries = list({entry.key: entry for entry in called}.values())
         for entry in entries:
             if entry.is_member:
                 _refuse_used(store, entry, force)

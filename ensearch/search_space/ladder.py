@@ -16,7 +16,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ensearch import families
@@ -33,6 +33,8 @@ from ensearch.cost import solve_width
 from ensearch.errors import BudgetError, UsageError
 from ensearch.search_space.space import AXES, NetworkLine, SearchSpace, has_resolutions
 from ensearch.units import format_count
+
+_LEAST_SIDE = 8  # pixels a side of images that are proposed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,16 +238,42 @@ def _rungs(
     least = min(lines, key=lambda line: macs(line, line.widths[0]))
     floor = macs(least, least.widths[0]) * space.members[0]
     if floor > budget.macs:
-        name = f"{least.family.partition(':')[0]} {least.at(least.widths[0]).label}"
-        raise BudgetError(
-            f"no configuration of search space {space.name} fits the budget of "
-            f"{format_count(budget.macs)}: the cheapest, {space.members[0]} × {name}, costs "
-            f"{format_count(floor, 4)}.",
-            problem="nothing_fits",
-        )
+        raise _nothing_fits(space, least, budget, floor, macs)
     widest = (macs(line, line.widths[len(line.widths) - 1]) for line in lines)
     highest = max(widest) * space.members[-1]
     first = 2 * max(0, math.floor(2 * math.log2(budget.macs / highest)))
     rungs = [budget.macs / 2 ** (j / 4) for j in range(first, first + 2 * space.rungs + 1)]
     inside = sum(rung >= floor for rung in rungs)
     return rungs[: inside + 1]
+
+
+def _nothing_fits(
+    space: SearchSpace,
+    least: NetworkLine,
+    budget: Budget,
+    floor: int,
+    macs: Callable[[NetworkLine, float], int],
+) -> BudgetError:
+    """The error that names the cheapest configuration, and fewer pixels with which it would fit."""
+    name = f"{least.family.partition(':')[0]} {least.at(least.widths[0]).label}"
+    says = (
+        f"no configuration of search space {space.name} fits the budget of "
+        f"{format_count(budget.macs)}: the cheapest, {space.members[0]} × {name}, costs "
+        f"{format_count(floor, 4)}."
+    )
+    side = least.resolution // 2
+    while side >= _LEAST_SIDE:
+        smaller = replace(least, resolution=side)
+        try:
+            families.check(smaller.at(smaller.widths[0]))
+            cost = macs(smaller, smaller.widths[0]) * space.members[0]
+        except UsageError:  # the family takes no images of so few pixels
+            break
+        if cost <= budget.macs:
+            return BudgetError(
+                f"{says} On images of {side} pixels a side it costs {format_count(cost, 4)}.",
+                problem="nothing_fits_but_fewer_pixels",
+                pixels=side,
+            )
+        side //= 2
+    return BudgetError(says, problem="nothing_fits")

@@ -314,6 +314,27 @@ def test_bad_spec_is_refused_with_advice(spec: str, text: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("pets", "folder:pets"),
+        ("pets/", "folder:pets/"),
+        ("pets@64", "folder:pets@64"),
+        ("a.npz", "npz:a.npz"),
+        ("a.zip", "npz:a.zip, if numpy.savez wrote it"),
+    ],
+)
+def test_a_bare_path_is_answered_with_what_is_meant(
+    path: str, meant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pets").mkdir()
+    for name in ("a.npz", "a.zip"):
+        (tmp_path / name).touch()
+    with pytest.raises(UsageError, match=f"dataset {path!r} is a path: write {meant}"):
+        datasets.check(path)
+
+
+@pytest.mark.parametrize(
     ("spec", "name"),
     [
         ("digits", "digits"),

@@ -188,6 +188,19 @@ def test_layouts_that_are_not_legal_say_what_is_expected(tmp_path: Path) -> None
     assert "and val without folders of these names" in refused(tmp_path / "only")
 
 
+def test_a_folder_too_low_or_too_high_is_answered_with_the_likely_one(tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "sets" / "pets")
+    for name in ("cat", "dog"):
+        write_class(tmp_path / "flat" / name, 3)
+    for given, meant in (
+        (root / "train" / "cat", root),
+        (root / "val" / "dog", root),
+        (tmp_path / "flat" / "cat", tmp_path / "flat"),
+    ):
+        assert f"if it is a class, write folder:{meant}." in refused(given)
+    assert f"It holds pets/train: write folder:{root}." in refused(tmp_path / "sets")
+
+
 def test_classes_that_train_lacks_are_named(tmp_path: Path) -> None:
     root = write_tree(tmp_path / "pets")
     write_class(root / "val" / "cow", 1)

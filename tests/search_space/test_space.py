@@ -301,6 +301,18 @@ def test_a_budget_below_the_cheapest_is_refused_with_its_cost() -> None:
         ladder.build(reading.from_table("mine", TABLE), Budget(macs=600), SCHEDULE, 32, count)
 
 
+def test_fewer_pixels_with_which_something_fits_are_facts_of_the_error() -> None:
+    def by_side(architecture: Architecture) -> Cost:
+        shape = int(architecture.depth + 10 * architecture.width)
+        return Cost(macs=architecture.resolution**2 + shape, params=1)
+
+    space = reading.from_table("mine", TABLE | {"members": [2, 4]})
+    for budget, pixels in ((8_000, 48), (320, 12), (100, None)):
+        with pytest.raises(BudgetError) as caught:
+            ladder.build(space, Budget(macs=budget), SCHEDULE, 96, by_side)
+        assert caught.value.facts.get("pixels") == pixels
+
+
 def test_a_budget_beyond_the_space_begins_at_its_largest() -> None:
     """Dearest: 4 x 16 layers at width 2 = 256,000."""
     made = ladder.build(reading.from_table("mine", TABLE), Budget(macs=1e9), SCHEDULE, 32, count)
