@@ -92,7 +92,7 @@ def _matching(store: Store, entries: Sequence[Entry], part: str) -> list[Entry]:
 
 
 def _of_dataset(store: Store, entries: Sequence[Entry], dataset: str) -> list[Entry]:
-    """Entries of the dataset. Raises UsageError that names the datasets of all if there are none."""
+    """Entries of the dataset. Raises UsageError with the datasets that there are if it has none."""
     names = {
         entry.key: {
             known
