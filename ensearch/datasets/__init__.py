@@ -12,8 +12,9 @@ A dataset module has:
                the train and test images as a `Raw`; downloads go to `data_dir`. Raises
                UnavailableError if the data is not usable
 
-`load` of this package cuts val from train in the same way for all of them. A module imports heavy
-packages inside its `load`, so that naming a dataset takes no time.
+One of pictures that crops them has CROP too, the share of a picture's shorter side that an image
+shows. `load` of this package cuts val from train in the same way for all of them. A module imports
+heavy packages inside its `load`, so that naming a dataset takes no time.
 """
 
 import hashlib
@@ -68,6 +69,7 @@ __all__ = [
     "check",
     "check_choose_on",
     "check_image_file",
+    "crop",
     "damaged_caches",
     "data_folder",
     "get",
@@ -130,6 +132,11 @@ def schedule(spec: str) -> Schedule:
     """The short schedule for searching on this dataset. Raises UsageError like `check`."""
     check(spec)
     return get(spec.partition(":")[0]).SCHEDULE
+
+
+def crop(spec: str) -> float:
+    """The share of a picture's shorter side that an image of this dataset shows."""
+    return float(getattr(get(spec.partition(":")[0]), "CROP", 1.0))
 
 
 def short_name(spec: str) -> str:

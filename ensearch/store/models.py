@@ -11,10 +11,11 @@ from sqlalchemy import Connection, Row, select
 
 from ensearch.core import Predictions
 from ensearch.errors import StorageError, unknown
-from ensearch.store import digests, files, lease, tables
+from ensearch.store import digests, files, lease, samples, tables
 from ensearch.store import labels as split_labels
 from ensearch.store.labels import SplitLabels
 from ensearch.store.member_files import MemberFiles, Transaction
+from ensearch.store.samples import ImageSample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +138,18 @@ class ModelStore:
     def known_labels(self) -> list[SplitLabels]:
         with self._files() as root:
             return split_labels.read_all(root)
+
+    # Images
+
+    def keep_sample(self, dataset: str, sample: ImageSample) -> None:
+        """Keep some images of val of a dataset (by its fingerprint), unless they are kept."""
+        with self._files() as root:
+            samples.write(root, dataset, sample)
+
+    def sample(self, dataset: str) -> ImageSample:
+        """The images that are kept of a dataset."""
+        with self._files() as root:
+            return samples.read(root, dataset)
 
     # Models
 

@@ -13,6 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ensearch import cost, datasets
 from ensearch.core import Architecture, Cost, Member, Schedule
 from ensearch.datasets import Dataset, Source
@@ -21,6 +23,7 @@ from ensearch.search_space import Cell, Ladder, ladder
 from ensearch.seeds import derive
 from ensearch.store import Store, StudyRecord
 from ensearch.store.labels import SplitLabels, digest, places
+from ensearch.store.samples import ImageSample
 from ensearch.study import config as configs
 from ensearch.study.config import StudyConfig
 from ensearch.study.matches import Setting
@@ -142,8 +145,9 @@ def open_study(config: StudyConfig, store: Store, data_dir: Path, device: str) -
         store.begin_study(
             config.name, ladder=steps.as_dict(), remarks=dataset.notes, val=dataset.y_val
         )
-    # Also of a study that goes on: a file of labels that is lost or damaged is written again.
+    # Also of a study that goes on: a file that is lost or damaged is written again.
     store.pool.add_labels(dataset.fingerprint, dataset.spec, labels_of(dataset))
+    store.pool.keep_sample(dataset.fingerprint, sample_of(dataset))
     return Study(
         config=config, source=origin, dataset=dataset, ladder=steps, costs=steps.member_costs
     )
@@ -164,6 +168,18 @@ def labels_of(dataset: Dataset) -> dict[str, SplitLabels]:
         )
         for split, (images, labels) in splits.items()
     }
+
+
+def sample_of(dataset: Dataset) -> ImageSample:
+    """Some images of val, and what networks read of an image: enough to export a model."""
+    where = np.array(places(len(dataset.y_val)))
+    return ImageSample(
+        images=dataset.x_val[where],
+        places=where,
+        mean=tuple(dataset.mean.tolist()),
+        std=tuple(dataset.std.tolist()),
+        crop=datasets.crop(dataset.spec),
+    )
 
 
 def _conditions(config: StudyConfig, dataset: Dataset) -> dict[str, Any]:

@@ -1,0 +1,87 @@
+"""A sample of the images of val, kept once for each dataset, with what networks read of an image.
+
+A model can be exported, and shown to predict what was stored, where the images are gone.
+"""
+
+import io
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ensearch import atomic
+from ensearch.core import Labels
+from ensearch.errors import StorageError
+from ensearch.store import files
+
+_ARRAYS = ("images", "places", "mean", "std", "crop")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ImageSample:
+    """Some images of val, and how networks of a dataset read an image.
+
+    `images` are n x R x R x C, the rows `places` of val. `mean` and `std` are per channel, in grey
+    levels of 0..255. `crop` is the share of a picture's shorter side that an image shows.
+    """
+
+    images: npt.NDArray[np.uint8]
+    places: Labels
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    crop: float
+
+    @property
+    def resolution(self) -> int:
+        """Pixels on each side of an image."""
+        return int(self.images.shape[1])
+
+    @property
+    def channels(self) -> int:
+        return int(self.images.shape[3])
+
+
+def path(root: Path, dataset: str) -> Path:
+    return root / "images" / f"{dataset}.npz"
+
+
+def write(root: Path, dataset: str, sample: ImageSample) -> None:
+    """Keep the sample of a dataset (by its fingerprint), unless it is kept whole. Raises OSError.
+
+    The fingerprint tells images from others, so that the sample under it is always the same.
+    """
+    if path(root, dataset).exists():
+        with suppress(StorageError):
+            read(root, dataset)
+            return
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        images=sample.images,
+        places=sample.places.astype(np.int64),
+        mean=np.array(sample.mean),
+        std=np.array(sample.std),
+        crop=np.float64(sample.crop),
+    )
+    atomic.write(path(root, dataset), buffer.getvalue())
+
+
+def read(root: Path, dataset: str) -> ImageSample:
+    """The sample of a dataset. Raises StorageError if it is missing or damaged."""
+    source = path(root, dataset)
+    images, places, mean, std, crop = files.read_arrays(source, _ARRAYS, _unusable)
+    if images.ndim != 4 or images.dtype != np.uint8 or len(images) != len(places):
+        raise _unusable(source, f"holds no images: found {images.dtype} {images.shape}")
+    return ImageSample(
+        images=images,
+        places=places.astype(np.int64),
+        mean=tuple(mean.tolist()),
+        std=tuple(std.tolist()),
+        crop=float(crop),
+    )
+
+
+def _unusable(path: Path, says: str) -> StorageError:
+    return StorageError(f"{path} {says}.", problem="sample_unusable", path=path, says=says)

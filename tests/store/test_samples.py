@@ -1,0 +1,42 @@
+"""The sample of images that is kept for each dataset."""
+
+import numpy as np
+import pytest
+
+from ensearch.errors import StorageError
+from ensearch.store import Store, samples
+from ensearch.store.samples import ImageSample
+
+
+def sample_of(seed: int = 0) -> ImageSample:
+    rng = np.random.default_rng(seed)
+    return ImageSample(
+        images=rng.integers(0, 256, (3, 8, 8, 3), dtype=np.uint8),
+        places=np.array([0, 4, 9]),
+        mean=(100.0, 0.1 + 0.2, 3.0),
+        std=(50.0, 60.0, 70.0),
+        crop=0.875,
+    )
+
+
+def test_a_sample_comes_back_and_is_written_once(store: Store) -> None:
+    store.pool.keep_sample("abc", sample_of())
+    store.pool.keep_sample("abc", sample_of(seed=1))
+    kept, wanted = store.pool.sample("abc"), sample_of()
+    assert np.array_equal(kept.images, wanted.images)
+    assert kept.places.tolist() == [0, 4, 9]
+    assert (kept.mean, kept.std, kept.crop) == (wanted.mean, wanted.std, 0.875)
+    assert (kept.resolution, kept.channels) == (8, 3)
+
+
+def test_a_missing_or_damaged_sample_is_explained_and_written_again(store: Store) -> None:
+    with pytest.raises(StorageError, match="is missing") as caught:
+        store.pool.sample("abc")
+    assert caught.value.problem == "sample_unusable"
+    store.pool.keep_sample("abc", sample_of())
+    file = samples.path(store.files, "abc")
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(StorageError, match="cannot be read"):
+        store.pool.sample("abc")
+    store.pool.keep_sample("abc", sample_of())
+    assert len(store.pool.sample("abc").images) == 3
