@@ -7,11 +7,13 @@
     print(results.answer())  # which one to take, and how sure that is
     rich.print(results.table())  # both fronts by budget; also results.plot() and results.write()
     confirmed = ensearch.confirm(results.conditions.study)
+    exported = ensearch.export(results.conditions.study)  # a folder that needs no ensearch
 
-Verbs: `plan`, `run`, `resume`, `settle`, `results`, `best`, `studies`, `confirm`, `combine`,
-`add_model`, `import_predictions`, `count`, `list_datasets`, `list_spaces`, `dashboard`; the pool's
-own verbs are functions of `ensearch.pool`. Everything is imported when it is first used, so that
-this costs nothing; torch and optuna come with the first search.
+Verbs: `plan`, `run`, `resume`, `settle`, `results`, `best`, `studies`, `confirm`, `export`,
+`load_exported`, `combine`, `add_model`, `import_predictions`, `count`, `list_datasets`,
+`list_spaces`, `dashboard`; the pool's own verbs are functions of `ensearch.pool`. Everything is
+imported when it is first used, so that this costs nothing; torch and optuna come with the first
+search.
 """
 
 import importlib
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from ensearch.api.catalogue import list_datasets, list_spaces
     from ensearch.api.confirmation import confirm
     from ensearch.api.counting import count
+    from ensearch.api.export import Exported, export, load_exported
     from ensearch.api.page import dashboard
     from ensearch.api.pool import add_model, combine, import_predictions
     from ensearch.api.results import best, results, studies
@@ -61,6 +64,7 @@ _HOMES = {
     "api.catalogue": ("list_datasets", "list_spaces"),
     "api.confirmation": ("confirm",),
     "api.counting": ("count",),
+    "api.export": ("Exported", "export", "load_exported"),
     "api.page": ("dashboard",),
     "api.pool": ("add_model", "combine", "import_predictions"),
     "api.results": ("best", "results", "studies"),
@@ -98,6 +102,7 @@ __all__ = [
     "EnsearchError",
     "Ensemble",
     "Evaluation",
+    "Exported",
     "Member",
     "PoolFronts",
     "Results",
@@ -116,9 +121,11 @@ __all__ = [
     "confirm",
     "count",
     "dashboard",
+    "export",
     "import_predictions",
     "list_datasets",
     "list_spaces",
+    "load_exported",
     "plan",
     "results",
     "resume",

@@ -36,6 +36,8 @@ VERBS = (
     "report",
     "best",
     "confirm",
+    "export",
+    "predict",
     "front",
     "dashboard",
     "cost",

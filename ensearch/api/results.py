@@ -50,7 +50,8 @@ def best(
 
     fraction = answer.margin_of(margin)
     with Store.open(storage_url(storage), create=False) as store:
-        return answer.of(findings.collect(store, study, margin=fraction), budget)
+        found = findings.collect(store, study, margin=fraction)
+        return answer.of(found, budget, answer.Origin(url=store.url, study=study))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

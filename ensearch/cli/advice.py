@@ -74,6 +74,19 @@ ADVICE: dict[str, str] = {
     "no_retraining": "Leave it out, or leave out --no-retrain.",
     "no_confirmation": "Make one: ensearch confirm {study}{storage}",
     "confirmation_unfinished": "Go on with: ensearch confirm {study}{storage}",
+    # exports
+    "weights_not_kept": (
+        "`ensearch confirm {study}{storage}` trains its best anew and keeps theirs: then "
+        "`ensearch export {study} --confirmed{storage}`."
+    ),
+    "weights_of_models": "Leave them out of the query: --pool 'study:NAME'.",
+    "sample_unusable": "`ensearch resume STUDY{storage}` writes it again.",
+    "images_not_kept": (
+        "With the images at hand, `ensearch resume {study}{storage}` keeps them; --data-dir says "
+        "where they are."
+    ),
+    "export_differs": "`ensearch pool verify{storage}` checks the files of all members.",
+    "study_or_pool": "For example: ensearch export STUDY, or ensearch export --pool QUERY{storage}",
     "port_taken": "For example: ensearch dashboard --port 0{storage}",
     # store
     "earlier_driver_runs": "`ensearch status{storage}` shows the studies once it is over.",

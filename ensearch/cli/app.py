@@ -16,10 +16,12 @@ from ensearch.cli import (
     confirm,
     cost,
     dashboard,
+    export,
     front,
     lists,
     pool,
     pool_models,
+    predict,
     report,
     run,
     settle,
@@ -60,6 +62,8 @@ app.command()(report.status)
 app.command()(report.report)
 app.command()(best.best)
 app.command()(confirm.confirm)
+app.command()(export.export)
+app.command()(predict.predict)
 pool.app.command("import")(pool_models.import_)
 pool.app.command()(pool_models.add)
 pool.app.command()(pool_models.images)

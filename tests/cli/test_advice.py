@@ -14,11 +14,15 @@ from ensearch.errors import StorageError, invalid
 from ensearch.study.matches import Remedy
 
 PACKAGE = Path(__file__).parents[2] / "ensearch"
-LIBRARY = [path for path in sorted(PACKAGE.rglob("*.py")) if "cli" not in path.parts]
+# A part of a program of its own, with a command line of its own.
+EXPORTED = PACKAGE / "exports/_predict.py"
+LIBRARY = [
+    path for path in sorted(PACKAGE.rglob("*.py")) if "cli" not in path.parts and path != EXPORTED
+]
 # A flag, a verb of the command line behind its name, or what else only a terminal takes.
 TYPED = re.compile(
     r"(?<![\w-])--[a-z]|\bensearch (run|resume|status|report|confirm|dashboard|front|pool|cost)\b"
-    r"|\bpip install\b|\bmkdir\b|\bsame command\b"
+    r"|\bensearch (export|predict)\b|\bpip install\b|\bmkdir\b|\bsame command\b"
 )
 
 

@@ -12,6 +12,7 @@ from ensearch.errors import StorageError
 from ensearch.fronts import Pairs, Ranks, Shift, analysis, rank_agreement, seed_variance
 from ensearch.pool import diversity
 from ensearch.report.study import results as study_results
+from ensearch.report.study.answer import Origin
 from ensearch.report.study.findings import Conditions
 from ensearch.report.study.results import Results
 from ensearch.store import SEARCH, Store, UseOfTest
@@ -171,6 +172,7 @@ def _results(
         under_way=False,  # it is scored
         looks=1,
         settling=None,  # the search's
+        origin=Origin(url=store.url, study=study, stage=plan.stage),
     )
 
 

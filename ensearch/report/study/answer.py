@@ -2,15 +2,19 @@
 
 import math
 import textwrap
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from ensearch.core import Evaluation
-from ensearch.errors import BudgetError, invalid
+from ensearch.errors import BudgetError, UsageError, invalid
 from ensearch.fronts import MARGIN, FrontRow, Verdict
 from ensearch.report.study import text, words
 from ensearch.report.study.findings import Conditions, Findings
+from ensearch.store import SEARCH, Store
 from ensearch.units import counted, format_count, parse_count
+
+if TYPE_CHECKING:  # imports torch
+    from ensearch.exports.loaded import LoadedModel
 
 WIDTH, LABEL = 80, 10  # characters of a line, and of what stands before its sentence
 # Differences that print as 0.00 are none.
@@ -27,6 +31,15 @@ class Choice:
     accuracy: float  # as estimated: a fraction, on the split that the study is scored on
     measured: float  # the same, as measured
     label: str  # 4 × 10-0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where the members are of which an answer speaks: a storage, and a stage of the study."""
+
+    url: str = field(repr=False)  # may hold a password
+    study: str
+    stage: str = SEARCH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +65,29 @@ class Answer:
     statement: str  # of this budget, in one sentence
     overall: str  # of the study as a whole, in one sentence
     sentences: tuple[tuple[str, str], ...]  # all of it for people, each behind a short label
+    evaluation: Evaluation | None = None  # that of `take`
+    origin: Origin | None = None
+
+    def model(self) -> "LoadedModel":
+        """Return what to take as a model that predicts, with the weights of the storage.
+
+        Nothing is written, and nothing is compared with stored predictions, as `ensearch.export`
+        does. Raises UsageError where nothing is to be taken, StorageError if weights are missing.
+        """
+        from ensearch.exports import loaded, winner
+
+        if self.take is None or self.evaluation is None or self.origin is None:
+            raise UsageError("nothing is to be taken within this budget, so there is no model.")
+        with Store.open(self.origin.url, create=False) as store:
+            chosen = winner.of_study(
+                store,
+                self.origin.study,
+                self.evaluation,
+                stage=self.origin.stage,
+                title=self.take.label,
+                estimate=self.take.accuracy,
+            )
+            return loaded.of_storage(store, chosen)
 
     def __str__(self) -> str:
         return "\n".join(layout(self.sentences))
@@ -72,16 +108,28 @@ def margin_of(points: float | None) -> float:
     return points / 100
 
 
-def of(findings: Findings, budget: float | str | None = None) -> Answer:
+def of(
+    findings: Findings, budget: float | str | None = None, origin: Origin | None = None
+) -> Answer:
     """Return what a study answers within a budget; that which it was asked for if none is given.
 
     The budget is in FLOPs as the study counts them, `5e9` or "5G". Between two compared budgets the
     smaller one answers. Raises UsageError if it is no number, BudgetError if it is smaller than
     every compared budget.
     """
+    row = row_within(findings, budget)
+    remark = "" if budget is None else _remark(findings, row, parse_count(budget, "budget"))
+    return replace(_answer(findings, row, remark), evaluation=row.take, origin=origin)
+
+
+def row_within(findings: Findings, budget: float | str | None = None) -> FrontRow:
+    """Return the fronts at the largest compared budget within a budget, as `of` reads it.
+
+    Raises UsageError and BudgetError as `of` does.
+    """
     rows, unit = findings.fronts.rows, findings.conditions.flops_per_mac
     if budget is None:
-        return _answer(findings, rows[-1], "")
+        return rows[-1]
     asked = parse_count(budget, "budget")
     # A budget is also the number by which tables show it: 707k for 707,107.
     fitting = [
@@ -101,7 +149,7 @@ def of(findings: Findings, budget: float | str | None = None) -> Answer:
             asked=format_count(asked),
             dataset=findings.conditions.dataset,
         )
-    return _answer(findings, fitting[-1], _remark(findings, fitting[-1], asked))
+    return fitting[-1]
 
 
 def choice(e: Evaluation | None, estimate: float | None, c: Conditions) -> Choice | None:

@@ -12,7 +12,7 @@ from ensearch.fronts import MARGIN, spending
 from ensearch.pool import diversity
 from ensearch.report import _notebook as notebook
 from ensearch.report.study import answer, figure, figure_data, files, findings, table, words
-from ensearch.report.study.answer import Answer
+from ensearch.report.study.answer import Answer, Origin
 from ensearch.report.study.brief import Brief
 from ensearch.report.study.findings import Findings
 from ensearch.store import Store
@@ -29,6 +29,7 @@ class Results(Findings):
     storage: str = ""  # the database, without its password
     files: Path | None = None  # the folder of the members' files; None if on another machine
     is_spent: bool = False  # whether the looks so far leave no error for more
+    origin: Origin | None = None  # where the members are that were scored
 
     @property
     def folder(self) -> Path | None:
@@ -52,7 +53,11 @@ class Results(Findings):
         The budget is in FLOPs as the study counts them, that of the study if none is given.
         Raises UsageError if it is no number, BudgetError if it is below every compared budget.
         """
-        return answer.of(self, budget)
+        return answer.of(self, budget, self.origin)
+
+    def best(self, budget: float | str | None = None) -> Answer:
+        """Return the answer within a budget, as `ensearch.best` does; its `model()` predicts."""
+        return self.answer(budget)
 
     def brief(self) -> Brief:
         """Return the answer and the other compared budgets in about 20 lines, for `rich.print`."""
@@ -115,6 +120,7 @@ def collect(
     here = {
         "diversity": compared,
         "storage": store.address,
+        "origin": Origin(url=store.url, study=study),
         "files": _files(store),
         "is_spent": spending.is_spent(looks.shares(store, study)),
     }

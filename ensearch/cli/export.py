@@ -1,0 +1,77 @@
+"""`export`: the winner of a study as a folder that needs no ensearch."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ensearch import units
+from ensearch.cli import options
+from ensearch.cli.terminal import guarded, note, say
+
+
+@guarded
+def export(
+    study: Annotated[str | None, typer.Argument(help="Name of a study of the storage.")] = None,
+    pool: Annotated[
+        str | None,
+        typer.Option(help="Instead of a study: all that this query of the pool selects."),
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="FLOPs per example: 5e9, 5G. (default: the study's)")
+    ] = None,
+    kind: Annotated[
+        str, typer.Option(help="best, as `ensearch best` says, or the best single or ensemble.")
+    ] = "best",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A folder that is not there yet. (default: beside the storage)"),
+    ] = None,
+    confirmed: Annotated[
+        bool, typer.Option("--confirmed", help="The members of the last confirmation.")
+    ] = False,
+    onnx: Annotated[bool, typer.Option("--onnx/--no-onnx", help="Write model.onnx too.")] = True,
+    pt2: Annotated[bool, typer.Option("--pt2", help="Write model.pt2 too.")] = False,
+    storage: options.Storage = options.DEFAULT_STORAGE,
+    data_dir: options.DataDir = Path("data"),
+    as_json: options.AsJson = False,
+) -> None:
+    """Write what a study recommends as a folder that runs without ensearch.
+
+    It has the name that it is given once the exported model predicts what the storage holds.
+    """
+    from ensearch.api import export as api
+
+    done = api.export(
+        study,
+        pool=pool,
+        budget=budget,
+        kind=kind,
+        out=out,
+        confirmed=confirmed,
+        onnx=onnx,
+        pt2=pt2,
+        storage=storage,
+        data_dir=data_dir,
+        on_note=note,
+        on_progress=say,
+    )
+    if as_json:
+        typer.echo(json.dumps(done.to_dict(), indent=2))
+        return
+    accuracy, low, high = (f"{100 * value:.2f}" for value in (done.accuracy, done.low, done.high))
+    cost = units.format_count(done.multiply_adds)
+    sizes = (f"{name} {units.format_count(size)}B" for name, size in done.files.items())
+    for label, sentence in (
+        ("model", f"{done.title}, {cost} multiply-adds"),
+        ("accuracy", f"{accuracy} % on {done.split}, 95 % interval {low} to {high}"),
+        (
+            "verified",
+            f"on {units.counted(done.images, 'image')} of val, without ensearch: probabilities "
+            f"differ by at most {done.largest_difference:.1g}",
+        ),
+        ("files", ", ".join(sizes)),
+        ("folder", str(done.folder)),
+    ):
+        typer.echo(f"{label:<10}{sentence}")

@@ -1,0 +1,67 @@
+"""`predict`: classify pictures or arrays with an exported model."""
+
+import csv
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ensearch.cli import options
+from ensearch.cli.terminal import guarded, say
+
+EVERY = 5.0  # seconds between two lines of progress
+
+
+@guarded
+def predict(
+    folder: Annotated[Path, typer.Argument(help="A folder that `ensearch export` wrote.")],
+    images: Annotated[
+        list[Path], typer.Argument(help="Pictures, folders of pictures, .npz or .npy files.")
+    ],
+    members: Annotated[
+        int | None, typer.Option(help="Average the first so many members only. (default: all)")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 64,
+    runtime: Annotated[
+        str, typer.Option(help="torch, onnx, or auto: model.onnx where that can be run.")
+    ] = "auto",
+    as_json: options.AsJson = False,
+) -> None:
+    """Print the class and the probabilities of images, as CSV.
+
+    The folder's model.py is run, so name a folder that you trust. Pictures that cannot be read are
+    named and left out; then the exit code is 5.
+    """
+    from ensearch.api import export as api
+
+    skipped: list[str] = []
+    told = time.monotonic()
+
+    def tell(text: str) -> None:
+        nonlocal told
+        if time.monotonic() - told >= EVERY:
+            told = time.monotonic()
+            say(text)
+
+    model = api.load_exported(folder, runtime=runtime)
+    found = model.classify(images, members=members, batch=batch, skipped=skipped, on_progress=tell)
+    count = 0
+    if as_json:
+        rows = [each.to_dict() for each in found]
+        count = len(rows)
+        typer.echo(json.dumps({"classes": model.classes, "images": rows}, indent=2))
+    else:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(["image", "class", "probability", *model.classes])
+        for each in found:
+            count += 1
+            probs = (f"{p:.6f}" for p in each.probabilities)
+            writer.writerow([each.image, each.name, f"{each.probability:.6f}", *probs])
+    for line in skipped:
+        say(f"left out: {line}")
+    if skipped:
+        say(f"{len(skipped)} of {len(skipped) + count} images cannot be read")
+        raise typer.Exit(5)

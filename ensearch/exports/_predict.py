@@ -1,0 +1,220 @@
+"""The exported predict.py, which `source` copies: pictures or arrays in, classes out.
+
+What is written here works without this package.
+"""
+
+import argparse
+import csv
+import importlib.util
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ensearch.datasets._decode import UnfitError, decode
+from ensearch.datasets._left_out import is_of_program, is_picture
+
+Array = npt.NDArray[Any]
+Pixels = npt.NDArray[np.uint8]
+Predict = Callable[[Pixels], Array]
+RUNTIMES = ("auto", "torch", "onnx")
+ARRAYS = (".npz", ".npy")
+# Of an npz file with several arrays, the images; else its only one.
+IMAGES = ("images", "x", "x_test", "x_val")
+
+
+class InputError(Exception):
+    """What is asked for cannot be done; for people."""
+
+
+def settings(folder: Path) -> dict[str, Any]:
+    """Return what config.json says. Raises InputError where a folder holds no exported model."""
+    try:
+        found: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder} holds no exported model: config.json: {error}") from error
+    return found
+
+
+def runtime_of(folder: Path, runtime: str, members: int | None) -> str:
+    """Return what runs the model, "torch" or "onnx": `auto` takes model.onnx where it can."""
+    if runtime not in RUNTIMES:
+        raise InputError(f"the runtime is one of {', '.join(RUNTIMES)}; got {runtime!r}.")
+    if runtime == "onnx" and members is not None:
+        raise InputError("model.onnx averages all members; the first ones alone need torch.")
+    if runtime != "auto":
+        return runtime
+    there = (folder / "model.onnx").exists() and importlib.util.find_spec("onnxruntime")
+    return "onnx" if there and members is None else "torch"
+
+
+def predictor(folder: Path, runtime: str = "auto", members: int | None = None) -> Predict:
+    """Return what maps uint8 N x H x W x channels to N x classes probabilities.
+
+    `members` averages the first so many only. Raises InputError.
+    """
+    count = len(settings(folder)["members"])
+    if members is not None and not 1 <= members <= count:
+        raise InputError(f"the model has {count} members; got {members}.")
+    if runtime_of(folder, runtime, members) == "onnx":
+        return _by_onnx(folder / "model.onnx")
+    return _by_torch(folder, members)
+
+
+def _by_onnx(path: Path) -> Predict:
+    import onnxruntime
+
+    if not path.exists():
+        raise InputError(f"{path} is not there: this model was exported without it.")
+    session = onnxruntime.InferenceSession(path, providers=onnxruntime.get_available_providers())
+    return lambda images: np.asarray(session.run(None, {"images": images})[0])
+
+
+def _by_torch(folder: Path, members: int | None) -> Predict:
+    import torch
+
+    spec = importlib.util.spec_from_file_location("exported_model", folder / "model.py")
+    if spec is None or spec.loader is None:
+        raise InputError(f"{folder / 'model.py'} cannot be imported.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look their module up
+    spec.loader.exec_module(module)
+    model = module.load(folder)
+
+    def predict(images: Pixels) -> Array:
+        with torch.inference_mode():
+            return np.asarray(model(torch.from_numpy(np.array(images)), members=members))
+
+    return predict
+
+
+def as_pixels(array: Array, channels: int, name: str) -> Pixels:
+    """Return images as uint8 N x H x W x channels; floats are from 0 to 1. Raises InputError."""
+    images = array[..., np.newaxis] if array.ndim == 3 and channels == 1 else array
+    if images.ndim != 4 or images.shape[3] != channels:
+        shape = " x ".join(map(str, array.shape)) or "a single number"
+        raise InputError(f"{name}: expected N x H x W x {channels}; found {shape}.")
+    if images.dtype == np.uint8:
+        return images
+    if images.dtype.kind != "f" or not (images.size and 0 <= images.min() <= images.max() <= 1):
+        raise InputError(f"{name}: expected bytes, or floats from 0 to 1; found {images.dtype}.")
+    pixels: Pixels = np.rint(images * 255).astype(np.uint8)
+    return pixels
+
+
+def sources(paths: Sequence[Path], channels: int) -> list[tuple[str, Path | Pixels]]:
+    """Return names with pictures to decode or images: folders hold pictures, npz files images.
+
+    Raises InputError where a path is not there, or an array does not fit.
+    """
+    found: list[tuple[str, Path | Pixels]] = []
+    for path in paths:
+        if path.is_dir():
+            found += [(str(p), p) for p in sorted(path.rglob("*")) if _is_meant(p, path)]
+        elif not path.exists():
+            raise InputError(f"{path} is not there.")
+        elif path.suffix in ARRAYS:
+            images = as_pixels(_array(path), channels, str(path))
+            found += [(f"{path}[{row}]", image) for row, image in enumerate(images)]
+        else:
+            found.append((str(path), path))
+    return found
+
+
+def _is_meant(path: Path, folder: Path) -> bool:
+    """Whether a file below a folder is a picture, and none that a program left there."""
+    inside = path.relative_to(folder).parts
+    return path.is_file() and is_picture(path.name) and not any(map(is_of_program, inside))
+
+
+def _array(path: Path) -> Array:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:
+            names = [n for n in IMAGES if n in loaded.files] or loaded.files
+            if len(names) != 1 and names[0] not in IMAGES:
+                raise InputError(f"{path} holds {', '.join(loaded.files)}: call one 'images'.")
+            return np.asarray(loaded[names[0]])
+    except (OSError, ValueError, KeyError, IndexError, EOFError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+
+
+def read(source: Path | Pixels, config: dict[str, Any]) -> Pixels:
+    """Return an image H x W x channels; a picture as in training: cropped, square, resized.
+
+    Raises UnfitError where a picture cannot be read.
+    """
+    if not isinstance(source, Path):
+        return source
+    inputs = config["input"]
+    picture = decode(str(source), inputs["resolution"], inputs["crop"])
+    if inputs["channels"] == 1:
+        weights = np.array([0.299, 0.587, 0.114])  # of red, green and blue, as in ITU-R BT.601
+        picture = np.rint(picture @ weights).astype(np.uint8)[..., np.newaxis]
+    return picture
+
+
+def classified(
+    found: Sequence[tuple[str, Path | Pixels]],
+    predict: Predict,
+    config: dict[str, Any],
+    batch: int,
+    skipped: list[str],
+) -> Iterator[tuple[list[str], Array]]:
+    """Yield names and their probabilities, a batch at a time; `skipped` gets what cannot be read.
+
+    A batch has images of one size.
+    """
+    names: list[str] = []
+    images: list[Pixels] = []
+    for name, source in found:
+        try:
+            image = read(source, config)
+        except UnfitError as error:
+            skipped.append(f"{name}: {error}")
+            continue
+        if images and (len(images) == batch or images[0].shape != image.shape):
+            yield names, predict(np.stack(images))
+            names, images = [], []
+        names.append(name)
+        images.append(image)
+    if images:
+        yield names, predict(np.stack(images))
+
+
+def rows_of(names: Sequence[str], probs: Array, classes: Sequence[str]) -> Iterator[list[str]]:
+    """Yield for each image its name, its class, that one's probability and those of all classes."""
+    for name, row in zip(names, probs, strict=True):
+        best = int(row.argmax())
+        yield [name, classes[best], f"{row[best]:.6f}", *(f"{p:.6f}" for p in row)]
+
+
+def main(folder: Path, arguments: Sequence[str] | None = None) -> int:
+    """Print CSV for pictures, folders of pictures, npz or npy files; return the exit code."""
+    parser = argparse.ArgumentParser(description="Classify pictures or arrays; CSV comes out.")
+    parser.add_argument("paths", nargs="+", type=Path, help="pictures, folders, .npz or .npy")
+    parser.add_argument("--runtime", choices=RUNTIMES, default="auto")
+    parser.add_argument("--members", type=int, help="average the first so many (torch)")
+    parser.add_argument("--batch", type=int, default=64, help="images at a time")
+    asked = parser.parse_args(arguments)
+    skipped: list[str] = []
+    try:
+        config = settings(folder)
+        found = sources(asked.paths, config["input"]["channels"])
+        predict = predictor(folder, asked.runtime, asked.members)
+        writer = csv.writer(sys.stdout)
+        writer.writerow(["image", "class", "probability", *config["classes"]])
+        for names, probs in classified(found, predict, config, max(1, asked.batch), skipped):
+            writer.writerows(rows_of(names, probs, config["classes"]))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for line in skipped:
+        print(f"left out: {line}", file=sys.stderr)
+    return 5 if skipped else 0

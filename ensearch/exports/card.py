@@ -1,0 +1,199 @@
+"""The model card of an exported folder: README.md, in words for whoever gets the model."""
+
+import textwrap
+from typing import Any
+
+from ensearch.core import Schedule
+from ensearch.exports.stored_members import Prefix
+from ensearch.exports.verification import Verified
+from ensearch.exports.winner import Winner
+from ensearch.store import SEARCH
+from ensearch.units import format_count
+
+WIDTH = 100
+
+
+def text(
+    chosen: Winner, settings: dict[str, Any], verified: Verified, *, onnx: bool, pt2: bool
+) -> str:
+    """Return README.md."""
+    parts = [
+        f"# {chosen.title}",
+        _what(chosen),
+        "## How good it is",
+        _accuracy(chosen),
+        _table(chosen),
+        "## Use it",
+        _usage(chosen, settings, onnx=onnx, pt2=pt2),
+        "## Where it comes from",
+        _origin(chosen, settings),
+        "## Checked",
+        _checked(chosen, verified),
+        "## Limits",
+        _limits(chosen, settings),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _what(chosen: Winner) -> str:
+    size, whole = len(chosen.members), chosen.whole
+    averaged = f"whose probabilities are averaged ({chosen.rule} mean)"
+    kind = "A single network" if size == 1 else f"An ensemble of {size} networks, {averaged},"
+    names = ", ".join(chosen.classes[:10]) + (", ..." if len(chosen.classes) > 10 else "")
+    return _wrapped(
+        f"{kind} that tells {len(chosen.classes)} classes apart: {names}. It costs "
+        f"{whole.macs:,} multiply-adds for an image ({format_count(whole.macs)} FLOPs, one for a "
+        f"multiply-add) and has {whole.params:,} parameters."
+    )
+
+
+def _accuracy(chosen: Winner) -> str:
+    whole = chosen.whole
+    if chosen.split == "val":
+        bias = (
+            "The configuration was selected on the same images, among others, so that this is "
+            "optimistic"
+        )
+        estimate = chosen.estimate
+        bias += f"; the study estimates {100 * estimate:.1f} %." if estimate is not None else "."
+    else:
+        bias = "They took no part in training and in selecting the configuration."
+    return _wrapped(
+        f"Right on {_share(whole)} of {chosen.images:,} images of {chosen.split} (95 % interval "
+        f"over images, by Wilson). {bias} The members were taken in the order of their seeds, not "
+        "of their accuracies."
+    )
+
+
+def _table(chosen: Winner) -> str:
+    if len(chosen.members) == 1:
+        return _wrapped("It is a single network: there are no members to leave out.")
+    lines = [
+        "| members | multiply-adds | parameters | accuracy, % | 95 % |",
+        "|---|---|---|---|---|",
+    ]
+    for prefix in chosen.prefixes:
+        lines.append(
+            f"| {prefix.members} | {format_count(prefix.macs)} | {format_count(prefix.params)} | "
+            f"{100 * prefix.accuracy:.2f} | {100 * prefix.low:.2f} to {100 * prefix.high:.2f} |"
+        )
+    says = _wrapped("With `model(images, members=k)` the first k members run alone:")
+    return says + "\n\n" + "\n".join(lines)
+
+
+def _share(prefix: Prefix) -> str:
+    return f"{100 * prefix.accuracy:.2f} % [{100 * prefix.low:.2f}, {100 * prefix.high:.2f}]"
+
+
+def _usage(chosen: Winner, settings: dict[str, Any], *, onnx: bool, pt2: bool) -> str:
+    inputs = settings["input"]
+    needs = " and ".join(f"{name}{v}" for name, v in settings["requires"].items())
+    parts = [
+        _wrapped(
+            f"Input: uint8 images N x H x W x {inputs['channels']}, of any number and size. "
+            "Normalisation, the resize to what the networks read and the averaging are inside. "
+            f"Square images of {inputs['resolution']} pixels a side are what it was trained on; "
+            "others are stretched to a square. Output: N x "
+            f"{len(chosen.classes)} probabilities, in the order of `classes` in config.json."
+        ),
+        f"From Python, with {needs}, in this folder:",
+        _block(
+            "python",
+            "import torch",
+            "from model import load",
+            "",
+            "model = load()",
+            "probabilities = model(images)  # a uint8 tensor",
+            "model.classes[int(probabilities[0].argmax())]",
+        ),
+    ]
+    if onnx:
+        parts += [
+            "By ONNX Runtime, in a server for example, without PyTorch:",
+            _block(
+                "python",
+                "import onnxruntime",
+                "",
+                'session = onnxruntime.InferenceSession("model.onnx")',
+                'probabilities = session.run(None, {"images": images})[0]  # a uint8 array',
+            ),
+            "From C++, `input` being an `Ort::Value` of uint8, N x H x W x channels:",
+            _block(
+                "cpp",
+                'Ort::Session session(env, "model.onnx", Ort::SessionOptions{});',
+                'const char* in[] = {"images"};',
+                'const char* out[] = {"probabilities"};',
+                "auto result = session.Run(Ort::RunOptions{}, in, &input, 1, out, 1);",
+            ),
+        ]
+    if pt2:
+        parts.append(
+            _wrapped(
+                '`model.pt2` is the same as a program: `torch.export.load("model.pt2").module()` '
+                "runs it without model.py."
+            )
+        )
+    parts += [
+        "Pictures, folders of pictures, .npz or .npy files, from a shell:",
+        _block("", "python predict.py PICTURES > classes.csv"),
+    ]
+    return "\n\n".join(parts)
+
+
+def _origin(chosen: Winner, settings: dict[str, Any]) -> str:
+    searched = "the search of" if chosen.stage == SEARCH else f"{chosen.stage} of"
+    schedules = "; ".join(map(_schedule, chosen.schedules))
+    versions = ", ".join(f"{name} {v}" for name, v in settings["versions"].items())
+    return _wrapped(
+        f"Trained by {searched} the study {chosen.study} on {chosen.data} (fingerprint "
+        f"{settings['fingerprint']}). Schedule: {schedules}. Exported with {versions}. config.json "
+        "has all of it, with the seeds."
+    )
+
+
+def _schedule(schedule: Schedule) -> str:
+    content = schedule.content()
+    return ", ".join(f"{name} {value}" for name, value in content.items() if value is not None)
+
+
+def _checked(chosen: Winner, verified: Verified) -> str:
+    runs = " and ".join(f"{d:.1g} by {name}" for name, d in verified.differences.items())
+    which = f"all {verified.images:,} images" if verified.whole else f"{verified.images:,} images"
+    gone = f" The images themselves were not there: {chosen.gone}" if chosen.gone else ""
+    return _wrapped(
+        f"Before this folder got its name it was run in a process of its own on {which} of val. "
+        "Its probabilities differ from those that were stored after training, rounded to float16, "
+        f"by at most {runs}; it is right on {100 * verified.accuracy:.2f} % of them, the stored "
+        f"predictions on {100 * verified.stored_accuracy:.2f} %.{gone}"
+    )
+
+
+def _limits(chosen: Winner, settings: dict[str, Any]) -> str:
+    others = [name for name in settings["requires"] if name != "torch"]
+    points = [
+        "It gives one of its classes to every image, also to one that shows none of them.",
+        "Its probabilities are not calibrated beyond what averaging does.",
+        "FLOPs are not time: measure it where it will run.",
+    ]
+    if chosen.stage == SEARCH:
+        points.append(
+            "It was trained by the short schedule of a search: retrained for longer it is mostly "
+            "better."
+        )
+    if others:
+        named = " and ".join(f"{name}{settings['requires'][name]}" for name in others)
+        points.append(
+            f"model.py builds its networks with {named}; with another version the weights may not "
+            "fit, or mean something else. model.onnx needs none of it."
+        )
+    return "\n".join(_wrapped(f"- {point}", indent="  ") for point in points)
+
+
+def _block(language: str, *lines: str) -> str:
+    return "\n".join((f"```{language}", *lines, "```"))
+
+
+def _wrapped(sentence: str, indent: str = "") -> str:
+    return textwrap.fill(
+        sentence, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
