@@ -14,7 +14,6 @@ from ensearch.core import Evaluation
 from ensearch.fronts import Fronts, allocation, analyse, spending, stopping
 from ensearch.store import Store
 from ensearch.study.events import LookDone, SettlementEnded
-from ensearch.study.next_look import RULE
 from ensearch.study.scoring import Scorer
 from ensearch.study.study import Study
 
@@ -94,7 +93,7 @@ def _decide(
         reason = "looks"
     if reason is not None:
         return reason, {}
-    more = RULE(fronts, known, left / (LOOKS - plan.looks))
+    more = allocation.by_variance(fronts, known, left / (LOOKS - plan.looks))
     return (None, more) if more else ("nothing helps", {})
 
 

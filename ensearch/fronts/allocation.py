@@ -1,11 +1,11 @@
 """How many more seeds of which networks to train, to decide most for a cost.
 
-Both rules look only at the budgets that are undecided at matched costs. Those that no number of
-seeds would decide wait until there are no others.
+Only budgets count that are undecided at matched costs. Those that no number of seeds would decide
+wait until there are no others.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ensearch.core import Evaluation
@@ -26,7 +26,6 @@ class Trained(NamedTuple):
 
 
 Networks = Mapping[str, Trained]
-Rule = Callable[[Fronts, Networks, float], dict[str, int]]
 
 
 def networks(evaluations: Sequence[Evaluation], most: Mapping[str, int] | None = None) -> Networks:
@@ -135,22 +134,3 @@ def _left(needs: ToSettle, known: Networks, more: Mapping[str, int]) -> float:
         part * more.get(network, 0) / (known[network].members + more.get(network, 0))
         for network, part in needs.luck.items()
     )
-
-
-def equal_for_finalists(fronts: Fronts, known: Networks, cost: float) -> dict[str, int]:
-    """Return equally many more seeds of every named single network and ensemble, for `cost`."""
-    rows = open_rows(fronts)
-    finalists = {e.network for row, _ in rows for e in (row.single, row.ensemble) if e is not None}
-    if not finalists:
-        return {}
-    needed = max(max((needs.seeds or {}).values(), default=MOST) for _, needs in rows)
-    more = dict.fromkeys(sorted(finalists), 0)
-    for count in range(1, needed + 1):
-        wider = {network: min(count, known[network].most) for network in more}
-        if cost_of(wider, known) > cost:
-            break
-        more = wider
-    return {network: count for network, count in more.items() if count}
-
-
-RULES: dict[str, Rule] = {"variance": by_variance, "finalists": equal_for_finalists}

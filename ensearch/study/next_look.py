@@ -11,9 +11,6 @@ from ensearch.fronts.matching import missing
 from ensearch.search_space import Cell
 from ensearch.study.study import Study
 
-# Both rules of `allocation` were compared in simulations (scripts/simulations/verdicts).
-RULE = allocation.by_variance
-
 
 class Shape(NamedTuple):
     """What distinguishes a network from others."""
@@ -90,7 +87,7 @@ class Candidates:
         largest: dict[str, int] = {}
         for e in self.evaluations:
             largest[e.network] = max(e.size, largest.get(e.network, 0))
-        more = RULE(fronts, known, left / looks)
+        more = allocation.by_variance(fronts, known, left / looks)
         cost, room = allocation.cost_of(more, known), left / looks if more else left
         members = {name: (self._tried(name) + n, largest[name]) for name, n in more.items()}
         for name, match in sorted(self.matches(fronts.rows).items(), key=lambda m: m[1].cost):

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from ensearch.fronts import FrontRow, ToSettle, Verdict, allocation, stopping
-from ensearch.fronts.allocation import Networks, Trained, by_variance, equal_for_finalists
+from ensearch.fronts.allocation import Networks, Trained, by_variance
 from ensearch.fronts.settling import CLOSE
+from scripts.simulations.verdicts.rules import equal_for_finalists
 from tests.advantages import evaluation
 from tests.worlds import fronts_of, row
 

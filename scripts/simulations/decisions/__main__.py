@@ -11,7 +11,6 @@ import argparse
 import time
 from pathlib import Path
 
-from ensearch.fronts.allocation import RULES
 from scripts.simulations.decisions.run import run
 from scripts.simulations.decisions.studies import parse_strategy
 from scripts.simulations.decisions.tables import (
@@ -23,6 +22,7 @@ from scripts.simulations.decisions.tables import (
 )
 from scripts.simulations.replay import world as worlds
 from scripts.simulations.verdicts.methods import METHODS
+from scripts.simulations.verdicts.rules import RULES
 from scripts.simulations.verdicts.settling import Settling
 
 FOLDER = Path(worlds.__file__).parent

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from ensearch.fronts.allocation import RULES
 from scripts.simulations.verdicts import table
 from scripts.simulations.verdicts.cells import Cell, Outcome, run
 from scripts.simulations.verdicts.methods import METHODS
+from scripts.simulations.verdicts.rules import RULES
 from scripts.simulations.verdicts.settling import Settling
 from scripts.simulations.verdicts.worlds import WORLDS
 

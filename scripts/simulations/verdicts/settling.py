@@ -11,6 +11,7 @@ from ensearch.fronts.analysis import Fronts
 from ensearch.fronts.claims import Claim
 from scripts.simulations.verdicts.interface import Answer
 from scripts.simulations.verdicts.methods import said
+from scripts.simulations.verdicts.rules import RULES
 from scripts.simulations.verdicts.study import Drawn, Study
 
 
@@ -36,7 +37,7 @@ class Settling:
         """Return what a `name` means. ValueError for another text."""
         whole, comma, shown = name.partition(", ")
         first, _, rule = whole.partition(" by ")
-        if not first.startswith("settled at ") or rule not in allocation.RULES:
+        if not first.startswith("settled at ") or rule not in RULES:
             raise ValueError(f"not a way to settle: {name}")
         cost = float(first.removeprefix("settled at "))
         return cls(cost=cost, rule=rule, shown=bool(comma) and shown == "shown")
@@ -118,7 +119,7 @@ def settle_grown(
     while looks and stopping.reason(fronts, left) is None:
         known = allocation.networks(study.evaluations, study.most)
         ahead = look(each) if len(answers) == 1 and how.shown else fronts
-        more = allocation.RULES[how.rule](ahead, known, left / looks)
+        more = RULES[how.rule](ahead, known, left / looks)
         if not more:
             break
         left -= allocation.cost_of(more, known)
