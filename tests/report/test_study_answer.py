@@ -205,17 +205,28 @@ def test_what_would_settle_a_budget_names_networks_images_and_time() -> None:
     top = found.fronts.rows[-1]
     macs = found.train_macs / 10  # a tenth of 11,520 s
 
-    def said(seeds: dict[str, int] | None, images: int | None) -> str:
+    def said(seeds: dict[str, int] | None, images: int | None) -> tuple[str, ...]:
         needs = ToSettle(seeds, macs, images, 0.04, 0.01, 0.03)
         return words.to_settle(replace(top, to_settle=needs), found)
 
-    assert said({keys[0]: 8}, None) == "8 more seeds of 10-2, about 19m12s"
+    assert said({keys[0]: 8}, None) == ("8 more seeds of 10-2, about 19m12s",)
     assert said({keys[0]: 1, keys[1]: 8}, 20_000) == (
-        "1 more seed of 10-2 and 8 more seeds of 16-2, about 19m12s, or 20,000 val images instead "
-        "of 5,000"
+        "1 more seed of 10-2 and 8 more seeds of 16-2, about 19m12s",
+        "20,000 val images instead of 5,000",
     )
-    assert said(None, None) == ""
-    assert words.to_settle(top, found) == ""
+    assert said(None, None) == ()
+    assert words.to_settle(top, found) == ()
+
+
+def test_a_line_names_as_many_ways_to_settle_a_budget_as_it_takes() -> None:
+    found = study("undecided", "undecided", "undecided")
+    keys = [e.network for e in found.evaluations if e.is_single]
+    needs = ToSettle({keys[0]: 1, keys[1]: 8}, found.train_macs / 10, 20_000, 0.04, 0.01, 0.03)
+    rows = tuple(replace(r, to_settle=needs) for r in found.fronts.rows)
+    found = replace(found, fronts=replace(found.fronts, rows=rows))
+    seeds = "To settle 2G: 1 more seed of 10-2 and 8 more seeds of 16-2, about 19m12s"
+    assert f"{seeds}." in brief.lines(found, 80)
+    assert f"{seeds}, or 20,000 val images instead of 5,000." in brief.lines(found, 120)
 
 
 def shown(found: Results, width: int = 80) -> list[str]:

@@ -235,7 +235,7 @@ def _sentences(
         lines.append(("or", other + _other(row)))
     lines.append(("how sure", " ".join(_how_sure(findings, row))))
     settle = words.to_settle(row, findings)
-    return (*lines, ("to settle", f"{settle}.")) if settle else tuple(lines)
+    return (*lines, ("to settle", f"{', or '.join(settle)}.")) if settle else tuple(lines)
 
 
 def _what(findings: Findings) -> str:

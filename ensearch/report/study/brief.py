@@ -1,6 +1,7 @@
 """The answer first: what a study found in about 20 lines."""
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -91,12 +92,15 @@ def _table(rows: list[FrontRow], findings: Findings, room: int) -> list[str]:
 def _settle(rows: list[FrontRow], findings: Findings, width: int) -> list[str]:
     """What would settle other budgets than that of the study, a line for each."""
     needs = {row.budget: words.to_settle(row, findings) for row in rows}
-    told = [(budget, need) for budget, need in needs.items() if need][:SETTLED]
+    told = [(budget, ways) for budget, ways in needs.items() if ways][:SETTLED]
     return [
-        textwrap.shorten(
-            f"To settle {text.count(budget, findings.conditions)}: {need}",
-            width,
-            placeholder=" ...",
-        )
-        for budget, need in told
+        _line(f"To settle {text.count(budget, findings.conditions)}", ways, width)
+        for budget, ways in told
     ]
+
+
+def _line(head: str, ways: Sequence[str], width: int) -> str:
+    """As many of the ways as one line takes."""
+    lines = [f"{head}: {', or '.join(ways[:count])}." for count in range(len(ways), 0, -1)]
+    fitting = (line for line in lines if len(line) <= width)
+    return next(fitting, textwrap.shorten(lines[-1], width, placeholder=" ..."))

@@ -118,14 +118,14 @@ def so_far(findings: Findings, row: FrontRow | None = None) -> str:
     )
 
 
-def to_settle(row: FrontRow, findings: Findings) -> str:
-    """What would settle an undecided budget: `4 more seeds of 10-0.5, about 12m`; empty if nothing.
+def to_settle(row: FrontRow, findings: Findings) -> tuple[str, ...]:
+    """Ways to settle an undecided budget: `4 more seeds of 10-0.5, about 12m`; each would do alone.
 
     The time is that of one worker, at the speed of the training so far.
     """
     needs = row.to_settle
     if needs is None:
-        return ""
+        return ()
     ways = []
     if needs.seeds:
         by_count: dict[int, list[str]] = {}
@@ -140,7 +140,7 @@ def to_settle(row: FrontRow, findings: Findings) -> str:
         split = findings.conditions.split
         now = findings.conditions.images[split]
         ways.append(f"{needs.images:,} {split} images instead of {now:,}")
-    return ", or ".join(ways)
+    return tuple(ways)
 
 
 def looked(findings: Findings) -> str:
