@@ -7,22 +7,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-def write(path: Path, content: bytes, *, sync: bool = True, mode: int | None = None) -> None:
-    """Put `content` at `path` in one step, creating the folder.
+def write(path: Path, content: bytes, *, sync: bool = True, parents: bool = True) -> None:
+    """Put `content` at `path` in one step, creating the folder, and with `parents` those above it.
 
     With `sync` the content is on disk before the file has its name: without it a power cut may
-    leave the name on an empty file. `mode` sets the permissions whatever the umask says. Raises
-    OSError.
+    leave the name on an empty file. Raises OSError.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        with temporary.open("xb") as file:
-            file.write(content)
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
-        if mode is not None:
-            temporary.chmod(mode)
+    path.parent.mkdir(parents=parents, exist_ok=True)
+    with replacing(path) as temporary, temporary.open("xb") as file:
+        file.write(content)
+        if sync:
+            file.flush()
+            os.fsync(file.fileno())
 
 
 @contextmanager

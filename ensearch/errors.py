@@ -6,6 +6,7 @@ knows an error by its `problem` and builds the advice from its `facts`.
 """
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 
 
@@ -76,3 +77,21 @@ def unknown(kind: str, asked: str, known: Iterable[str]) -> UsageError:
     guess = f" Did you mean {lower[near[0]]!r}?" if near else ""
     listing = ", ".join(names) if names else "none"
     return UsageError(f"unknown {kind} {asked!r}.{guess} Known: {listing}.")
+
+
+def printable(text: str, *, keep: str = "\n") -> str:
+    """Text that no terminal obeys: control characters are escaped but for those to `keep`.
+
+    So are those that change the direction of writing, and bytes of a path that are not Unicode.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c in keep or not _controls(c) else _escaped(c) for c in text)
+
+
+def _controls(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "backslashreplace").decode()

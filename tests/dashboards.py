@@ -19,14 +19,17 @@ def serving(url: str, **options: Any) -> Iterator[Ask]:
     thread.start()
     where = urlparse(address)
 
-    def ask(method: str, path: str, **headers: str) -> tuple[int, bytes]:
+    def ask(method: str, path: str, body: str | None = None, **headers: str) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=30)
-        connection.request(method, path, headers=headers)
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        connection.request(method, path, body, headers=headers)
         answer = connection.getresponse()
         found = answer.status, answer.read()
         connection.close()
         return found
 
+    ask.own = f"http://{where.netloc}"  # type: ignore[attr-defined]
     yield ask
     server.shutdown()
     thread.join()

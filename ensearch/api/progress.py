@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from ensearch.core import Evaluation
+from ensearch.errors import printable
 from ensearch.study.events import (
     EndReason,
     Event,
@@ -117,7 +118,8 @@ def line(event: Event, flops_per_mac: int) -> str | None:
         case MemberDone():
             return f"member {event.label} trained in {format_duration(event.seconds)}"
         case MemberFailed():
-            return f"member {event.label} failed: {event.reason}: {event.detail}"
+            detail = printable(event.detail, keep="")
+            return f"member {event.label} failed: {event.reason}: {detail}"
         case MemberReady():
             return _ready(event)
         case StrategyMeasured():
@@ -175,7 +177,7 @@ def _strategy(event: StrategyMeasured) -> str:
 def _ready(event: MemberReady) -> str:
     member = event.member
     if isinstance(member, MemberFailed):
-        what = f"failed: {member.reason}: {member.detail}"
+        what = f"failed: {member.reason}: {printable(member.detail, keep='')}"
     else:
         what = f"{'trained' if event.trained else 'predicted'} in "
         what += format_duration(member.seconds)
@@ -247,7 +249,7 @@ class _Bars:
             self.stop()
         if isinstance(ended, _SAID):
             text = line(event, self.flops_per_mac)
-            self.console.print(text, highlight=False, markup=False)
+            self.console.print(printable(text or ""), highlight=False, markup=False)
         if self.live is not None:
             self.live.refresh()
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
+from ensearch.errors import printable
+
 GAP = " "
 LEAST = 12  # characters that a last column needs to be worth its place
 
@@ -44,5 +46,5 @@ def print_rows(heads: TableRow, rows: Sequence[TableRow], console: Console) -> b
         lines.append(f"{'' if own else row.name:<{longest}}{middle}{GAP}{texts[0]}".rstrip())
         lines += [" " * (longest + taken + len(GAP)) + text for text in texts[1:]]
         for line in lines:
-            console.print(Text(line, style="" if number else "bold"), soft_wrap=True)
+            console.print(Text(printable(line), style="" if number else "bold"), soft_wrap=True)
     return shown

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ensearch.cli import options
-from ensearch.cli.terminal import guarded
+from ensearch.cli.terminal import guarded, tell
 
 
 @guarded
@@ -23,4 +23,4 @@ def best(
     from ensearch.api import results
 
     answer = results.best(study, budget=budget, margin=margin, storage=storage)
-    typer.echo(json.dumps(answer.to_dict(), indent=2) if as_json else str(answer))
+    tell(json.dumps(answer.to_dict(), indent=2) if as_json else str(answer))

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from ensearch import units
 from ensearch.cli import options
-from ensearch.cli.terminal import guarded, place, say
+from ensearch.cli.terminal import guarded, place, say, tell
 from ensearch.cli.watch import watching
 from ensearch.errors import UnfinishedError
 
@@ -121,7 +121,7 @@ def _conclude(confirmed: "Confirmed", as_json: bool, here: str) -> None:
     """Show what was found, write the files, and say what may be done next."""
     say("")
     if as_json:
-        typer.echo(json.dumps(confirmed.summary(), indent=2, allow_nan=False))
+        tell(json.dumps(confirmed.summary(), indent=2, allow_nan=False))
     else:
         from ensearch.api.results import LEAST_WIDTH
 

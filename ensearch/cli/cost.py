@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ensearch.cli import options
-from ensearch.cli.terminal import guarded, note
+from ensearch.cli.terminal import guarded, note, tell
 
 
 @guarded
@@ -42,15 +42,15 @@ def cost(
         flops_per_mac=1 if flops_per_mac is None else flops_per_mac,
     )
     if as_json:
-        typer.echo(json.dumps(counted.to_dict(), indent=2))
+        tell(json.dumps(counted.to_dict(), indent=2))
     else:
         key = counted.architecture.key
         name = f"{key} ({counted.known_as})" if counted.known_as else key
-        typer.echo(f"{members} × {name}, {counted.channels} channels, {counted.classes} classes")
-        typer.echo(f"parameters     {counted.params:,}")
-        typer.echo(f"multiply-adds  {counted.macs:,} per example")
+        tell(f"{members} × {name}, {counted.channels} channels, {counted.classes} classes")
+        tell(f"parameters     {counted.params:,}")
+        tell(f"multiply-adds  {counted.macs:,} per example")
         if counted.flops_per_mac == 2:
-            typer.echo(f"FLOPs          {counted.flops:,} per example (2 per multiply-add)")
+            tell(f"FLOPs          {counted.flops:,} per example (2 per multiply-add)")
     if counted.disagreement is not None:
         note(
             f"thop counts {counted.by_thop:,}, {counted.disagreement:.1%} off. The count of "

@@ -14,7 +14,7 @@ def dashboard(
     storage: options.Storage = options.DEFAULT_STORAGE,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = 8080,
     allow_edit: Annotated[
-        bool, typer.Option("--allow-edit", help="Let the page change and delete studies.")
+        bool, typer.Option("--allow-edit", help="Let the page change notes.")
     ] = False,
 ) -> None:
     """Serve the Optuna dashboard of a storage on this machine, read-only."""

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from ensearch.cli import options
-from ensearch.cli.terminal import guarded, note, say
+from ensearch.cli.terminal import guarded, note, say, tell
 
 
 @guarded
@@ -63,7 +63,7 @@ def front(
         on_progress=say,
     )
     if as_json:
-        typer.echo(json.dumps(fronts.summary(), indent=2, allow_nan=False))
+        tell(json.dumps(fronts.summary(), indent=2, allow_nan=False))
     else:
         Console().print(fronts.table(), crop=False)
     # After the table: a failure to write must not cost the user the result.

@@ -2,10 +2,8 @@
 
 import json
 
-import typer
-
 from ensearch.cli import options
-from ensearch.cli.terminal import guarded
+from ensearch.cli.terminal import guarded, tell
 
 
 @guarded
@@ -26,8 +24,8 @@ def datasets(as_json: options.AsJson = False) -> None:
 
 def _print(summaries: dict[str, str], as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(summaries, indent=2))
+        tell(json.dumps(summaries, indent=2))
         return
     width = max(map(len, summaries))
     for name, summary in summaries.items():
-        typer.echo(f"{name:<{width}}  {summary}")
+        tell(f"{name:<{width}}  {summary}")

@@ -12,7 +12,7 @@ from ensearch.cli import _console_table as console_table
 from ensearch.cli import options
 from ensearch.cli._console_table import TableRow
 from ensearch.cli.advice import ADVICE, explain
-from ensearch.cli.terminal import guarded, note, place
+from ensearch.cli.terminal import guarded, note, place, tell
 from ensearch.errors import StorageError
 from ensearch.units import counted
 
@@ -44,9 +44,9 @@ def list_(
     entries = pool.entries(storage=storage, test=test, on_note=note)
     if as_json:
         rows = [entry.to_dict() for entry in entries]
-        typer.echo(json.dumps(rows, indent=2, allow_nan=False))
+        tell(json.dumps(rows, indent=2, allow_nan=False))
     elif not entries:
-        typer.echo(f"The pool is empty. {ADVICE['pool_empty'].format(storage=place(storage))}")
+        tell(f"The pool is empty. {ADVICE['pool_empty'].format(storage=place(storage))}")
     else:
         _print_table(entries)
 
@@ -103,10 +103,10 @@ def show(
         rows = [entry.to_dict() for entry in entries]
         # A name of one entry gives one object, that of a network a list.
         content = rows[0] if entries[0].name == name else rows
-        typer.echo(json.dumps(content, indent=2, allow_nan=False))
+        tell(json.dumps(content, indent=2, allow_nan=False))
         return
     for number, details in enumerate(entries):
-        typer.echo(("\n" if number else "") + "\n".join(_lines(details, place(storage))))
+        tell(("\n" if number else "") + "\n".join(_lines(details, place(storage))))
 
 
 def _lines(details: "EntryDetails", storage: str) -> list[str]:
@@ -168,7 +168,7 @@ def remove(
     from ensearch.api import pool
 
     for name in pool.remove(names, storage=storage, force=force):
-        typer.echo(f"removed {name}")
+        tell(f"removed {name}")
 
 
 @app.command()
@@ -202,18 +202,18 @@ def verify(
             problem.to_dict() | {"problem": text}
             for problem, text in zip(checked.problems, texts, strict=True)
         ]
-        typer.echo(json.dumps(checked.to_dict() | {"problems": problems}, indent=2))
+        tell(json.dumps(checked.to_dict() | {"problems": problems}, indent=2))
     else:
         for problem, text in zip(checked.problems, texts, strict=True):
-            typer.echo(f"{problem.name}: {text}")
+            tell(f"{problem.name}: {text}")
         for line in _unverified(checked, place(storage)):
-            typer.echo(line)
+            tell(line)
     if checked.problems:
         raise StorageError(_refusal(checked))
     if not as_json:
         images = f" and {counted(checked.caches, 'folder')} of images" if checked.caches else ""
         but = f" but {counted(len(checked.unverified), 'unverified file')}"
-        typer.echo(
+        tell(
             f"{checked.entries} entries{images}, and nothing is wrong with them"
             f"{but if checked.unverified else ''}"
         )

@@ -8,7 +8,7 @@ import typer
 
 from ensearch import units
 from ensearch.cli import options
-from ensearch.cli.terminal import guarded, note, say
+from ensearch.cli.terminal import guarded, note, say, tell
 
 if TYPE_CHECKING:  # imported when a verb needs it
     from ensearch.api.pool import AddedModel, ImageFile
@@ -84,7 +84,7 @@ def import_(
 
 def _print_added(added: "AddedModel") -> None:
     right = "" if added.accuracy_val is None else f", {added.accuracy_val:.2%} right on val"
-    typer.echo(f"{added.name}: {units.format_count(added.macs)} multiply-adds{right}")
+    tell(f"{added.name}: {units.format_count(added.macs)} multiply-adds{right}")
 
 
 @guarded
@@ -211,4 +211,4 @@ def _print_images(file: "ImageFile") -> None:
         say(f"train     x_train {file.images['train']:,} x {shape}, y_train")
     else:
         note(f"--train adds the {file.to_train_on:,} images to train on, x_train and y_train")
-    typer.echo(f"{file.path}")
+    tell(f"{file.path}")

@@ -11,7 +11,8 @@ from ensearch import units
 from ensearch.cli import options
 from ensearch.cli._console_table import TableRow, print_rows
 from ensearch.cli.run import files, further, going_on, show
-from ensearch.cli.terminal import guarded, place, say
+from ensearch.cli.terminal import guarded, place, say, tell
+from ensearch.errors import printable
 
 if TYPE_CHECKING:
     from ensearch.api.results import StudyStatus
@@ -67,20 +68,21 @@ def status(
 
     rows = studies(study, storage=storage)
     if as_json:
-        typer.echo(json.dumps([row.to_dict() for row in rows], indent=2))
+        tell(json.dumps([row.to_dict() for row in rows], indent=2))
         return
     if not rows:
         example = f"ensearch run --budget 2e6 --dataset digits{place(storage)}"
-        typer.echo(f"no studies yet. Begin with: {example}")
+        tell(f"no studies yet. Begin with: {example}")
         return
     console, heads = Console(), ("state", "trials", "members", "since")
     shown = print_rows(
         TableRow(name="study", cells=heads, last="answer"), [_row(row) for row in rows], console
     )
     for row in () if shown else rows:  # a terminal with no room for answers beside the numbers
-        typer.echo(f"{row.study}: {row.says}")
+        tell(f"{row.study}: {row.says}")
     for failure in (failure for row in rows for failure in row.failures):
-        typer.echo(f"member {failure.label} failed: {failure.reason}: {failure.detail}")
+        detail = printable(failure.detail, keep="")
+        tell(f"member {failure.label} failed: {failure.reason}: {detail}")
 
 
 def _row(status: "StudyStatus") -> TableRow:

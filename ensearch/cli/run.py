@@ -9,7 +9,7 @@ from rich.console import Console, Group
 
 from ensearch.cli import options
 from ensearch.cli.advice import explain, typed
-from ensearch.cli.terminal import advising, guarded, place, say
+from ensearch.cli.terminal import advising, guarded, place, say, tell
 from ensearch.cli.watch import Watch, watching
 from ensearch.errors import UnfinishedError
 
@@ -93,7 +93,7 @@ def run(
         if plan:
             with watching() as watch:
                 ahead = search.plan_from(asked, on_event=watch)
-            typer.echo(json.dumps(ahead.to_dict(), indent=2) if as_json else str(ahead))
+            tell(json.dumps(ahead.to_dict(), indent=2) if as_json else str(ahead))
             for line in typed(ahead.remedies, ahead.config.flops_per_mac):
                 say(line)
             return
@@ -212,7 +212,7 @@ def files(folder: Path) -> list[str]:
 def show(results: "Results", as_json: bool, full: bool = False) -> None:
     """Print results on stdout: the answer, or all that is known, or JSON."""
     if as_json:
-        typer.echo(json.dumps(results.summary(), indent=2, allow_nan=False))
+        tell(json.dumps(results.summary(), indent=2, allow_nan=False))
         return
     from ensearch.api.results import LEAST_WIDTH
 

@@ -19,7 +19,7 @@ import typer
 
 from ensearch.cli import options
 from ensearch.cli.advice import explain
-from ensearch.errors import EnsearchError
+from ensearch.errors import EnsearchError, printable
 
 P = ParamSpec("P")
 INTERRUPTED = 130  # Ctrl-C
@@ -100,7 +100,12 @@ def say(text: str) -> None:
     """One message for people, on stderr. Nobody listening there is no reason to stop a search."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):
-            print(text, file=sys.stderr, flush=True)
+            print(printable(text), file=sys.stderr, flush=True)
+
+
+def tell(text: str) -> None:
+    """What a verb was asked for, on stdout."""
+    typer.echo(printable(text))
 
 
 def note(text: str) -> None:

@@ -23,7 +23,7 @@ from ensearch.datasets import _cache_files, _work
 from ensearch.datasets._begun import Begun, sync
 from ensearch.datasets._stored import Stored
 from ensearch.datasets._work import Job
-from ensearch.errors import UnavailableError
+from ensearch.errors import UnavailableError, printable
 
 FORMAT = 1  # raise it when decoding gives other pixels
 _CHUNK = 128  # pictures that a process decodes before it asks for more
@@ -213,4 +213,4 @@ def _cores() -> int:
 
 def _say(text: str) -> None:
     if sys.stderr is not None:
-        print(text, file=sys.stderr, flush=True)
+        print(printable(text), file=sys.stderr, flush=True)

@@ -1,23 +1,22 @@
 """Where a storage lies, how its database is opened, and its errors in words that help.
 
-What is special to PostgreSQL is in `server.py`.
+What is special to SQLite is in `sqlite.py`, to PostgreSQL in `server.py`.
 """
 
 import errno
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, StatementError
 
-from ensearch.errors import StorageError
-from ensearch.store import folder, server, tables
+from ensearch.errors import StorageError, printable
+from ensearch.store import folder, server, sqlite, tables
+from ensearch.store.folder import Folder
 from ensearch.store.migrations import chain as migrations
 
 # Execution option of connections that only read: in WAL they need not wait for the one writer.
@@ -47,19 +46,25 @@ class Address:
 def locate(text: str) -> Address:
     """Where `text`, a database URL or the bare path of a SQLite file, points to from here."""
     try:
-        url = make_url(text) if "://" in text else URL.create("sqlite", database=text)
+        url = _url(text)
         url.get_dialect()
         if url.get_backend_name() != "sqlite":
             url, files = server.address(url)
             return Address(url=url, path=None, files=files)
         if url.host or not url.database or url.database == ":memory:" or "uri" in url.query:
             raise ValueError("members' files lie beside the database, so it must be a plain file")
+        odd = sorted(url.query.keys() - {"timeout", "cached_statements", "isolation_level"})
+        if odd:
+            raise ValueError(
+                f"SQLite knows no option {odd[0]!r}; a file whose name holds a ? is given by its "
+                "path alone"
+            )
         path = Path(url.database).resolve()
         url = url.set(database=str(path))
         url.render_as_string()  # raises where the path is not valid Unicode
     except (ArgumentError, ImportError, ValueError, OSError) as error:
         raise StorageError(
-            f"{_printable(server.redacted(text))!r} does not name a storage: {_first_line(error)}. "
+            f"{printable(server.redacted(text))!r} does not name a storage: {_first_line(error)}. "
             "Give the path of a SQLite file (studies/ensearch.db), or a URL such as "
             f"sqlite:///studies/ensearch.db or postgresql+psycopg://user@host/name (needs "
             f"{server.PACKAGE}).",
@@ -71,49 +76,34 @@ def locate(text: str) -> Address:
     return Address(url=url, path=path, files=path.with_name(f"{name}.members"))
 
 
+def _url(text: str) -> URL:
+    """The URL that a text is or, of a bare path, means. Raises ValueError.
+
+    What SQLAlchemy says of one that it cannot parse may repeat it, with its password.
+    """
+    if "://" not in text:
+        if server.is_address(text):
+            raise ValueError("it looks like a URL, which has :// behind its first word")
+        return URL.create("sqlite", database=text)
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValueError("it cannot be taken apart; a port is a number") from None
+    if url.get_backend_name() != "sqlite":
+        server.check_readable(url)
+    return url
+
+
 def prepare(engine: Engine, busy_timeout: float) -> None:
     """Make an engine, ours or Optuna's, safe for several processes; `busy_timeout` in seconds."""
-    prepare_dialect = prepare_sqlite if engine.dialect.name == "sqlite" else server.prepare
-    prepare_dialect(engine, busy_timeout)
-
-
-def prepare_sqlite(engine: Engine, busy_timeout: float) -> None:
-    """Make a SQLite engine safe for several processes; `busy_timeout` in seconds.
-
-    WAL lets readers go on while one writes; BEGIN IMMEDIATE takes the write lock before the first
-    read of a transaction. Without them 4 processes that popped 40 waiting Optuna trials took 4 to
-    12 of them twice; with them none.
-    """
-
-    @event.listens_for(engine, "connect")
-    def _settings(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # the driver itself opens no transaction: see _begin
-        connection.execute(f"PRAGMA busy_timeout={round(busy_timeout * 1000)}")
-        _change_to_wal(connection, busy_timeout)
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if _reads(connection) else "BEGIN IMMEDIATE")
-
-    engine.dispose()  # connections that the pool already holds have not seen the settings
+    if engine.dialect.name == "sqlite":
+        sqlite.prepare(engine, busy_timeout, reads=_reads)
+    else:
+        server.prepare(engine, busy_timeout)
 
 
 def _reads(connection: Connection) -> bool:
     return bool(connection.get_execution_options().get(READS, False))
-
-
-def _change_to_wal(connection: Any, timeout: float) -> None:
-    """The busy timeout does not cover this change: 1 of 480 first openings, 8 at once, failed."""
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
 
 
 def open_engine(address: Address, *, create: bool, busy_timeout: float) -> Engine:
@@ -126,10 +116,11 @@ def open_engine(address: Address, *, create: bool, busy_timeout: float) -> Engin
             raise _missing(address, "there is no such file")
         if path and create:
             path.parent.mkdir(parents=True, exist_ok=True)
+        new = path is not None and create and sqlite.create(path)
         engine = _engine(address)
         try:
             prepare(engine, busy_timeout)
-            _ensure_tables(engine, address, create=create, timeout=busy_timeout)
+            _ensure_tables(engine, address, create=create, new=new, timeout=busy_timeout)
         except BaseException:
             engine.dispose()
             raise
@@ -161,7 +152,8 @@ def _engine(address: Address) -> Engine:
 def creation_lock(address: Address, engine: Engine, timeout: float) -> Iterator[None]:
     """Without it 4 of 24 first creations by several processes at once failed (SQLite)."""
     if address.path:
-        address.lock.parent.mkdir(parents=True, exist_ok=True)
+        if not address.lock.parent.is_dir():  # the lock would make it
+            raise FileNotFoundError(errno.ENOENT, "no such folder", str(address.lock.parent))
         with FileLock(address.lock, timeout=timeout):
             yield
     else:
@@ -169,31 +161,55 @@ def creation_lock(address: Address, engine: Engine, timeout: float) -> Iterator[
             yield
 
 
-def shared_files(address: Address, engine: Engine) -> Path:
-    """The members' files of a server's database. StorageError if they are not on this machine."""
+def files_folder(address: Address, engine: Engine) -> Folder:
+    """The folder of the members' files, and what its mark must be; see `Folder.check`."""
     with translated(address), engine.execution_options(**{READS: True}).connect() as connection:
-        shared = folder.find(connection, address.files)
-    shared.check(str(address))
-    return shared.path
+        return folder.find(connection, address.files, beside=address.path)
 
 
-def _ensure_tables(engine: Engine, address: Address, *, create: bool, timeout: float) -> None:
+def _ensure_tables(
+    engine: Engine, address: Address, *, create: bool, new: bool, timeout: float
+) -> None:
     with engine.execution_options(**{READS: True}).connect() as connection:
         version = tables.version(connection)
     if version is None:
+        if address.path and not new:
+            _refuse_emptied(address)
         if not create:
             raise _missing(address, "this database holds no tables of ensearch")
         with creation_lock(address, engine, timeout), engine.begin() as connection:
             version = tables.version(connection)
             if version is None:
                 version = tables.create(connection)
-                if not address.path:
-                    usual = Path("studies", server.folder_name(address.url)).resolve()
-                    folder.create(connection, address.files or usual)
+                usual = Path("studies", server.folder_name(address.url)).resolve()
+                folder.create(connection, address.files or usual)
     elif migrations.FIRST <= version < tables.VERSION:
         version = _migrate(engine, address, version, timeout)
     if version != tables.VERSION:
         raise _of_another_version(address, version)
+    if address.path and not folder.is_kept(engine.execution_options(**{READS: True})):
+        _keep_folder(engine, address, timeout)
+
+
+def _refuse_emptied(address: Address) -> None:
+    """Raise StorageError where members' files lie beside a database without any table."""
+    assert address.files is not None
+    files = [path for path in address.files.rglob("*.npz") if path.is_file()]
+    if files:
+        raise StorageError(
+            f"{address} holds no tables, but {address.files} has {len(files)} files of members or "
+            "models: the database was emptied or replaced. Restore a copy of it; to begin anew, "
+            "move that folder away.",
+            problem="storage_emptied",
+            path=address.path,
+        )
+
+
+def _keep_folder(engine: Engine, address: Address, timeout: float) -> None:
+    """Give the folder of a SQLite storage from before such folders had marks a mark."""
+    assert address.files is not None
+    with creation_lock(address, engine, timeout), engine.begin() as connection:
+        folder.adopt(connection, address.files)
 
 
 def _migrate(engine: Engine, address: Address, version: int, timeout: float) -> int:
@@ -308,9 +324,4 @@ def _database_error(address: Address, error: SQLAlchemyError) -> StorageError:
 
 
 def _first_line(error: BaseException) -> str:
-    return _printable(str(error)).partition("\n")[0].rstrip(".") or type(error).__name__
-
-
-def _printable(text: str) -> str:
-    """Text that a terminal can show: bytes of a path that are not Unicode are escaped."""
-    return text.encode(errors="backslashreplace").decode()
+    return printable(str(error)).partition("\n")[0].rstrip(".") or type(error).__name__

@@ -4,6 +4,7 @@ A file is written by `atomic.write`, so under its own name it is whole or absent
 """
 
 import io
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,34 @@ from ensearch.errors import StorageError
 Unusable = Callable[[Path, str], StorageError]
 
 
+_NAME = re.compile(r"[0-9a-f]{8,64}")
+_SPLIT = re.compile(r"[a-z]+")
+
+
+def checked(name: str) -> str:
+    """A key or fingerprint from the database, if it can name a file: 1a2b3c4d5e6f7a8b.
+
+    Raises StorageError for others, which might lead out of the folder of the files.
+    """
+    if not _NAME.fullmatch(name):
+        raise StorageError(
+            f"the storage is damaged: {name!r:.80} should be the key of a member or of labels, "
+            "which is 8 to 64 hexadecimal digits. Restore a copy of it."
+        )
+    return name
+
+
 def predictions_path(root: Path, key: str, split: str) -> Path:
-    return root / key[:2] / f"{key}.{split}.npz"
+    if not _SPLIT.fullmatch(split):
+        raise StorageError(
+            f"the storage is damaged: {split!r:.80} should be a split such as val. Restore a copy "
+            "of it."
+        )
+    return root / checked(key)[:2] / f"{key}.{split}.npz"
 
 
 def weights_path(root: Path, key: str) -> Path:
-    return root / key[:2] / f"{key}.safetensors"
+    return root / checked(key)[:2] / f"{key}.safetensors"
 
 
 def key_of(path: Path) -> str:

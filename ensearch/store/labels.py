@@ -81,7 +81,7 @@ def digest(images: Iterable[npt.NDArray[np.uint8]]) -> str:
 
 
 def path(root: Path, fingerprint: str) -> Path:
-    return root / "labels" / f"{fingerprint}.npz"
+    return root / "labels" / f"{files.checked(fingerprint)}.npz"
 
 
 def write(root: Path, labels: SplitLabels) -> None:
@@ -99,7 +99,7 @@ def write(root: Path, labels: SplitLabels) -> None:
         classes=np.array(labels.classes, dtype=np.str_),
         images=np.array(labels.images, dtype=np.str_),
     )
-    atomic.write(target, buffer.getvalue())
+    atomic.write(target, buffer.getvalue(), parents=False)
 
 
 def read(root: Path, fingerprint: str) -> SplitLabels:

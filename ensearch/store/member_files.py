@@ -51,7 +51,8 @@ class MemberFiles:
                 digests.forget(connection, key, replaced)
         with self._root() as root:
             for part, content in contents.items():
-                atomic.write(_path(root, key, part), content)
+                atomic.write(_path(root, key, part), content, parents=False)
+        self.folder()  # once more: it may have been renamed or unmounted meanwhile
         return {part: digests.of(content) for part, content in contents.items()}
 
     def predictions(self, key: str, split: str) -> Predictions:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_plus
 
 from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.exc import DataError, SQLAlchemyError
@@ -15,6 +16,8 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 PACKAGE = "ensearch[postgres]"  # which brings the database driver
 # Of the URL's query, ours: the folder of the members' files. The rest goes to the database driver.
 FILES = "files"
+# Keys of a query whose values may be shown.
+_HARMLESS = {FILES, "host", "port", "dbname", "user", "sslmode", "application_name", "mode", "uri"}
 # Numbers of advisory locks. They belong to a database, and end with the session that holds them.
 _WRITING, _CREATING = 0x656E73_01, 0x656E73_02  # "ens"
 # Without limits the system waits two minutes for a host that does not answer, and two hours to
@@ -82,9 +85,49 @@ def creation_lock(reader: Engine) -> Iterator[None]:
 
 
 def redacted(text: str) -> str:
-    """A URL, legal or not, without its password."""
-    text = re.sub(r"(://[^:/?#]*):.*@", r"\1:***@", text, flags=re.DOTALL)
-    return re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1***", text)
+    """A URL, legal or not, or what looks like one, without its password.
+
+    Hidden are what stands between the user and the last @, a port that is no number, which is a
+    password where the host was forgotten, and every value of the query that is not harmless.
+    """
+    if re.match(r"sqlite[+\w]*:///", text):  # a path, which has neither
+        return text
+    scheme = re.match(r"[A-Za-z][\w+.-]*(?::/+|//+)", text)
+    head, rest = (scheme[0], text[scheme.end() :]) if scheme else ("", text)
+    if re.match(r"[^/:@]*:[^@]*@" if scheme is None else r"[^@]*@", rest, re.DOTALL):
+        before, _, rest = rest.rpartition("@")
+        user, colon, _ = before.partition(":")
+        head = f"{head}{user}{':***' if colon else ''}@"
+    elif scheme is None:
+        return text
+    else:
+        rest = re.sub(r"^([^:/?#\[\]]*):(?!\d+(?:[/?#]|$))[^/?#]+", r"\1:***", rest)
+    place, mark, query = rest.partition("?")
+    return head + place + mark + "&".join(map(_harmless, query.split("&")))
+
+
+def _harmless(pair: str) -> str:
+    """One part of a query; without its value, unless nobody hides what such a key holds."""
+    key, equals, _ = pair.partition("=")
+    return pair if not equals or unquote_plus(key).lower() in _HARMLESS else f"{key}=***"
+
+
+def is_address(text: str) -> bool:
+    """Whether a text without :// seems to be the URL of a database, and not a path."""
+    return bool(
+        re.match(r"(?:sqlite|postgres\w*|mysql|mariadb|oracle|mssql)(?:\+\w+)?(?::|//)", text)
+        or re.match(r"(?:[\w+.-]+(?::/{1,3}|//))?[^/:@]*:[^/@]*@", text)
+    )
+
+
+def check_readable(url: URL) -> None:
+    """Raise ValueError where a password with an @ makes one URL look like another.
+
+    What follows the first @ would be taken for the host, and be shown.
+    """
+    parts = (url.host, url.database, *url.query)
+    if any("@" in (part or "") for part in parts):
+        raise ValueError("it has an @ too many. In a password, write %40 for @, %3A for : and %2F")
 
 
 def says(error: SQLAlchemyError) -> str:

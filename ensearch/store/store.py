@@ -19,6 +19,7 @@ from ensearch.store import engine as engines
 from ensearch.store import evaluations as scored
 from ensearch.store import lease as leases
 from ensearch.store.engine import Address
+from ensearch.store.folder import Folder
 from ensearch.store.lease import Lease
 from ensearch.store.member_files import MemberFiles
 from ensearch.store.models import ModelStore
@@ -47,8 +48,7 @@ class Store(StudyState, Settlements, UsesOfTest):
     def __init__(self, address: Address, engine: Engine, busy_timeout: float) -> None:
         super().__init__(address, engine)
         self._busy_timeout = busy_timeout
-        # A server says where they are; not every verb needs them.
-        self._files = address.files if address.path else None
+        self._folder: Folder | None = None  # of the members' files; not every verb needs them
 
     @classmethod
     def open(cls, url: str, *, create: bool, busy_timeout: float = 30.0) -> "Store":
@@ -100,13 +100,21 @@ class Store(StudyState, Settlements, UsesOfTest):
 
     @property
     def files(self) -> Path:
-        """Folder of the members' files; absolute, and made when the first is written.
+        """Folder of the members' files; absolute.
 
         Raises StorageError if the database is on a server and this machine lacks the folder that
         its drivers share.
         """
-        self._files = self._files or engines.shared_files(self._address, self._engine)
-        return self._files
+        return self._address.files if self._address.path else self._present_files()  # type: ignore[return-value]
+
+    def _present_files(self) -> Path:
+        """The folder of the members' files, if it is there now and has the mark of the storage.
+
+        Raises StorageError if not.
+        """
+        self._folder = self._folder or engines.files_folder(self._address, self._engine)
+        self._folder.check(str(self._address))
+        return self._folder.path
 
     @contextmanager
     def creation_lock(self) -> Iterator[None]:
@@ -171,7 +179,7 @@ class Store(StudyState, Settlements, UsesOfTest):
             reading=self._read,
             writing=self._write,
             translated=self.translated,
-            folder=lambda: self.files,
+            folder=self._present_files,
             files=self.member_files,
         )
 
@@ -182,7 +190,7 @@ class Store(StudyState, Settlements, UsesOfTest):
             reading=self._read,
             writing=self._write,
             translated=self.translated,
-            folder=lambda: self.files,
+            folder=self._present_files,
         )
 
     def members(self, keys: Iterable[str]) -> dict[str, MemberRecord]:
@@ -261,9 +269,9 @@ class Store(StudyState, Settlements, UsesOfTest):
 
     def checkpoint_path(self, key: str) -> Path:
         """Where a member in training may leave its state; the folder exists."""
-        path = self.files / "checkpoints" / f"{key}.safetensors"
+        path = self._present_files() / "checkpoints" / f"{files.checked(key)}.safetensors"
         with engines.translated(self._address):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(exist_ok=True)
         return path
 
     def discard_checkpoint(self, key: str) -> None:
@@ -276,7 +284,8 @@ class Store(StudyState, Settlements, UsesOfTest):
         """Files that the trained members among `keys` should have and do not."""
         with self._read() as connection:
             rows = records.member_rows(connection, keys)
-        return files.missing(self.files, [(row.key, row.splits, row.has_weights) for row in rows])
+        root = self._present_files()
+        return files.missing(root, [(row.key, row.splits, row.has_weights) for row in rows])
 
     # Trials and evaluations of a study
 

@@ -181,7 +181,7 @@ uses_of_test = Table(
     Column("plan", Integer),
 )
 
-# One row, on a server: where the members' files lie.
+# One row: the mark of the folder of members' files, and where it lay when it was made.
 folders = Table(
     "ensearch_folders",
     metadata,

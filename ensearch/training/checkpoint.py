@@ -22,7 +22,7 @@ def save(path: Path, key: str, state: State) -> None:
     """Write the state of the member `key`, replacing the file whole. Raises OSError."""
     head = json.dumps({"member": key, "losses": state.losses, "seconds": state.seconds})
     content = to_bytes(plain(tensors(state)), metadata={_HEADER: head})
-    atomic.write(path, content)
+    atomic.write(path, content, parents=False)  # a folder that has vanished is not made anew
 
 
 @torch.no_grad()

@@ -73,9 +73,39 @@ def test_changes_are_refused_with_the_reason(ask: Ask) -> None:
     assert names(ask) == ["first"]
 
 
-def test_changes_pass_where_they_are_allowed(ask_with_edit: Ask) -> None:
-    assert ask_with_edit("DELETE", "/api/studies/1")[0] == 204
-    assert names(ask_with_edit) == []
+def edit(ask: Ask, **headers: str) -> tuple[int, bytes]:
+    """Put a note on the first study."""
+    note = json.dumps({"body": "mine", "version": 1})
+    return ask("PUT", "/api/studies/1/note", note, **headers)
+
+
+def test_notes_are_edited_where_that_is_allowed(ask_with_edit: Ask) -> None:
+    assert edit(ask_with_edit)[0] == 204
+
+
+def test_studies_and_trials_are_not_deleted_by_half(ask_with_edit: Ask) -> None:
+    for method, path in (
+        ("DELETE", "/api/studies/1"),
+        ("POST", "/api/studies"),
+        ("POST", "/api/studies/1/rename"),
+        ("POST", "/api/trials/1/tell"),
+    ):
+        status, body = ask_with_edit(method, path)
+        assert (status, b"would not be gone" in body) == (405, True)
+    assert names(ask_with_edit) == ["first"]
+
+
+def test_pages_of_others_change_nothing(ask_with_edit: Ask) -> None:
+    own = ask_with_edit.own  # type: ignore[attr-defined]
+    for origin in (
+        "http://evil.example",
+        "null",
+        own.replace("http", "https"),
+        f"{own}.evil.example",
+    ):
+        status, body = edit(ask_with_edit, Origin=origin)
+        assert (status, b"takes no changes from pages of" in body) == (403, True)
+    assert edit(ask_with_edit, Origin=own)[0] == 204
 
 
 def test_a_foreign_name_is_refused_also_where_changes_are_allowed(
@@ -83,7 +113,7 @@ def test_a_foreign_name_is_refused_also_where_changes_are_allowed(
 ) -> None:
     for one in (ask, ask_with_edit):
         assert one("GET", "/api/studies", Host="evil.example:80")[0] == 403
-    assert ask_with_edit("DELETE", "/api/studies/1", Host="evil.example")[0] == 403
+    assert edit(ask_with_edit, Host="evil.example")[0] == 403
     assert names(ask) == ["first"]
 
 

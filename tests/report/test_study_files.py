@@ -126,3 +126,13 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "report").write_text("")
     with pytest.raises(StorageError, match="cannot write"):
         files.write(handmade(), tmp_path / "report")
+
+
+def test_files_follow_the_umask(tmp_path: Path) -> None:
+    for umask, mode in ((0o022, 0o644), (0o077, 0o600)):
+        before = os.umask(umask)
+        try:
+            paths = files.write(handmade(), tmp_path / str(umask))
+        finally:
+            os.umask(before)
+        assert [path.stat().st_mode & 0o777 for path in paths] == [mode] * len(paths)

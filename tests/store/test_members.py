@@ -136,6 +136,31 @@ def test_a_member_that_is_trained_again_is_never_taken_for_damaged(
     assert len(asked) == 2
 
 
+@pytest.mark.parametrize("key", ["../../outside", "/etc/passwd", "0123456", "0123456g", ""])
+def test_a_key_that_is_not_hexadecimal_touches_no_file(
+    store: Store, tmp_path: Path, key: str
+) -> None:
+    outside = tmp_path / "outside.val.npz"
+    outside.write_text("mine")
+    with store._write() as connection:
+        tables.replace(
+            connection,
+            tables.members,
+            [records.member_row(record_of(1)) | {"key": key, "splits": ["val"]}],
+        )
+    for call in (
+        lambda: store.missing_files([key]),
+        lambda: store.predictions(key, "val"),
+        lambda: store.weights_path(key),
+        lambda: store.checkpoint_path(key),
+        lambda: store.pool.remove_member(key),
+        lambda: store.pool.labels(key),
+    ):
+        assert "which is 8 to 64 hexadecimal digits" in failure(call)
+    assert "should be a split" in failure(lambda: store.predictions("0" * 16, "../val"))
+    assert outside.read_text() == "mine"
+
+
 def files_of(store: Store) -> list[Path]:
     """Files of members: without the mark of a folder that drivers share."""
     files = sorted(path for path in store.files.rglob("*") if path.is_file())

@@ -2,7 +2,9 @@
 
 Whoever reaches Optuna's dashboard may delete a study with one request. Behind the guard it answers
 reading requests only, and only to its own name, so that no web page open in the same browser can
-reach it through a name that resolves to this machine (DNS rebinding).
+reach it through a name that resolves to this machine (DNS rebinding). Where editing is allowed,
+notes may be edited, from its own pages alone. Studies and trials may not: the page knows Optuna's
+part of a storage only, and what it deleted or renamed there would be half gone.
 """
 
 import ipaddress
@@ -10,12 +12,12 @@ import socket
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-READING = ("GET", "HEAD")
+READING, EDITING = ("GET", "HEAD"), ("PUT",)  # the latter of notes and views
 EVERYWHERE = ("0.0.0.0", "::")
 
 
 def guard(app: WSGIApplication, host: str, port: int, allow_edit: bool) -> WSGIApplication:
-    """`app`, bound to `host` and `port`, but 403 for other names and 405 for changes."""
+    """`app`, bound to `host` and `port`, but 403 for other names and pages, 405 for changes."""
 
     def guarded(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         asked = environ.get("HTTP_HOST", "")
@@ -33,6 +35,23 @@ def guard(app: WSGIApplication, host: str, port: int, allow_edit: bool) -> WSGIA
                 "This dashboard is read-only: it was started without the permission to edit.",
                 ("Allow", ", ".join(READING)),
             )
+        if environ["REQUEST_METHOD"] not in (*READING, *EDITING):
+            return _refuse(
+                start,
+                "405 Method Not Allowed",
+                "Notes may be edited here. Studies and trials may not: this page knows a part of "
+                "them only, and what it deletes or renames would not be gone.",
+                ("Allow", ", ".join((*READING, *EDITING))),
+            )
+        origin = environ.get("HTTP_ORIGIN")  # browsers send it with every change
+        if environ["REQUEST_METHOD"] in EDITING and origin is not None:
+            scheme, _, from_ = origin.partition("://")
+            if scheme != "http" or not _own(from_, host, port):
+                return _refuse(
+                    start,
+                    "403 Forbidden",
+                    f"This server takes no changes from pages of {origin!r}.",
+                )
         return app(environ, start)
 
     return guarded

@@ -37,9 +37,9 @@ def write(results: Findings, folder: Path) -> tuple[Path, Path]:
 
 
 def write_file(path: Path, content: bytes) -> Path:
-    """Write a file in one step, for everybody to read; its path. Raises StorageError."""
+    """Write a file in one step; its path. Raises StorageError."""
     try:
-        atomic.write(path, content, sync=False, mode=0o644)
+        atomic.write(path, content, sync=False)
     except OSError as error:
         raise StorageError(
             f"cannot write {path}: {error.strerror}. Choose a folder that exists or can be "
