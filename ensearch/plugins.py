@@ -5,6 +5,7 @@ with an underscore are parts, not plugins.
 """
 
 import importlib
+import os
 import pkgutil
 from types import ModuleType
 
@@ -12,8 +13,11 @@ from ensearch.errors import unknown
 
 
 def names(package: ModuleType) -> list[str]:
-    """Names of the package's plugins, without importing them."""
-    return sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.name[0] != "_")
+    """Names of the package's plugins, without importing them. Raises OSError."""
+    found = sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.name[0] != "_")
+    for folder in () if found else package.__path__:
+        os.listdir(folder)  # says what pkgutil keeps to itself, such as too many open files
+    return found
 
 
 def load(package: ModuleType, kind: str, name: str) -> ModuleType:

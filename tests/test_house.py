@@ -18,7 +18,7 @@ ROOT = TESTS.parent
 PACKAGE = ROOT / "ensearch"
 # A package imports from packages of earlier rows only, and from itself.
 ORDER = [
-    ["atomic", "errors", "seeds"],
+    ["atomic", "errors", "npz_size", "seeds"],
     ["schedule"],
     ["core", "units", "plugins"],
     ["families", "datasets", "fronts", "store"],

@@ -12,7 +12,8 @@ from ensearch.errors import UsageError
 @pytest.mark.parametrize(
     ("text", "value"),
     [("5e9", 5e9), ("5G", 5e9), ("5 g", 5e9), ("200M", 2e8), ("1_000", 1e3), ("2.5GMACs", 2.5e9),
-     ("3kFLOPs", 3e3), ("1.5e3k", 1.5e6), ("7", 7.0)],
+     ("3kFLOPs", 3e3), ("1.5e3k", 1.5e6), ("7", 7.0), (".5M", 5e5), ("5M FLOPs", 5e6),
+     ("5 M macs", 5e6), ("5.M", 5e6)],
 )  # fmt: skip
 def test_counts_are_read_as_people_write_them(text: str, value: float) -> None:
     assert units.parse_count(text, "budget") == value
@@ -31,7 +32,10 @@ def test_several_counts_ascend_and_differ(given: str | list[float | str]) -> Non
     assert units.parse_counts(7, "budgets") == (7.0,)
 
 
-@pytest.mark.parametrize("text", ["0", "-5", "nan", "inf", "5 bananas", "", "e9", "5x", "1e999"])
+@pytest.mark.parametrize(
+    "text",
+    ["0", "-5", "nan", "inf", "5 bananas", "", "e9", "5x", "1e999", ".", ".M", "5e5.", "5M M"],
+)
 def test_other_counts_are_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageError, match=r"^budget must be a positive number such as 5e9"):
         units.parse_count(text, "budget")
@@ -58,7 +62,9 @@ def test_durations_are_read(text: str, seconds: float) -> None:
     assert units.parse_duration(text, "timeout") == seconds
 
 
-@pytest.mark.parametrize("text", ["", "0", "-1", "2 weeks", "h", "nan", "1.2.3s"])
+@pytest.mark.parametrize(
+    "text", ["", "0", "-1", "2 weeks", "h", "nan", "1.2.3s", "9" * 400, "1e300", "9" * 400 + "d"]
+)
 def test_other_durations_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"^timeout must be a time such as 90s"):
         units.parse_duration(text, "timeout")

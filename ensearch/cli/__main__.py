@@ -1,5 +1,5 @@
 """`python -m ensearch.cli` is the command `ensearch`."""
 
-from ensearch.cli.app import main
+from ensearch.cli.entry import main
 
 main()

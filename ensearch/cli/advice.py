@@ -43,6 +43,7 @@ ADVICE: dict[str, str] = {
     ),
     "weights_not_downloaded": "Without one, give a --checkpoint file.",
     # launch
+    "no_worker": "Or train in this process, by --launcher inline.",
     "no_ray": 'Install it there by `pip install "{package}"`.',
     "no_ray_cluster": (
         "Start one with `ray start --head`, name its address by --ray-address, or leave both "

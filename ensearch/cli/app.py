@@ -5,6 +5,7 @@ verb needs it, so that `--help` answers at once.
 """
 
 import io
+import os
 import sys
 from typing import Annotated
 
@@ -52,6 +53,11 @@ def everywhere(
     ] = False,
 ) -> None:
     terminal.debug.wanted = debug
+    try:
+        os.getcwd()
+    except OSError:
+        terminal.say("error: the current folder does not exist any more. Change to another one.")
+        raise typer.Exit(1) from None
 
 
 # In the order in which `ensearch --help` lists them.

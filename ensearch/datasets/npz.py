@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ensearch import npz_size
 from ensearch.core import Schedule
 from ensearch.datasets import _levels
 from ensearch.datasets._dataset import Raw
@@ -59,6 +60,8 @@ def _read(path: Path) -> dict[str, Array]:
                 "not a whole npz file. Write one with "
                 "numpy.savez(path, x_train=..., y_train=..., x_test=..., y_test=...)."
             )
+        if reason := npz_size.too_large(path):
+            raise _UnfitError(f"{reason}. Save uint8, or fewer images.")
         with np.load(path, allow_pickle=False) as content:
             missing = [key for key in KEYS if key not in content.files]
             if missing:

@@ -62,6 +62,16 @@ def load_into(model: nn.Module, path: Path, classes: int) -> None:
             f"{path}: these are weights of a model of another size: {_some('differ', shapes)}. "
             "Name the model they were trained as."
         )
+    whole = [
+        name
+        for name, tensor in weights.items()
+        if wanted[name].is_floating_point() and not tensor.is_floating_point()
+    ]
+    if whole:
+        raise UsageError(
+            f"{path}: weights are whole numbers ({_some('such', whole)}), which mean nothing "
+            "without their scales. Save the weights as plain float32, float16 or bfloat16."
+        )
     broken = [name for name, tensor in weights.items() if not bool(tensor.isfinite().all())]
     if broken:
         raise UsageError(
@@ -130,9 +140,42 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
             f"{path}: holds things that are no tensors ({_some('such', odd)}). Save "
             "model.state_dict() alone."
         )
+    _check_kinds(path, content)
     # Programs that train on several devices put this in front of every name.
     prefix = "module."
     return {
         str(key).removeprefix(prefix) if all(str(k).startswith(prefix) for k in content) else key: v
         for key, v in content.items()
     }
+
+
+def _check_kinds(path: Path, content: Mapping[Any, torch.Tensor]) -> None:
+    """Raise UsageError for names that are no text and tensors that are no plain numbers."""
+    if not all(isinstance(key, str) for key in content):
+        numbers = [repr(key) for key in content if not isinstance(key, str)]
+        raise UsageError(
+            f"{path}: weights have names that are no text ({_some('such', numbers)}). Save "
+            "model.state_dict()."
+        )
+    for name, tensor in content.items():
+        kind = _odd_kind(tensor)
+        if kind:
+            raise UsageError(
+                f"{path}: {name} holds {kind}. Save the weights as plain float32, float16 or "
+                "bfloat16."
+            )
+
+
+def _odd_kind(tensor: torch.Tensor) -> str:
+    """What a tensor holds that no model is given, "" if it holds numbers."""
+    if tensor.is_meta:
+        return "no values, only their shape (a meta tensor)"
+    if tensor.layout != torch.strided:
+        return f"a sparse tensor ({tensor.layout})"
+    if tensor.is_quantized:
+        return f"quantized numbers ({tensor.dtype})"
+    if tensor.is_complex():
+        return f"complex numbers ({tensor.dtype})"
+    if tensor.is_floating_point() and tensor.element_size() == 1:
+        return f"numbers of 8 bits ({tensor.dtype}), which mean nothing without their scales"
+    return ""

@@ -21,7 +21,7 @@ from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from types import ModuleType
 
-from ensearch.errors import invalid
+from ensearch.errors import UnavailableError, invalid
 from ensearch.launch._jobs import Failed, MemberJob, Train, Trained, Update
 
 SUMMARY = "in worker processes of this machine, as many as there are slots"
@@ -195,6 +195,20 @@ def _context() -> ForkServerContext | SpawnContext:
 
 
 def _start(train: Train) -> _Worker:
+    """A new worker. Raises UnavailableError where this machine starts no process any more."""
+    try:
+        return _started(train)
+    except (OSError, EOFError) as error:  # the latter where the process that forks them has died
+        says = f"{type(error).__name__}: {error}"
+        raise UnavailableError(
+            f"no worker process can be started here ({says}). Memory, the number of processes or "
+            "of open files may be at its limit (`ulimit -u`, `ulimit -n`), or the folder for "
+            "temporary files cannot be written.",
+            problem="no_worker",
+        ) from error
+
+
+def _started(train: Train) -> _Worker:
     context = _context()
     ours, theirs = context.Pipe()
     # Daemonic: a driver that ends without `close` takes its workers along.

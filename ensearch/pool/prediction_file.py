@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ensearch import npz_size
 from ensearch.core import Labels
 from ensearch.errors import UsageError
 
@@ -57,7 +58,11 @@ def _arrays(path: Path) -> dict[str, Array]:
     name = ""
     try:
         # From memory: numpy leaves a file open when it turns out to be damaged.
-        loaded = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
+        content = io.BytesIO(path.read_bytes())
+        if reason := npz_size.too_large(content):
+            raise UsageError(f"{reason}. Give the predictions in parts, or as float16.")
+        content.seek(0)
+        loaded = np.load(content, allow_pickle=False)
         if not isinstance(loaded, np.lib.npyio.NpzFile):
             raise UsageError(f"holds a single array. {FORM}.")
         with loaded as archive:

@@ -20,6 +20,8 @@ from ensearch.search_space.toml import Reader, check_keys, is_number, is_whole, 
 
 # Each combination of axes is a copy of the whole ladder, which a study stores.
 MOST_SCHEDULES = 100
+# Each network is checked and each configuration kept as 250 bytes of text.
+MOST_CELLS = 200_000
 # Each is built and counted before a study begins, up to a second for the largest.
 MOST_SHAPES = 200
 _Axes = tuple[Axis, ...]
@@ -48,7 +50,8 @@ def load(name: str) -> SearchSpace:
     if name.endswith(".toml"):
         path = Path(name)
         if not path.is_file():
-            raise UsageError(f"no search space at {name!r}: the file does not exist.")
+            what = "that is no file" if path.exists() else "the file does not exist"
+            raise UsageError(f"no search space at {name!r}: {what}.")
     elif name in names():
         path = folder() / f"{name}.toml"
     else:
@@ -94,7 +97,7 @@ def from_table(name: str, table: Mapping[str, object]) -> SearchSpace:
     schedule, muon = get(
         "schedule", _TABLE, lambda v: isinstance(v, dict), _axes(where), default=nothing
     )
-    return SearchSpace(
+    space = SearchSpace(
         name=name,
         summary=get("summary", "a text", lambda v: isinstance(v, str), str, default=""),
         family=family,
@@ -107,6 +110,23 @@ def from_table(name: str, table: Mapping[str, object]) -> SearchSpace:
         resolution=get("resolution", _WHOLES, _is_wholes, _wholes, default=()),
         shapes=shapes,
     )
+    _check_size(space, where)
+    return space
+
+
+def _check_size(space: SearchSpace, where: str) -> None:
+    """Raise UsageError for a space that takes hours to look through, and gigabytes to keep."""
+    schedules = max(math.prod(len(a.values) for a in axes) for axes in (space.schedule, space.muon))
+    lines = space.lines(1)
+    networks = sum(len(line.widths) for line in lines)
+    cells = len(space.members) * len(lines) * 2 * space.rungs * schedules
+    for count, what in ((networks, "networks"), (cells, "configurations")):
+        if count > MOST_CELLS:
+            raise UsageError(
+                f"{where}: it has up to {count:,} {what}, and at most {MOST_CELLS:,} are allowed. "
+                "Give fewer members, depths, resolutions or values of the schedule, or larger "
+                "steps."
+            )
 
 
 _TABLE = "a table of lists, such as { peak_lr = [0.1, 0.4] }"

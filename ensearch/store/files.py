@@ -3,8 +3,11 @@
 A file is written by `atomic.write`, so under its own name it is whole or absent.
 """
 
+import contextlib
 import io
 import re
+import stat
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ensearch import atomic
+from ensearch import atomic, npz_size
 from ensearch.core import Predictions
 from ensearch.errors import StorageError
 
@@ -20,6 +23,7 @@ from ensearch.errors import StorageError
 Unusable = Callable[[Path, str], StorageError]
 
 
+_ABANDONED = 3600.0  # seconds
 _NAME = re.compile(r"[0-9a-f]{8,64}")
 _SPLIT = re.compile(r"[a-z]+")
 
@@ -77,6 +81,8 @@ def read(path: Path, unusable: Unusable) -> bytes:
     Raises the StorageError that `unusable` makes if it is missing or cannot be read.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device may never end
+            raise unusable(path, "is no regular file: restore a copy")
         return path.read_bytes()
     except FileNotFoundError:
         raise unusable(path, "is missing: restore a copy") from None
@@ -96,6 +102,8 @@ def _arrays(
     content: bytes, path: Path, names: Sequence[str], unusable: Unusable
 ) -> list[npt.NDArray[Any]]:
     try:
+        if reason := npz_size.too_large(io.BytesIO(content)):
+            raise ValueError(reason)
         # From memory: numpy leaves a file open when it turns out to be damaged.
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             return [np.asarray(archive[name]) for name in names]
@@ -127,6 +135,18 @@ def discard_checkpoint(path: Path) -> None:
     """Delete a checkpoint and what a writer killed half-way left beside it; none is no error."""
     for file in (path, *atomic.leftovers(path)):
         file.unlink(missing_ok=True)
+
+
+def sweep(root: Path) -> None:
+    """Delete what writers that were killed left in the folder of files. Raises OSError.
+
+    A file that somebody writes is never as old: a megabyte takes less than a second.
+    """
+    before = time.time() - _ABANDONED
+    for file in root.glob("*/.*.tmp"):
+        with contextlib.suppress(FileNotFoundError):  # another driver sweeps too
+            if file.stat().st_mtime < before:
+                file.unlink()
 
 
 def _damaged(says: str) -> str:

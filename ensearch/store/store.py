@@ -7,7 +7,7 @@ Every problem of the database or the files is a StorageError, and none destroys 
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Engine, func, select
@@ -338,8 +338,11 @@ class Store(StudyState, Settlements, UsesOfTest):
     def acquire_lease(self, study: str, take_over: bool = False) -> Lease:
         """The right to run a study. StorageError naming the live driver that has it.
 
-        A dead driver's lease is taken silently, a live one's with `take_over` only.
+        A dead driver's lease is taken silently, a live one's with `take_over` only. What killed
+        drivers left of files they wrote is swept away.
         """
         with self._write() as connection:
             token = leases.acquire(connection, study, take_over=take_over)
+        with suppress(OSError):
+            files.sweep(self._present_files())
         return Lease(study=study, token=token, write=self._write)

@@ -31,6 +31,8 @@ def resume(path: Path, key: str, state: State) -> None:
 
     A checkpoint of another member is ignored; a damaged one is deleted.
     """
+    if not path.is_file():  # a pipe might never end
+        return
     try:
         with safe_open(path, framework="pt") as file:
             head = json.loads((file.metadata() or {})[_HEADER])

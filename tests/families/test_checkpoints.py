@@ -122,3 +122,49 @@ def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"NaN or infinite \(1 such \(2.bias\)\)"):
         families_checkpoints.load_into(own, tmp_path / "w.pth", 3)
     assert bool(own.state_dict()["2.bias"].isfinite().all())
+
+
+def kinds() -> dict[str, Any]:
+    """State dicts with one tensor that is no plain numbers, by what is said of it."""
+    whole = model().state_dict()
+    weight = whole["0.weight"]
+    return {
+        "0.weight holds no values": whole | {"0.weight": weight.to("meta")},
+        "0.weight holds a sparse tensor": whole | {"0.weight": weight.to_sparse()},
+        "0.weight holds complex numbers": whole | {"0.weight": weight.to(torch.complex64)},
+        "0.weight holds numbers of 8 bits": whole | {"0.weight": weight.to(torch.float8_e4m3fn)},
+        "0.weight holds quantized numbers": whole
+        | {"0.weight": torch.quantize_per_tensor(weight, 0.1, 0, torch.qint8)},
+        "whole numbers (1 such (0.weight))": whole | {"0.weight": weight.to(torch.int8)},
+        "names that are no text (1 such (7))": whole | {7: weight},
+        "things that are no tensors (1 such (inner))": whole | {"inner": {"0.weight": weight}},
+        "no weights by name": [weight],
+    }
+
+
+@pytest.mark.parametrize("says", kinds())
+def test_tensors_of_other_kinds_are_named(tmp_path: Path, says: str) -> None:
+    path = tmp_path / "w.pth"
+    torch.save(kinds()[says], path)
+    with pytest.raises(UsageError) as caught:
+        families_checkpoints.load_into(model(), path, 3)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_archives_cut_anywhere_are_damaged(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"w{suffix}"
+    if suffix == ".pth":
+        torch.save(model().state_dict(), path)
+    else:
+        save_file(model().state_dict(), path)
+    content = path.read_bytes()
+    for share in (0, 0.001, 0.1, 0.5, 0.9, 0.999):
+        path.write_bytes(content[: int(share * len(content))])
+        with pytest.raises(UsageError, match=r"damaged|holds more than tensors"):
+            families_checkpoints.load_into(model(), path, 3)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(UsageError, match="cannot be read"):
+        families_checkpoints.load_into(model(), path, 3)

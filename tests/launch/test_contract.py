@@ -1,6 +1,7 @@
 """Launchers: one contract for all that are usable here, and what worker processes must survive."""
 
 import os
+import pkgutil
 import signal
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from ensearch import datasets, launch
-from ensearch.errors import UsageError
+from ensearch.errors import UnavailableError, UsageError
 from ensearch.launch import Failed, Measured, Progress, Train, Trained, Update
 from ensearch.launch import processes as launch_processes
 from tests.launchers import SECONDS, Driver, Opener, collect, gather, is_alive, outcomes, running
@@ -344,3 +345,30 @@ def test_an_interrupt_of_the_whole_terminal_reaches_only_the_driver(driver: Driv
     os.killpg(program.pid, signal.SIGINT)
     assert program.communicate(timeout=SECONDS) == ("True\n", "")
     assert program.returncode == 0
+
+
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), EOFError("unexpected EOF")])
+def test_a_worker_that_cannot_be_started_is_explained(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(launch_processes, "_started", refuse)
+    launcher = launch_processes.open(quick, 1)
+    with pytest.raises(UnavailableError, match="no worker process can be started here") as caught:
+        launcher.submit((job_of(1),))
+    assert caught.value.problem == "no_worker"
+    launcher.close()
+
+
+def test_launchers_are_not_unknown_where_no_file_can_be_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> list[str]:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(pkgutil, "iter_modules", lambda *_: iter(()))
+    monkeypatch.setattr(os, "listdir", refuse)
+    with pytest.raises(OSError, match="Too many open files"):
+        launch.get("processes")

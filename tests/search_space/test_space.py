@@ -460,3 +460,27 @@ def test_steps_of_a_tenth_are_what_people_write() -> None:
     grid = Range(low=0.1, high=10, step=0.1)
     assert [repr(grid[i]) for i in (1, 2, 10, 21)] == ["0.2", "0.3", "1.1", "2.2"]
     assert all(grid.nearest(i / 10) == [i / 10] for i in range(1, 101))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"depth": {"low": 1, "high": 9000, "step": 1}}, "216,000 configurations"),
+        ({"members": {"low": 1, "high": 9000, "step": 1}}, "432,000 configurations"),
+        (
+            {"width": {"low": 0.01, "high": 99, "step": 0.01}, "resolution": list(range(8, 20))},
+            "237,600 networks",
+        ),
+    ],
+)
+def test_spaces_that_take_hours_to_look_through_are_refused(
+    change: dict[str, object], says: str
+) -> None:
+    with pytest.raises(UsageError, match=f"it has up to {says}, and at most 200,000"):
+        reading.from_table("large", TABLE | change)
+
+
+def test_a_folder_that_ends_in_toml_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").mkdir()
+    with pytest.raises(UsageError, match="that is no file"):
+        reading.load(f"{tmp_path}/a.toml")

@@ -161,6 +161,33 @@ def test_a_key_that_is_not_hexadecimal_touches_no_file(
     assert outside.read_text() == "mine"
 
 
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(store: Store) -> None:
+    record = record_of(1)
+    key = record.member.key
+    store.add_trained(record, predictions_of(record.member, "val"), b"weights")
+    for path in store.member_files.paths(key, ["val", digests.WEIGHTS]).values():
+        path.unlink()
+        os.mkfifo(path)
+    assert "is no regular file" in failure(lambda: store.predictions(key, "val"))
+    assert "is missing" in failure(lambda: store.weights_path(key))
+    assert len(store.missing_files([key])) == 2
+
+
+def test_what_killed_writers_left_is_swept_away_by_the_next_driver(store: Store) -> None:
+    record = record_of(1)
+    store.add_trained(record, predictions_of(record.member, "val"), b"weights")
+    (path,) = store.member_files.paths(record.member.key, ["val"]).values()
+    names = [f".{path.name}.{number}.tmp" for number in range(2)]
+    old, young = (path.with_name(name) for name in names)
+    beside = store.checkpoint_path(record.member.key).with_name(".c.safetensors.0.tmp")
+    for file in (old, young, beside):
+        file.write_bytes(b"half")
+    for file in (old, beside):
+        os.utime(file, (1, 1))
+    store.acquire_lease("digits").release()
+    assert [file.exists() for file in (old, young, beside, path)] == [False, True, False, True]
+
+
 def files_of(store: Store) -> list[Path]:
     """Files of members: without the mark of a folder that drivers share."""
     files = sorted(path for path in store.files.rglob("*") if path.is_file())
