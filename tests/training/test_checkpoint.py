@@ -98,6 +98,8 @@ def test_a_damaged_checkpoint_is_deleted_and_training_starts_again(
         good[:-1],
         good[: len(good) // 2],
         good.replace(b"losses", b"lo", 1),
+        good[:-100] + bytes([good[-100] ^ 1]) + good[-99:],  # a bit of a tensor
+        good[:-32],  # of an earlier version
     ):
         path.write_bytes(bad)
         seen: list[Progress] = []
