@@ -126,11 +126,10 @@ def find(connection: Connection, named: Path | None, *, beside: Path | None) -> 
     `beside` is the SQLite file that the folder belongs to.
     """
     row = connection.execute(select(tables.folders)).one_or_none()
-    if row is None and (named is None or beside is None):
+    is_shared = beside is None
+    if row is not None:
+        path = named or Path(row.path)
+        return Folder(path=path, mark=row.mark, made_on=row.host, is_shared=is_shared)
+    if named is None or is_shared:
         raise StorageError("the storage is damaged: it does not say where its files lie.")
-    return Folder(
-        path=named or Path(row.path),
-        mark=row.mark if row else None,
-        made_on=row.host if row else "",
-        is_shared=beside is None,
-    )
+    return Folder(path=named, mark=None, made_on="", is_shared=False)

@@ -105,7 +105,8 @@ class Store(StudyState, Settlements, UsesOfTest):
         Raises StorageError if the database is on a server and this machine lacks the folder that
         its drivers share.
         """
-        return self._address.files if self._address.path else self._present_files()  # type: ignore[return-value]
+        beside = self._address.files if self._address.path else None
+        return beside or self._present_files()
 
     def _present_files(self) -> Path:
         """The folder of the members' files, if it is there now and has the mark of the storage.

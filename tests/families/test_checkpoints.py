@@ -130,11 +130,9 @@ def kinds() -> dict[str, Any]:
     weight = whole["0.weight"]
     return {
         "0.weight holds no values": whole | {"0.weight": weight.to("meta")},
-        "0.weight holds a sparse tensor": whole | {"0.weight": weight.to_sparse()},
+        "holds more than tensors": whole | {"0.weight": weight.to_sparse()},
         "0.weight holds complex numbers": whole | {"0.weight": weight.to(torch.complex64)},
         "0.weight holds numbers of 8 bits": whole | {"0.weight": weight.to(torch.float8_e4m3fn)},
-        "0.weight holds quantized numbers": whole
-        | {"0.weight": torch.quantize_per_tensor(weight, 0.1, 0, torch.qint8)},
         "whole numbers (1 such (0.weight))": whole | {"0.weight": weight.to(torch.int8)},
         "names that are no text (1 such (7))": whole | {7: weight},
         "things that are no tensors (1 such (inner))": whole | {"inner": {"0.weight": weight}},

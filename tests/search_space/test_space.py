@@ -465,7 +465,7 @@ def test_steps_of_a_tenth_are_what_people_write() -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"depth": {"low": 1, "high": 9000, "step": 1}}, "216,000 configurations"),
+        ({"depth": {"low": 1, "high": 9000, "step": 1}}, "648,000 configurations"),
         ({"members": {"low": 1, "high": 9000, "step": 1}}, "432,000 configurations"),
         (
             {"width": {"low": 0.01, "high": 99, "step": 0.01}, "resolution": list(range(8, 20))},
