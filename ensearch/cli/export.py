@@ -8,7 +8,7 @@ import typer
 
 from ensearch import units
 from ensearch.cli import options
-from ensearch.cli.terminal import guarded, note, say
+from ensearch.cli.terminal import guarded, note, say, tell
 
 
 @guarded
@@ -58,7 +58,7 @@ def export(
         on_progress=say,
     )
     if as_json:
-        typer.echo(json.dumps(done.to_dict(), indent=2))
+        tell(json.dumps(done.to_dict(), indent=2))
         return
     accuracy, low, high = (f"{100 * value:.2f}" for value in (done.accuracy, done.low, done.high))
     cost = units.format_count(done.multiply_adds)
@@ -74,4 +74,4 @@ def export(
         ("files", ", ".join(sizes)),
         ("folder", str(done.folder)),
     ):
-        typer.echo(f"{label:<10}{sentence}")
+        tell(f"{label:<10}{sentence}")

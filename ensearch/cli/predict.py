@@ -52,7 +52,7 @@ def predict(
     if as_json:
         rows = [each.to_dict() for each in found]
         count = len(rows)
-        typer.echo(json.dumps({"classes": model.classes, "images": rows}, indent=2))
+        tell(json.dumps({"classes": model.classes, "images": rows}, indent=2))
     else:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(["image", "class", "probability", *model.classes])

@@ -44,7 +44,7 @@ class ImageSample:
 
 
 def path(root: Path, dataset: str) -> Path:
-    return root / "images" / f"{dataset}.npz"
+    return root / "images" / f"{files.checked(dataset)}.npz"
 
 
 def write(root: Path, dataset: str, sample: ImageSample) -> None:
@@ -65,7 +65,7 @@ def write(root: Path, dataset: str, sample: ImageSample) -> None:
         std=np.array(sample.std),
         crop=np.float64(sample.crop),
     )
-    atomic.write(path(root, dataset), buffer.getvalue())
+    atomic.write(path(root, dataset), buffer.getvalue(), parents=False)
 
 
 def read(root: Path, dataset: str) -> ImageSample:
