@@ -10,10 +10,10 @@
     exported = ensearch.export(results.conditions.study)  # a folder that needs no ensearch
 
 Verbs: `plan`, `run`, `resume`, `settle`, `results`, `best`, `studies`, `confirm`, `export`,
-`load_exported`, `combine`, `add_model`, `import_predictions`, `count`, `list_datasets`,
-`list_spaces`, `dashboard`; the pool's own verbs are functions of `ensearch.pool`. Everything is
-imported when it is first used, so that this costs nothing; torch and optuna come with the first
-search.
+`load_exported`, `combine`, `add_model`, `import_predictions`, `count`, `measure_latency`,
+`list_datasets`, `list_spaces`, `dashboard`; the pool's own verbs are functions of `ensearch.pool`.
+Everything is imported when it is first used, so that this costs nothing; torch and optuna come with
+the first search.
 """
 
 import importlib
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ensearch.api.confirmation import confirm
     from ensearch.api.counting import count
     from ensearch.api.export import Exported, export, load_exported
+    from ensearch.api.latency import measure_latency
     from ensearch.api.page import dashboard
     from ensearch.api.pool import add_model, combine, import_predictions
     from ensearch.api.results import best, results, studies
@@ -65,6 +66,7 @@ _HOMES = {
     "api.confirmation": ("confirm",),
     "api.counting": ("count",),
     "api.export": ("Exported", "export", "load_exported"),
+    "api.latency": ("measure_latency",),
     "api.page": ("dashboard",),
     "api.pool": ("add_model", "combine", "import_predictions"),
     "api.results": ("best", "results", "studies"),
@@ -126,6 +128,7 @@ __all__ = [
     "list_datasets",
     "list_spaces",
     "load_exported",
+    "measure_latency",
     "plan",
     "results",
     "resume",

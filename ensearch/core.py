@@ -241,12 +241,24 @@ class SubsetHits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AxisCost:
+    """What something costs on another axis than multiply-adds, in the unit of that axis.
+
+    Unless it `is_measured` it follows from what was measured of other sizes of its network.
+    """
+
+    value: float
+    is_measured: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """One row of results: ensembles of `size` members of one architecture and schedule.
 
     The scores are averages over `subsets` ensembles of `size` out of the `trained` members. With a
     size above `trained` they are predicted from smaller ensembles, and `subsets` is 0.
     `cost` is the ensemble's, `train_macs` the estimate 3 x macs x images x epochs for training it.
+    `on_axis` is what it costs where evaluations are compared by something else than multiply-adds.
     """
 
     architecture: Architecture
@@ -258,6 +270,12 @@ class Evaluation:
     cost: Cost
     train_macs: float
     scores: Scores
+    on_axis: AxisCost | None = None
+
+    @property
+    def price(self) -> float:
+        """What it costs on the axis on which it is compared: multiply-adds unless it says more."""
+        return self.cost.macs if self.on_axis is None else self.on_axis.value
 
     @property
     def network(self) -> str:

@@ -7,8 +7,11 @@ example, as in Kondratyuk et al. 2020 and Tan and Le 2019. WRN-28-10 costs 5.24 
 import math
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from ensearch.errors import invalid
+
+FLOPS = "flops"  # the name of the axis of a search
 
 _PREFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "p": 1e15}
 _COUNT = re.compile(
@@ -21,6 +24,67 @@ _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?[smhd])+")
 def unit_name(flops_per_mac: int) -> str:
     """How a cost is called in tables, axes and files."""
     return "FLOPs (multiply-adds)" if flops_per_mac == 1 else "FLOPs (2 per multiply-add)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """What configurations are compared by, and how people read its numbers.
+
+    A number is shown `factor` times as large as it is kept.
+    """
+
+    name: str  # as it is asked for: flops, ms@64
+    unit: str  # behind a number: FLOPs, ms
+    key: str  # of the kept numbers, in the names of JSON keys: multiply_adds
+    title: str  # of an axis of a figure
+    says: str  # what a number of it is, as a sentence
+    place: str = ""  # of milliseconds: in batches of 64
+    factor: float = 1.0
+
+    def show(self, value: float) -> str:
+        """A number alone, short: 5.24G."""
+        return format_count(value * self.factor)
+
+    def tell(self, value: float) -> str:
+        """A number with its unit: 5.24G FLOPs, 0.39 ms."""
+        return f"{self.show(value)} {self.unit}"
+
+
+def flops(flops_per_mac: int) -> Axis:
+    """The axis of a search; its numbers are kept in multiply-adds."""
+    name = unit_name(flops_per_mac)
+    return Axis(
+        name=FLOPS,
+        unit="FLOPs",
+        key="multiply_adds",
+        title=f"{name} per example, all members",
+        says=f"{name} of one forward pass of all members, per example",
+        factor=flops_per_mac,
+    )
+
+
+def milliseconds(batch: int, measured: str) -> Axis:
+    """The axis of the time for an image in batches of `batch`; `measured` says on what, by what."""
+    alone = "one at a time" if batch == 1 else f"in batches of {batch}"
+    return Axis(
+        name=f"ms@{batch}",
+        unit="ms",
+        key="ms_per_image",
+        title=f"milliseconds an image {alone}, all members one after another",
+        says=f"milliseconds an image {alone}, all members one after another, on {measured}",
+        place=alone,
+    )
+
+
+def parse_axis(given: str) -> tuple[int, str | None] | None:
+    """The batch and the runtime of `ms@64` or `ms@64:onnx`; None for `flops`. UsageError else."""
+    name = given.strip().lower()
+    if name == FLOPS:
+        return None
+    match = re.fullmatch(r"ms@([1-9][0-9]{0,5})(?::([a-z]+))?", name)
+    if match is None:
+        raise invalid("x", f"must be flops, or ms@ and the images at a time: ms@64; got {given!r}.")
+    return int(match[1]), match[2]
 
 
 def check_flops_per_mac(value: int) -> int:

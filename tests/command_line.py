@@ -41,6 +41,7 @@ VERBS = (
     "front",
     "dashboard",
     "cost",
+    "latency",
     "spaces",
     "datasets",
 )

@@ -76,3 +76,25 @@ def test_other_durations_are_refused(text: str) -> None:
 )
 def test_durations_are_written_in_two_units(seconds: float, text: str) -> None:
     assert units.format_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [("flops", None), (" FLOPs", None), ("ms@64", (64, None)), ("ms@1:onnx", (1, "onnx"))],
+)
+def test_axes_that_may_be_asked_for(given: str, asked: tuple[int, str | None] | None) -> None:
+    assert units.parse_axis(given) == asked
+
+
+@pytest.mark.parametrize("given", ["", "ms", "ms@", "ms@0", "ms@-1", "ms@1.5", "s@64", "ms@64:"])
+def test_other_axes_are_refused(given: str) -> None:
+    with pytest.raises(UsageError, match=r"^x must be flops, or ms@ and the images at a time"):
+        units.parse_axis(given)
+
+
+def test_numbers_of_an_axis_are_shown_in_its_unit() -> None:
+    two, ms = units.flops(2), units.milliseconds(64, "a CPU")
+    assert (two.show(2_500_000), two.tell(2_500_000)) == ("5M", "5M FLOPs")
+    assert two.title == "FLOPs (2 per multiply-add) per example, all members"
+    assert (ms.show(0.3917), ms.tell(0.3917)) == ("0.392", "0.392 ms")
+    assert units.milliseconds(1, "a CPU").place == "one at a time"

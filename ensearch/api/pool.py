@@ -13,7 +13,7 @@ from ensearch import units
 from ensearch.api.pool_models import AddedModel, add_model, import_predictions
 from ensearch.ensembles import MEASURES
 from ensearch.errors import invalid, unknown
-from ensearch.pool import predictions, query, search
+from ensearch.pool import axes, predictions, query, search
 from ensearch.pool.description import EntryDescription, EntryDetails, entries, show
 from ensearch.pool.entry import Entry
 from ensearch.pool.image_file import ImageFile, write_images
@@ -53,6 +53,7 @@ def combine(
     measure: str = "max",
     test: bool = False,
     flops_per_mac: int = 1,
+    x: str = units.FLOPS,
     storage: str | Path | None = None,
     on_note: OnNote | None = None,
     on_progress: OnNote | None = None,
@@ -63,58 +64,72 @@ def combine(
     dataset:FINGERPRINT, separated by commas, and '!eff*' to leave some out. `dataset` keeps entries
     of one dataset: its name, or the beginning of a fingerprint. `budget` and `budgets`
     are FLOPs per example, `flops_per_mac` of them for a multiply-add; without `budgets` they are
-    halves of the budget, up to 8 in all. Cascades stop by `measure`: the "max" probability, the
-    "margin" or the "entropy". With `test` all is scored on test too, which is recorded as a use
-    of it. `on_note` hears each note, a sentence on what may not be expected, which the result keeps
-    too; `on_progress` hears which front is searched. Raises UsageError for values that are not
-    legal, BudgetError if nothing fits the budget, StorageError if entries cannot be combined.
+    halves of the budget, up to 8 in all. With `x` "ms@64" they are milliseconds an image in batches
+    of 64, as `measure_latency` measured each network alone: the times of several add up. Cascades
+    stop by `measure`: the "max" probability, the "margin" or the "entropy". With `test` all is
+    scored on test too, which is recorded as a use of it. `on_note` hears each note, a sentence on
+    what may not be expected, which the result keeps too; `on_progress` hears which front is
+    searched. Raises UsageError for values that are not legal, BudgetError if nothing fits the
+    budget, StorageError if entries cannot be combined.
     """
     note = Notes(on_note)
     units.check_flops_per_mac(flops_per_mac)
     if measure not in MEASURES:
         raise unknown("measure of confidence", measure, MEASURES)
-    most = units.parse_count(budget, "budget") / flops_per_mac
+    given, asked = units.parse_count(budget, "budget"), units.parse_axis(x)
+    axis = units.flops(flops_per_mac)
     with Store.open(storage_url(storage), create=False) as store:
         selected = query.select(store, pool, note, dataset)
-        ladder = search.ladder(most, selected, flops_per_mac)
-        steps = _steps(budgets, most, flops_per_mac) or ladder
-        _note_empty(steps, selected, flops_per_mac, note)
-        before = _use_test(store, selected, pool, steps, measure, note) if test else (0, "")
+        if asked is not None:
+            axis, selected = axes.timed(store, selected, *asked, note)
+        most = given / axis.factor
+        ladder = search.ladder(most, selected, axis)
+        steps = _steps(budgets, most, axis) or ladder
+        _note_empty(steps, selected, axis, note)
+        how = measure if asked is None else f"{measure} {axis.name}"
+        before = _use_test(store, selected, pool, steps, how, note) if test else (0, "")
         findings = search.compute(
-            store, pool, selected, steps, measure, test, on_progress or unheard
+            store,
+            pool,
+            selected,
+            steps,
+            measure,
+            test,
+            on_progress or unheard,
+            other_axis=None if asked is None else axis,
         )
         folder = store.files.with_suffix(".reports") / f"front-{_folder_name(f'{pool} {dataset}')}"
+        folder = folder if asked is None else folder / axis.name
     findings = replace(findings, uses_before=before[0], uses_summary=before[1])
     values = {field.name: getattr(findings, field.name) for field in fields(PoolFindings)}
     return PoolFronts(**values, flops_per_mac=flops_per_mac, folder=folder, notes=note.kept)
 
 
 def _steps(
-    budgets: str | float | Iterable[str | float] | None, most: float, flops_per_mac: int
+    budgets: str | float | Iterable[str | float] | None, most: float, axis: units.Axis
 ) -> tuple[float, ...]:
-    """Budgets in multiply-adds, ascending, up to the largest; none if none were given."""
+    """Budgets in the unit of prices, ascending, up to the largest; none if none were given."""
     if budgets is None:
         return ()
-    steps = {step / flops_per_mac for step in units.parse_counts(budgets, "budgets")}
+    steps = {step / axis.factor for step in units.parse_counts(budgets, "budgets")}
     if max(steps) > most:
         raise invalid(
             "budgets",
-            f"must not be above the budget of {units.format_count(most * flops_per_mac)}; "
-            f"got {units.format_count(max(steps) * flops_per_mac)}.",
+            f"must not be above the budget of {axis.show(most)}; got {axis.show(max(steps))}.",
         )
     return tuple(sorted(steps | {most}))
 
 
 def _note_empty(
-    steps: Sequence[float], selected: Sequence[Entry], flops_per_mac: int, note: OnNote
+    steps: Sequence[float], selected: Sequence[Entry], axis: units.Axis, note: OnNote
 ) -> None:
     """Name the budgets that will have no row."""
-    cheapest = min(entry.macs for entry in selected)
-    empty = [units.format_count(step * flops_per_mac) for step in steps if step < cheapest]
+    cheapest = min(entry.price for entry in selected)
+    empty = [axis.show(step) for step in steps if step < cheapest]
     if empty:
         note(
             f"nothing fits {', '.join(empty)}: the cheapest entry costs "
-            f"{units.format_count(cheapest * flops_per_mac, 15)}"
+            f"{units.format_count(cheapest * axis.factor, 15)}"
         )
 
 
@@ -123,7 +138,7 @@ def _use_test(
     selected: Sequence[Entry],
     pool: str,
     steps: Sequence[float],
-    measure: str,
+    how: str,
     note: OnNote,
 ) -> tuple[int, str]:
     """Record a use of test; how often it was used before, and for people by whom.
@@ -133,7 +148,7 @@ def _use_test(
     predictions.agreed_labels(store, selected, "val")  # else the search fails, with nothing seen
     fingerprint = predictions.agreed_labels(store, selected, "test").fingerprint
     budgets = ",".join(units.format_count(step, 6) for step in steps)
-    verb, details = "front", f"{pool} {budgets} {measure}"
+    verb, details = "front", f"{pool} {budgets} {how}"
     before = store.record_use_of_test(fingerprint, verb, details)
     note(uses_of_test.sentence(fingerprint, before, verb, details))
     return len(before), uses_of_test.summary(before, verb, details)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ensearch.errors import StorageError
 from ensearch.report._layout import LEAST_WIDTH as LEAST_WIDTH
 from ensearch.store import AnswerRecord, Store, StudySummary, storage_url
+from ensearch.units import FLOPS
 
 if TYPE_CHECKING:  # imports numpy, or matplotlib too
     from ensearch.report.study.answer import Answer as Answer
@@ -18,20 +19,26 @@ if TYPE_CHECKING:  # imports numpy, or matplotlib too
 
 
 def results(
-    study: str, *, margin: float | None = None, storage: str | Path | None = None
+    study: str,
+    *,
+    margin: float | None = None,
+    x: str = FLOPS,
+    storage: str | Path | None = None,
 ) -> "Results":
     """Return what a study of the storage has found so far.
 
     `margin` is the difference that does not matter, in points of accuracy; 1 if nothing is said.
-    Raises UsageError for another margin than one above 0 and up to 100, StorageError if there is no
-    such study, or if nothing of it has been evaluated yet.
+    `x` is what costs are compared by: "flops", or "ms@64" for milliseconds an image in batches of
+    64, which `measure_latency` measures; "ms@64:onnx" takes those of ONNX Runtime. Raises
+    UsageError for another margin than one above 0 and up to 100 and for another x, StorageError if
+    there is no such study, if nothing of it has been evaluated yet, or such times are missing.
     """
     from ensearch.report.study import answer
     from ensearch.report.study.results import collect
 
     fraction = answer.margin_of(margin)
     with Store.open(storage_url(storage), create=False) as store:
-        return collect(store, study, margin=fraction)
+        return collect(store, study, margin=fraction, x=x)
 
 
 def best(
@@ -39,18 +46,19 @@ def best(
     *,
     budget: float | str | None = None,
     margin: float | None = None,
+    x: str = FLOPS,
     storage: str | Path | None = None,
 ) -> "Answer":
     """Return which configuration to take within a budget of a study, and how sure that is.
 
     It is `results(study).answer(budget)`, without the rest of the results; the errors are those of
-    both.
+    both. With `x` "ms@64" the budget is in milliseconds an image.
     """
     from ensearch.report.study import answer, findings
 
     fraction = answer.margin_of(margin)
     with Store.open(storage_url(storage), create=False) as store:
-        found = findings.collect(store, study, margin=fraction)
+        found = findings.collect(store, study, margin=fraction, x=x)
         return answer.of(found, budget, answer.Origin(url=store.url, study=study))
 
 

@@ -42,6 +42,14 @@ ADVICE: dict[str, str] = {
         "Train the model on the classes of the dataset and give its weights by --checkpoint."
     ),
     "weights_not_downloaded": "Without one, give a --checkpoint file.",
+    # latency
+    "not_timed": (
+        "To measure it: ensearch latency {study} --batch {batch} --runtime {runtime}{storage}"
+    ),
+    "pool_not_timed": (
+        "To measure it: ensearch latency --pool QUERY --batch {batch} --runtime {runtime}{storage}"
+    ),
+    "no_onnx": 'Install them by `pip install "{package}"`.',
     # launch
     "no_worker": "Or train in this process, by --launcher inline.",
     "no_ray": 'Install it there by `pip install "{package}"`.',

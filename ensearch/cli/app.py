@@ -19,6 +19,7 @@ from ensearch.cli import (
     dashboard,
     export,
     front,
+    latency,
     lists,
     pool,
     pool_models,
@@ -77,6 +78,7 @@ app.add_typer(pool.app)
 app.command()(front.front)
 app.command()(dashboard.dashboard)
 app.command()(cost.cost)
+app.command()(latency.latency)
 app.command()(lists.spaces)
 app.command()(lists.datasets)
 

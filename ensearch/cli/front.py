@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ensearch import units
 from ensearch.cli import options
 from ensearch.cli.terminal import guarded, note, say, tell
 
@@ -21,7 +22,9 @@ def front(
             "commas."
         ),
     ],
-    budget: Annotated[str, typer.Option(help="FLOPs (multiply-adds) per example: 5e9, 5G.")],
+    budget: Annotated[
+        str, typer.Option(help="FLOPs (multiply-adds) per example: 5e9, 5G; or of --x.")
+    ],
     dataset: Annotated[
         str,
         typer.Option(
@@ -40,6 +43,7 @@ def front(
         bool, typer.Option("--test", help="Also score on test. This is recorded as a use of it.")
     ] = False,
     flops_per_mac: options.FlopsPerMac = None,
+    x: options.Axis = units.FLOPS,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for CSV, JSON and PNG. (default: beside the storage)"),
@@ -58,6 +62,7 @@ def front(
         measure=measure,
         test=test,
         flops_per_mac=1 if flops_per_mac is None else flops_per_mac,
+        x=x,
         storage=storage,
         on_note=note,
         on_progress=say,

@@ -152,6 +152,14 @@ Margin = Annotated[
         help="Points of accuracy that do not matter. (default: 1)",
     ),
 ]
+Axis = Annotated[
+    str,
+    typer.Option(
+        "--x",
+        help="What costs are compared by: flops, or ms@64 for milliseconds an image in batches of "
+        "64, as `ensearch latency` measured them (ms@64:onnx by ONNX Runtime).",
+    ),
+]
 FlopsPerMac = Annotated[
     int | None,
     typer.Option(help="1: a FLOP is a multiply-add, as in the papers; 2: count two. (default: 1)"),

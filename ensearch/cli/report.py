@@ -29,6 +29,7 @@ def report(
         bool, typer.Option("--full", help="Also both fronts and what the numbers are true of.")
     ] = False,
     margin: options.Margin = None,
+    x: options.Axis = units.FLOPS,
     storage: options.Storage = options.DEFAULT_STORAGE,
     as_json: options.AsJson = False,
 ) -> None:
@@ -38,7 +39,7 @@ def report(
     """
     from ensearch.api.results import results as results_of
 
-    results = results_of(study, margin=margin, storage=storage)
+    results = results_of(study, margin=margin, x=x, storage=storage)
     show(results, as_json, full)
     # After the answer: a failure to write must not cost the user the result.
     # The study's own folder is of the usual margin: whoever reads it later cannot ask which.
@@ -51,7 +52,8 @@ def report(
     for line in further(results, here, full):
         say(line)
     # Not here: of 59 members on 2,500 images this report takes 0.4 s, those searches 7 s.
-    say(f"mix       ensearch front --pool study:{study} --budget {budget}{here}")
+    axis = "" if results.conditions.other_axis is None else f" --x {x}"
+    say(f"mix       ensearch front --pool study:{study} --budget {budget}{axis}{here}")
     unwritten = "files     not written: the study's are of margin 1; --out FOLDER takes these"
     for line in files(folder) if folder else [unwritten]:
         say(line)

@@ -7,7 +7,7 @@ nothing is predicted.
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -32,7 +32,8 @@ class Fronts:
     `zone` says where ensembles overtake single networks, by the verdicts with the difference
     `margin` (a fraction of accuracy) that does not matter. `is_pooled` tells whether the accuracies
     were estimated together; None where nothing was estimated. `degrees` are the independent
-    differences between members from which the luck of training seeds is known.
+    differences between members from which the luck of training seeds is known. `accuracies` are
+    the estimates by evaluation key.
     """
 
     rows: tuple[FrontRow, ...]
@@ -40,6 +41,7 @@ class Fronts:
     margin: float = MARGIN
     is_pooled: bool | None = None
     degrees: int = 0
+    accuracies: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def claims(self) -> tuple[Claim, ...]:
@@ -58,7 +60,9 @@ def analyse(
     share: float = 1.0,
     before: Sequence[Claim] = (),
 ) -> Fronts:
-    """Return the fronts at ascending budgets (multiply-adds), with intervals and verdicts.
+    """Return the fronts at ascending budgets, with intervals and verdicts.
+
+    Budgets are in the unit of the evaluations' prices: multiply-adds, or that of another axis.
 
     `hits` maps the key of every evaluation to those of `ensembles.averaging.evaluate`; None if
     predictions are not stored: then the fronts are the measured ones, and nothing is decided. With
@@ -100,6 +104,7 @@ def analyse(
         margin=margin,
         is_pooled=estimate.is_pooled,
         degrees=found.degrees,
+        accuracies={e.key: float(a) for e, a in zip(measured, estimate.accuracies, strict=True)},
     )
 
 
@@ -107,7 +112,7 @@ def _contenders(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
     """The evaluations nearest to the front of their kind at their cost: at most MOST."""
 
     def behind(e: Evaluation) -> float:
-        best = matching.best_within(evaluations, e.cost.macs, e.is_single)
+        best = matching.best_within(evaluations, e.price, e.is_single)
         return (best or e).scores.accuracy - e.scores.accuracy
 
     if len(evaluations) <= MOST:

@@ -134,14 +134,14 @@ def _taking(
 ) -> FrontRow:
     """The row with the simplest of what is surely within the margin of the best, or the best.
 
-    Fewest members, then fewest multiply-adds.
+    Fewest members, then the lowest cost.
     """
     within = np.concatenate([rivals.singles, rivals.ensembles])
     best = draws[:, within].max(axis=1)
     behind = best[:, None] - draws[:, within]
     sure = within[(behind < margin).mean(axis=0) >= LEVEL]
     simplest = [evaluations[i] for i in sure]
-    take = min(simplest, key=lambda e: (e.size, e.cost.macs), default=row.take)
+    take = min(simplest, key=lambda e: (e.size, e.price), default=row.take)
     if take is None:
         return row
     place = within[[evaluations[i] is take for i in within]][0]
@@ -192,7 +192,7 @@ def _contrast(rivals: Rivals, said: Compared, estimate: Estimate) -> Floats:
 def _with_multipliers(
     rows: Sequence[FrontRow], evaluations: Sequence[Evaluation], estimate: Estimate
 ) -> list[FrontRow]:
-    """The rows with the multiply-adds that a single network needs for the ensemble's accuracy."""
+    """The rows with the cost at which a single network has the ensemble's accuracy."""
     singles = matching.within(evaluations, np.inf, True)
     matched = [k for k, row in enumerate(rows) if row.matched]
     if not matched:
@@ -203,7 +203,7 @@ def _with_multipliers(
     targets = np.stack(
         [table[:, matching.within(evaluations, b, False)].max(axis=1) for b in budgets], axis=1
     )
-    needed = multipliers(budgets, [evaluations[i].cost.macs for i in singles], front, targets)
+    needed = multipliers(budgets, [evaluations[i].price for i in singles], front, targets)
     result = list(rows)
     for k, multiplier in zip(matched, needed, strict=True):
         result[k] = replace(rows[k], multiplier=multiplier)

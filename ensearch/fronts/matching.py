@@ -4,6 +4,8 @@ Costs within 5 % are matched. Without this, 4 x EfficientNet-B2 (3.97 G) meets B
 single network that fits, and is credited with about 1.15 points of pure grid granularity. It holds
 both ways: with ensembles at every other budget only, and no true difference, single networks seemed
 clearly ahead in 60 of 60 simulated studies; matched both ways, in 4.
+
+A cost is that of the axis on which evaluations are compared, in its unit: `Evaluation.price`.
 """
 
 from collections.abc import Sequence
@@ -27,15 +29,15 @@ def best_within(
 
     The cheapest, where several are equally accurate.
     """
-    fitting = [e for e in evaluations if e.is_single == singles and e.cost.macs <= budget]
-    return max(fitting, key=lambda e: (e.scores.accuracy, -e.cost.macs), default=None)
+    fitting = [e for e in evaluations if e.is_single == singles and e.price <= budget]
+    return max(fitting, key=lambda e: (e.scores.accuracy, -e.price), default=None)
 
 
 def within(evaluations: Sequence[Evaluation], budget: float, singles: bool) -> npt.NDArray[np.intp]:
     """Return the indices of single networks (or ensembles) of at most `budget`, cheapest first."""
     chosen = [i for i, e in enumerate(evaluations) if e.is_single == singles]
-    fitting = [i for i in chosen if evaluations[i].cost.macs <= budget]
-    return np.array(sorted(fitting, key=lambda i: evaluations[i].cost.macs), np.intp)
+    fitting = [i for i in chosen if evaluations[i].price <= budget]
+    return np.array(sorted(fitting, key=lambda i: evaluations[i].price), np.intp)
 
 
 def best_of(indices: npt.NDArray[np.intp], accuracies: Floats) -> int:
@@ -53,7 +55,7 @@ def comparable(
     kinds = [within(evaluations, budget, singles) for singles in (True, False)]
     highest = [_highest(evaluations, budget, singles) for singles in (True, False)]
     singles, ensembles = (
-        np.array([i for i in kind if MATCHED_SHARE * evaluations[i].cost.macs <= most], np.intp)
+        np.array([i for i in kind if MATCHED_SHARE * evaluations[i].price <= most], np.intp)
         for kind, most in zip(kinds, highest[::-1], strict=True)
     )
     return singles, ensembles
@@ -73,9 +75,9 @@ def is_matched(evaluations: Sequence[Evaluation], accuracies: Floats, budget: fl
     return all(best_of(kind, accuracies) in of for kind, of in zip(kinds, matched, strict=True))
 
 
-def _highest(evaluations: Sequence[Evaluation], budget: float, singles: bool) -> int:
+def _highest(evaluations: Sequence[Evaluation], budget: float, singles: bool) -> float:
     """The cost of the most expensive single network (or ensemble) within the budget, 0 if none."""
-    costs = (e.cost.macs for e in evaluations if e.is_single == singles)
+    costs = (e.price for e in evaluations if e.is_single == singles)
     return max((cost for cost in costs if cost <= budget), default=0)
 
 
@@ -95,7 +97,7 @@ def missing(
     A single network if the first is true, else an ensemble, that costs at least the second.
     """
     for is_single, other in ((False, single), (True, ensemble)):
-        least = max(MATCHED_SHARE * (other.cost.macs if other else 0), _least(budget))
+        least = max(MATCHED_SHARE * (other.price if other else 0), _least(budget))
         if _highest(evaluations, budget, is_single) < least:
             return is_single, least
     return None

@@ -1,4 +1,4 @@
-"""How many multiply-adds a single network needs for the ensemble's accuracy."""
+"""What a single network with the ensemble's accuracy costs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ TAIL = 0.025  # of the replicates beyond either end of the interval
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Multiplier:
-    """Multiply-adds a single network needs for the ensemble's accuracy, over the budget B.
+    """The cost of a single network with the ensemble's accuracy, over the budget B.
 
     rho(B) = F_S(S(B) + D(B)) / B with F_S the cost at which the front of single networks,
     interpolated in log cost, reaches an accuracy. Where it is `censored`, no single network reaches
@@ -28,18 +28,18 @@ class Multiplier:
 
 
 def multipliers(
-    budgets: Floats, macs: Sequence[float], front: Floats, targets: Floats
+    budgets: Floats, prices: Sequence[float], front: Floats, targets: Floats
 ) -> list[Multiplier]:
     """Return the multiplier at each of K budgets, from (1 + R) x K targets in accuracy.
 
     Row 0 of the targets is as measured, the others are replicates. `front` is (1 + R) x n, the
-    accuracies that single networks reach at their n ascending costs `macs`.
+    accuracies that single networks reach at their n ascending costs `prices`.
     """
     result = []
-    for k, ratios in enumerate((costs_of(macs, front, targets) / budgets).T):
+    for k, ratios in enumerate((costs_of(prices, front, targets) / budgets).T):
         ordered = np.sort(ratios[1:])
         tail = int(TAIL * len(ordered))
-        highest = float(macs[-1] / budgets[k])
+        highest = float(prices[-1] / budgets[k])
         censored = bool(ratios[0] == np.inf)
         result.append(
             Multiplier(
@@ -52,13 +52,13 @@ def multipliers(
     return result
 
 
-def costs_of(macs: Sequence[float], front: Floats, targets: Floats) -> Floats:
+def costs_of(prices: Sequence[float], front: Floats, targets: Floats) -> Floats:
     """Return the smallest cost at which the front reaches each target; inf where it never does.
 
     Linear in log cost between the corners of the front, where it changes. What the cheapest
     network reaches already costs as much as that.
     """
-    costs = np.log(macs)
+    costs = np.log(prices)
     changed = np.ones(front.shape, np.bool_)
     changed[:, 1:] = front[:, 1:] != front[:, :-1]
     corner = np.maximum.accumulate(np.where(changed, np.arange(len(costs)), 0), axis=1)

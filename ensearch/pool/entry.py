@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ensearch.core import Schedule
+from ensearch.core import Architecture, Schedule
 from ensearch.errors import UsageError
 from ensearch.store import SEARCH, MemberRecord, Store
 from ensearch.store.models import DatasetRecord, Inputs, ModelRecord
@@ -43,6 +43,13 @@ class Entry:
     schedule: Schedule | None = None  # of members
     splits: tuple[str, ...] = ()  # of which there are predictions
     has_weights: bool = False  # of members
+    architecture: Architecture | None = None  # of members
+    nanoseconds: int | None = None  # for an image, where entries are compared by time
+
+    @property
+    def price(self) -> int:
+        """What it costs where entries are compared: its nanoseconds, or its multiply-adds."""
+        return self.macs if self.nanoseconds is None else self.nanoseconds
 
 
 def check_name(name: str) -> str:
@@ -88,6 +95,7 @@ def _member_entry(record: MemberRecord, known: Mapping[str, DatasetRecord]) -> E
         schedule=member.schedule,
         splits=record.splits,
         has_weights=record.has_weights,
+        architecture=member.architecture,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ensearch.ensembles import Lead
 from ensearch.fronts import WIDTH
 from ensearch.pool.entry import Entry
+from ensearch.units import Axis
 
 SINGLE, SAME, MIXED, CASCADE = FRONTS = ("single", "same architecture", "mixed", "cascade")
 # As in ENCAS (Chebykin et al. 2022, arXiv:2203.04011): what a search of cascades should beat.
@@ -94,14 +95,15 @@ class PoolFindings:
 
     `points` has for each budget one point of each front on which something fits. `leads`,
     `mixed_lead` and `cascade_comparisons` are differences on test where it is scored, else on val
-    by images that took no part in the selection. The intervals of `leads` hold all at once.
+    by images that took no part in the selection. The intervals of `leads` hold all at once. All
+    costs and budgets are multiply-adds per example, or in the unit of `other_axis`.
     """
 
     query: str
     entries: tuple[Entry, ...]
     labels: Mapping[str, str]  # split -> what its labels are, in words
     measure: str
-    budgets: tuple[float, ...]  # ascending, in multiply-adds per example
+    budgets: tuple[float, ...]  # ascending
     points: tuple[FrontPoint, ...]
     baselines: tuple[FrontPoint, ...]
     leads: Mapping[tuple[str, float], Lead]  # by front and budget: over the single network there
@@ -110,6 +112,7 @@ class PoolFindings:
     hypervolumes: Mapping[str, float]  # by front, also of baselines; of `val`
     reference: float  # accuracy of the hypervolumes
     uses_before: int = 0  # how often test had been used before
+    other_axis: Axis | None = None  # than FLOPs, by which entries were compared
     uses_summary: str = ""  # for people: 3 times before (front twice; pool list once)
 
     @property

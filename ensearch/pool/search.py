@@ -49,7 +49,7 @@ from ensearch.pool.results import (
 )
 from ensearch.store import Store
 from ensearch.store.labels import SplitLabels
-from ensearch.units import format_count, unit_name
+from ensearch.units import Axis, flops, format_count
 
 MOST_BUDGETS = 8
 # Ensembles that a search scores: all where there are no more. Of 59 members on 2,500 images, at
@@ -63,20 +63,19 @@ ORDERS = 300
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the ensemble's cost, at which a cascade is held against it
 
 
-def ladder(budget: float, entries: Sequence[Entry], flops_per_mac: int = 1) -> tuple[float, ...]:
+def ladder(budget: float, entries: Sequence[Entry], axis: Axis) -> tuple[float, ...]:
     """Ascending budgets, each half of the next, that an entry fits into.
 
-    Budgets are in multiply-adds; errors count `flops_per_mac` for each. Raises BudgetError if no
-    entry fits.
+    Budgets are in the unit of the entries' prices, which errors show as the axis does. Raises
+    BudgetError if no entry fits.
     """
-    cheapest = min(entry.macs for entry in entries)
+    cheapest = min(entry.price for entry in entries)
     if cheapest > budget:
         raise BudgetError(
-            f"nothing fits the budget of {format_count(budget * flops_per_mac)} "
-            f"{unit_name(flops_per_mac)}: the cheapest of {len(entries)} "
+            f"nothing fits the budget of {axis.tell(budget)}: the cheapest of {len(entries)} "
             f"{'entry' if len(entries) == 1 else 'entries'} costs "
             # In full: rounded down it would not be enough.
-            f"{format_count(cheapest * flops_per_mac, 15)}. Give at least that."
+            f"{format_count(cheapest * axis.factor, 15)}. Give at least that."
         )
     steps = min(MOST_BUDGETS - 1, int(math.log2(budget / cheapest)))
     return tuple(budget / 2**step for step in range(steps, -1, -1))
@@ -90,13 +89,15 @@ def compute(
     measure: str,
     with_test: bool,
     on_progress: OnNote = unheard,
+    other_axis: Axis | None = None,
 ) -> PoolFindings:
-    """Search all four fronts at ascending `budgets`, in multiply-adds per example.
+    """Search all four fronts at ascending `budgets`, in the unit of the entries' prices.
 
-    `on_progress` hears which front is searched. Raises StorageError if entries do not belong to the
-    same images, BudgetError if none fits.
+    These are multiply-adds per example, or that of `other_axis`. `on_progress` hears which front is
+    searched. Raises StorageError if entries do not belong to the same images, BudgetError if none
+    fits.
     """
-    ladder(budgets[-1], entries)
+    ladder(budgets[-1], entries, other_axis or flops(1))
     splits = ("val", "test") if with_test else ("val",)
     labels = {split: predictions.agreed_labels(store, entries, split) for split in splits}
     pool, y = candidates(store, entries, "val", labels["val"])
@@ -126,6 +127,7 @@ def compute(
         cascade_comparisons=_cascade_comparisons(shown, points, top),
         hypervolumes=_volumes(rows, val[SINGLE], budgets, reference),
         reference=reference,
+        other_axis=other_axis,
     )
 
 
@@ -175,7 +177,7 @@ def candidates(
     pool = Candidates(
         keys=tuple(entry.key for entry in entries),
         networks=tuple(entry.network for entry in entries),
-        macs=np.array([entry.macs for entry in entries], np.int64),
+        macs=np.array([entry.price for entry in entries], np.int64),
         probs=probs,
         narrow=True,
     )

@@ -6,6 +6,7 @@ transaction a call. Every problem of the database or of a file is a StorageError
 what is there.
 """
 
+from ensearch.store.latencies import LatencyRecord, Setup
 from ensearch.store.lease import Lease
 from ensearch.store.records import (
     SEARCH,
@@ -33,11 +34,13 @@ __all__ = [
     "ConclusionRecord",
     "ConfirmationRecord",
     "GroupSpeedRecord",
+    "LatencyRecord",
     "Lease",
     "LookRecord",
     "MemberRecord",
     "MixingGain",
     "SettlementRecord",
+    "Setup",
     "SpeedRecord",
     "Store",
     "StudyRecord",

@@ -20,6 +20,7 @@ from ensearch.store import evaluations as scored
 from ensearch.store import lease as leases
 from ensearch.store.engine import Address
 from ensearch.store.folder import Folder
+from ensearch.store.latencies import Latencies
 from ensearch.store.lease import Lease
 from ensearch.store.member_files import MemberFiles
 from ensearch.store.models import ModelStore
@@ -42,7 +43,7 @@ def storage_url(storage: str | Path | None) -> str:
     return DEFAULT_URL if storage is None else str(storage)
 
 
-class Store(StudyState, Settlements, UsesOfTest):
+class Store(StudyState, Settlements, Latencies, UsesOfTest):
     """An open storage. Its methods raise StorageError, and may be called from several threads."""
 
     def __init__(self, address: Address, engine: Engine, busy_timeout: float) -> None:

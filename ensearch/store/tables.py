@@ -15,7 +15,6 @@ from sqlalchemy import (
     Double,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
@@ -26,14 +25,16 @@ from sqlalchemy import (
     select,
 )
 
+from ensearch.store._measured_tables import KEY as _KEY
+from ensearch.store._measured_tables import NAME as _NAME
+from ensearch.store._measured_tables import group_speeds as group_speeds
+from ensearch.store._measured_tables import latencies as latencies
+from ensearch.store._measured_tables import metadata as metadata
+from ensearch.store._measured_tables import speeds as speeds
 from ensearch.store.column_types import Json, OptionalJson, OptionalUtc, Utc
 
 # Raise it when a table changes, and add a step to `migrations`.
-VERSION = 8
-
-
-metadata = MetaData()
-_NAME, _KEY = String(255), String(128)
+VERSION = 9
 
 versions = Table("ensearch_version", metadata, Column("version", Integer, nullable=False))
 
@@ -64,31 +65,6 @@ study_labels = Table(
     Column("study", _NAME, primary_key=True),
     Column("split", String(16), primary_key=True),
     Column("labels", Json, nullable=False),
-)
-
-# How fast a network trains, as two networks of a study showed.
-speeds = Table(
-    "ensearch_speeds",
-    metadata,
-    Column("study", _NAME, primary_key=True),
-    Column("device", String(255), primary_key=True),
-    Column("torch", _KEY, primary_key=True),
-    Column("batch_size", Integer, primary_key=True),
-    Column("fixed", Double, nullable=False),
-    Column("per_mac", Double, nullable=False),
-    Column("measured", Utc, nullable=False),
-)
-
-# How fast networks train side by side, whichever study they belong to.
-group_speeds = Table(
-    "ensearch_group_speeds",
-    metadata,
-    Column("lockstep_key", _NAME, primary_key=True),
-    Column("place", Text, primary_key=True),
-    Column("members", Integer, primary_key=True),
-    Column("strategy", _KEY, nullable=False),
-    Column("rates", Json, nullable=False),
-    Column("dropped", Json, nullable=False),
 )
 
 # What mixing the members of a study gains over copies of one network.

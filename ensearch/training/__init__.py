@@ -17,9 +17,9 @@ from collections.abc import Callable
 
 from ensearch.core import Architecture
 from ensearch.launch import MemberJob, Update
-from ensearch.training.hardware import describe_device, resolve_device
+from ensearch.training.hardware import describe_device, name_device, resolve_device
 
-__all__ = ["describe_device", "measure_speed", "resolve_device", "train_members"]
+__all__ = ["describe_device", "measure_speed", "name_device", "resolve_device", "train_members"]
 
 # The two doors below import torch, which takes 2 s, only when somebody goes through them.
 

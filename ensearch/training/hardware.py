@@ -64,11 +64,17 @@ def describe_device(device: str) -> str:
     all train in bfloat16.
     """
     if device == "cuda":
+        return name_device(device)
+    return f"{name_device(device)} ({'bfloat16' if cpu_has_bfloat16() else 'float32'})"
+
+
+def name_device(device: str) -> str:
+    """The name of the GPU or CPU alone: AMD EPYC 9354."""
+    if device == "cuda":
         import torch
 
         return torch.cuda.get_device_name()
-    name = _cpu("model name") or platform.processor() or platform.machine() or "unknown CPU"
-    return f"{name} ({'bfloat16' if cpu_has_bfloat16() else 'float32'})"
+    return _cpu("model name") or platform.processor() or platform.machine() or "unknown CPU"
 
 
 def cpu_has_bfloat16() -> bool:

@@ -18,12 +18,13 @@ from ensearch.pool.results import (
 )
 from ensearch.report.pool import table as pool_table
 from ensearch.report.pool import text as pool_text
+from ensearch.units import flops
 from tests.pool_fronts import fronts, lead, row
 
 
 def printed(findings: PoolFindings, width: int = 80) -> str:
     console = Console(file=io.StringIO(), width=width)
-    console.print(pool_table.FrontTable(findings=findings, unit=1), crop=False)
+    console.print(pool_table.FrontTable(findings=findings, axis=flops(1)), crop=False)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -70,7 +71,7 @@ def test_a_cascade_that_overspends_on_test_is_marked_and_not_called_better() -> 
     assert "; within 1M a cascade beats the single network." in " ".join(text.split())
     # The largest budget counts too: nothing is called better than it is within it.
     top = on_test(cascades(3, {4e6: (0.01, 0.05)}), {(CASCADE, 4e6): 4.1e6})
-    assert pool_text.headline(top, 1) == (
+    assert pool_text.headline(top, flops(1)) == (
         "Within 4M FLOPs no ensemble or cascade clearly beats the best single network (50.00 %): "
         "cascade of 4.1M on test +3.00 points [+1.00, +5.00]"
     )
@@ -95,7 +96,7 @@ def test_the_network_itself_is_no_better_than_itself(top: float) -> None:
     findings = fronts(3, {})
     findings = replace(findings, leads={("same architecture", top): lead(0.01, 0.05)})
     assert "*same" not in printed(findings)
-    assert "beats" not in pool_text.headline(findings, 1).replace("clearly beats", "")
+    assert "beats" not in pool_text.headline(findings, flops(1)).replace("clearly beats", "")
 
 
 def test_halves_stand_beside_what_they_score() -> None:

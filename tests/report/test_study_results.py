@@ -1,5 +1,7 @@
 """Collecting the results of a study from a storage."""
 
+import csv
+import io
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,7 +20,15 @@ from ensearch.pool.diversity import Diversity
 from ensearch.report.study import files, text
 from ensearch.report.study.results import collect
 from ensearch.seeds import derive
-from ensearch.store import MemberRecord, Store, StudyRecord, TrialRecord, tables
+from ensearch.store import (
+    LatencyRecord,
+    MemberRecord,
+    Setup,
+    Store,
+    StudyRecord,
+    TrialRecord,
+    tables,
+)
 from tests.worlds import SCHEDULE, handmade
 
 # A store with two members of 10-1 and one of 10-2 on six images.
@@ -166,6 +176,82 @@ def test_collect_goes_on_without_a_band_when_labels_are_missing(store: Store) ->
     found = collect(store, NAME)
     assert all(row.low is None for row in found.fronts.rows)
     assert "labels" in found.notes[0]
+
+
+TORCH = Setup(device="a CPU", runtime="torch", threads=1, versions="torch 2")
+SIZES = ((1.0, 1), (1.0, 2), (2.0, 1))  # widths and sizes of what the study evaluated
+
+
+def keep_times(
+    store: Store, *times: float | None, setup: Setup = TORCH, batch: int = 64, minute: int = 0
+) -> None:
+    """Keep milliseconds of SIZES; None for what was not measured."""
+    records = [
+        LatencyRecord(
+            architecture=member(width, 0).architecture.key,
+            macs=int(5_000_000 * width),
+            size=size,
+            batch=batch,
+            setup=setup,
+            ms=ms,
+            ms_p95=ms,
+            low=ms,
+            high=1.04 * ms,
+            runs=5,
+            measured=datetime(2026, 1, 2, 3, minute, tzinfo=UTC),
+        )
+        for (width, size), ms in zip(SIZES, times, strict=True)
+        if ms is not None
+    ]
+    store.save_latencies(records)
+
+
+def test_collect_over_milliseconds(store: Store) -> None:
+    keep_times(store, 0.2, 0.41, 0.4)
+    found = collect(store, NAME, x="ms@64")
+    prices = {(e.architecture.width, e.size): e.price for e in found.evaluations}
+    assert prices == dict(zip(SIZES, (0.2, 0.41, 0.4), strict=True))
+    assert (found.conditions.axis.name, found.conditions.budgets) == ("ms@64", (0.2, 0.41))
+    top = found.fronts.rows[-1]
+    assert top.matched
+    assert top.ensemble is not None
+    assert (top.ensemble.size, top.ensemble.price) == (2, 0.41)
+    (flops,) = found.beside
+    assert flops.fronts == collect(store, NAME).fronts
+    assert [other.conditions.axis.name for other in collect(store, NAME).beside] == ["ms@64"]
+    assert found.folder is not None
+    assert found.folder.name == "ms@64"
+    assert "rounds that are 4% apart" in " ".join(found.notes)
+
+
+def test_times_that_were_not_measured_are_marked_or_left_out(store: Store) -> None:
+    keep_times(store, 0.2, None, None)
+    found = collect(store, NAME, x="ms@64")
+    assert [(e.size, e.price) for e in found.evaluations] == [(1, 0.2), (2, 0.4)]
+    assert text.price(found.evaluations[1], found.conditions) == "≈0.4"
+    notes = " ".join(found.notes)
+    assert "≈ marks the time of a size that was not measured" in notes
+    assert "1 of 3 configurations are left out" in notes
+    rows = csv.reader(io.StringIO(files.csv_of(collect(store, NAME))))
+    ends = [row[-2:] for row in rows]
+    assert ends[0] == ["ms_per_image_in_batches_of_64", "ms_per_image_in_batches_of_64_measured"]
+    assert sorted(ends[1:4]) == [["", ""], ["0.2", "yes"], ["0.4", "no, by its sizes"]]
+
+
+def test_the_latest_times_count_unless_a_runtime_is_named(store: Store) -> None:
+    keep_times(store, 0.2, 0.4, 0.4)
+    onnx = replace(TORCH, runtime="onnx", versions="onnxruntime 1")
+    keep_times(store, 0.1, 0.2, 0.2, setup=onnx, minute=1)
+    keep_times(store, 1.0, 2.0, 2.0, setup=onnx, minute=1, batch=1)
+    latest = collect(store, NAME, x="ms@64")
+    assert latest.evaluations[0].price == 0.1
+    assert "others were measured on a CPU, one thread, torch 2" in " ".join(latest.notes)
+    assert collect(store, NAME, x="ms@64:torch").evaluations[0].price == 0.2
+    beside = collect(store, NAME).beside
+    assert [other.conditions.axis.name for other in beside] == ["ms@1", "ms@64"]
+    for x, says in (("ms@1:torch", "one image at a time by torch"), ("ms@2", "in batches of 2")):
+        with pytest.raises(StorageError, match=f"was not measured {says}; there is ms@1:onnx"):
+            collect(store, NAME, x=x)
 
 
 def test_collect_refuses_a_study_of_another_version(store: Store) -> None:

@@ -44,10 +44,10 @@ REPLACED = {
     # Estimates, which other estimators make of the same evaluations.
     "advantage_fraction", "advantage_low", "advantage_high", "flop_multiplier",
     "estimated_together", "differences_between_members",
-    "look", "settling",
+    "look", "settling", "axis", "beside",
 }  # fmt: skip
 # Schedules say by which optimizer they are.
-NEW = [("optimizer", "sgd"), ("schedule_optimizer", "sgd")]
+NEW = [("optimizer", "sgd"), ("schedule_optimizer", "sgd"), ("other_axis", None)]
 STUDY_LABELS, HALF, WHOLE = "e8eb508938122581", "4ef27d187f8ea8b5", "42ba413fc2ac3f20"
 
 

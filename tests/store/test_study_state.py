@@ -11,9 +11,11 @@ from ensearch.store import (
     ConclusionRecord,
     ConfirmationRecord,
     GroupSpeedRecord,
+    LatencyRecord,
     LookRecord,
     MixingGain,
     SettlementRecord,
+    Setup,
     SpeedRecord,
     Store,
 )
@@ -178,3 +180,35 @@ def test_a_look_that_is_over_stays_as_it_was(store: Store) -> None:
         store.save_look("digits", LOOK)
     assert store.looks("digits") == [over]
     assert store.looks("other") == []
+
+
+def test_latencies_come_back_in_order_and_are_replaced(store: Store) -> None:
+    setup = Setup(device="a CPU", runtime="torch", threads=1, versions="torch 2.14.1")
+    first = LatencyRecord(
+        architecture="wide_resnet-10-0.5@32",
+        macs=4_000_000,
+        size=2,
+        batch=64,
+        setup=setup,
+        ms=0.1 + 0.2,
+        ms_p95=0.5,
+        low=0.25,
+        high=0.4,
+        runs=15,
+        measured=NOW,
+    )
+    others = [
+        replace(first, size=1),
+        replace(first, macs=4_000_001),
+        replace(first, batch=1),
+        replace(first, setup=replace(setup, threads=2)),
+        replace(first, setup=replace(setup, versions="torch 2.15")),
+    ]
+    later = [replace(one, measured=NOW + timedelta(seconds=1)) for one in others]
+    store.save_latencies([first, *later])
+    assert store.latencies()[0] == first
+    assert set(store.latencies()) == {first, *later}
+    again = replace(first, ms=0.2, measured=NOW + timedelta(hours=1))
+    store.save_latencies([again])
+    assert store.latencies()[-1] == again
+    assert set(store.latencies()) == {again, *later}

@@ -30,7 +30,7 @@ def write(confirmed: ConfirmedFindings, folder: Path) -> list[Path]:
     """
     table, content, picture = (folder / name for name in names(confirmed.plan.number))
     plain = json.dumps(summary(confirmed), indent=2, ensure_ascii=False, allow_nan=False)
-    body = files.csv_of(confirmed.results.evaluations, confirmed.results.seed_errors)
+    body = files.csv_of(confirmed.results)
     return [
         files.write_file(table, body.encode()),
         files.write_file(content, (plain + "\n").encode()),

@@ -61,7 +61,7 @@ def collect(store: Store, study: str, number: int | None = None) -> ConfirmedFin
     StorageError if there is none, or if it is not scored yet.
     """
     plan = _plan(store, study, number)
-    whole = study_results.collect(store, study)
+    whole = replace(study_results.collect(store, study), beside=())
     scorer = _scorer(store, whole.conditions)
     val, test = (_scored(scorer, study, plan.stage, split) for split in ("val", "test"))
     seed = whole.conditions.seed

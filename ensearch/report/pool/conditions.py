@@ -3,15 +3,15 @@
 from ensearch.ensembles import CUTS
 from ensearch.pool.results import BASELINES, FRONTS, PoolFindings
 from ensearch.pool.search import ORDERS
-from ensearch.report.pool.text import AHEAD, BEHIND, OVER, count, shown_rows, side
-from ensearch.units import unit_name
+from ensearch.report.pool.text import AHEAD, BEHIND, OVER, shown_rows, side
+from ensearch.units import FLOPS, Axis
 
 
-def conditions(findings: PoolFindings, unit: int) -> list[str]:
+def conditions(findings: PoolFindings, axis: Axis) -> list[str]:
     """The unit, the data and what limits the numbers: what stands beside them."""
     networks = len({entry.network for entry in findings.entries})
     lines = [
-        f"Unit: {unit_name(unit)} per example; for a cascade, their mean over images.",
+        _unit(axis),
         f"Pool: {_number(len(findings.entries), 'entry', 'entries')} of "
         f"{_number(networks, 'network', 'networks')} ({findings.query}), nothing was trained. "
         f"Data: val {findings.labels['val']}.",
@@ -19,7 +19,7 @@ def conditions(findings: PoolFindings, unit: int) -> list[str]:
         "The fronts of the same architecture and of mixed ensembles hold single networks where "
         f"these are best. An image leaves a cascade by {_MEASURES[findings.measure]} of the mean "
         "so far; thresholds are selected on val.",
-        _volumes(findings, unit),
+        _volumes(findings, axis),
     ]
     if any(entry.is_member for entry in findings.entries):
         lines.insert(
@@ -37,10 +37,19 @@ def conditions(findings: PoolFindings, unit: int) -> list[str]:
         )
     if findings.has_test:
         lines.insert(2, _test(findings))
-    return [*_legend(findings), *lines]
+    return [*_legend(findings, axis), *lines]
 
 
-def _legend(findings: PoolFindings) -> list[str]:
+def _unit(axis: Axis) -> str:
+    if axis.name == FLOPS:
+        return f"Unit: {axis.title.partition(',')[0]}; for a cascade, their mean over images."
+    return (
+        f"Unit: {axis.says}. Every network was measured alone, with random weights: what several "
+        "take is the sum of their times, for a cascade the mean over images of what they run."
+    )
+
+
+def _legend(findings: PoolFindings, axis: Axis) -> list[str]:
     """What the marks and columns of the table mean, marks only if there are any."""
     sides = {side(findings, row) for row in findings.points}
     told = [text for way, text in ((1, f"{AHEAD} more"), (-1, f"{BEHIND} less")) if way in sides]
@@ -56,7 +65,7 @@ def _legend(findings: PoolFindings) -> list[str]:
         )
     every = 2 * CUTS
     members = (
-        "test % and FLOPs are those of the members shown, on test."
+        f"test % and {axis.unit} are those of the members shown, on test."
         if findings.has_test
         else f"Halves: how many of the {every} selected the members shown, which all of val "
         f"selected and whose cost this is ({every}/{every}: val % is theirs)."
@@ -73,15 +82,15 @@ def _number(value: int, singular: str, plural: str) -> str:
     return f"{value} {singular if value == 1 else plural}"
 
 
-def _volumes(findings: PoolFindings, unit: int) -> str:
+def _volumes(findings: PoolFindings, axis: Axis) -> str:
     def listed(fronts: tuple[str, ...]) -> str:
         return ", ".join(f"{front} {findings.hypervolumes[front]:.4f}" for front in fronts)
 
-    low = min(entry.macs for entry in findings.entries)
+    low = min(entry.price for entry in findings.entries)
     return (
         f"Hypervolume on val: accuracy above {findings.reference:.1%}, which the most frequent "
-        f"class alone gets, x decades of cost from {count(low, unit)}, the cheapest member, to "
-        f"{count(findings.budgets[-1], unit)}: {listed(FRONTS)}. Baselines: {listed(BASELINES)} "
+        f"class alone gets, x decades of cost from {axis.show(low)}, the cheapest member, to "
+        f"{axis.show(findings.budgets[-1])}: {listed(FRONTS)}. Baselines: {listed(BASELINES)} "
         f"({ORDERS} of random members and thresholds; the search scores as many sets of members)."
     )
 

@@ -29,7 +29,7 @@ from ensearch.report._palette import GREY, INK, PALE
 from ensearch.report.pool import text
 from ensearch.report.study.figure import DPI, LEFT, PIXELS, wrapped
 from ensearch.report.study.files import write_file
-from ensearch.units import format_count, unit_name
+from ensearch.units import Axis, format_count
 
 _LOOKS = {
     SINGLE: (palette.SINGLE, "o", (0, (4, 1.5))),
@@ -44,16 +44,16 @@ _Dashes = str | tuple[int, tuple[float, ...]]
 _THIN: dict[str, _Dashes] = {GREEDY: "-", RANDOM: (0, (1, 1.5))}
 
 
-def draw(findings: PoolFindings, unit: int) -> Figure:
-    """A figure of 1200 x 800 pixels; `unit` FLOPs are counted for a multiply-add."""
+def draw(findings: PoolFindings, axis: Axis) -> Figure:
+    """A figure of 1200 x 800 pixels; costs are shown as the axis says."""
     figure = Figure(figsize=(PIXELS[0] / DPI, PIXELS[1] / DPI), dpi=DPI, facecolor="white")
-    top = _title(figure, findings, unit)
+    top = _title(figure, findings, axis)
     axes = figure.add_axes((LEFT, 0.105, 0.98 - LEFT, top - 0.105))
     for front in FRONTS:
-        _front(axes, findings, front, unit)
+        _front(axes, findings, front, axis)
     for front, dashes in _THIN.items():
-        _baseline(axes, findings, front, dashes, unit)
-    _style(axes, findings, unit)
+        _baseline(axes, findings, front, dashes, axis)
+    _style(axes, findings, axis)
     figure.legend(
         loc="lower left",
         bbox_to_anchor=(LEFT - 0.009, top + 0.005),
@@ -66,17 +66,17 @@ def draw(findings: PoolFindings, unit: int) -> Figure:
     return figure
 
 
-def write_png(findings: PoolFindings, unit: int, path: Path) -> Path:
+def write_png(findings: PoolFindings, axis: Axis, path: Path) -> Path:
     """Write the figure of `draw`; returns the path. Raises StorageError if it cannot be written."""
     buffer = io.BytesIO()
-    draw(findings, unit).savefig(buffer, format="png", metadata={"Software": None})
+    draw(findings, axis).savefig(buffer, format="png", metadata={"Software": None})
     return write_file(path, buffer.getvalue())
 
 
-def _title(figure: Figure, findings: PoolFindings, unit: int) -> float:
+def _title(figure: Figure, findings: PoolFindings, axis: Axis) -> float:
     """Write the verdicts above the axes; returns where these may end, as a share of the height."""
     canvas = FigureCanvasAgg(figure)
-    first, *others = text.verdict(findings, unit)
+    first, *others = text.verdict(findings, axis)
     title = wrapped(canvas, first.removesuffix("."), size=11.5, weight="bold")
     figure.text(
         LEFT,
@@ -108,10 +108,10 @@ def _points(findings: PoolFindings, rows: Sequence[FrontPoint]) -> list[tuple[fl
     return [*points, (last, points[-1][1])] if points else []
 
 
-def _baseline(axes: Axes, findings: PoolFindings, front: str, dashes: _Dashes, unit: int) -> None:
+def _baseline(axes: Axes, findings: PoolFindings, front: str, dashes: _Dashes, axis: Axis) -> None:
     points = _points(findings, [row for row in findings.baselines if row.front == front])
     axes.step(
-        [cost * unit for cost, _ in points],
+        [cost * axis.factor for cost, _ in points],
         [100 * score.accuracy for _, score in points],
         where="post",
         color=GREY,
@@ -122,18 +122,18 @@ def _baseline(axes: Axes, findings: PoolFindings, front: str, dashes: _Dashes, u
     )
 
 
-def _front(axes: Axes, findings: PoolFindings, front: str, unit: int) -> None:
+def _front(axes: Axes, findings: PoolFindings, front: str, axis: Axis) -> None:
     rows = [row for row in text.shown_rows(findings) if row.front == front]
     points = _points(findings, rows)
     if not points:
         return
     color, marker, style = _LOOKS[front]
     level = FRONTS.index(front)
-    costs = [cost * unit for cost, _ in points]
+    costs = [cost * axis.factor for cost, _ in points]
     told = {(row.cost, row.shown.accuracy) for row in rows if text.side(findings, row) > 0}
     for cost, score in points[:-1]:
         is_told = (cost, score.accuracy) in told
-        _bar(axes, cost * unit, score, color, dots=4 * level - 6, is_told=is_told)
+        _bar(axes, cost * axis.factor, score, color, dots=4 * level - 6, is_told=is_told)
     axes.step(
         costs,
         [100 * score.accuracy for _, score in points],
@@ -174,10 +174,10 @@ def _bar(
         )
 
 
-def _style(axes: Axes, findings: PoolFindings, unit: int) -> None:
+def _style(axes: Axes, findings: PoolFindings, axis: Axis) -> None:
     split = "test" if findings.has_test else "val"
     costs = [row.cost for row in findings.points] or [1.0]
-    low, high = min(costs) * unit, max(findings.budgets[-1], *costs) * unit
+    low, high = min(costs) * axis.factor, max(findings.budgets[-1], *costs) * axis.factor
     axes.set_xscale("log")
     axes.set_xlim(low / 1.1, high * 1.1)
     decades = math.log10(high / low) if high > low else 0.0
@@ -188,7 +188,7 @@ def _style(axes: Axes, findings: PoolFindings, unit: int) -> None:
     is_told = any(text.side(findings, row) > 0 for row in findings.points)
     told = f"{text.AHEAD} beats the single network within its budget. " * is_told
     axes.set_xlabel(
-        f"{unit_name(unit)} per example, mean over images\nBars: 95 %. {told}Grey: baselines, "
+        f"{axis.title.partition(',')[0]}, mean over images\nBars: 95 %. {told}Grey: baselines, "
         "which the search of cascades should beat.",
         size=8,
         color=INK,

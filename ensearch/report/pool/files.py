@@ -12,8 +12,10 @@ from ensearch.pool.results import FRONTS, FrontPoint, PoolFindings
 from ensearch.report.pool import text
 from ensearch.report.pool.conditions import conditions
 from ensearch.report.study.files import plain, write_file
+from ensearch.units import Axis, flops
 
 SCHEMA = 3
+UNIT = "multiply-adds of one forward pass, per example; of a cascade the mean over images"
 
 
 def write(findings: PoolFindings, folder: Path) -> None:
@@ -32,20 +34,20 @@ def write(findings: PoolFindings, folder: Path) -> None:
 def rows(findings: PoolFindings) -> list[dict[str, Any]]:
     """The rows of front.csv: one for each point, with texts and numbers by column.
 
-    Costs are in multiply-adds per example, whatever unit the tables use.
+    Costs are in multiply-adds per example, or in nanoseconds an image, whatever the tables show.
     """
     return [_cells(point, findings) for point in findings.points]
 
 
 def _cells(point: FrontPoint, findings: PoolFindings) -> dict[str, Any]:
-    names = [findings.entries[member].name for member in point.members]
+    names, key = [findings.entries[member].name for member in point.members], _axis(findings).key
     cells: dict[str, Any] = {
-        "budget_multiply_adds_per_example": point.budget,
+        f"budget_{key}_per_example": point.budget,
         "front": point.front,
         "members": " ".join(names),
         "thresholds": " ".join(f"{threshold:.6g}" for threshold in point.thresholds),
         "exit_shares": " ".join(f"{share:.6g}" for share in point.exits),
-        "cost_multiply_adds_per_example": point.macs,
+        f"cost_{key}_per_example": point.macs,
         "accuracy_val_of_choosing_images_fraction": point.biased_accuracy,
         f"halves_of_{2 * CUTS}_that_chose_these_members": point.agreeing_halves,
     }
@@ -55,7 +57,7 @@ def _cells(point: FrontPoint, findings: PoolFindings) -> dict[str, Any]:
                 f"accuracy_{split}_fraction": estimate.accuracy,
                 f"accuracy_{split}_low": estimate.low,
                 f"accuracy_{split}_high": estimate.high,
-                f"cost_{split}_multiply_adds_per_example": estimate.macs,
+                f"cost_{split}_{key}_per_example": estimate.macs,
             }
     if point.front in FRONTS[1:]:
         cells |= plain(findings.leads.get((point.front, point.budget)), "less_single_")
@@ -64,19 +66,20 @@ def _cells(point: FrontPoint, findings: PoolFindings) -> dict[str, Any]:
 
 def summary(findings: PoolFindings) -> dict[str, Any]:
     """The content of front.json: plain data without NaN or infinity."""
+    axis = _axis(findings)
     return {
         "schema": SCHEMA,
-        "unit": "multiply-adds of one forward pass, per example; of a cascade the mean over images",
+        "unit": UNIT if findings.other_axis is None else f"nanoseconds; shown are {axis.says}",
         "query": findings.query,
         "entries": [_entry(entry) for entry in findings.entries],
         "labels": dict(findings.labels),
         "measure": findings.measure,
-        "budgets_multiply_adds": list(findings.budgets),
+        f"budgets_{axis.key}": list(findings.budgets),
         "rows": [_row(point, findings) for point in findings.points],
         "baselines": [_row(point, findings) for point in findings.baselines],
         "differences_on": "test" if findings.has_test else "val, by halves that did not choose",
         "mixed_minus_same_architecture": {
-            "budget_multiply_adds": findings.budgets[-1],
+            f"budget_{axis.key}": findings.budgets[-1],
             **plain(findings.mixed_lead),
         },
         "cascades_against_best_mixed_ensemble": [
@@ -94,9 +97,14 @@ def summary(findings: PoolFindings) -> dict[str, Any]:
         "hypervolume_reference_accuracy": findings.reference,
         "openings_of_test_before": findings.uses_before if findings.has_test else None,
         "opened_before_by": findings.uses_summary if findings.uses_before else None,
-        "verdict": text.verdict(findings, 1),
-        "caveats": conditions(findings, 1),
+        "verdict": text.verdict(findings, axis),
+        "caveats": conditions(findings, axis),
     }
+
+
+def _axis(findings: PoolFindings) -> Axis:
+    """The axis by which points were compared; files count one FLOP for a multiply-add."""
+    return findings.other_axis or flops(1)
 
 
 def _row(point: FrontPoint, findings: PoolFindings) -> dict[str, Any]:
@@ -113,6 +121,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "name": entry.name,
         "network": entry.network,
         "multiply_adds_per_example": entry.macs,
+        **({} if entry.nanoseconds is None else {"nanoseconds_per_example": entry.nanoseconds}),
         "parameters": entry.params,
         "origin": entry.origin,
     }

@@ -8,6 +8,7 @@ from ensearch.pool.results import PoolFindings
 from ensearch.report import _notebook as notebook
 from ensearch.report.pool import files, text
 from ensearch.report.pool.table import FrontTable
+from ensearch.units import Axis, flops
 
 if TYPE_CHECKING:  # matplotlib takes 0.5 s to import, and only figures need it
     from matplotlib.figure import Figure
@@ -17,7 +18,8 @@ if TYPE_CHECKING:  # matplotlib takes 0.5 s to import, and only figures need it
 class PoolFronts(PoolFindings):
     """Four fronts over a pool, with their differences, and ways to look at them.
 
-    Costs are multiply-adds per example; table and figure count `flops_per_mac` FLOPs for each.
+    Costs are multiply-adds per example, or nanoseconds an image over time; table and figure count
+    `flops_per_mac` FLOPs for each, or show milliseconds.
     `folder` is where `write` puts files unless it is told another place. `notes` are sentences on
     what a user may not expect of this search.
     """
@@ -27,18 +29,23 @@ class PoolFronts(PoolFindings):
     notes: tuple[str, ...] = ()
 
     @property
+    def axis(self) -> Axis:
+        """What configurations are compared by."""
+        return self.other_axis or flops(self.flops_per_mac)
+
+    @property
     def headline(self) -> str:
         """The finding in one sentence."""
-        return text.headline(self, self.flops_per_mac)
+        return text.headline(self, self.axis)
 
     @property
     def verdict(self) -> tuple[str, ...]:
         """All that can be told, in sentences: the headline, mixed ensembles, cascades."""
-        return tuple(text.verdict(self, self.flops_per_mac))
+        return tuple(text.verdict(self, self.axis))
 
     def table(self) -> FrontTable:
         """The table with verdicts and conditions, for rich to print."""
-        return FrontTable(findings=self, unit=self.flops_per_mac)
+        return FrontTable(findings=self, axis=self.axis)
 
     def __repr__(self) -> str:
         return f"<PoolFronts of {self.query}: {self.headline}>"
@@ -63,7 +70,7 @@ class PoolFronts(PoolFindings):
         """The figure: accuracy against cost, with intervals."""
         from ensearch.report.pool import figure
 
-        return figure.draw(self, self.flops_per_mac)
+        return figure.draw(self, self.axis)
 
     def write(self, folder: str | Path | None = None) -> Path:
         """Write front.csv, front.json and front.png into a folder, and return it.
@@ -74,5 +81,5 @@ class PoolFronts(PoolFindings):
 
         target = self.folder if folder is None else Path(folder)
         files.write(self, target)
-        figure.write_png(self, self.flops_per_mac, target / "front.png")
+        figure.write_png(self, self.axis, target / "front.png")
         return target

@@ -12,6 +12,7 @@ from ensearch.pool.results import FRONTS, FrontPoint, PoolFindings
 from ensearch.report._layout import LEAST_WIDTH
 from ensearch.report.pool import text
 from ensearch.report.pool.conditions import conditions
+from ensearch.units import Axis
 
 INDENT = 8  # of members that have lines of their own
 _MARKS = {1: text.AHEAD, 0: " ", -1: text.BEHIND}
@@ -23,15 +24,15 @@ class FrontTable:
     """The table of all fronts, the verdicts, and what the numbers are true of.
 
     rich prints it; `crop=False` keeps lines whole that are longer than the console is wide. Costs
-    are shown in FLOPs, `unit` of them for a multiply-add.
+    are shown as the axis says.
     """
 
     findings: PoolFindings
-    unit: int
+    axis: Axis
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         wide = options.update(width=max(options.max_width, LEAST_WIDTH))
-        for line in _table(self.findings, self.unit, wide.max_width):
+        for line in _table(self.findings, self.axis, wide.max_width):
             line.no_wrap, line.overflow = True, "ignore"
             yield from console.render(line, wide)
         for line in self._sentences():
@@ -39,21 +40,21 @@ class FrontTable:
 
     def _sentences(self) -> Iterator[Text]:
         yield Text()
-        for sentence in text.verdict(self.findings, self.unit):
+        for sentence in text.verdict(self.findings, self.axis):
             yield Text(sentence, style="bold")
         yield Text()
-        for sentence in conditions(self.findings, self.unit):
+        for sentence in conditions(self.findings, self.axis):
             yield Text(sentence, style="dim")
 
 
-def _table(findings: PoolFindings, unit: int, width: int) -> list[Text]:
+def _table(findings: PoolFindings, axis: Axis, width: int) -> list[Text]:
     """Lines with members beside the numbers, or below them where a name would not fit whole."""
     rows = sorted(text.shown_rows(findings), key=lambda row: (-row.budget, FRONTS.index(row.front)))
     # A number that is a budget's own stands once, before the first row of that budget.
     first = {id(row) for k, row in enumerate(rows) if not k or rows[k - 1].budget != row.budget}
-    cells = [_cells(findings, row, unit, id(row) in first) for row in rows]
+    cells = [_cells(findings, row, axis, id(row) in first) for row in rows]
     names = [text.describe(row, findings) for row in rows]
-    head = _header(findings)
+    head = _header(findings, axis)
     left = {head.index(" Front"), head.index("95 %")}
     widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
     room = width - sum(widths) - len(widths) - 1
@@ -70,20 +71,20 @@ def _table(findings: PoolFindings, unit: int, width: int) -> list[Text]:
     return result
 
 
-def _header(findings: PoolFindings) -> list[str]:
+def _header(findings: PoolFindings, axis: Axis) -> list[str]:
     if findings.has_test:  # with two splits there is room for one interval, that of the verdicts
-        return ["Budget", " Front", "val %", "test %", "95 %", "FLOPs"]
-    return ["Budget", " Front", "val %", "95 %", "Halves", "FLOPs"]
+        return ["Budget", " Front", "val %", "test %", "95 %", axis.unit]
+    return ["Budget", " Front", "val %", "95 %", "Halves", axis.unit]
 
 
-def _cells(findings: PoolFindings, row: FrontPoint, unit: int, is_first: bool) -> list[str]:
+def _cells(findings: PoolFindings, row: FrontPoint, axis: Axis, is_first: bool) -> list[str]:
     score = row.shown
     interval = f"[{100 * score.low:.2f}, {100 * score.high:.2f}]"
     over = any(shown.overspends for shown in text.shown_rows(findings))
-    cost = text.count(row.cost, unit) + (text.OVER if row.overspends else " " * over)
+    cost = axis.show(row.cost) + (text.OVER if row.overspends else " " * over)
     front = f"{_MARKS[text.side(findings, row)]}{row.front}"
     val = f"{100 * row.val.accuracy:.2f}"
-    budget = text.count(row.budget, unit) if is_first else ""
+    budget = axis.show(row.budget) if is_first else ""
     if row.test is not None:
         return [budget, front, val, f"{100 * row.test.accuracy:.2f}", interval, cost]
     return [budget, front, val, interval, f"{row.agreeing_halves}/{2 * CUTS}", cost]

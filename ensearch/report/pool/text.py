@@ -14,7 +14,7 @@ from ensearch.pool.results import (
     FrontPoint,
     PoolFindings,
 )
-from ensearch.units import format_count
+from ensearch.units import Axis
 
 MOST_OF = 0.99  # of an accuracy: what a cascade should keep
 AHEAD, BEHIND = "*", "-"  # marks: against the single network within the same budget
@@ -56,10 +56,6 @@ def shown_rows(findings: PoolFindings) -> list[FrontPoint]:
     return [*findings.points, *([row] if row and row not in findings.points else [])]
 
 
-def count(macs: float, unit: int) -> str:
-    return format_count(macs * unit)
-
-
 def side(findings: PoolFindings, row: FrontPoint) -> int:
     """1 if a row is known to beat the single network within its budget, -1 if to lose, else 0.
 
@@ -72,12 +68,12 @@ def side(findings: PoolFindings, row: FrontPoint) -> int:
     return min(lead.side, 0) if row.overspends else lead.side
 
 
-def verdict(findings: PoolFindings, unit: int) -> list[str]:
+def verdict(findings: PoolFindings, axis: Axis) -> list[str]:
     """Whether anything beats single networks, whether mixed ensembles win, what a cascade keeps."""
-    first = f"{headline(findings, unit)}."
+    first = f"{headline(findings, axis)}."
     if _alone(findings) is not None:
         return [first]
-    return [line for line in (first, _mixed(findings, unit), _cascade(findings, unit)) if line]
+    return [line for line in (first, _mixed(findings, axis), _cascade(findings, axis)) if line]
 
 
 def _alone(findings: PoolFindings) -> FrontPoint | None:
@@ -92,19 +88,19 @@ def _gap(lead: Lead) -> str:
     return f"{100 * lead.difference:+.2f} points [{100 * lead.low:+.2f}, {100 * lead.high:+.2f}]"
 
 
-def _mixed(findings: PoolFindings, unit: int) -> str:
+def _mixed(findings: PoolFindings, axis: Axis) -> str:
     lead = findings.mixed_lead
     if lead is None:
         return ""
     if lead.low == lead.high:
-        top = count(findings.budgets[-1], unit)
+        top = axis.show(findings.budgets[-1])
         return f"At {top}, mixed ensembles gain nothing: the same members."
     says = {
         1: "mixed ensembles beat ensembles of one architecture",
         -1: "mixed ensembles lose to ensembles of one architecture",
         0: "whether mixed ensembles beat those of one architecture cannot be told",
     }[lead.side]
-    return f"At {count(findings.budgets[-1], unit)}, {says}: {_gap(lead)}."
+    return f"At {axis.show(findings.budgets[-1])}, {says}: {_gap(lead)}."
 
 
 def best_comparison(findings: PoolFindings) -> CascadeComparison | None:
@@ -133,17 +129,17 @@ def _comparison_row(findings: PoolFindings) -> FrontPoint | None:
     )
 
 
-def _cascade(findings: PoolFindings, unit: int) -> str:
+def _cascade(findings: PoolFindings, axis: Axis) -> str:
     best, row = best_comparison(findings), _comparison_row(findings)
     if best is None or best.accuracy is None:
         return ""
-    whole = f"the mixed ensemble within {count(findings.budgets[-1], unit)}"
+    whole = f"the mixed ensemble within {axis.show(findings.budgets[-1])}"
     if row is None:
         return f"At no more cost than {whole}, cascades gain nothing: the same members."
     ratio = f"{_percent(row)} of {_percent(best.ensemble)} %"
-    costs = f"{count(row.cost, unit)} of {count(best.ensemble.cost, unit)}"
+    costs = f"{axis.show(row.cost)} of {axis.show(best.ensemble.cost)}"
     return (
-        f"Selected within {count(row.budget, unit)}, a cascade keeps {best.accuracy:.1%} of "
+        f"Selected within {axis.show(row.budget)}, a cascade keeps {best.accuracy:.1%} of "
         f"the accuracy ({ratio}) of {whole}, at {best.cost:.0%} of its cost ({costs}): "
         f"{_gap(best.lead)}. It runs {describe(row, findings)}."
     )
@@ -153,29 +149,29 @@ def _percent(row: FrontPoint) -> str:
     return f"{100 * row.shown.accuracy:.2f}"
 
 
-def headline(findings: PoolFindings, unit: int) -> str:
+def headline(findings: PoolFindings, axis: Axis) -> str:
     """What can be told at the largest budget, also as the title of a figure; without full stop.
 
     Where nothing is ahead there, it names the smaller budgets at which something is.
     """
     top = findings.budgets[-1]
     if any(row.budget == top and side(findings, row) > 0 for row in findings.points):
-        return _at_top(findings, unit)
+        return _at_top(findings, axis)
     told = [row for row in findings.points if side(findings, row) > 0]
     if not told:
-        return _at_top(findings, unit)
+        return _at_top(findings, axis)
     budgets = sorted({row.budget for row in told}, reverse=True)
-    *others, last = (count(budget, unit) for budget in budgets)
+    *others, last = (axis.show(budget) for budget in budgets)
     within = f"{', '.join(others)} and {last}" if others else last
     ahead = {row.front for row in told}
     winners = " or ".join(_NAMES[front] for front in FRONTS if front in ahead)
-    return f"{_at_top(findings, unit)}; within {within} {winners} beats the single network"
+    return f"{_at_top(findings, axis)}; within {within} {winners} beats the single network"
 
 
-def _at_top(findings: PoolFindings, unit: int) -> str:
+def _at_top(findings: PoolFindings, axis: Axis) -> str:
     top = findings.budgets[-1]
     rows = [row for front in FRONTS if (row := findings.point(front, top)) is not None]
-    within = f"Within {count(top, unit)} FLOPs"
+    within = f"Within {axis.tell(top)}"
     if not rows:
         return f"{within} nothing fits on both halves of val"
     if (only := _alone(findings)) is not None:
@@ -201,7 +197,7 @@ def _at_top(findings: PoolFindings, unit: int) -> str:
     if rivals[best][0] < 0:
         return f"{within} the best single network beats ensembles and cascades: {gap}"
     accuracy = f" ({_percent(single)} %)" if single else ""
-    spent = f" of {count(by[best].cost, unit)} on test" if by[best].overspends else ""
+    spent = f" of {axis.show(by[best].cost)} on test" if by[best].overspends else ""
     return (
         f"{within} no ensemble or cascade clearly beats the best single network{accuracy}: "
         f"{best}{spent} {gap}"

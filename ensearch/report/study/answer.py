@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from ensearch.core import Evaluation
 from ensearch.errors import BudgetError, UsageError, invalid
 from ensearch.fronts import MARGIN, FrontRow, Verdict
-from ensearch.report.study import text, words
+from ensearch.report.study import beside, text, words
 from ensearch.report.study.findings import Conditions, Findings
 from ensearch.store import SEARCH, Store
-from ensearch.units import counted, format_count, parse_count
+from ensearch.units import FLOPS, counted, format_count, parse_count
 
 if TYPE_CHECKING:  # imports torch
     from ensearch.exports.loaded import LoadedModel
@@ -23,11 +23,14 @@ _SHOWN = 5e-5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """A configuration that may be taken. `cost` is in multiply-adds per example."""
+    """A configuration that may be taken.
+
+    `cost` is in multiply-adds per example, or in milliseconds an image where these are the axis.
+    """
 
     architecture: str
     size: int
-    cost: int
+    cost: float
     accuracy: float  # as estimated: a fraction, on the split that the study is scored on
     measured: float  # the same, as measured
     label: str  # 4 × 10-0.5
@@ -46,7 +49,7 @@ class Origin:
 class Answer:
     """What a study answers within a budget; `print` shows it in sentences.
 
-    `budget` is a compared one, in multiply-adds per example. `take` is the configuration to take
+    `budget` is a compared one, in the unit of costs. `take` is the configuration to take
     there and `runner_up` the best of the other kind; `expected_loss` is how much accuracy taking
     `take` loses on average against the best that was tried within the budget. `advantage` is the
     accuracy of the best ensemble less that of the best single network, allowing for the luck of
@@ -113,7 +116,8 @@ def of(
 ) -> Answer:
     """Return what a study answers within a budget; that which it was asked for if none is given.
 
-    The budget is in FLOPs as the study counts them, `5e9` or "5G". Between two compared budgets the
+    The budget is in FLOPs as the study counts them, `5e9` or "5G", or in the unit of another axis
+    of the findings. Between two compared budgets the
     smaller one answers. Raises UsageError if it is no number, BudgetError if it is smaller than
     every compared budget.
     """
@@ -127,7 +131,7 @@ def row_within(findings: Findings, budget: float | str | None = None) -> FrontRo
 
     Raises UsageError and BudgetError as `of` does.
     """
-    rows, unit = findings.fronts.rows, findings.conditions.flops_per_mac
+    rows, axis = findings.fronts.rows, findings.conditions.axis
     if budget is None:
         return rows[-1]
     asked = parse_count(budget, "budget")
@@ -135,15 +139,15 @@ def row_within(findings: Findings, budget: float | str | None = None) -> FrontRo
     fitting = [
         row
         for row in rows
-        if row.budget * unit <= asked or format_count(row.budget * unit) == format_count(asked)
+        if row.budget * axis.factor <= asked or axis.show(row.budget) == format_count(asked)
     ]
     if not fitting:
-        least = format_count(rows[0].budget * unit)
+        least = axis.show(rows[0].budget)
         raise BudgetError(
             f"study {findings.conditions.study} compares budgets from {least} to "
-            f"{format_count(rows[-1].budget * unit)} FLOPs; got {format_count(asked)}, within "
-            "which it knows no answer.",
-            problem="budget_below_compared",
+            f"{axis.tell(rows[-1].budget)}; got {format_count(asked)}, within which it knows no "
+            "answer.",
+            problem="budget_below_compared" if axis.name == FLOPS else "",
             study=findings.conditions.study,
             least=least,
             asked=format_count(asked),
@@ -159,7 +163,7 @@ def choice(e: Evaluation | None, estimate: float | None, c: Conditions) -> Choic
     return Choice(
         architecture=e.architecture.key,
         size=e.size,
-        cost=e.cost.macs,
+        cost=e.price,
         accuracy=e.scores.accuracy if estimate is None else estimate,
         measured=e.scores.accuracy,
         label=text.label(e, c),
@@ -206,13 +210,14 @@ def _answer(findings: Findings, row: FrontRow, remark: str) -> Answer:
 def _remark(findings: Findings, row: FrontRow, asked: float) -> str:
     """What a person should know who asked for a budget at which nothing was compared."""
     c = findings.conditions
-    here, wanted = text.count(row.budget, c), format_count(asked)
+    here, wanted = c.axis.show(row.budget), format_count(asked)
     if here == wanted:
         return ""
-    if asked > c.budget * c.flops_per_mac:
+    if asked > c.budget * c.axis.factor:
+        did = "searched" if c.other_axis is None else "compares"
         return (
-            f"The study searched up to {text.count(c.budget, c)} FLOPs: within {wanted} something "
-            "else may be better. "
+            f"The study {did} up to {c.axis.tell(c.budget)}: within {wanted} something else may "
+            "be better. "
         )
     return f"{here} is the largest compared budget within {wanted}. "
 
@@ -234,6 +239,10 @@ def _sentences(
         other = _described(row.runner_up, row.runner_up_accuracy, findings)
         lines.append(("or", other + _other(row)))
     lines.append(("how sure", " ".join(_how_sure(findings, row))))
+    if times := beside.sentences(findings, row):
+        lines.append(
+            ("time" if findings.conditions.other_axis is None else "FLOPs", " ".join(times))
+        )
     settle = words.to_settle(row, findings)
     return (*lines, ("to settle", f"{', or '.join(settle)}.")) if settle else tuple(lines)
 
@@ -246,10 +255,8 @@ def _what(findings: Findings) -> str:
 def _described(e: Evaluation, estimate: float | None, findings: Findings) -> str:
     c = findings.conditions
     kind = "single network" if e.is_single else counted(e.size, "member")
-    return (
-        f"{text.label(e, c)} ({kind}): {text.count(e.cost.macs, c)} FLOPs, "
-        f"{_accuracy(e, estimate)} on {c.split}"
-    )
+    costs = f"{text.price(e, c)} {c.axis.unit}{beside.times(e, findings)}"
+    return f"{text.label(e, c)} ({kind}): {costs}, {_accuracy(e, estimate)} on {c.split}"
 
 
 def _accuracy(e: Evaluation, estimate: float | None) -> str:
@@ -303,5 +310,6 @@ def _schedule(findings: Findings) -> list[str]:
     if findings.conditions.stage == "retrained":
         return []
     if findings.conclusion is not None:
-        return [findings.conclusion.sentence]
+        other = findings.conditions.other_axis is not None
+        return [f"{'Over FLOPs: ' if other else ''}{findings.conclusion.sentence}"]
     return ["Short schedule only: not confirmed with longer training."]

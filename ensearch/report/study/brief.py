@@ -14,6 +14,7 @@ from ensearch.report.study.findings import Findings
 
 # With 8 lines of notes, on what may be done next and where files are, 25 in all.
 LINES = 17
+FEWEST = 2  # lines of other budgets: one of them, and how many have no line
 SETTLED = 3  # budgets at most of which is said what would settle them
 _HEADS = ("Budget", "Take", "Advantage", "Verdict")
 _GAP = "  "
@@ -50,7 +51,9 @@ def lines(findings: Findings, width: int = answer.WIDTH) -> list[str]:
     if not others:
         return head
     room = LINES - len(head) - len(settle) - 2  # a blank line and the heads of columns
-    return [*head, "", *_table(others, findings, room), *settle]
+    if room < FEWEST:
+        return head
+    return [*head, "", *table(others, findings, room), *settle]
 
 
 def _both(found: answer.Answer, findings: Findings) -> str:
@@ -67,26 +70,26 @@ def _both(found: answer.Answer, findings: Findings) -> str:
     return f"{found.statement} {found.overall}"  # what was asked for comes first
 
 
-def _table(rows: list[FrontRow], findings: Findings, room: int) -> list[str]:
-    """A line for each budget, the largest first; the last one counts those without a line."""
+def table(rows: list[FrontRow], findings: Findings, room: int) -> list[str]:
+    """Return a line for each budget in this order; the last one counts those without a line."""
     c = findings.conditions
     cells = [_HEADS]
     for row in rows:
         take = "nothing" if row.take is None else text.label(row.take, c)
-        cells.append((text.count(row.budget, c), take, text.advantage(row), row.verdict))
+        cells.append((c.axis.show(row.budget), take, text.advantage(row), row.verdict))
     left = 0
     if len(rows) > room:
         left = len(rows) - max(room - 1, 1)
         cells = cells[: len(cells) - left]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    table = [
+    found = [
         _GAP.join(
             (cell.rjust if k in (0, 2) else cell.ljust)(widths[k]) for k, cell in enumerate(row)
         )
         for row in cells
     ]
     smaller = [f"and {left} smaller budgets, in the details"] if left else []
-    return [*(line.rstrip() for line in table), *smaller]
+    return [*(line.rstrip() for line in found), *smaller]
 
 
 def _settle(rows: list[FrontRow], findings: Findings, width: int) -> list[str]:
@@ -94,7 +97,7 @@ def _settle(rows: list[FrontRow], findings: Findings, width: int) -> list[str]:
     needs = {row.budget: words.to_settle(row, findings) for row in rows}
     told = [(budget, ways) for budget, ways in needs.items() if ways][:SETTLED]
     return [
-        _line(f"To settle {text.count(budget, findings.conditions)}", ways, width)
+        _line(f"To settle {findings.conditions.axis.show(budget)}", ways, width)
         for budget, ways in told
     ]
 

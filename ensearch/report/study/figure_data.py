@@ -6,7 +6,6 @@ from typing import NamedTuple
 from ensearch.core import Evaluation
 from ensearch.report.study import text, words
 from ensearch.report.study.findings import Conditions, Findings
-from ensearch.units import unit_name
 
 
 class Dot(NamedTuple):
@@ -76,10 +75,10 @@ NAMED = 4
 
 def compute(results: Findings) -> Tradeoff:
     c = results.conditions
-    evaluations, unit = results.evaluations, c.flops_per_mac
+    evaluations, axis = results.evaluations, c.axis
     singles = [e for e in evaluations if e.is_single]
-    low = min(e.cost.macs for e in evaluations) * unit / 1.2
-    high = max(*(e.cost.macs for e in evaluations), c.budget) * unit * 1.2
+    low = min(e.price for e in evaluations) * axis.factor / 1.2
+    high = max(*(e.price for e in evaluations), c.budget) * axis.factor * 1.2
     fronts = [_front(results, is_single, high) for is_single in (True, False)]
     y_range = _y_range(results)
     kind = "full" if c.stage == "retrained" else "short"
@@ -88,7 +87,7 @@ def compute(results: Findings) -> Tradeoff:
         subtitle=f"{c.dataset}, {c.family}, {text.epochs(c)} ({kind} schedule), seed {c.seed}. "
         f"{text.scored(c)}",
         y_label=f"measured accuracy on {c.split} (%)",
-        x_label=f"{unit_name(unit)} per example, all members",
+        x_label=axis.title,
         x_range=(low, high),
         y_range=y_range,
         predicted=tuple(_dot(e, c) for e in results.predicted),
@@ -111,7 +110,7 @@ def compute(results: Findings) -> Tradeoff:
 
 def _dot(e: Evaluation, c: Conditions) -> Dot:
     label = text.label(e, c)
-    return Dot(e.cost.macs * c.flops_per_mac, 100 * e.scores.accuracy, label, e.size)
+    return Dot(e.price * c.axis.factor, 100 * e.scores.accuracy, label, e.size)
 
 
 def _by_architecture(
@@ -155,7 +154,7 @@ def _chosen(results: Findings, is_single: bool) -> list[Dot]:
 def _corners(evaluations: Sequence[Evaluation], c: Conditions) -> list[Dot]:
     """The evaluations that are better than everything cheaper, by cost."""
     best: list[Dot] = []
-    for e in sorted(evaluations, key=lambda e: (e.cost.macs, -e.scores.accuracy)):
+    for e in sorted(evaluations, key=lambda e: (e.price, -e.scores.accuracy)):
         if not best or 100 * e.scores.accuracy > best[-1].accuracy:
             best.append(_dot(e, c))
     return best
@@ -193,7 +192,7 @@ def _y_range(results: Findings) -> tuple[float, float]:
 
 
 def _gaps(results: Findings) -> tuple[Gap, ...]:
-    unit = results.conditions.flops_per_mac
+    unit = results.conditions.axis.factor
     return tuple(
         Gap(
             row.budget * unit,
@@ -207,7 +206,7 @@ def _gaps(results: Findings) -> tuple[Gap, ...]:
 
 
 def _crossing(results: Findings) -> Crossing | None:
-    zone, unit = results.fronts.zone, results.conditions.flops_per_mac
+    zone, unit = results.fronts.zone, results.conditions.axis.factor
     if results.under_way or zone.status != "crossed" or zone.low is None or zone.high is None:
         return None
     return Crossing(zone.low * unit, zone.high * unit)

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from ensearch.ensembles import Lead
 from ensearch.errors import StorageError
 from ensearch.fronts import FrontRow, Multiplier, ToSettle
 from ensearch.pool.diversity import Diversity
-from ensearch.report.study import answer, text, words
+from ensearch.report.study import answer, beside, text, words
 from ensearch.report.study.findings import Findings
 
 # Raise it when a field changes its meaning or goes; a new field leaves it as it is.
@@ -30,8 +29,7 @@ def write(results: Findings, folder: Path) -> tuple[Path, Path]:
     folder cannot be written.
     """
     plain = json.dumps(summary(results), indent=2, ensure_ascii=False, allow_nan=False)
-    every = (*results.evaluations, *results.predicted)
-    contents = {"evaluations.csv": csv_of(every, results.seed_errors), "summary.json": plain + "\n"}
+    contents = {"evaluations.csv": csv_of(results), "summary.json": plain + "\n"}
     first, second = (write_file(folder / name, body.encode()) for name, body in contents.items())
     return first, second
 
@@ -48,11 +46,13 @@ def write_file(path: Path, content: bytes) -> Path:
     return path
 
 
-def csv_of(evaluations: tuple[Evaluation, ...], seed_errors: Mapping[str, float | None]) -> str:
-    """One line for each evaluation; what is not known is an empty cell."""
+def csv_of(results: Findings) -> str:
+    """One line for each evaluation, predicted ones too; what is not known is an empty cell."""
     rows = [
-        row_of(e) | {f"accuracy_{e.split}_seed_standard_error": _blank(seed_errors.get(e.key))}
-        for e in evaluations
+        row_of(e)
+        | {f"accuracy_{e.split}_seed_standard_error": _blank(results.seed_errors.get(e.key))}
+        | beside.columns(results, e)
+        for e in (*results.evaluations, *results.predicted)
     ]
     body = io.StringIO()
     writer = csv.DictWriter(body, fieldnames=list(rows[0]), lineterminator="\n")
@@ -105,7 +105,8 @@ def summary(results: Findings) -> dict[str, Any]:
     found = answer.of(results)
     return {
         "schema": SCHEMA,
-        "unit": UNIT,
+        "unit": UNIT if results.conditions.other_axis is None else results.conditions.axis.says,
+        "axis": results.conditions.axis.name,
         "study": results.conditions.study,
         "headline": words.headline(results),
         "under_way": results.under_way,
@@ -117,6 +118,7 @@ def summary(results: Findings) -> dict[str, Any]:
         "answer": found.to_dict() | {"sentence": found.statement},
         "zone": None if results.under_way else _zone(results),
         "rows": [_row(row, results) for row in results.fronts.rows],
+        "beside": [_beside(other) for other in results.beside],
         "mixed_minus_same_architecture": results.diversity and _gain(results.diversity),
         "conditions": asdict(results.conditions),
         "caveats": text.conditions(results),
@@ -133,13 +135,24 @@ def summary(results: Findings) -> dict[str, Any]:
     }
 
 
+def _beside(results: Findings) -> dict[str, Any]:
+    """What another axis says of the same evaluations."""
+    axis = results.conditions.axis
+    return {
+        "axis": axis.name,
+        "unit": axis.says,
+        "zone": None if results.under_way else _zone(results),
+        "rows": [_row(row, results) for row in results.fronts.rows],
+    }
+
+
 def _zone(results: Findings) -> dict[str, Any]:
-    zone = results.fronts.zone
+    zone, key = results.fronts.zone, results.conditions.axis.key
     return {
         "status": zone.status,
-        "low_multiply_adds": zone.low,
-        "high_multiply_adds": zone.high,
-        "undecided_multiply_adds": list(zone.open),
+        f"low_{key}": zone.low,
+        f"high_{key}": zone.high,
+        f"undecided_{key}": list(zone.open),
         "sentence": words.overall(results),
     }
 
@@ -149,7 +162,7 @@ def _row(row: FrontRow, results: Findings) -> dict[str, Any]:
     take = answer.choice(row.take, row.take_accuracy, c)
     runner_up = answer.choice(row.runner_up, row.runner_up_accuracy, c)
     return {
-        "budget_multiply_adds": row.budget,
+        f"budget_{c.axis.key}": row.budget,
         "verdict": None if results.under_way else row.verdict,
         "take": take and asdict(take),
         "runner_up": runner_up and asdict(runner_up),

@@ -1,8 +1,8 @@
 """What a study found, computed once: all that its text, table, figures and files read."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ensearch.confirmation import conclusion
@@ -11,23 +11,28 @@ from ensearch.core import Evaluation, Schedule, SubsetHits
 from ensearch.ensembles import extrapolation
 from ensearch.errors import StorageError
 from ensearch.fronts import MARGIN, analysis, seed_variance
+from ensearch.fronts.budgets import compared as compared_budgets
+from ensearch.fronts.claims import Claim
+from ensearch.latency import Times
 from ensearch.pool.diversity import Diversity
+from ensearch.report.study import axes
 from ensearch.search_space import has_resolutions
 from ensearch.store import SEARCH, Store
 from ensearch.study import looks
 from ensearch.study.scoring import Scorer
-from ensearch.units import counted
+from ensearch.units import FLOPS, Axis, counted, flops, parse_axis
 
 # The split that the search scores on; it never uses the test split.
 SPLIT = "val"
 # What scored: the members of the search, fresh members on a full schedule, or the members of the
 # search on test.
 Stage = Literal["search", "retrained", "rescored"]
+Analysis = Callable[[Sequence[Evaluation], Sequence[float], Sequence[Claim]], analysis.Fronts]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """What the numbers of a study are true of. Budgets in multiply-adds per example."""
+    """What the numbers of a study are true of."""
 
     study: str
     dataset: str
@@ -47,6 +52,12 @@ class Conditions:
     budgets: tuple[float, ...]  # at which fronts are compared, ascending
     flops_per_mac: int  # how many FLOPs tables and axes count for one multiply-add
     resolutions: bool = False  # whether networks read images of more than one size
+    other_axis: Axis | None = None  # than FLOPs, by which costs and budgets are compared here
+
+    @property
+    def axis(self) -> Axis:
+        """What configurations are compared by. Budgets are in the unit that it keeps."""
+        return self.other_axis or flops(self.flops_per_mac)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +83,8 @@ class Findings:
     `train_seconds` count all `members`, also those of the pool that another study trained. While
     the search, or a plan to settle it, is `under_way`, nothing is a verdict. `looks` counts how
     often verdicts of the study were shown, this time included; `settling` is None where nobody
-    settled it.
+    settled it. `beside` are the same findings on other axes: over milliseconds, where these were
+    measured, beside FLOPs.
     """
 
     conditions: Conditions
@@ -95,15 +107,18 @@ class Findings:
     under_way: bool = False
     looks: int = 1
     settling: Settling | None = None
+    beside: tuple["Findings", ...] = ()
 
 
-def collect(store: Store, study: str, *, margin: float = MARGIN) -> Findings:
+def collect(store: Store, study: str, *, margin: float = MARGIN, x: str = FLOPS) -> Findings:
     """Read a study and analyse its fronts on the validation split.
 
-    `margin` is the difference in accuracy, a fraction, that does not matter. Raises StorageError if
-    there is no such study, if nothing of it has been evaluated yet, or if its configuration was not
-    written by a compatible version.
+    `margin` is the difference in accuracy, a fraction, that does not matter. `x` is what costs are
+    compared by: flops, or ms@64 for milliseconds an image in batches of 64. Raises UsageError for
+    another `x`, StorageError if there is no such study, if nothing of it has been evaluated yet or
+    such times were not measured, or if its configuration was not written by a compatible version.
     """
+    asked = parse_axis(x)
     record = store.study(study)
     conditions = _conditions(study, record.config)
     trials = store.trials(study)
@@ -126,21 +141,26 @@ def collect(store: Store, study: str, *, margin: float = MARGIN) -> Findings:
     concluded, problems = _conclusion(store, study)
     state = store.study_summary(study)
     sight = looks.sight(store, study, state.trained)
-    fronts = analysis.analyse(
-        evaluations,
-        conditions.budgets,
-        outcomes,
-        seed=conditions.seed,
-        margin=margin,
-        share=sight.share,
-        before=sight.before,
-    )
-    return Findings(
+
+    def analysed(
+        some: Sequence[Evaluation], budgets: Sequence[float], before: Sequence[Claim]
+    ) -> analysis.Fronts:
+        return analysis.analyse(
+            some,
+            budgets,
+            outcomes,
+            seed=conditions.seed,
+            margin=margin,
+            share=sight.share,
+            before=before,
+        )
+
+    found = Findings(
         conditions=conditions,
         config=record.config,
         environment=record.environment,
         evaluations=evaluations,
-        fronts=fronts,
+        fronts=analysed(evaluations, conditions.budgets, sight.before),
         trials_done=sum(t.state == "done" for t in trials),
         trials_failed=failures.total(),
         failures=dict(failures.most_common()),
@@ -157,6 +177,36 @@ def collect(store: Store, study: str, *, margin: float = MARGIN) -> Findings:
         seed_errors={e.key: seed_variance.seed_error(e, outcomes) for e in evaluations}
         if outcomes
         else {},
+    )
+    known = axes.sets(store, evaluations)
+    if asked is None:
+        timed = [_over(found, times, known, analysed) for times in axes.latest(known)]
+        return replace(found, beside=tuple(timed))
+    times = axes.chosen(known, *asked, study)
+    return replace(_over(found, times, known, analysed), beside=(found,))
+
+
+def _over(found: Findings, times: Times, known: Sequence[Times], analysed: Analysis) -> Findings:
+    """The same findings over milliseconds; what earlier looks claimed was over FLOPs."""
+    priced = axes.priced(found.evaluations, found.predicted, times, known)
+    budgets = compared_budgets(priced.evaluations)
+    beyond = sum(e.price > budgets[-1] for e in priced.evaluations)
+    longer: tuple[str, ...] = ()
+    if beyond:
+        longer = (
+            f"{counted(beyond, 'configuration')} that take longer than "
+            f"{priced.axis.tell(budgets[-1])} are in no comparison: nothing of the other kind "
+            "takes as long.",
+        )
+    return replace(
+        found,
+        conditions=replace(
+            found.conditions, other_axis=priced.axis, budget=budgets[-1], budgets=budgets
+        ),
+        evaluations=priced.evaluations,
+        predicted=priced.predicted,
+        fronts=analysed(priced.evaluations, budgets, ()),
+        notes=found.notes + priced.notes + longer,
     )
 
 

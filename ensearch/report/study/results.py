@@ -17,6 +17,7 @@ from ensearch.report.study.brief import Brief
 from ensearch.report.study.findings import Findings
 from ensearch.store import Store
 from ensearch.study import looks
+from ensearch.units import FLOPS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -33,8 +34,10 @@ class Results(Findings):
 
     @property
     def folder(self) -> Path | None:
-        """Where `write` writes if nobody says otherwise."""
-        return self.files and self.files.with_suffix(".reports") / self.conditions.study
+        """Where `write` writes if nobody says otherwise; another axis has a folder of its own."""
+        axis = self.conditions.other_axis
+        base = self.files and self.files.with_suffix(".reports") / self.conditions.study
+        return base / axis.name if base is not None and axis is not None else base
 
     @property
     def headline(self) -> str:
@@ -50,7 +53,8 @@ class Results(Findings):
     def answer(self, budget: float | str | None = None) -> Answer:
         """Return which configuration to take within a budget, and how sure that is.
 
-        The budget is in FLOPs as the study counts them, that of the study if none is given.
+        The budget is in FLOPs as the study counts them, or in milliseconds where these are the
+        axis; that of the study if none is given.
         Raises UsageError if it is no number, BudgetError if it is below every compared budget.
         """
         return answer.of(self, budget, self.origin)
@@ -105,18 +109,23 @@ class Results(Findings):
 
 
 def collect(
-    store: Store, study: str, *, margin: float = MARGIN, patiently: bool = False
+    store: Store,
+    study: str,
+    *,
+    margin: float = MARGIN,
+    patiently: bool = False,
+    x: str = FLOPS,
 ) -> Results:
     """Read a study and analyse its fronts on the validation split.
 
-    `margin` is the difference in accuracy, a fraction, that does not matter. Whether mixed
-    ensembles would be better is answered too; `patiently` also where that takes long.
-    Raises StorageError if there is no such study, if nothing of it has been evaluated yet, or if
-    its configuration was not written by a compatible version.
+    It is `findings.collect`, whose arguments and errors these are. Whether mixed ensembles would be
+    better is answered too, over FLOPs; `patiently` also where that takes long.
     """
-    whole = findings.collect(store, study, margin=margin)
+    whole = findings.collect(store, study, margin=margin, x=x)
     content = {field.name: getattr(whole, field.name) for field in fields(whole)}
-    compared = diversity.of_search(store, study, whole.conditions.budget, always=patiently)
+    compared = None
+    if whole.conditions.other_axis is None:
+        compared = diversity.of_search(store, study, whole.conditions.budget, always=patiently)
     here = {
         "diversity": compared,
         "storage": store.address,

@@ -1,10 +1,12 @@
 """The findings of a study as tables and sentences that rich can print."""
 
+from collections.abc import Iterator
+
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from ensearch.report.study import text
+from ensearch.report.study import brief, text, words
 from ensearch.report.study.findings import Findings
 
 
@@ -15,9 +17,21 @@ def renderable(results: Findings) -> Group:
         "",
         _effort(results),
         "",
+        *_beside(results),
         *(Text(f"{sentence}\n") for sentence in text.further(results)),
         *(Text(sentence, style="dim") for sentence in text.conditions(results)),
     )
+
+
+def _beside(results: Findings) -> Iterator[Text]:
+    """The verdicts over other axes, each of them below what it says as a whole."""
+    for other in results.beside:
+        axis = other.conditions.axis
+        yield Text(f"Over {axis.title}: {words.overall(other)}", style="bold")
+        rows = list(reversed(other.fronts.rows))
+        for line in brief.table(rows, other, len(rows)):
+            yield Text(line)
+        yield Text()
 
 
 def _table(results: Findings) -> Table:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from ensearch.core import Evaluation, distinctions, full_label
 from ensearch.fronts import FEWEST_DEGREES, FrontRow, Multiplier
 from ensearch.report.study.findings import Conditions, Findings
-from ensearch.units import counted, format_count, format_duration, unit_name
+from ensearch.units import counted, format_count, format_duration
 
 NUMBERS = {0, 2, 3, 5, 6}  # columns of `Line` that are aligned to the right and never cut
 
@@ -26,8 +26,8 @@ class Line(NamedTuple):
 
 def columns(conditions: Conditions) -> tuple[str, ...]:
     """Headings of the fields of `Line`."""
-    accuracy = f"{conditions.split} %"
-    return ("Budget", "Single", accuracy, "FLOPs", "Ensemble", accuracy, "FLOPs", "Advantage")
+    accuracy, unit = f"{conditions.split} %", conditions.axis.unit
+    return ("Budget", "Single", accuracy, unit, "Ensemble", accuracy, unit, "Advantage")
 
 
 def label(evaluation: Evaluation, conditions: Conditions | None = None) -> str:
@@ -51,6 +51,12 @@ def count(macs: float, conditions: Conditions) -> str:
     return format_count(macs * conditions.flops_per_mac)
 
 
+def price(e: Evaluation, conditions: Conditions) -> str:
+    """What it costs on the axis of the study, short; ≈ marks what was not measured of this size."""
+    guessed = e.on_axis is not None and not e.on_axis.is_measured
+    return f"{'≈' if guessed else ''}{conditions.axis.show(e.price)}"
+
+
 def lines(results: Findings) -> list[Line]:
     """One line per budget, the highest budget first."""
     return [_line(row, results.conditions) for row in reversed(results.fronts.rows)]
@@ -58,7 +64,7 @@ def lines(results: Findings) -> list[Line]:
 
 def _line(row: FrontRow, conditions: Conditions) -> Line:
     return Line(
-        count(row.budget, conditions),
+        conditions.axis.show(row.budget),
         *_best(row.single, row.single_accuracy, conditions),
         *_best(row.ensemble, row.ensemble_accuracy, conditions),
         advantage(row),
@@ -71,7 +77,7 @@ def _best(
     if e is None:
         return "none", "", ""
     accuracy = f"{100 * (e.scores.accuracy if estimate is None else estimate):.2f}"
-    return label(e, conditions), accuracy, count(e.cost.macs, conditions)
+    return label(e, conditions), accuracy, price(e, conditions)
 
 
 def advantage(row: FrontRow) -> str:
@@ -107,9 +113,9 @@ def efforts(results: Findings) -> list[Effort]:
 
 def _effort(row: FrontRow, results: Findings) -> Effort:
     c = results.conditions
-    within = [e for e in results.evaluations if e.cost.macs <= row.budget]
+    within = [e for e in results.evaluations if e.price <= row.budget]
     return Effort(
-        count(row.budget, c),
+        c.axis.show(row.budget),
         " + ".join(str(sum(singles == (e.is_single) for e in within)) for singles in (True, False)),
         count(row.single.train_macs, c) if row.single else "",
         count(row.ensemble.train_macs, c) if row.ensemble else "",
@@ -131,7 +137,7 @@ def _multiplier(multiplier: Multiplier | None) -> str:
 
 def _promise(row: FrontRow, results: Findings) -> str:
     """The best ensemble within the budget whose size was not trained, if it promises more."""
-    within = [e for e in results.predicted if e.cost.macs <= row.budget]
+    within = [e for e in results.predicted if e.price <= row.budget]
     best = max(within, key=lambda e: e.scores.accuracy, default=None)
     measured = row.ensemble.scores.accuracy if row.ensemble else 0.0
     if best is None or best.scores.accuracy <= measured:
@@ -275,7 +281,7 @@ def conditions(results: Findings) -> list[str]:
     if all(row.matched or not (row.single and row.ensemble) for row in results.fronts.rows):
         unmatched = []
     return [
-        f"Unit: {unit_name(c.flops_per_mac)} of one forward pass of all members, per example.",
+        f"Unit: {c.axis.says}.",
         f"Data: {c.dataset}, {c.classes} classes. {scored(c)}",
         f"Trained for {epochs(c)} of {n['train']} images{limit}{_longer(results)}",
         f"Members: {c.family}, batch {c.schedule.batch_size}, {c.schedule.optimizer}, "
@@ -290,7 +296,7 @@ def conditions(results: Findings) -> list[str]:
         f"{count(results.train_macs, c)} FLOPs.",
         "Tried: distinct single networks + ensembles measured within the budget. Train: "
         "estimated FLOPs of training what is best there, 3 x forward x images x epochs. Single "
-        "needs: FLOPs of a single network as accurate as the ensemble, over the budget.",
+        f"needs: {c.axis.unit} of a single network as accurate as the ensemble, over the budget.",
         *(
             [
                 "~ marks sizes that were not trained, at most twice the largest that was: "

@@ -57,8 +57,8 @@ def overall(findings: Findings) -> str:
         )
     if zone.status == "crosses back" and zone.low is not None and zone.high is not None:
         return (
-            f"There is no single crossover: ensembles are better at {_flops(zone.low, c)}, "
-            f"single networks at {_flops(zone.high, c)}, a larger budget."
+            f"There is no single crossover: ensembles are better at {c.axis.tell(zone.low)}, "
+            f"single networks at {c.axis.tell(zone.high)}, a larger budget."
         )
     if all(row.verdict == "undecided" for row in rows):
         return f"At no compared budget, {_places(rows, c)}, is it decided yet which kind is better."
@@ -67,7 +67,7 @@ def overall(findings: Findings) -> str:
 
 def short(zone: Zone, c: Conditions) -> str:
     """What a study says as a whole in few words: crossed between 4M and 16M."""
-    low, high = (None if end is None else text.count(end, c) for end in (zone.low, zone.high))
+    low, high = (None if end is None else c.axis.show(end) for end in (zone.low, zone.high))
     return {
         "crossed": f"crossed between {low} and {high}",
         "ensembles": f"ensembles from {low}",
@@ -80,7 +80,7 @@ def short(zone: Zone, c: Conditions) -> str:
 
 def of_budget(row: FrontRow, margin: float, c: Conditions) -> str:
     """What the verdict of a budget says, in one sentence."""
-    within, delta = f"Within {_flops(row.budget, c)}", points(margin)
+    within, delta = f"Within {c.axis.tell(row.budget)}", points(margin)
     if row.verdict == "undecided":
         return f"{within} {_undecided(row, delta)}"
     # A lead that is sure and does not matter: then the simpler configuration is taken.
@@ -114,7 +114,7 @@ def so_far(findings: Findings, row: FrontRow | None = None) -> str:
         looked = f" and {settling.looks} of at most {counted(settling.most_looks, 'look')}"
     return (
         f"So far, after {over}{asked} trials{looked}, {best[0]} and {best[1]} within "
-        f"{_flops(row.budget, c)}."
+        f"{c.axis.tell(row.budget)}."
     )
 
 
@@ -204,8 +204,8 @@ def _crossed(
     verb = "" if many == single else f"are {many or 'better'} "
     start, on = ("from", " on") if many and len(ensembles) > 1 else ("at", "")
     return (
-        f"Single networks are {single or 'better'} {up_to} {_flops(low, c)}, ensembles {verb}"
-        f"{start} {_flops(high, c)}{on}; {where}."
+        f"Single networks are {single or 'better'} {up_to} {c.axis.tell(low)}, ensembles {verb}"
+        f"{start} {c.axis.tell(high)}{on}; {where}."
     )
 
 
@@ -233,7 +233,7 @@ def _one_kind(
         return f"{are} at every compared budget, {_places(rows, c)}."
     rest = [row for row in rows if row not in side]
     other = _neither(rest, margin)
-    edge = _flops((side[0] if many else side[-1]).budget, c)
+    edge = c.axis.tell((side[0] if many else side[-1]).budget)
     if len(side) == 1:
         most = "largest" if many else "smallest"
         where = f"the {most} budget where both can be compared at equal cost"
@@ -248,10 +248,10 @@ def _runs(rows: Sequence[FrontRow], c: Conditions) -> str:
     parts: list[str] = []
     for verdict, group in itertools.groupby(rows, key=lambda row: row.verdict):
         of = list(group)
-        where = text.count(of[0].budget, c)
+        where = c.axis.show(of[0].budget)
         if len(of) > 1:
-            where += f" {'and' if len(of) == 2 else 'to'} {text.count(of[-1].budget, c)}"
-        parts.append(f"at {where}{' FLOPs' if not parts else ''} {_OF_RUNS[verdict]}")
+            where += f" {'and' if len(of) == 2 else 'to'} {c.axis.show(of[-1].budget)}"
+        parts.append(f"at {where}{f' {c.axis.unit}' if not parts else ''} {_OF_RUNS[verdict]}")
     if len(parts) > MOST_RUNS:
         return _alternating(rows, c)
     joined = ", ".join(parts)
@@ -266,11 +266,7 @@ def _alternating(rows: Sequence[FrontRow], c: Conditions) -> str:
 
 
 def _places(rows: Sequence[FrontRow], c: Conditions) -> str:
-    return f"from {text.count(rows[0].budget, c)} to {_flops(rows[-1].budget, c)}"
-
-
-def _flops(macs: float, c: Conditions) -> str:
-    return f"{text.count(macs, c)} FLOPs"
+    return f"from {c.axis.show(rows[0].budget)} to {c.axis.tell(rows[-1].budget)}"
 
 
 def _network(key: str, findings: Findings) -> str:

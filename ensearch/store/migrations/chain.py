@@ -12,7 +12,14 @@ from sqlalchemy import Connection, select, update
 from ensearch import atomic
 from ensearch.errors import StorageError
 from ensearch.store import lease, tables
-from ensearch.store.migrations import version_4, version_5, version_6, version_7, version_8
+from ensearch.store.migrations import (
+    version_4,
+    version_5,
+    version_6,
+    version_7,
+    version_8,
+    version_9,
+)
 from ensearch.store.migrations._version_3_leases import leases
 
 _LOG = logging.getLogger("ensearch")
@@ -24,6 +31,7 @@ STEPS: dict[int, Callable[[Connection], None]] = {
     5: version_6.upgrade,
     6: version_7.upgrade,
     7: version_8.upgrade,
+    8: version_9.upgrade,
 }
 FIRST = min(STEPS)  # of those that were released
 

@@ -1,0 +1,287 @@
+"""Measuring how long configurations take for an image."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ensearch import latency, training
+from ensearch.core import Architecture, Cost, Evaluation
+from ensearch.errors import StorageError, UnavailableError, UsageError, invalid, unknown
+from ensearch.latency import Configuration, shapes
+from ensearch.pool import query
+from ensearch.pool.entry import Entry
+from ensearch.pool.notes import Notes, OnNote, unheard
+from ensearch.store import LatencyRecord, Setup, Store, storage_url
+from ensearch.units import counted, format_count
+
+BATCHES = (1, 64)
+WIDE = 0.1  # of a time: rounds that differ by more are told of
+MATCHED = 0.95  # share of the other's cost, as in `fronts`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredLatency:
+    """A configuration with what it costs and how long it takes.
+
+    `macs` are multiply-adds of all members, `times` the measurements by batch: milliseconds for an
+    image, which is the time of a batch over its images.
+    """
+
+    label: str
+    architecture: str
+    size: int
+    macs: int
+    times: Mapping[int, LatencyRecord]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return {
+            "architecture": self.architecture,
+            "size": self.size,
+            "cost_multiply_adds_per_example": self.macs,
+            "ms_per_image": {
+                str(batch): {
+                    "median": record.ms,
+                    "p95": record.ms_p95,
+                    "low": record.low,
+                    "high": record.high,
+                    "runs": record.runs,
+                }
+                for batch, record in self.times.items()
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredLatencies:
+    """How long configurations take in one setup, the most expensive first."""
+
+    setup: Setup
+    batches: tuple[int, ...]
+    rows: tuple[MeasuredLatency, ...]
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return {
+            "device": self.setup.device,
+            "runtime": self.setup.runtime,
+            "threads": self.setup.threads,
+            "versions": self.setup.versions,
+            "batches": list(self.batches),
+            "configurations": [row.to_dict() for row in self.rows],
+            "notes": list(self.notes),
+        }
+
+    @property
+    def where(self) -> str:
+        """On and by what was measured: AMD EPYC, one thread, torch 2.14.1."""
+        return latency.measured_on(self.setup)
+
+    @property
+    def widest(self) -> str:
+        """Where time and multiply-adds disagree most, in a sentence; empty if nowhere."""
+        found = [(b, *pair) for b in self.batches if (pair := _widest(self.rows, b)) is not None]
+        if not found:
+            return ""
+        batch, slow, fast = max(found, key=lambda each: _ratio(each[1], each[2], each[0]))
+        return (
+            f"At equal cost a configuration takes up to {_ratio(slow, fast, batch):.1f} times as "
+            f"long as another: {slow.label} {slow.times[batch].ms:.3g} ms and {fast.label} "
+            f"{fast.times[batch].ms:.3g} ms an image in batches of {batch}, of "
+            f"{format_count(slow.macs)} and {format_count(fast.macs)} FLOPs."
+        )
+
+
+def _widest(
+    rows: Sequence[MeasuredLatency], batch: int
+) -> tuple[MeasuredLatency, MeasuredLatency] | None:
+    """The slower and the faster of two of matched cost whose times differ most."""
+    pairs = [
+        (slow, fast)
+        for slow in rows
+        for fast in rows
+        if slow is not fast and MATCHED <= slow.macs / fast.macs <= 1 / MATCHED
+    ]
+    return max(pairs, key=lambda pair: _ratio(pair[0], pair[1], batch), default=None)
+
+
+def _ratio(slow: MeasuredLatency, fast: MeasuredLatency, batch: int) -> float:
+    return slow.times[batch].ms / fast.times[batch].ms
+
+
+def measure_latency(
+    study: str | None = None,
+    *,
+    pool: str | None = None,
+    batch: int | str | Iterable[int] = BATCHES,
+    threads: int = 1,
+    runtime: str = "torch",
+    device: str | None = None,
+    storage: str | Path | None = None,
+    on_note: OnNote | None = None,
+    on_progress: OnNote | None = None,
+) -> MeasuredLatencies:
+    """Measure how long the configurations of a study, or networks of the pool, take for an image.
+
+    Networks are built with random weights, on which time does not depend, so that nothing needs to
+    be kept of their training. The results are kept in the storage: reports and fronts may then be
+    over milliseconds.
+
+    Args:
+        study: its name; every configuration that its search evaluated is measured.
+        pool: instead, a query of the pool as `combine` takes it; every network is measured alone.
+        batch: images at a time, one or several numbers: 64, (1, 64) or "1,64".
+        threads: of the processor.
+        runtime: "torch", or "onnx" for ONNX Runtime (`ensearch[export]`), on a CPU only.
+        device: "cpu", "cuda" or "auto".
+        on_note: hears sentences on what may not be expected, which results keep too.
+        on_progress: hears what is done.
+
+    Raises:
+        UsageError: a value is not legal, or neither or both of study and pool were given.
+        StorageError: there is no such study, or nothing of it has been evaluated.
+        UnavailableError: a device, a package or memory is missing.
+    """
+    note, batches = Notes(on_note), _batches(batch)
+    if (study is None) == (pool is None):
+        raise UsageError("either a study or a query of the pool is measured: name one of them.")
+    if threads < 1:
+        raise invalid("threads", f"must be a whole number of at least 1; got {threads}.")
+    if runtime not in latency.RUNTIMES:
+        raise unknown("runtime", runtime, latency.RUNTIMES)
+    where = training.resolve_device("auto" if device is None else device)
+    with Store.open(storage_url(storage), create=False) as store:
+        wanted = _of_pool(store, pool, note) if pool is not None else _of_study(store, study or "")
+        records = _measured(store, wanted, batches, threads, runtime, where, on_progress or unheard)
+    rows = _rows(wanted, records)
+    _note_spread(rows, note)
+    return MeasuredLatencies(setup=records[0].setup, batches=batches, rows=rows, notes=note.kept)
+
+
+def _batches(given: int | str | Iterable[int]) -> tuple[int, ...]:
+    parts = given.split(",") if isinstance(given, str) else given
+    try:
+        numbers = {int(part) for part in ([parts] if isinstance(parts, int) else parts)}
+    except ValueError:
+        numbers = set()
+    if not numbers or min(numbers) < 1:
+        raise invalid("batch", f"must be numbers of images, such as 1,64; got {given!r}.")
+    return tuple(sorted(numbers))
+
+
+def _measured(
+    store: Store,
+    wanted: Sequence[Configuration],
+    batches: Sequence[int],
+    threads: int,
+    runtime: str,
+    device: str,
+    on_progress: Callable[[str], None],
+) -> list[LatencyRecord]:
+    """The measurements, each kept as soon as it is there."""
+    from ensearch.latency import measurement  # torch takes 2 s to import
+
+    place = measurement.Place(
+        device=device, name=training.name_device(device), runtime=runtime, threads=threads
+    )
+    result = []
+    for records in measurement.measure(wanted, batches, place, on_progress=on_progress):
+        store.save_latencies(records)
+        result += records
+    return result
+
+
+def _of_study(store: Store, study: str) -> list[Configuration]:
+    """The configurations that a study's search evaluated, without what differs in its training."""
+    record = store.study(study)
+    evaluations = {(e.architecture, e.size): e for e in store.evaluations(study)}
+    if not evaluations:
+        raise StorageError(
+            f"study {study!r} has no finished evaluation to measure.",
+            problem="nothing_evaluated",
+            study=study,
+        )
+    classes = int(str(record.config["classes"]))
+    return [_configuration(e, classes) for e in evaluations.values()]
+
+
+def _configuration(e: Evaluation, classes: int) -> Configuration:
+    member = Cost(macs=e.cost.macs // e.size, params=e.cost.params // e.size)
+    return Configuration(
+        architecture=e.architecture,
+        macs=member.macs,
+        size=e.size,
+        channels=shapes.channels(e.architecture, classes, member),
+        classes=classes,
+    )
+
+
+def _of_pool(store: Store, pool: str, note: OnNote) -> list[Configuration]:
+    """The networks that a query selects, each alone: times of mixed ensembles are their sums."""
+    selected = query.select(store, pool, note)
+    found: dict[tuple[Architecture, int], Configuration] = {}
+    left_out = set()
+    for entry in selected:
+        one = _of_entry(store, entry)
+        if one is None:
+            left_out.add(entry.network)
+        else:
+            found[one.architecture, one.macs] = one
+    if left_out:
+        note(
+            f"{counted(len(left_out), 'network')} cannot be built again and "
+            f"{'is' if len(left_out) == 1 else 'are'} left out: models that were trained elsewhere."
+        )
+    if not found:
+        raise UnavailableError(f"nothing that {pool!r} selects can be built again to be measured.")
+    return list(found.values())
+
+
+def _of_entry(store: Store, entry: Entry) -> Configuration | None:
+    """The network of an entry; None where it is not known how to build it."""
+    if entry.architecture is None or entry.params is None or not entry.labels:
+        return None
+    classes = store.pool.labels(next(iter(entry.labels.values()))).count
+    cost = Cost(macs=entry.macs, params=entry.params)
+    return Configuration(
+        architecture=entry.architecture,
+        macs=entry.macs,
+        size=1,
+        channels=shapes.channels(entry.architecture, classes, cost),
+        classes=classes,
+    )
+
+
+def _rows(
+    wanted: Sequence[Configuration], records: Sequence[LatencyRecord]
+) -> tuple[MeasuredLatency, ...]:
+    times: dict[tuple[str, int, int], dict[int, LatencyRecord]] = {}
+    for record in records:
+        key = (record.architecture, record.macs, record.size)
+        times.setdefault(key, {})[record.batch] = record
+    labels = Counter(architecture.label for architecture in {one.architecture for one in wanted})
+    rows = [
+        MeasuredLatency(
+            label=one.label if labels[one.architecture.label] == 1 else one.key,
+            architecture=one.architecture.key,
+            size=one.size,
+            macs=one.macs * one.size,
+            times=times[one.architecture.key, one.macs, one.size],
+        )
+        for one in wanted
+    ]
+    return tuple(sorted(rows, key=lambda row: (-row.macs, row.size, row.label)))
+
+
+def _note_spread(rows: Sequence[MeasuredLatency], note: OnNote) -> None:
+    """Say that something else used the machine, where rounds differ by too much."""
+    every = [record for row in rows for record in row.times.values()]
+    wide = [record for record in every if record.high - record.low > WIDE * record.ms]
+    if wide:
+        note(
+            f"the rounds of {len(wide)} of {counted(len(every), 'measurement')} differ by more "
+            f"than {WIDE:.0%}: something else used the machine. Measure again when it is idle."
+        )

@@ -1,0 +1,75 @@
+"""`latency`: measure how long configurations take for an image."""
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from ensearch import units
+from ensearch.cli import options
+from ensearch.cli._console_table import TableRow, print_rows
+from ensearch.cli.terminal import guarded, note, say, tell
+
+if TYPE_CHECKING:
+    from ensearch.api.latency import MeasuredLatencies, MeasuredLatency
+
+
+@guarded
+def latency(
+    study: Annotated[
+        str | None, typer.Argument(help="A study of the storage: all that its search evaluated.")
+    ] = None,
+    pool: Annotated[
+        str | None,
+        typer.Option(help="Instead: networks of the pool, each alone, as `front --pool` has them."),
+    ] = None,
+    batch: Annotated[
+        str, typer.Option(help="Images at a time; several numbers with commas.")
+    ] = "1,64",
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the processor.")] = 1,
+    runtime: Annotated[
+        str, typer.Option(help="torch, or onnx for ONNX Runtime on a CPU.")
+    ] = "torch",
+    device: options.Device = None,
+    storage: options.Storage = options.DEFAULT_STORAGE,
+    as_json: options.AsJson = False,
+) -> None:
+    """Measure how long configurations take for an image, with random weights; kept for reports."""
+    from ensearch.api.latency import measure_latency
+
+    measured = measure_latency(
+        study,
+        pool=pool,
+        batch=batch,
+        threads=threads,
+        runtime=runtime,
+        device=device,
+        storage=storage,
+        on_note=note,
+        on_progress=say,
+    )
+    if as_json:
+        tell(json.dumps(measured.to_dict(), indent=2))
+        return
+    _print(measured)
+
+
+def _print(measured: "MeasuredLatencies") -> None:
+    batches = measured.batches
+    tell(f"Milliseconds an image on {measured.where}.")
+    tell("Spread: how far the medians of the rounds are apart. p95: the 95th percentile.")
+    heads = [head for b in batches for head in (f"ms@{b}", "spread", "p95")]
+    names = TableRow(name="configuration", cells=("FLOPs", *heads), last="")
+    print_rows(names, [_row(row, batches) for row in measured.rows], Console())
+    if measured.widest:
+        tell(measured.widest)
+
+
+def _row(row: "MeasuredLatency", batches: tuple[int, ...]) -> TableRow:
+    cells = [units.format_count(row.macs)]
+    for batch in batches:
+        record = row.times[batch]
+        spread = f"{(record.high - record.low) / record.ms:.0%}"
+        cells += [f"{record.ms:.3g}", spread, f"{record.ms_p95:.3g}"]
+    return TableRow(name=row.label, cells=tuple(cells), last="")
