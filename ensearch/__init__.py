@@ -11,9 +11,9 @@
 
 Verbs: `plan`, `run`, `resume`, `settle`, `results`, `best`, `studies`, `confirm`, `export`,
 `load_exported`, `combine`, `add_model`, `import_predictions`, `count`, `measure_latency`,
-`list_datasets`, `list_spaces`, `dashboard`; the pool's own verbs are functions of `ensearch.pool`.
-Everything is imported when it is first used, so that this costs nothing; torch and optuna come with
-the first search.
+`list_datasets`, `list_spaces`, `dashboard`, `remove_study`, `rename_study`, `copy_study`; the
+pool's own verbs are functions of `ensearch.pool`. Everything is imported when it is first used, so
+that this costs nothing; torch and optuna come with the first search.
 """
 
 import importlib
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ensearch.api.confirmation import confirm
     from ensearch.api.counting import count
     from ensearch.api.export import Exported, export, load_exported
+    from ensearch.api.housekeeping import copy_study, remove_study, rename_study
     from ensearch.api.latency import measure_latency
     from ensearch.api.page import dashboard
     from ensearch.api.pool import add_model, combine, import_predictions
@@ -66,6 +67,7 @@ _HOMES = {
     "api.confirmation": ("confirm",),
     "api.counting": ("count",),
     "api.export": ("Exported", "export", "load_exported"),
+    "api.housekeeping": ("copy_study", "remove_study", "rename_study"),
     "api.latency": ("measure_latency",),
     "api.page": ("dashboard",),
     "api.pool": ("add_model", "combine", "import_predictions"),
@@ -121,6 +123,7 @@ __all__ = [
     "best",
     "combine",
     "confirm",
+    "copy_study",
     "count",
     "dashboard",
     "export",
@@ -130,6 +133,8 @@ __all__ = [
     "load_exported",
     "measure_latency",
     "plan",
+    "remove_study",
+    "rename_study",
     "results",
     "resume",
     "run",

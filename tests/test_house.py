@@ -42,7 +42,7 @@ OWNERS = {
     "torch": {"cost", "exports", "families", "latency", "pool", "training"},
     "ray": {"launch/ray"},
     "onnxruntime": {"exports/_predict", "latency"},
-    "optuna": {"study/sampler", "report/dashboard"},
+    "optuna": {"study/sampler", "study/housekeeping", "report/dashboard"},
     "optuna_dashboard": {"report/dashboard"},
     "sqlalchemy": {"store"},
     "thop": {"cost"},

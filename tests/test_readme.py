@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ensearch.cli import pool
+from ensearch.cli import pool, study
 from tests.command_line import VERBS, ensearch
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +31,7 @@ def test_every_verb_is_explained(verb: str) -> None:
 def test_commands_in_the_pages_parse(command: str) -> None:
     """With --help added a command is parsed up to its verb and its options are listed."""
     verb, *rest = shlex.split(command)[1:]
-    if verb == "pool":  # its verbs have options of their own
+    if verb in ("pool", "study"):  # their verbs have options of their own
         verb, *rest = f"{verb} {rest[0]}", *rest[1:]
     shown = ensearch(f"{verb} --help").stdout
     for option in (word for word in rest if word.startswith("--")):
@@ -39,15 +39,16 @@ def test_commands_in_the_pages_parse(command: str) -> None:
 
 
 # A verb without a name is called as its function.
-POOL = [
-    f"pool {command.name or command.callback.__name__}"
-    for command in pool.app.registered_commands
+GROUPED = [
+    f"{group.app.info.name} {command.name or command.callback.__name__}"
+    for group in (pool, study)
+    for command in group.app.registered_commands
     if command.callback is not None
 ]
 
 
 def test_options_named_in_the_text_exist() -> None:
-    shown = " ".join(ensearch(f"{verb} --help").stdout for verb in (*VERBS, *POOL))
+    shown = " ".join(ensearch(f"{verb} --help").stdout for verb in (*VERBS, *GROUPED))
     shown += ensearch("--help").stdout
     for option in set(re.findall(r"`[^`]*?(--[a-z][a-z-]+)", TEXTS)):
         assert option in shown, option

@@ -27,6 +27,7 @@ from ensearch.cli import (
     report,
     run,
     settle,
+    study,
     terminal,
 )
 
@@ -71,6 +72,7 @@ app.command()(best.best)
 app.command()(confirm.confirm)
 app.command()(export.export)
 app.command()(predict.predict)
+app.add_typer(study.app)
 pool.app.command("import")(pool_models.import_)
 pool.app.command()(pool_models.add)
 pool.app.command()(pool_models.images)

@@ -24,16 +24,11 @@ from ensearch.store.latencies import Latencies
 from ensearch.store.lease import Lease
 from ensearch.store.member_files import MemberFiles
 from ensearch.store.models import ModelStore
-from ensearch.store.records import (
-    SEARCH,
-    MemberRecord,
-    StudyRecord,
-    StudySummary,
-    TrialRecord,
-)
+from ensearch.store.records import SEARCH, MemberRecord, StudyRecord, StudySummary, TrialRecord
 from ensearch.store.settlements import Settlements
 from ensearch.store.study_state import StudyState
 from ensearch.store.uses_of_test import UsesOfTest
+from ensearch.store.whole_studies import WholeStudies
 
 DEFAULT_URL = "sqlite:///studies/ensearch.db"
 
@@ -43,7 +38,7 @@ def storage_url(storage: str | Path | None) -> str:
     return DEFAULT_URL if storage is None else str(storage)
 
 
-class Store(StudyState, Settlements, Latencies, UsesOfTest):
+class Store(StudyState, Settlements, Latencies, UsesOfTest, WholeStudies):
     """An open storage. Its methods raise StorageError, and may be called from several threads."""
 
     def __init__(self, address: Address, engine: Engine, busy_timeout: float) -> None:

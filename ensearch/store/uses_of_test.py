@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, or_, select
+from sqlalchemy import Connection, Row, or_, select, update
 
 from ensearch.core import Labels
 from ensearch.store import tables
@@ -180,6 +180,14 @@ def _half(connection: Connection, labels: str) -> tuple[str, str]:
     query = select(_HALVES.c.whole, _HALVES.c.other).where(_HALVES.c.labels == labels)
     row = connection.execute(query).one_or_none()
     return (labels, "") if row is None else (row.whole, row.other)
+
+
+def forget_study(connection: Connection, study: str) -> None:
+    """Keep the uses of test by a study that is taken out: as uses of its labels."""
+    labels = _test_labels(connection).get(study)
+    values = {"study": None, "plan": None, "labels": labels, "whole": labels}
+    kept = update(_USES).where(_USES.c.study == study)
+    connection.execute(kept.values(values | {"details": f"{study} (removed)"}))
 
 
 def _row(verb: str, details: str, labels: str | None, whole: str | None) -> dict[str, object]:
