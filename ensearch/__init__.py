@@ -11,9 +11,9 @@
 
 Verbs: `plan`, `run`, `resume`, `settle`, `results`, `best`, `studies`, `confirm`, `export`,
 `load_exported`, `combine`, `add_model`, `import_predictions`, `count`, `measure_latency`,
-`list_datasets`, `list_spaces`, `dashboard`, `remove_study`, `rename_study`, `copy_study`; the
-pool's own verbs are functions of `ensearch.pool`. Everything is imported when it is first used, so
-that this costs nothing; torch and optuna come with the first search.
+`list_datasets`, `list_spaces`, `dashboard`, `compare`, `remove_study`, `rename_study`,
+`copy_study`; the pool's own verbs are functions of `ensearch.pool`. Everything is imported when it
+is first used, so that this costs nothing; torch and optuna come with the first search.
 """
 
 import importlib
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ensearch.api.latency import measure_latency
     from ensearch.api.page import dashboard
     from ensearch.api.pool import add_model, combine, import_predictions
-    from ensearch.api.results import best, results, studies
+    from ensearch.api.results import best, compare, results, studies
     from ensearch.api.search import plan, resume, run
     from ensearch.api.settlement import settle
     from ensearch.core import (
@@ -71,7 +71,7 @@ _HOMES = {
     "api.latency": ("measure_latency",),
     "api.page": ("dashboard",),
     "api.pool": ("add_model", "combine", "import_predictions"),
-    "api.results": ("best", "results", "studies"),
+    "api.results": ("best", "compare", "results", "studies"),
     "api.search": ("plan", "resume", "run"),
     "api.settlement": ("settle",),
     "core": (
@@ -122,6 +122,7 @@ __all__ = [
     "add_model",
     "best",
     "combine",
+    "compare",
     "confirm",
     "copy_study",
     "count",

@@ -35,6 +35,7 @@ VERBS = (
     "status",
     "report",
     "best",
+    "compare",
     "confirm",
     "export",
     "predict",

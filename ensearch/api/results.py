@@ -14,6 +14,7 @@ from ensearch.units import FLOPS
 
 if TYPE_CHECKING:  # imports numpy, or matplotlib too
     from ensearch.report.study.answer import Answer as Answer
+    from ensearch.report.study.comparison import Comparison as Comparison
     from ensearch.report.study.findings import Findings
     from ensearch.report.study.results import Results as Results
 
@@ -60,6 +61,18 @@ def best(
     with Store.open(storage_url(storage), create=False) as store:
         found = findings.collect(store, study, margin=fraction, x=x)
         return answer.of(found, budget, answer.Origin(url=store.url, study=study))
+
+
+def compare(first: str, second: str, *, storage: str | Path | None = None) -> "Comparison":
+    """Return two studies of a storage side by side: what each takes at each compared budget.
+
+    Print its `table()`; `csv()` and `to_dict()` are for programs. Raises StorageError if there is
+    no such study, or if nothing of one has been evaluated yet.
+    """
+    from ensearch.report.study import comparison, findings
+
+    with Store.open(storage_url(storage), create=False) as store:
+        return comparison.compare(findings.collect(store, first), findings.collect(store, second))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

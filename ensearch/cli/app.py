@@ -14,6 +14,7 @@ import typer
 from ensearch import __version__
 from ensearch.cli import (
     best,
+    compare,
     confirm,
     cost,
     dashboard,
@@ -69,6 +70,7 @@ app.command()(settle.settle)
 app.command()(report.status)
 app.command()(report.report)
 app.command()(best.best)
+app.command()(compare.compare)
 app.command()(confirm.confirm)
 app.command()(export.export)
 app.command()(predict.predict)

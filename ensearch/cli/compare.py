@@ -1,0 +1,30 @@
+"""`compare`: two studies of a storage side by side."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ensearch.cli import options
+from ensearch.cli.terminal import guarded
+
+
+@guarded
+def compare(
+    first: Annotated[str, typer.Argument(help="Name of a study of the storage.")],
+    second: Annotated[str, typer.Argument(help="Name of another one.")],
+    storage: options.Storage = options.DEFAULT_STORAGE,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print the budgets as CSV.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show two studies side by side: what each would take at each budget, and how they differ."""
+    from ensearch.api import results
+
+    compared = results.compare(first, second, storage=storage)
+    if as_json:
+        typer.echo(json.dumps(compared.to_dict(), indent=2, allow_nan=False))
+    elif as_csv:
+        typer.echo(compared.csv(), nl=False)
+    else:
+        Console().print(compared.table())

@@ -1,0 +1,167 @@
+"""Two studies side by side: in what they differ, and what each would take at each budget."""
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from ensearch.fronts import FrontRow
+from ensearch.report.study import text
+from ensearch.report.study.findings import Conditions, Findings
+from ensearch.study.config import differences
+from ensearch.units import format_count
+
+# They follow from others, or differ for every two studies.
+_LEFT_OUT = ("budgets", "name")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """What one study has at a budget: accuracies are estimates on val, fractions."""
+
+    take: str  # a label, such as 4 × 10-0.5; "" where nothing is to take
+    accuracy: float | None
+    verdict: str  # "" while the search is under way
+    advantage: float | None  # of ensembles over single networks, as costs are matched
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedBudget:
+    """Both studies at one budget, in multiply-adds; a side is None where it compares nothing."""
+
+    budget: float
+    first: Side | None
+    second: Side | None
+
+    @property
+    def difference(self) -> float | None:
+        """Accuracy of what the second study takes less that of the first."""
+        if self.first is None or self.second is None:
+            return None
+        if self.first.accuracy is None or self.second.accuracy is None:
+            return None
+        return self.second.accuracy - self.first.accuracy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two studies of a storage. `differences` are values of their configurations, by key.
+
+    `same_images` says whether both are scored on the same images, so that accuracies compare.
+    """
+
+    first: str
+    second: str
+    same_images: bool
+    differences: Mapping[str, tuple[object, object]]
+    rows: tuple[ComparedBudget, ...]  # ascending
+    flops_per_mac: int
+
+    @property
+    def note(self) -> str:
+        """What to mind in comparing their accuracies."""
+        if self.same_images:
+            return (
+                "Accuracies are estimates on the same validation images; no interval is given for "
+                "differences between studies."
+            )
+        return "The studies are scored on other images: their accuracies do not compare."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return {
+            "first": self.first,
+            "second": self.second,
+            "same_images": self.same_images,
+            "differences": {key: list(pair) for key, pair in self.differences.items()},
+            "budgets": [asdict(row) | {"difference": row.difference} for row in self.rows],
+        }
+
+    def csv(self) -> str:
+        """One line for each budget; what is not known is an empty cell."""
+        body = io.StringIO()
+        names = ("take", "accuracy_val_fraction", "verdict", "advantage_fraction")
+        heads = [f"{side}_{name}" for side in ("first", "second") for name in names]
+        writer = csv.writer(body, lineterminator="\n")
+        writer.writerow(["budget_multiply_adds", *heads, "difference_fraction"])
+        for row in self.rows:
+            cells: list[object] = [row.budget]
+            for side in (row.first, row.second):
+                cells += [None] * 4 if side is None else list(asdict(side).values())
+            writer.writerow([*cells, row.difference])
+        return body.getvalue()
+
+    def table(self) -> Group:
+        """Return the comparison for `rich.print`."""
+        table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+        for head in (
+            "Budget",
+            self.first,
+            "val %",
+            "verdict",
+            self.second,
+            "val %",
+            "verdict",
+            "±",
+        ):
+            table.add_column(head, overflow="fold")
+        for row in reversed(self.rows):
+            cells = [format_count(row.budget * self.flops_per_mac)]
+            cells += [*_cells(row.first), *_cells(row.second)]
+            gap = row.difference
+            table.add_row(*map(Text, (*cells, "" if gap is None else f"{100 * gap:+.2f}")))
+        lines = [f"{key}: {a} | {b}" for key, (a, b) in self.differences.items()]
+        said = [Text(line) for line in lines] or [Text("The configurations are equal.")]
+        return Group(table, "", *said, "", Text(self.note, style="dim"))
+
+
+def _cells(side: Side | None) -> tuple[str, str, str]:
+    if side is None:
+        return "", "", ""
+    accuracy = "" if side.accuracy is None else f"{100 * side.accuracy:.2f}"
+    return side.take or "none", accuracy, side.verdict
+
+
+def compare(first: Findings, second: Findings) -> Comparison:
+    """Return two studies side by side."""
+    kept = [
+        {key: value for key, value in findings.config.items() if key not in _LEFT_OUT}
+        for findings in (first, second)
+    ]
+    budgets: list[float] = []
+    for budget in sorted((*first.conditions.budgets, *second.conditions.budgets)):
+        if not budgets or not math.isclose(budget, budgets[-1], rel_tol=1e-9):
+            budgets.append(budget)
+    return Comparison(
+        first=first.conditions.study,
+        second=second.conditions.study,
+        same_images=kept[0].get("fingerprint") == kept[1].get("fingerprint"),
+        differences={d.key: (d.stored, d.asked) for d in differences(*kept)},
+        rows=tuple(
+            ComparedBudget(budget=budget, first=_side(first, budget), second=_side(second, budget))
+            for budget in budgets
+        ),
+        flops_per_mac=first.conditions.flops_per_mac,
+    )
+
+
+def _side(findings: Findings, budget: float) -> Side | None:
+    for row in findings.fronts.rows:
+        if math.isclose(row.budget, budget, rel_tol=1e-9):
+            return _of_row(row, findings.conditions, findings.under_way)
+    return None
+
+
+def _of_row(row: FrontRow, conditions: Conditions, under_way: bool) -> Side:
+    return Side(
+        take="" if row.take is None else text.label(row.take, conditions),
+        accuracy=row.take_accuracy,
+        verdict="" if under_way else row.verdict,
+        advantage=row.advantage,
+    )

@@ -1,0 +1,55 @@
+"""`ensearch compare`: two studies side by side."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+import ensearch as package
+from tests.command_line import ensearch, quick
+
+NAME = "digits-tiny-400k"
+
+
+def test_two_studies_are_shown_side_by_side(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "140")
+    assert quick().exit_code == 0
+    assert quick("--study other --seeds 2 --seed 0").exit_code == 0
+    shown = ensearch(f"compare {NAME} other")
+    assert shown.exit_code == 0, shown.stderr
+    assert "seeds: 3 | 2" in shown.stdout
+    assert "estimates on the same validation images" in shown.stdout
+    found = json.loads(ensearch(f"compare {NAME} other --json").stdout)
+    assert found["differences"] == {"seeds": [3, 2]}
+    assert found["same_images"]
+    first = {row.budget: row for row in package.results(NAME).fronts.rows}
+    second = {row.budget: row for row in package.results("other").fronts.rows}
+    assert [row["budget"] for row in found["budgets"]] == sorted(first)
+    for row in found["budgets"]:
+        one, other = first[row["budget"]], second[row["budget"]]
+        assert row["first"]["accuracy"] == one.take_accuracy
+        assert row["second"]["accuracy"] == other.take_accuracy
+        assert row["first"]["verdict"] == one.verdict
+        if one.take_accuracy is not None and other.take_accuracy is not None:
+            assert row["difference"] == other.take_accuracy - one.take_accuracy
+    lines = list(csv.DictReader(io.StringIO(ensearch(f"compare {NAME} other --csv").stdout)))
+    assert [float(line["budget_multiply_adds"]) for line in lines] == sorted(first)
+    assert [line["first_take"] for line in lines] == [r["first"]["take"] for r in found["budgets"]]
+    unknown = ensearch(f"compare {NAME} othr")
+    assert (unknown.exit_code, "Did you mean 'other'" in unknown.stderr) == (4, True)
+
+
+def test_studies_of_other_images_or_budgets(folder: Path) -> None:
+    assert quick().exit_code == 0
+    assert quick("--study other --seed 1 --budget 3e5").exit_code == 0
+    compared = package.compare(NAME, "other")
+    assert not compared.same_images
+    assert "their accuracies do not compare" in compared.note
+    assert {"budget", "seed", "fingerprint"} <= compared.differences.keys()
+    assert {(row.first is None, row.second is None) for row in compared.rows} == {
+        (False, True),
+        (True, False),
+    }
+    assert all(row.difference is None for row in compared.rows)
