@@ -47,13 +47,14 @@ def lines(findings: Findings, width: int = answer.WIDTH) -> list[str]:
     if findings.under_way:
         return head
     others = list(reversed(findings.fronts.rows[:-1]))
-    settle = _settle(others, findings, width)
     if not others:
         return head
-    room = LINES - len(head) - len(settle) - 2  # a blank line and the heads of columns
+    room = LINES - len(head) - 2  # a blank line and the heads of columns
     if room < FEWEST:
         return head
-    return [*head, "", *table(others, findings, room), *settle]
+    budgets = table(others, findings, room)
+    left = max(LINES - len(head) - len(budgets) - 1, 0)
+    return [*head, "", *budgets, *_settle(others, findings, width)[:left]]
 
 
 def _both(found: answer.Answer, findings: Findings) -> str:
