@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ensearch.errors import BudgetError, UsageError, unknown
+from ensearch import units
+from ensearch.errors import BudgetError, UsageError, invalid, unknown
 from ensearch.store import SEARCH, Store, storage_url
+from ensearch.study import config as configs
 
 if TYPE_CHECKING:  # these import torch or matplotlib
     from ensearch.exports.loaded import LoadedModel
     from ensearch.exports.winner import Winner
     from ensearch.report.study.findings import Findings
 
-KINDS = ("best", "single", "ensemble")
+KINDS = ("best", "single", "ensemble", "cascade")
 OnNote = Callable[[str], None]
 
 
@@ -24,14 +26,14 @@ class Exported:
 
     `files` are sizes in bytes by name. The exported model was run on `images` images of val, and
     its probabilities differ from those that are stored by at most `largest_difference`. `accuracy`
-    is that of the members on `split`, with its 95 % interval over images. `notes` are sentences on
+    is that of the model on `split`, with its 95 % interval over images. `notes` are sentences on
     what a user may not expect.
     """
 
     folder: Path
     title: str
     members: int
-    multiply_adds: int
+    multiply_adds: float
     parameters: int
     split: str
     accuracy: float
@@ -63,6 +65,7 @@ def export(
     confirmed: bool = False,
     onnx: bool = True,
     pt2: bool = False,
+    measure: str = "max",
     storage: str | Path | None = None,
     data_dir: str | Path | None = None,
     on_note: OnNote | None = None,
@@ -73,14 +76,16 @@ def export(
     Args:
         study: its name; what it recommends is exported.
         pool: instead of a study, a query of the pool, as `combine` takes it: all that match are
-            exported as one ensemble.
+            exported as one ensemble, or as a cascade.
         budget: of the study, in FLOPs as it counts them; the largest if nothing is said.
         kind: "best" is what the study recommends, "single" the best single network within the
-            budget, "ensemble" the best ensemble.
+            budget, "ensemble" the best ensemble, "cascade" the best cascade of its members, or of
+            the pool's, whose mean cost is within the budget.
         out: a folder that is not there yet; beside the storage if nothing is said.
         confirmed: export members of the study's last confirmation, which trained for longer.
         onnx: write model.onnx too, where the extra `ensearch[export]` is installed.
         pt2: write model.pt2 too, a program of torch.export.
+        measure: by which confidence images leave a cascade: "max", "margin" or "entropy".
         storage: a database URL or a .db file; studies/ensearch.db if nothing is said.
         data_dir: where datasets are. Where the images are gone, the sample serves that is stored.
         on_note: hears what may not be expected; the result keeps it too.
@@ -103,24 +108,23 @@ def export(
 
     tell = on_progress or (lambda text: None)
     with Store.open(storage_url(storage), create=False) as store:
-        chosen = _chosen(store, study, pool, budget, kind, confirmed, data_dir, note)
+        chosen = _chosen(store, study, pool, budget, kind, confirmed, measure, data_dir, note)
         if chosen.gone:
             note(f"a stored sample of images verifies the export: {chosen.gone}")
         where = Path(out) if out is not None else store.files.with_suffix(".exports") / chosen.name
         written = folder.write(
             store, chosen, where, onnx=onnx, pt2=pt2, on_note=note, on_progress=tell
         )
-    whole = chosen.whole
     return Exported(
         folder=written.folder,
         title=chosen.title,
         members=len(chosen.members),
-        multiply_adds=whole.macs,
-        parameters=whole.params,
+        multiply_adds=written.verified.macs,
+        parameters=chosen.whole.params,
         split=chosen.split,
-        accuracy=whole.accuracy,
-        low=whole.low,
-        high=whole.high,
+        accuracy=chosen.score.accuracy,
+        low=chosen.score.low,
+        high=chosen.score.high,
         files=written.files,
         images=written.verified.images,
         largest_difference=written.verified.largest_difference,
@@ -146,29 +150,66 @@ def _chosen(
     budget: float | str | None,
     kind: str,
     confirmed: bool,
+    measure: str,
     data_dir: str | Path | None,
     note: OnNote,
 ) -> "Winner":
     """What is exported. Raises the errors of `export`."""
-    from ensearch.exports import winner
-    from ensearch.pool import query
-
     folder = None if data_dir is None else Path(data_dir)
     if kind not in KINDS:
         raise unknown("kind", kind, KINDS)
     if (study is None) == (pool is None):
         raise UsageError("name either a study or a query of the pool.", problem="study_or_pool")
-    if pool is not None:
-        if budget is not None or kind != "best" or confirmed:
-            raise UsageError(
-                "all entries that a query of the pool selects are exported as one ensemble: "
-                "a budget, a kind and confirmed are for studies."
+    if study is not None and kind != "cascade":
+        return _of_study(store, study, budget, kind, confirmed, folder)
+    if study is not None:
+        query = f"{'confirmed' if confirmed else 'study'}:{study}"
+        return _of_pool(store, query, _budget_of(store, study, budget), measure, folder, note)
+    assert pool is not None
+    if confirmed or (kind != "cascade" and (budget is not None or kind != "best")):
+        raise UsageError(
+            "all entries that a query of the pool selects are exported as one ensemble: a budget "
+            "and a kind are for studies and cascades."
+        )
+    if kind == "cascade" and budget is None:
+        raise invalid("budget", "must be said for a cascade of the pool.")
+    most = None if budget is None else units.parse_count(budget, "budget")
+    return _of_pool(store, pool, most, measure, folder, note)
+
+
+def _budget_of(store: Store, study: str, budget: float | str | None) -> float:
+    """A budget in multiply-adds, of a text as the study counts, or that of the study."""
+    config = configs.from_dict(store.study(study).config)
+    if budget is None:
+        return config.budget.macs
+    return units.parse_count(budget, "budget") / config.flops_per_mac
+
+
+def _of_pool(
+    store: Store,
+    pool: str,
+    budget: float | None,
+    measure: str,
+    data_dir: Path | None,
+    note: OnNote,
+) -> "Winner":
+    """All entries that a query selects, or with a budget the best cascade of them within it."""
+    from ensearch.exports import winner
+    from ensearch.pool import best_cascade, query
+
+    entries, found = query.select(store, pool, note), None
+    name = f"pool/{re.sub('[^A-Za-z0-9._-]+', '-', pool).strip('-.')[:80] or 'all'}"
+    if budget is not None:
+        found = best_cascade.within(store, entries, budget, measure)
+        if found is None:
+            raise BudgetError(
+                f"nothing of {pool} fits the budget of {units.format_count(budget)} multiply-adds."
             )
-        entries = query.select(store, pool, note)
-        name = f"pool/{re.sub('[^A-Za-z0-9._-]+', '-', pool).strip('-.')[:80] or 'all'}"
-        return winner.of_pool(store, pool, entries, name=name, data_dir=folder)
-    assert study is not None
-    return _of_study(store, study, budget, kind, confirmed, folder)
+        entries, name = list(found.entries), f"{name}-cascade-{units.format_count(budget)}"
+        if len(entries) == 1:
+            note("no cascade within the budget is better than a single network: that is exported")
+            found = None
+    return winner.of_pool(store, pool, entries, name=name, cascade=found, data_dir=data_dir)
 
 
 def _of_study(

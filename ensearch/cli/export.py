@@ -22,7 +22,10 @@ def export(
         str | None, typer.Option(help="FLOPs per example: 5e9, 5G. (default: the study's)")
     ] = None,
     kind: Annotated[
-        str, typer.Option(help="best, as `ensearch best` says, or the best single or ensemble.")
+        str,
+        typer.Option(
+            help="best, as `ensearch best` says, or the best single, ensemble or cascade."
+        ),
     ] = "best",
     out: Annotated[
         Path | None,
@@ -33,6 +36,9 @@ def export(
     ] = False,
     onnx: Annotated[bool, typer.Option("--onnx/--no-onnx", help="Write model.onnx too.")] = True,
     pt2: Annotated[bool, typer.Option("--pt2", help="Write model.pt2 too.")] = False,
+    measure: Annotated[
+        str, typer.Option(help="When images leave a cascade, by: max probability, margin, entropy.")
+    ] = "max",
     storage: options.Storage = options.DEFAULT_STORAGE,
     data_dir: options.DataDir = Path("data"),
     as_json: options.AsJson = False,
@@ -52,6 +58,7 @@ def export(
         confirmed=confirmed,
         onnx=onnx,
         pt2=pt2,
+        measure=measure,
         storage=storage,
         data_dir=data_dir,
         on_note=note,

@@ -4,6 +4,7 @@ What is written here works without this package, and needs PyTorch alone.
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,10 @@ class Model(nn.Module):
         self.classes: list[str] = config["classes"]
         self.rule: str = config["rule"]
         self.sides: list[int] = [shape["resolution"] for shape in shapes]
+        # Of a cascade: the confidence with which an image leaves after each network but the last.
+        cascade = config.get("cascade") or {"thresholds": [], "measure": "max"}
+        self.thresholds: list[float] = cascade["thresholds"]
+        self.measure: str = cascade["measure"]
         self.networks = nn.ModuleList(
             builders[shape["family"].partition(":")[0]](
                 Architecture(
@@ -63,12 +68,15 @@ class Model(nn.Module):
         """Return N x classes probabilities of images N x H x W x channels with values 0..255.
 
         Images of another size than a network reads are resized: square ones keep their shape.
-        `members` averages the first so many networks only, which is faster and less accurate.
+        `members` averages the first so many networks only, which is faster and less accurate. In a
+        cascade it makes all images pass so many.
         """
+        if self.thresholds and members is None:
+            return self.staged(images)[0]
         count = len(self.networks) if members is None else members
         if not 1 <= count <= len(self.networks):
             raise ValueError(f"there are {len(self.networks)} members; got members={members}.")
-        x = images.to(torch.float32).sub(self.mean).div(self.std).permute(0, 3, 1, 2)
+        x = self.normalised(images)
         sized = {side: resized(x, side) for side in self.sides[:count]}
         logits = [
             network(sized[side])
@@ -78,6 +86,48 @@ class Model(nn.Module):
             logs = torch.stack([row.log_softmax(dim=1) for row in logits])
             return logs.mean(dim=0).softmax(dim=1)
         return torch.stack([row.softmax(dim=1) for row in logits]).mean(dim=0)
+
+    def normalised(self, images: torch.Tensor) -> torch.Tensor:
+        """Return N x channels x H x W of mean 0 and deviation 1 in the training images."""
+        return images.to(torch.float32).sub(self.mean).div(self.std).permute(0, 3, 1, 2)
+
+    def staged(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return probabilities of a cascade, and after how many networks each image left.
+
+        A network runs on the images that those before it were not sure of.
+        """
+        x = self.normalised(images)
+        rows = torch.arange(len(x), device=x.device)
+        probabilities = x.new_zeros(len(x), len(self.classes))
+        stages = torch.full_like(rows, len(self.networks))
+        sums = probabilities
+        for stage, (network, side) in enumerate(zip(self.networks, self.sides, strict=True), 1):
+            sums = sums + network(resized(x, side)).softmax(dim=1)
+            if stage == len(self.networks):
+                probabilities[rows] = sums / stage
+                break
+            leaves = confidence(sums / stage, self.measure) >= self.thresholds[stage - 1]
+            probabilities[rows[leaves]] = sums[leaves] / stage
+            stages[rows[leaves]] = stage
+            rows, x, sums = rows[~leaves], x[~leaves], sums[~leaves]
+            if not len(rows):
+                break
+        return probabilities, stages
+
+
+def confidence(probabilities: torch.Tensor, measure: str) -> torch.Tensor:
+    """Return how sure N x classes probabilities are, N in [0, 1].
+
+    `max` is the largest one, `margin` its distance to the second, `entropy` 1 less the entropy over
+    its maximum.
+    """
+    if measure == "max":
+        return probabilities.amax(dim=1)
+    if measure == "margin":
+        two = probabilities.topk(2, dim=1).values
+        return two[:, 0] - two[:, 1]
+    logs = probabilities.clamp_min(torch.finfo(probabilities.dtype).tiny).log()
+    return 1 + (probabilities * logs).sum(dim=1) / math.log(probabilities.shape[1])
 
 
 def resized(x: torch.Tensor, side: int) -> torch.Tensor:

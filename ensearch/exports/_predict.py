@@ -61,17 +61,26 @@ def predictor(folder: Path, runtime: str = "auto", members: int | None = None) -
     if members is not None and not 1 <= members <= count:
         raise InputError(f"the model has {count} members; got {members}.")
     if runtime_of(folder, runtime, members) == "onnx":
-        return _by_onnx(folder / "model.onnx")
+        return _by_onnx(folder / "model.onnx", bool(settings(folder).get("cascade")))
     return _by_torch(folder, members)
 
 
-def _by_onnx(path: Path) -> Predict:
+def _by_onnx(path: Path, one_by_one: bool) -> Predict:
     import onnxruntime
 
     if not path.exists():
         raise InputError(f"{path} is not there: this model was exported without it.")
-    session = onnxruntime.InferenceSession(path, providers=onnxruntime.get_available_providers())
-    return lambda images: np.asarray(session.run(None, {"images": images})[0])
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors: its warnings are about the graph, not about images
+    providers = onnxruntime.get_available_providers()
+    session = onnxruntime.InferenceSession(path, options, providers=providers)
+
+    def predict(images: Pixels) -> Array:
+        # An image leaves a cascade by itself.
+        parts = np.split(images, len(images)) if one_by_one else [images]
+        return np.concatenate([session.run(None, {"images": part})[0] for part in parts])
+
+    return predict
 
 
 def _by_torch(folder: Path, members: int | None) -> Predict:

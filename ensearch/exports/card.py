@@ -4,13 +4,18 @@ import textwrap
 from typing import Any
 
 from ensearch.core import Schedule
-from ensearch.exports.stored_members import Prefix
 from ensearch.exports.verification import Verified
 from ensearch.exports.winner import Winner
 from ensearch.store import SEARCH
 from ensearch.units import format_count
 
 WIDTH = 100
+# What `confidence` in model.py calls them.
+MEASURES = {
+    "max": "largest probability",
+    "margin": "margin between the two largest probabilities",
+    "entropy": "entropy, 1 being certain",
+}
 
 
 def text(
@@ -39,50 +44,77 @@ def _what(chosen: Winner) -> str:
     size, whole = len(chosen.members), chosen.whole
     averaged = f"whose probabilities are averaged ({chosen.rule} mean)"
     kind = "A single network" if size == 1 else f"An ensemble of {size} networks, {averaged},"
+    if chosen.cascade is not None:
+        kind = f"A cascade of {size} networks"
     names = ", ".join(chosen.classes[:10]) + (", ..." if len(chosen.classes) > 10 else "")
     return _wrapped(
         f"{kind} that tells {len(chosen.classes)} classes apart: {names}. It costs "
-        f"{whole.macs:,} multiply-adds for an image ({format_count(whole.macs)} FLOPs, one for a "
-        f"multiply-add) and has {whole.params:,} parameters."
+        f"{chosen.macs:,.0f} multiply-adds for an image ({format_count(chosen.macs)} FLOPs, one "
+        f"for a multiply-add) and has {whole.params:,} parameters."
     )
 
 
 def _accuracy(chosen: Winner) -> str:
-    whole = chosen.whole
     if chosen.split == "val":
         bias = (
             "The configuration was selected on the same images, among others, so that this is "
             "optimistic"
         )
         estimate = chosen.estimate
-        bias += f"; the study estimates {100 * estimate:.1f} %." if estimate is not None else "."
+        bias += f"; without that luck it is about {100 * estimate:.1f} %." if estimate else "."
     else:
         bias = "They took no part in training and in selecting the configuration."
+    order = (
+        "The members were taken in the order of their seeds, not of their accuracies."
+        if chosen.cascade is None
+        else "The members run in this order, the cheapest first."
+    )
+    score = chosen.score
     return _wrapped(
-        f"Right on {_share(whole)} of {chosen.images:,} images of {chosen.split} (95 % interval "
-        f"over images, by Wilson). {bias} The members were taken in the order of their seeds, not "
-        "of their accuracies."
+        f"Right on {100 * score.accuracy:.2f} % [{100 * score.low:.2f}, {100 * score.high:.2f}] of "
+        f"{chosen.images:,} images of {chosen.split} (95 % interval over images, by Wilson). "
+        f"{bias} {order}"
     )
 
 
 def _table(chosen: Winner) -> str:
     if len(chosen.members) == 1:
         return _wrapped("It is a single network: there are no members to leave out.")
-    lines = [
+    rows = [
+        f"| {prefix.members} | {format_count(prefix.macs)} | {format_count(prefix.params)} | "
+        f"{100 * prefix.score.accuracy:.2f} | {100 * prefix.score.low:.2f} to "
+        f"{100 * prefix.score.high:.2f} |"
+        for prefix in chosen.prefixes
+    ]
+    heads = [
         "| members | multiply-adds | parameters | accuracy, % | 95 % |",
         "|---|---|---|---|---|",
     ]
-    for prefix in chosen.prefixes:
-        lines.append(
-            f"| {prefix.members} | {format_count(prefix.macs)} | {format_count(prefix.params)} | "
-            f"{100 * prefix.accuracy:.2f} | {100 * prefix.low:.2f} to {100 * prefix.high:.2f} |"
-        )
-    says = _wrapped("With `model(images, members=k)` the first k members run alone:")
-    return says + "\n\n" + "\n".join(lines)
+    parts = [
+        _wrapped("With `model(images, members=k)` the first k members run, on all images:"),
+        "\n".join([*heads, *rows]),
+    ]
+    return "\n\n".join([*([] if chosen.cascade is None else _exits(chosen)), *parts])
 
 
-def _share(prefix: Prefix) -> str:
-    return f"{100 * prefix.accuracy:.2f} % [{100 * prefix.low:.2f}, {100 * prefix.high:.2f}]"
+def _exits(chosen: Winner) -> list[str]:
+    """When images leave a cascade."""
+    cascade = chosen.cascade
+    assert cascade is not None
+    limits = [*(f"{threshold:.4f}" for threshold in cascade.thresholds), "all leave"]
+    rows = [
+        f"| {prefix.members} | {limit} | {100 * share:.1f} | {format_count(prefix.macs)} |"
+        for prefix, limit, share in zip(chosen.prefixes, limits, cascade.exits, strict=True)
+    ]
+    return [
+        _wrapped(
+            "An image leaves with the average of the networks so far once that is sure enough, by "
+            f"its {MEASURES[cascade.measure]}; the others go on to the next network."
+        ),
+        "\n".join(
+            ["| after | sure from | images, % | multiply-adds |", "|---|---|---|---|", *rows]
+        ),
+    ]
 
 
 def _usage(chosen: Winner, settings: dict[str, Any], *, onnx: bool, pt2: bool) -> str:
@@ -108,8 +140,9 @@ def _usage(chosen: Winner, settings: dict[str, Any], *, onnx: bool, pt2: bool) -
         ),
     ]
     if onnx:
+        one = " It takes one image at a time." if chosen.cascade is not None else ""
         parts += [
-            "By ONNX Runtime, in a server for example, without PyTorch:",
+            f"By ONNX Runtime, in a server for example, without PyTorch.{one}",
             _block(
                 "python",
                 "import onnxruntime",
@@ -141,7 +174,7 @@ def _usage(chosen: Winner, settings: dict[str, Any], *, onnx: bool, pt2: bool) -
 
 
 def _origin(chosen: Winner, settings: dict[str, Any]) -> str:
-    searched = "the search of" if chosen.stage == SEARCH else f"{chosen.stage} of"
+    searched = "the search of" if chosen.stage == SEARCH else f"{chosen.stage}, of"
     schedules = "; ".join(map(_schedule, chosen.schedules))
     versions = ", ".join(f"{name} {v}" for name, v in settings["versions"].items())
     return _wrapped(

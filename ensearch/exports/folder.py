@@ -64,7 +64,9 @@ def write(
         (folder / "model.py").write_text(source.text, encoding="utf-8")
         (folder / "predict.py").write_text(code.predict_source(), encoding="utf-8")
         has_onnx = onnx and _write_onnx(folder, model, chosen, settings, on_note, on_progress)
-        if pt2:
+        if pt2 and chosen.cascade is not None:
+            on_note("without model.pt2: a program has no batches that shrink")
+        elif pt2:
             on_progress("writing model.pt2")
             onnx_file.write_pt2(model, chosen.sample, folder / "model.pt2")
         on_progress("comparing it with the stored predictions")
@@ -93,7 +95,7 @@ def _made(out: Path) -> Iterator[Path]:
 
 def config(chosen: Winner) -> dict[str, Any]:
     """Return what config.json holds, without what is known only later."""
-    sample, whole = chosen.sample, chosen.whole
+    sample, whole, cascade = chosen.sample, chosen.whole, chosen.cascade
     return {
         "format": FORMAT,
         "title": chosen.title,
@@ -118,12 +120,25 @@ def config(chosen: Winner) -> dict[str, Any]:
             }
             for record in chosen.members
         ],
-        "multiply_adds_per_example": whole.macs,
+        "cascade": cascade
+        and {
+            "measure": cascade.measure,
+            "thresholds": list(cascade.thresholds),
+            "exits": list(cascade.exits),
+            "accuracy_where_selected": cascade.accuracy,
+        },
+        "multiply_adds_per_example": chosen.macs,
+        "multiply_adds_at_most": whole.macs,
         "parameters": whole.params,
         "accuracy": {
             "split": chosen.split,
             "images": chosen.images,
-            "by_members": [asdict(prefix) for prefix in chosen.prefixes],
+            **asdict(chosen.score),
+            "by_members": [
+                {"members": p.members, "multiply_adds": p.macs, "parameters": p.params}
+                | asdict(p.score)
+                for p in chosen.prefixes
+            ],
             "estimate": chosen.estimate,
         },
         "data": chosen.data,
@@ -165,8 +180,7 @@ def loaded(store: Store, chosen: Winner, settings: dict[str, Any]) -> Model:
 
 
 def _write_weights(path: Path, model: Model, settings: dict[str, Any]) -> None:
-    facts = {key: value for key, value in settings.items() if key not in ("schedules", "accuracy")}
-    facts["accuracy"] = settings["accuracy"]["by_members"][-1]
+    facts = {key: value for key, value in settings.items() if value is not None}
     metadata = {k: v if isinstance(v, str) else json.dumps(v) for k, v in facts.items()}
     tensors = {name: t.contiguous().clone() for name, t in model.state_dict().items()}
     path.write_bytes(to_bytes(tensors, metadata=metadata))

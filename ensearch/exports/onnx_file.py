@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ensearch.exports._model import Model, confidence, resized
 from ensearch.store.samples import ImageSample
 
 EXTRA = ("onnx", "onnxruntime", "onnxscript")
@@ -22,20 +23,25 @@ def missing() -> list[str]:
     return [name for name in EXTRA if importlib.util.find_spec(name) is None]
 
 
-def write_onnx(model: nn.Module, sample: ImageSample, path: Path, facts: Mapping[str, Any]) -> None:
+def write_onnx(model: Model, sample: ImageSample, path: Path, facts: Mapping[str, Any]) -> None:
     """Write the model with its weights in one file; `facts` become its metadata.
 
-    Its input `images` is uint8 N x H x W x channels, its output `probabilities` N x classes. Raises
-    whatever PyTorch cannot express.
+    Its input `images` is uint8 N x H x W x channels, its output `probabilities` N x classes; N is 1
+    of a cascade. Raises whatever PyTorch cannot express.
     """
+    example, free = _example(sample), {0: "batch", 1: "height", 2: "width"}
+    module: nn.Module = model
+    if model.thresholds:
+        example, module = example[:1], OneImage(model).eval()
+        del free[0]
     with _quiet():
         program = torch.onnx.export(
-            model,
-            (_example(sample),),
+            module,
+            (example,),
             dynamo=True,
             input_names=["images"],
             output_names=["probabilities"],
-            dynamic_shapes={"images": {0: "batch", 1: "height", 2: "width"}},
+            dynamic_shapes={"images": free},
             external_data=False,
             verbose=False,
         )
@@ -44,7 +50,7 @@ def write_onnx(model: nn.Module, sample: ImageSample, path: Path, facts: Mapping
     program.save(path)
 
 
-def write_pt2(model: nn.Module, sample: ImageSample, path: Path) -> None:
+def write_pt2(model: Model, sample: ImageSample, path: Path) -> None:
     """Write the model as a program that `torch.export.load` reads without model.py."""
     free = torch.export.Dim.DYNAMIC
     with _quiet():
@@ -52,6 +58,40 @@ def write_pt2(model: nn.Module, sample: ImageSample, path: Path) -> None:
             model, (_example(sample),), dynamic_shapes={"images": {0: free, 1: free, 2: free}}
         )
         torch.export.save(program, path)
+
+
+class OneImage(nn.Module):
+    """A cascade for one image: a network runs if those before it were not sure.
+
+    An ONNX graph has no batches that shrink, but it can leave a network out.
+    """
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        x = self.model.normalised(images)
+        return self._after(1, self._probs(0, x), x)
+
+    def _probs(self, place: int, x: torch.Tensor) -> torch.Tensor:
+        side = self.model.sides[place]
+        probs: torch.Tensor = self.model.networks[place](resized(x, side)).softmax(dim=1)
+        return probs
+
+    def _after(self, stage: int, sums: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """The mean of `stage` networks whose probabilities are summed up, or of more."""
+        mean = sums / stage
+        if stage == len(self.model.networks):
+            return mean
+        sure = confidence(mean, self.model.measure) >= self.model.thresholds[stage - 1]
+        chosen: torch.Tensor = torch.cond(
+            sure[0],
+            lambda sums, x: sums / stage,
+            lambda sums, x: self._after(stage + 1, sums + self._probs(stage, x), x),
+            (sums, x),
+        )
+        return chosen
 
 
 def _example(sample: ImageSample) -> torch.Tensor:

@@ -9,25 +9,29 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from ensearch.core import Floats, Labels
-from ensearch.ensembles import averaging
+from ensearch.ensembles import averaging, cascades
 from ensearch.errors import StorageError
 from ensearch.pool.results import wilson
 from ensearch.store import MemberRecord, Store, files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prefix:
-    """The first `members` of an ensemble: what they cost and how often they are right.
+class Score:
+    """An accuracy, a fraction, with its 95 % interval over images, by Wilson."""
 
-    `low` and `high` are the 95 % interval over images, by Wilson.
-    """
+    accuracy: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prefix:
+    """The first `members` of an ensemble: what they cost and how often they are right."""
 
     members: int
     macs: int
     params: int
-    accuracy: float
-    low: float
-    high: float
+    score: Score
 
 
 def probs(
@@ -57,25 +61,53 @@ def probs(
     return means, moved
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Exits:
+    """How N images leave a cascade, by the stored predictions.
+
+    `probs` are N x C. `stages` says after how many networks an image leaves, and `margins` how near
+    its confidence came to a threshold until then: rounding may decide of the nearest.
+    """
+
+    probs: Floats
+    stages: Labels
+    margins: Floats
+
+
+def exits(means: Sequence[Floats], thresholds: Sequence[float], measure: str) -> Exits:
+    """Return how images leave a cascade whose first 1, 2, ... members have these N x C means."""
+    probs, count = means[-1].copy(), len(means[0])
+    stages, margins = np.full(count, len(means)), np.full(count, np.inf)
+    there = np.ones(count, np.bool_)
+    for stage, (mean, threshold) in enumerate(zip(means, thresholds, strict=False), start=1):
+        sure = cascades.confidence(np.ascontiguousarray(mean.T), 1, measure)
+        margins[there] = np.minimum(margins[there], np.abs(sure[there] - threshold))
+        leaves = there & (sure >= threshold)
+        probs[leaves], stages[leaves] = mean[leaves], stage
+        there &= ~leaves
+    return Exits(probs=probs, stages=stages, margins=margins)
+
+
 def prefixes(
     members: Sequence[MemberRecord], probs: Sequence[Floats], labels: Labels
 ) -> tuple[Prefix, ...]:
     """Return what the first 1, 2, ... members are worth, whose N x C probabilities are given."""
-    found = []
-    for count, mean in enumerate(probs, start=1):
-        accuracy = float(np.mean(mean.argmax(axis=1) == labels))
-        low, high = wilson(accuracy, len(labels))
-        found.append(
-            Prefix(
-                members=count,
-                macs=sum(record.cost.macs for record in members[:count]),
-                params=sum(record.cost.params for record in members[:count]),
-                accuracy=accuracy,
-                low=low,
-                high=high,
-            )
+    return tuple(
+        Prefix(
+            members=count,
+            macs=sum(record.cost.macs for record in members[:count]),
+            params=sum(record.cost.params for record in members[:count]),
+            score=score(mean, labels),
         )
-    return tuple(found)
+        for count, mean in enumerate(probs, start=1)
+    )
+
+
+def score(probs: Floats, labels: Labels) -> Score:
+    """Return how often N x C probabilities are right."""
+    accuracy = float(np.mean(probs.argmax(axis=1) == labels))
+    low, high = wilson(accuracy, len(labels))
+    return Score(accuracy=accuracy, low=low, high=high)
 
 
 def weights(store: Store, record: MemberRecord) -> dict[str, Any]:

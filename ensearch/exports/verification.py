@@ -20,6 +20,9 @@ TOLERANCE = 0.005
 # Multiply-adds that are spent on it, about two minutes of a core; at least the sample is predicted.
 MOST = 2e12
 BATCH = 64
+COST = 0.01  # how far the mean cost of a cascade may be from the stored one
+# How many times as far as a probability a confidence moves.
+DOUBTFUL = {"max": 1.0, "margin": 2.0, "entropy": 4.0}
 
 _PROGRAM = """
 import sys
@@ -38,6 +41,11 @@ here = predict.Path(".")
 found = {{name: run(predict.predictor(here, name), images) for name in runtimes}}
 for k in range(1, sizes):
     found[f"first {{k}}"] = run(predict.predictor(here, "torch", k), sample)
+if {cascade}:
+    import torch
+    import model
+    pixels = torch.from_numpy(images)
+    found["stages"] = torch.cat([model.load().staged(part)[1] for part in pixels.split({batch})])
 np.savez(file, **found)
 """
 
@@ -56,6 +64,7 @@ class Verified:
     differences: dict[str, float]
     accuracy: float
     stored_accuracy: float
+    macs: float  # the mean for an image, which of a cascade is measured
 
     @property
     def largest_difference(self) -> float:
@@ -81,14 +90,47 @@ def verify(folder: Path, winner: Winner, *, onnx: bool) -> Verified:
             found[runtime], winner, len(winner.members), places, f"all members by {runtime}"
         )
     labels = winner.labels.values[places]
-    stored = winner.stored[-1][places]
+    stored, macs = winner.predicted[places], winner.macs
+    if winner.cascade is not None:
+        macs = _cost(winner, found["stages"].astype(np.int64), places)
     return Verified(
         images=len(places),
         whole=len(places) == len(winner.labels.values),
         differences=differences,
         accuracy=float(np.mean(found[runtimes[-1]].argmax(axis=1) == labels)),
         stored_accuracy=float(np.mean(stored.argmax(axis=1) == labels)),
+        macs=macs,
     )
+
+
+def _cost(winner: Winner, stages: Labels, places: Labels) -> float:
+    """The mean multiply-adds of a cascade. StorageError if they are not those of the storage."""
+    assert winner.exits is not None
+    paid = np.cumsum([record.cost.macs for record in winner.members])
+    measured, stored = (float(paid[of - 1].mean()) for of in (stages, winner.exits.stages[places]))
+    wanted = winner.macs if len(places) == len(winner.labels.values) else stored
+    if abs(measured - wanted) > COST * wanted:
+        raise StorageError(
+            f"the exported cascade {winner.title} costs {measured:,.0f} multiply-adds an image on "
+            f"{len(places)} images of val, and {wanted:,.0f} by the stored predictions. Nothing "
+            "was written.",
+        )
+    return measured
+
+
+def _expected(found: Floats, winner: Winner, count: int, places: Labels) -> Floats:
+    """The stored N x C probabilities that found ones are held against.
+
+    Where rounding decides whether an image leaves a cascade, the nearest of all that may be.
+    """
+    if winner.exits is None or count < len(winner.members):
+        return winner.stored[count - 1][places]
+    exits, means = winner.exits, np.stack(winner.stored)[:, places]
+    allowed = np.maximum(TOLERANCE, winner.rounding[places])
+    nearest = np.abs(means - found).max(axis=2).argmin(axis=0)
+    doubtful = exits.margins[places] <= DOUBTFUL[winner.measure] * allowed
+    chosen = np.where(doubtful, nearest, exits.stages[places] - 1)
+    return np.asarray(means[chosen, np.arange(len(places))])
 
 
 def _images(winner: Winner) -> tuple[npt.NDArray[np.uint8], Labels]:
@@ -113,7 +155,7 @@ def _run(
                 sys.executable,
                 "-B",  # leaves no compiled files in the folder
                 "-c",
-                _PROGRAM.format(batch=BATCH),
+                _PROGRAM.format(batch=BATCH, cascade=winner.cascade is not None),
                 str(file),
                 ",".join(runtimes),
                 str(len(winner.members)),
@@ -139,7 +181,7 @@ def _compare(found: Floats, winner: Winner, count: int, places: Labels, what: st
     Where every probability is within the tolerance, the class is the same unless the two best are
     nearer to each other than twice that.
     """
-    stored = winner.stored[count - 1][places]
+    stored = _expected(found, winner, count, places)
     apart = np.abs(found - stored)
     allowed = np.maximum(TOLERANCE, winner.rounding[places])
     beyond = ~(apart.max(axis=1) <= allowed)  # also where it is not a number

@@ -1,7 +1,7 @@
 """What is exported: the members that were scored, and what the storage knows of their images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,9 @@ from ensearch.core import Evaluation, Floats, Schedule, Split
 from ensearch.datasets import Dataset
 from ensearch.errors import StorageError, UnavailableError
 from ensearch.exports import stored_members
-from ensearch.exports.stored_members import Prefix
+from ensearch.exports.stored_members import Exits, Prefix, Score
 from ensearch.pool import predictions
+from ensearch.pool.best_cascade import BestCascade
 from ensearch.pool.entry import Entry
 from ensearch.store import SEARCH, MemberRecord, Store
 from ensearch.store.labels import SplitLabels
@@ -27,7 +28,8 @@ class Winner:
     `prefixes` are measured on `split`, on so many `images`: the members' own predictions. `stored`
     are the N x C probabilities of val that the storage holds, by number of members. `dataset` is
     None where the images are gone or changed, and `gone` says why then. `estimate` is the accuracy
-    that a study estimates for such a configuration, without the luck of selecting it.
+    that a study estimates for such a configuration, without the luck of selecting it. Of a
+    `cascade` members are in the order in which they run.
     """
 
     name: str  # for a folder
@@ -48,6 +50,7 @@ class Winner:
     gone: str
     environment: dict[str, Any]
     estimate: float | None = None
+    cascade: BestCascade | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -56,7 +59,37 @@ class Winner:
 
     @property
     def whole(self) -> Prefix:
+        """All members; in a cascade few images pass all of them."""
         return self.prefixes[-1]
+
+    @property
+    def macs(self) -> float:
+        """Multiply-adds for an image, in a cascade the mean over val."""
+        return self.whole.macs if self.cascade is None else self.cascade.macs
+
+    @property
+    def exits(self) -> Exits | None:
+        """How the images of val leave the cascade, by the stored predictions; None of others."""
+        if self.cascade is None:
+            return None
+        return stored_members.exits(self.stored, self.cascade.thresholds, self.cascade.measure)
+
+    @property
+    def measure(self) -> str:
+        """The confidence by which an image leaves a cascade."""
+        return "max" if self.cascade is None else self.cascade.measure
+
+    @property
+    def score(self) -> Score:
+        """How often the exported model is right, by the stored predictions."""
+        if self.cascade is None:
+            return self.whole.score
+        return stored_members.score(self.predicted, self.labels.values)
+
+    @property
+    def predicted(self) -> Floats:
+        """The N x C probabilities of val by the stored predictions."""
+        return self.stored[-1] if self.exits is None else self.exits.probs
 
     @property
     def schedules(self) -> tuple[Schedule, ...]:
@@ -108,12 +141,18 @@ def of_study(
 
 
 def of_pool(
-    store: Store, query: str, entries: Sequence[Entry], *, name: str, data_dir: Path | None = None
+    store: Store,
+    query: str,
+    entries: Sequence[Entry],
+    *,
+    name: str,
+    cascade: BestCascade | None = None,
+    data_dir: Path | None = None,
 ) -> Winner:
     """Return entries of the pool as one ensemble, whose probabilities are averaged arithmetically.
 
-    Raises StorageError for models that were trained elsewhere, whose weights are not here, and as
-    `of_study`.
+    They may be those of a `cascade`, in the order in which they run. Raises StorageError for models
+    that were trained elsewhere, whose weights are not here, and as `of_study`.
     """
     foreign = [entry.name for entry in entries if not entry.is_member]
     if foreign:
@@ -130,7 +169,9 @@ def of_pool(
     _check_weights(store, members[0].study, members[0].stage, members)
     shapes = [entry.label for entry in entries]
     title = " + ".join(dict.fromkeys(f"{shapes.count(s)} × {s}" for s in shapes))
-    return _winner(
+    if cascade is not None:
+        title = " → ".join(shapes)
+    whole = _winner(
         store,
         study or members[0].study,
         members,
@@ -140,8 +181,9 @@ def of_pool(
         title=shapes[0] if len(shapes) == 1 else title,
         stage=f"pool {query}",
         rule="arithmetic",
-        estimate=None,
+        estimate=None if cascade is None else cascade.held_out,
     )
+    return replace(whole, cascade=cascade)
 
 
 def _check_weights(store: Store, study: str, stage: str, members: Sequence[MemberRecord]) -> None:
