@@ -56,47 +56,68 @@ def notes(spec: str, parts: tuple[Part, ...]) -> tuple[str, ...]:
 
     Raises UnavailableError where all pixels of a split have one value.
     """
-    counts = {part.name: _counts(part.images) for part in parts}
+    moments = {part.name: _moments(part.images) for part in parts}
     for part in parts:
-        if np.count_nonzero(counts[part.name]) == 1 and _flat(part.images).all():
+        mean, spread = moments[part.name]
+        if spread == 0 and _is_one_value(part.images):
             raise UnavailableError(
-                f"{spec}: all pixels of the {part.name} images are {counts[part.name].argmax()} of "
-                "0 to 255. Were they scaled twice, or saved with another range? Save them with the "
-                "range that they use."
+                f"{spec}: all pixels of the {part.name} images are {mean:.0f} of 0 to 255. Were "
+                "they scaled twice, or saved with another range? Save them with the range that "
+                "they use."
             )
-    train, test = parts[0].name, parts[-1].name
-    found = (_few_levels(train, counts[train]), _compared(counts[train], counts[test]))
-    return tuple(filter(None, (*found, *map(_constant, parts))))
+    train, test = parts[0], parts[-1]
+    few_levels = _few_levels(train, moments[train.name])
+    compared = _compared(moments[train.name], moments[test.name])
+    return tuple(filter(None, (few_levels, compared, *map(_constant, parts))))
 
 
-def _counts(images: Pictures) -> npt.NDArray[np.int64]:
-    """How often each of the 256 levels occurs in some of the images."""
-    step = max(1, len(images) // LOOKED_AT)
-    return np.bincount(np.asarray(images[::step]).ravel(), minlength=256)
+class _Moments(NamedTuple):
+    mean: float
+    spread: float  # standard deviation
 
 
-def _few_levels(name: str, counts: npt.NDArray[np.int64]) -> str:
-    used = of_counts(counts)
+def _moments(images: Pictures) -> _Moments:
+    """Mean and deviation of the levels: of some of the images, or of all where sums are kept."""
+    if isinstance(images, Stored):
+        total, squares = (int(value) for value in images.sums[images.index].sum(axis=(0, 2)))
+        pixels = int(np.prod(images.shape, dtype=np.int64))
+        # In whole numbers, so that constant images have a deviation of exactly 0.
+        variance = max(0, pixels * squares - total * total) / pixels**2
+        return _Moments(total / pixels, variance**0.5)
+    some = images[:: _step(images)]
+    return _Moments(float(some.mean()), float(some.std()))
+
+
+def _step(images: Pictures) -> int:
+    return max(1, len(images) // LOOKED_AT)
+
+
+def _is_one_value(images: Pictures) -> bool:
+    # Where sums are kept, a deviation of 0 is that of all images.
+    return isinstance(images, Stored) or bool((images == images.flat[0]).all())
+
+
+def _few_levels(train: Part, moments: _Moments) -> str:
+    # A range is at least twice the deviation: most images need not be read.
+    if 2 * moments.spread >= FEW:
+        return ""
+    some = np.asarray(train.images[:: _step(train.images)])
+    used = of_counts(np.bincount(some.ravel(), minlength=256))
     if used.width >= FEW:
         return ""
     return (
-        f"{name} images use the grey levels {used} of 0 to 255: were they saved with their range?"
+        f"{train.name} images use the grey levels {used} of 0 to 255: were they saved with their "
+        "range?"
     )
 
 
-def _compared(train: npt.NDArray[np.int64], test: npt.NDArray[np.int64]) -> str:
-    levels = np.arange(256)
-    means, spreads = [], []
-    for counts in (train, test):
-        mean = float(counts @ levels / counts.sum())
-        means.append(mean)
-        spreads.append(float((counts @ (levels - mean) ** 2 / counts.sum()) ** 0.5))
-    narrow, wide = sorted(spreads)
-    if narrow * UNLIKE >= wide and abs(means[0] - means[1]) <= wide:
+def _compared(train: _Moments, test: _Moments) -> str:
+    narrow, wide = sorted((train.spread, test.spread))
+    if narrow * UNLIKE >= wide and abs(train.mean - test.mean) <= wide:
         return ""
     return (
-        f"train images have grey levels of {means[0]:.0f} ± {spreads[0]:.0f}, test images of "
-        f"{means[1]:.0f} ± {spreads[1]:.0f} (mean and deviation): were both scaled alike?"
+        f"train images have grey levels of {train.mean:.0f} ± {train.spread:.0f}, test images of "
+        f"{test.mean:.0f} ± {test.spread:.0f} (mean and deviation): were both scaled alike?"
     )
 
 
