@@ -13,7 +13,8 @@ T = TypeVar("T")
 def read_toml(path: Path) -> dict[str, object]:
     """Return the file's table; UsageError with the place of the mistake if it is not TOML."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        # Editors of Windows put a byte order mark in front.
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     # ValueError: not TOML, not UTF-8, or a number of thousands of digits.
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}") from None

@@ -190,11 +190,14 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_flipped_byte_of_an_image_is_found_when_it_is_read(cache: Path, tmp_path: Path) -> None:
     flip(cache / "pixels.npy", -4000)
-    images = load(tmp_path / "pets")
-    stored = images.x_train
-    assert isinstance(stored, Stored)
-    with pytest.raises(UnavailableError, match="holds another image than was written") as caught:
+
+    def read() -> None:  # some images are looked at when a folder is opened, which ones may change
+        stored = load(tmp_path / "pets").x_train
+        assert isinstance(stored, Stored)
         stored.check(np.arange(18))
+
+    with pytest.raises(UnavailableError, match="holds another image than was written") as caught:
+        read()
     assert caught.value.facts["folder"] == cache.resolve()
     checked = pool.verify(storage=DB)
     assert (checked.caches, checked.damaged_caches, checked.entries) == (1, 1, 0)

@@ -484,3 +484,9 @@ def test_a_folder_that_ends_in_toml_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "a.toml").mkdir()
     with pytest.raises(UsageError, match="that is no file"):
         reading.load(f"{tmp_path}/a.toml")
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    plain = reading.folder() / "wide_resnet.toml"
+    (tmp_path / "marked.toml").write_bytes(b"\xef\xbb\xbf" + plain.read_bytes())
+    assert reading.load(f"{tmp_path}/marked.toml").depth == reading.load("wide_resnet").depth
