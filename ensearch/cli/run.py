@@ -199,19 +199,19 @@ def further(results: "Results", here: str, full: bool = False) -> list[str]:
     return [
         *([f"settle    ensearch settle {study}{here}"] if results.may_settle else []),
         *([] if results.under_way else [f"confirm   ensearch confirm {study}{here}"]),
-        *([] if results.under_way else [_timing(results, here)]),
+        *([] if results.under_way else [f"export    ensearch export {study}{here}"]),
         *([] if full else [f"details   ensearch report {study} --full{here}"]),
-        f"browse    ensearch dashboard{here}",
+        _timing(results, here) or f"browse    ensearch dashboard{here}",
     ]
 
 
 def _timing(results: "Results", here: str) -> str:
-    """Return how to measure how long configurations take, or to compare by that."""
+    """Return how to compare by the other of FLOPs and time; empty where no time is on record."""
     study, other = results.conditions.study, results.conditions.other_axis
     if other is not None:
         return f"FLOPs     ensearch report {study}{here}"
     if not results.beside:
-        return f"time      ensearch latency {study}{here}"
+        return ""
     return f"time      ensearch report {study} --x {results.beside[-1].conditions.axis.name}{here}"
 
 

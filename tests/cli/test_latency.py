@@ -61,7 +61,8 @@ def test_every_configuration_of_a_study_is_measured_without_its_weights(study: s
 
 def test_reports_are_over_milliseconds_and_say_what_flops_say(study: str, folder: Path) -> None:
     without = ensearch(f"report {study}")
-    assert f"time      ensearch latency {study}\n" in without.stderr
+    assert f"export    ensearch export {study}\n" in without.stderr
+    assert "\ntime  " not in without.stderr
     assert ensearch(f"latency {study} --batch 4").exit_code == 0
     plain = ensearch(f"report {study}")
     assert " ms@4, " in plain.stdout
