@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ensearch.cli import options
-from ensearch.cli.terminal import guarded, say
+from ensearch.cli.terminal import guarded, say, tell
 
 EVERY = 5.0  # seconds between two lines of progress
 
@@ -40,14 +40,16 @@ def predict(
     skipped: list[str] = []
     told = time.monotonic()
 
-    def tell(text: str) -> None:
+    def progress(text: str) -> None:
         nonlocal told
         if time.monotonic() - told >= EVERY:
             told = time.monotonic()
             say(text)
 
     model = api.load_exported(folder, runtime=runtime)
-    found = model.classify(images, members=members, batch=batch, skipped=skipped, on_progress=tell)
+    found = model.classify(
+        images, members=members, batch=batch, skipped=skipped, on_progress=progress
+    )
     count = 0
     if as_json:
         rows = [each.to_dict() for each in found]
