@@ -98,6 +98,8 @@ def _style(upper: Axes, lower: Axes, tradeoff: Tradeoff) -> None:
     upper.xaxis.set_major_locator(LogLocator(subs=marks, numticks=20))
     upper.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_count(value)))
     upper.xaxis.set_minor_formatter(NullFormatter())
+    # Beside 99.75, matplotlib writes 100.00, which reaches into the label of the axis.
+    upper.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     upper.set_ylabel(tradeoff.y_label, size=8, color=INK)
     lower.set_ylabel("ensemble minus\nsingle (points)", size=8, color=INK)
     lower.set_xlabel(tradeoff.x_label, size=8, color=INK)
