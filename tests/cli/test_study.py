@@ -100,7 +100,7 @@ def test_removal_keeps_the_members_unless_they_are_to_go(searched: Path) -> None
         for p in Path("studies/ensearch.members").rglob("*")
         if p.suffix in (".npz", ".safetensors")
     ]
-    assert [path for path in files if path.parent.name != "labels"] == []
+    assert [path for path in files if path.parent.name not in ("labels", "images")] == []
 
 
 def test_members_that_another_study_uses_stay(searched: Path) -> None:
