@@ -28,11 +28,8 @@ ADVICE: dict[str, str] = {
         "Or take --choose-on study for models that were trained without the val of studies."
     ),
     # pool
-    "class_order_natural": (
-        "Take them so by --class-order natural, or as they are by --class-order dataset."
-    ),
-    "class_order_plain": (
-        "Take them so by --class-order plain, or as they are by --class-order dataset."
+    "class_order": (
+        "Take them so by --class-order {order}, or as they are by --class-order dataset."
     ),
     "class_order_unknown": "Take them as they are by --class-order dataset.",
     # families
@@ -108,6 +105,8 @@ ADVICE: dict[str, str] = {
         "To train its member again: `ensearch resume STUDY --retrain-missing{storage}`."
     ),
     "model_exists": ("Choose one with --name, or type `ensearch pool remove {name}{storage}`."),
+    "storage_emptied": "Or name another storage with --storage.",
+    "storage_moved": "Then type the same command again: it goes on.",
     "storage_missing": (
         "Start one with `ensearch run --budget 2e6 --dataset digits{storage}`, or name the right "
         "storage with --storage."

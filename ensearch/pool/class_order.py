@@ -91,7 +91,9 @@ def refuse_or_note(
     """
     says, better = doubt(name, predicted, labels)
     if says and order is None:
-        raise UsageError(f"{says}.", problem=f"class_order_{better or 'unknown'}")
+        raise UsageError(
+            f"{says}.", problem="class_order" if better else "class_order_unknown", order=better
+        )
     return says
 
 

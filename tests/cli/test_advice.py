@@ -33,10 +33,20 @@ def raised() -> Iterator[tuple[str, str, set[str]]]:
             if not isinstance(node, ast.Call):
                 continue
             given = {word.arg: word.value for word in node.keywords}
-            problem = given.get("problem")
-            if isinstance(problem, ast.Constant) and isinstance(problem.value, str):
-                where = f"{path.relative_to(PACKAGE)}:{node.lineno}"
-                yield where, problem.value, {name for name in given if name} - {"problem"}
+            if "problem" not in given:
+                continue
+            where = f"{path.relative_to(PACKAGE)}:{node.lineno}"
+            for problem in texts(given["problem"]):
+                yield where, problem, {name for name in given if name} - {"problem"}
+
+
+def texts(problem: ast.expr) -> Iterator[str]:
+    """The text of an expression, or those of both branches where one of them is no problem."""
+    if isinstance(problem, ast.IfExp):
+        yield from texts(problem.body)
+        yield from texts(problem.orelse)
+    elif isinstance(problem, ast.Constant) and isinstance(problem.value, str) and problem.value:
+        yield problem.value
 
 
 def strings(tree: ast.AST) -> Iterator[str]:

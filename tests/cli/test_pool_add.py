@@ -220,7 +220,7 @@ def test_without_a_network_the_error_says_so(images: Path, monkeypatch: pytest.M
     with np.load("images.npz") as found:
         content = dict(found)
     y = np.repeat(np.arange(1000), 2)
-    x = np.zeros((2000, 2, 2, 3), np.uint8)
+    x = np.random.default_rng(0).integers(0, 256, (2000, 2, 2, 3), np.uint8)
     np.savez("images.npz", x_train=x, y_train=y, x_test=content["x_test"][:2, :2, :2], y_test=y[:2])
 
     plain = timm.create_model

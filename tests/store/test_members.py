@@ -258,10 +258,12 @@ def test_a_damaged_predictions_file_is_intact_or_named(store: Store) -> None:
     ids=["name", "kind", "shape"],
 )
 def test_a_file_with_other_content_is_refused(store: Store, arrays: dict[str, Any]) -> None:
-    path = store.files / "ab" / "abc.val.npz"
+    path = store.files / "ab" / "abcdef01.val.npz"
     path.parent.mkdir(parents=True)
     np.savez(path, **arrays)
-    assert "abc.val.npz cannot be read" in failure(lambda: store.predictions("abc", "val"))
+    assert "abcdef01.val.npz cannot be read" in failure(
+        lambda: store.predictions("abcdef01", "val")
+    )
 
 
 class Trap:
@@ -275,10 +277,12 @@ class Trap:
 
 
 def test_nothing_is_unpickled(store: Store, tmp_path: Path) -> None:
-    path = store.files / "ab" / "abc.val.npz"
+    path = store.files / "ab" / "abcdef01.val.npz"
     path.parent.mkdir(parents=True)
     np.savez(path, allow_pickle=True, logits=np.array([[Trap(tmp_path / "sprung")]]))
-    assert "abc.val.npz cannot be read" in failure(lambda: store.predictions("abc", "val"))
+    assert "abcdef01.val.npz cannot be read" in failure(
+        lambda: store.predictions("abcdef01", "val")
+    )
     assert not (tmp_path / "sprung").exists()
 
 

@@ -20,9 +20,9 @@ def sample_of(seed: int = 0) -> ImageSample:
 
 
 def test_a_sample_comes_back_and_is_written_once(store: Store) -> None:
-    store.pool.keep_sample("abc", sample_of())
-    store.pool.keep_sample("abc", sample_of(seed=1))
-    kept, wanted = store.pool.sample("abc"), sample_of()
+    store.pool.keep_sample("abcdef01", sample_of())
+    store.pool.keep_sample("abcdef01", sample_of(seed=1))
+    kept, wanted = store.pool.sample("abcdef01"), sample_of()
     assert np.array_equal(kept.images, wanted.images)
     assert kept.places.tolist() == [0, 4, 9]
     assert (kept.mean, kept.std, kept.crop) == (wanted.mean, wanted.std, 0.875)
@@ -31,12 +31,12 @@ def test_a_sample_comes_back_and_is_written_once(store: Store) -> None:
 
 def test_a_missing_or_damaged_sample_is_explained_and_written_again(store: Store) -> None:
     with pytest.raises(StorageError, match="is missing") as caught:
-        store.pool.sample("abc")
+        store.pool.sample("abcdef01")
     assert caught.value.problem == "sample_unusable"
-    store.pool.keep_sample("abc", sample_of())
-    file = samples.path(store.files, "abc")
+    store.pool.keep_sample("abcdef01", sample_of())
+    file = samples.path(store.files, "abcdef01")
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(StorageError, match="cannot be read"):
-        store.pool.sample("abc")
-    store.pool.keep_sample("abc", sample_of())
-    assert len(store.pool.sample("abc").images) == 3
+        store.pool.sample("abcdef01")
+    store.pool.keep_sample("abcdef01", sample_of())
+    assert len(store.pool.sample("abcdef01").images) == 3
