@@ -1,8 +1,7 @@
 """Confirm a search: retrain its finalists with fresh seeds and a full schedule, score on test."""
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from ensearch.confirmation import plan as confirmation_plan
 from ensearch.confirmation import settling, work
@@ -13,10 +12,9 @@ from ensearch.errors import StorageError, TrialsFailedError
 from ensearch.launch import Train
 from ensearch.store import Store
 from ensearch.study import driving, scoring
-from ensearch.study.driving import Counting, Ended
+from ensearch.study.driving import Counting, Ended, Waiting
 from ensearch.study.events import Event, LookPlanned
 from ensearch.study.members import MemberQueue
-from ensearch.study.pace import Renewal
 from ensearch.study.placement import Placement
 from ensearch.study.scoring import Scorer
 from ensearch.study.speed import Speed
@@ -63,13 +61,12 @@ def run(
             confirming = _Confirming(
                 study=study,
                 store=store,
-                queue=queue,
-                renew=renew,
+                waiting=Waiting(
+                    queue=queue, renew=renew, seconds=seconds, is_interrupted=is_interrupted
+                ),
                 speed=speed,
                 workers=where.workers,
-                seconds=seconds,
                 on_event=on_event,
-                is_interrupted=is_interrupted,
             )
             return confirming.run(plan)
 
@@ -80,14 +77,10 @@ class _Confirming:
 
     study: Study
     store: Store
-    queue: MemberQueue
-    renew: Renewal
+    waiting: Waiting
     speed: Speed
     workers: int
-    seconds: float | None
     on_event: Callable[[Event], None]
-    is_interrupted: Callable[[], bool]
-    started: float = field(default_factory=time.monotonic)
 
     def run(self, plan: Confirmation) -> Ended:
         """Train and score until nothing is left to look at."""
@@ -98,35 +91,22 @@ class _Confirming:
             ended = self._train(plan, groups)
             if ended != "done":
                 return ended
-            scored = _conclude(self.study, self.store, plan, groups, self.queue)
+            scored = _conclude(self.study, self.store, plan, groups, self.waiting.queue)
             following = self._following(scored) if plan.request.settle else None
         return "done"
 
     def _train(self, plan: Confirmation, groups: dict[str, tuple[Member, ...]]) -> Ended:
         wanted = [member for group in groups.values() for member in group]
         ahead = work.ahead(self.study, self.store, plan, self.speed, self.workers)
-        missing = work.missing(self.store, wanted)
         if plan.looks > 1:
             self.on_event(self._planned(plan, ahead))
         counting = Counting(
             members=ahead.members,
             seconds=ahead.seconds,
             on_event=self.on_event,
-            macs={member.key: work.train_macs(self.study, member) for member in missing},
+            macs=ahead.macs,
         )
-        self.queue.on_event = counting
-        left = None
-        if self.seconds is not None:
-            left = self.seconds - (time.monotonic() - self.started)
-        return driving.collect(
-            self.queue,
-            self.renew,
-            wanted,
-            counting,
-            splits=("val", "test"),
-            seconds=left,
-            is_interrupted=self.is_interrupted,
-        )
+        return self.waiting.collect(wanted, counting, splits=("val", "test"))
 
     def _planned(self, plan: Confirmation, ahead: Work) -> LookPlanned:
         first = plan.at_first
@@ -138,7 +118,7 @@ class _Confirming:
                 for name, finalist in plan.networks.items()
                 if finalist.members > first[name]
             },
-            missing=ahead.members - ahead.ready,
+            missing=len(ahead.macs),
             total=ahead.members,
             seconds=ahead.seconds,
         )

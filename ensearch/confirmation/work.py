@@ -14,12 +14,25 @@ from ensearch.study.study import Study
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What a plan still has to do: members in all, those that are ready, and the rest's cost."""
+    """What a plan still has to do.
+
+    It has so many `members` in all; `macs` are the multiply-adds of training those that are not
+    ready, by key.
+    """
 
     members: int
-    ready: int
-    train_macs: float
+    macs: dict[str, float]
     seconds: float
+
+    @property
+    def ready(self) -> int:
+        """How many members need no training."""
+        return self.members - len(self.macs)
+
+    @property
+    def train_macs(self) -> float:
+        """Multiply-adds of training the others."""
+        return sum(self.macs.values())
 
 
 def members(study: Study, store: Store, plan: Confirmation) -> dict[str, tuple[Member, ...]]:
@@ -56,7 +69,7 @@ def _fresh(study: Study, finalist: Finalist) -> tuple[Member, ...]:
 def ahead(study: Study, store: Store, plan: Confirmation, speed: Speed, workers: int) -> Work:
     """What is ahead. Predicting costs next to nothing and is not counted."""
     wanted = [m for group in members(study, store, plan).values() for m in group]
-    untrained = missing(store, wanted)
+    untrained = _missing(store, wanted)
     images = study.images["train"]
     seconds = [
         speed.seconds(study.count(m.architecture).macs) * images * m.schedule.epochs
@@ -64,20 +77,16 @@ def ahead(study: Study, store: Store, plan: Confirmation, speed: Speed, workers:
     ]
     return Work(
         members=len(wanted),
-        ready=len(wanted) - len(untrained),
-        train_macs=sum(train_macs(study, member) for member in untrained),
+        macs={
+            m.key: training_macs(study.count(m.architecture), images, m.schedule) for m in untrained
+        },
         seconds=sum(seconds) / workers,
     )
 
 
-def missing(store: Store, wanted: Sequence[Member]) -> list[Member]:
+def _missing(store: Store, wanted: Sequence[Member]) -> list[Member]:
     """Members that must train: never trained, or trained and their files are gone."""
     stored = store.members([member.key for member in wanted])
     lost = {files.key_of(path) for path in store.missing_files(stored)}
     trained = {key for key, record in stored.items() if record.state == "trained"} - lost
     return [member for member in wanted if member.key not in trained]
-
-
-def train_macs(study: Study, member: Member) -> float:
-    """Multiply-adds of training a member."""
-    return training_macs(study.count(member.architecture), study.images["train"], member.schedule)

@@ -105,28 +105,29 @@ class Counting:
         return pace.seconds_left(share, elapsed, self.seconds)
 
 
-def collect(
-    queue: MemberQueue,
-    renew: Renewal,
-    wanted: Sequence[Member],
-    counting: Counting,
-    *,
-    splits: tuple[Split, ...] = ("val",),
-    seconds: float | None,
-    is_interrupted: Callable[[], bool],
-) -> Ended:
-    """Train members and let them predict: "done", or why that ended before.
+@dataclass(slots=True, kw_only=True)
+class Waiting:
+    """Waits for members, however often in one run, for at most `seconds` in all."""
 
-    `seconds` is how long that may take.
-    """
-    started = time.monotonic()
-    queue.require(wanted, splits=splits)
-    counting.done = sum(queue.outcomes([member]) is not None for member in wanted)
-    while queue.outcomes(wanted) is None:
-        if is_interrupted():
-            return "interrupted"
-        if seconds is not None and time.monotonic() - started >= seconds:
-            return "time"
-        queue.collect(TICK)
-        renew()
-    return "done"
+    queue: MemberQueue
+    renew: Renewal
+    seconds: float | None
+    is_interrupted: Callable[[], bool]
+    started: float = field(default_factory=time.monotonic)
+
+    def collect(
+        self, wanted: Sequence[Member], counting: Counting, *, splits: tuple[Split, ...] = ("val",)
+    ) -> Ended:
+        """Train members and let them predict: "done", or why that ended before."""
+        queue = self.queue
+        queue.on_event = counting
+        queue.require(wanted, splits=splits)
+        counting.done = sum(queue.outcomes([member]) is not None for member in wanted)
+        while queue.outcomes(wanted) is None:
+            if self.is_interrupted():
+                return "interrupted"
+            if self.seconds is not None and time.monotonic() - self.started >= self.seconds:
+                return "time"
+            queue.collect(TICK)
+            self.renew()
+        return "done"

@@ -5,9 +5,8 @@ before the next one begins, and follows from what is stored: a run that was stop
 """
 
 import math
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from ensearch.core import Evaluation, Member
@@ -17,11 +16,9 @@ from ensearch.fronts.claims import Claim
 from ensearch.launch import Train
 from ensearch.store import LookRecord, SettlementRecord, Store
 from ensearch.study import driving, looks, scoring
-from ensearch.study.driving import Counting
+from ensearch.study.driving import Counting, Waiting
 from ensearch.study.events import Event, LookDone, LookPlanned, SettlementEnded, SettlementReason
-from ensearch.study.members import MemberQueue
 from ensearch.study.next_look import Candidates, Shape
-from ensearch.study.pace import Renewal
 from ensearch.study.placement import Placement
 from ensearch.study.scoring import Scorer
 from ensearch.study.speed import Speed
@@ -105,13 +102,12 @@ def run(
             settling = _Settling(
                 study=study,
                 store=store,
-                queue=queue,
-                renew=renew,
+                waiting=Waiting(
+                    queue=queue, renew=renew, seconds=seconds, is_interrupted=is_interrupted
+                ),
                 speed=speed,
                 workers=where.workers,
-                seconds=seconds,
                 on_event=on_event,
-                is_interrupted=is_interrupted,
             )
             return settling.run()
 
@@ -152,14 +148,10 @@ class _Settling:
 
     study: Study
     store: Store
-    queue: MemberQueue
-    renew: Renewal
+    waiting: Waiting
     speed: Speed
     workers: int
-    seconds: float | None
     on_event: Callable[[Event], None]
-    is_interrupted: Callable[[], bool]
-    started: float = field(default_factory=time.monotonic)
 
     @property
     def name(self) -> str:
@@ -215,18 +207,7 @@ class _Settling:
         groups = {name: candidates.first(name, n) for name, (n, _) in look.members.items()}
         wanted = [member for group in groups.values() for member in group]
         counting = self._counting(plan, look, wanted, candidates)
-        self.queue.on_event = counting
-        left = None
-        if self.seconds is not None:
-            left = self.seconds - (time.monotonic() - self.started)
-        ended = driving.collect(
-            self.queue,
-            self.renew,
-            wanted,
-            counting,
-            seconds=left,
-            is_interrupted=self.is_interrupted,
-        )
+        ended = self.waiting.collect(wanted, counting)
         if ended == "done":
             for name, (_, largest) in look.members.items():
                 self._evaluate(candidates.shape(name), name, groups[name], largest)
@@ -235,7 +216,7 @@ class _Settling:
     def _evaluate(
         self, shape: Shape, network: str, members: Sequence[Member], largest: int
     ) -> None:
-        outcomes = self.queue.outcomes(members) or []
+        outcomes = self.waiting.queue.outcomes(members) or []
         keys = [m.key for m, outcome in zip(members, outcomes, strict=True) if outcome == ""]
         known = self.store.evaluation_members(self.name).get(network, ())
         if len(keys) >= max(len(known), 1):
@@ -275,7 +256,7 @@ class _Settling:
             members=len(wanted),
             seconds=seconds / self.workers,
             on_event=self.on_event,
-            macs={member.key: self.queue.train_macs(member) for member in missing_ones},
+            macs={member.key: self.waiting.queue.train_macs(member) for member in missing_ones},
         )
 
     def _candidates(self) -> Candidates:
