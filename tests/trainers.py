@@ -14,6 +14,7 @@ import numpy as np
 
 from ensearch.core import Architecture, Member, Predictions, Schedule
 from ensearch.datasets import Source
+from ensearch.errors import UsageError
 from ensearch.launch import Failed, MemberJob, Progress, Train, Trained, Update
 
 One = Callable[[MemberJob, Callable[[Update], None]], Trained | Failed]
@@ -63,6 +64,15 @@ def failure(key: str) -> Failed:
     """The failure that seeds from 100 are answered with."""
     facts = {"asked": 100}
     return Failed(key=key, reason="diverged", detail="as asked", problem="asked", facts=facts)
+
+
+def halved(number: int) -> int:
+    """Refuses odd numbers, and ends its process at 0."""
+    if number == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if number % 2:
+        raise UsageError("the number is odd", problem="odd", number=number)
+    return number // 2
 
 
 @each

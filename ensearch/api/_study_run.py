@@ -74,6 +74,7 @@ class OpenedStudy:
             workers=options.workers,
             ray_address=options.ray_address,
             weights=options.weights,
+            families={config.space.family, *(shape.family for shape in config.space.shapes)},
         )
         device = training.describe_device(where.device)
         data_dir = datasets.data_folder(options.data_dir)
@@ -116,7 +117,7 @@ class OpenedStudy:
             study.config.budget.macs,
         )
         show(Preparing(text="measuring how fast networks train here"))
-        here = speed.measured(study, self.store, self.where.device)
+        here = speed.measured(study, self.store, self.where)
         before = next(s for s in self.store.summaries() if s.name == study.config.name)
         told = before.trials_done + before.trials_failed
         left = max(0, min(trials, len(study.ladder.cells)) - told)
@@ -244,7 +245,7 @@ def settle_study(
             opened.store,
             request,
             opened.where,
-            speed=speed.measured(opened.study, opened.store, opened.where.device),
+            speed=speed.measured(opened.study, opened.store, opened.where),
             seconds=seconds,
             take_over=take_over,
             retrain_missing=retrain_missing,

@@ -238,7 +238,7 @@ class _Work:
         nothing = Speed(fixed=0.0, per_mac=0.0)
         ahead = work.ahead(opened.study, self.store, self.plan, nothing, opened.where.workers)
         if ahead.train_macs or self.plan.request.settle:
-            return speed.measured(opened.study, self.store, opened.where.device)
+            return speed.measured(opened.study, self.store, opened.where)
         return nothing
 
     def _announcement(self, opened: OpenedStudy, speed: "Speed") -> "Announcement":

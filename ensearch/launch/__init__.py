@@ -7,7 +7,10 @@ A launcher module has:
     SUMMARY             one line for the help
     open(train, slots)  a `Launcher` that calls `train` on at most `slots` tasks at a time
     usual(device)       the number of slots where nobody says how many
-    warm_up()           begins in the background what the first task would wait for, if anything
+    warm_up(modules)    begins in the background what the first task would wait for, if anything,
+                        such as the import of these modules
+    call_each(function, arguments, device)
+                        calls a function in workers, as tasks run, and returns what it returns
 
 A task is a tuple of jobs that one slot trains side by side. Only the driver touches the storage:
 jobs go out as plain data, updates come back as plain data, and a job that fails comes back as a

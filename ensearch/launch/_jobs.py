@@ -1,12 +1,14 @@
 """What goes out to a launcher and what comes back from it, as plain data."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from ensearch.core import Member, Predictions, Split
 from ensearch.datasets import Source
+
+T = TypeVar("T")
 
 # "unavailable": the data or the device has gone; no other job would fare better.
 FailureReason = Literal["diverged", "out_of_memory", "killed", "unavailable", "error"]
@@ -152,6 +154,19 @@ class LauncherModule(Protocol):
         """The number of slots where nobody says how many."""
         ...
 
-    def warm_up(self) -> None:
-        """Begin in the background, if anything, what the first task would wait for."""
+    def warm_up(self, modules: Sequence[str]) -> None:
+        """Begin in the background what the first task would wait for, if anything.
+
+        Such as the import of these modules, which tasks will need.
+        """
+        ...
+
+    def call_each(
+        self, function: Callable[..., T], arguments: Sequence[tuple[Any, ...]], device: str
+    ) -> list[T]:
+        """Call a function of a module with each of the arguments, where and beside what tasks run.
+
+        Return what it returns, in order. Raises what it raises, and UnavailableError where no
+        worker can be started or one is lost.
+        """
         ...

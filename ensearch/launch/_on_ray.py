@@ -5,12 +5,14 @@ import os
 import queue
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from ensearch import __version__
+from ensearch.errors import EnsearchError
 from ensearch.launch._jobs import Failed, MemberJob, Train, Update
 
 
@@ -60,6 +62,14 @@ def work(
             detail = f"node {host()}: {update.detail} Every node must see the data at this path."
             update = replace(update, detail=detail)
         yield update
+
+
+def call(function: Callable[..., Any], values: tuple[Any, ...]) -> object:
+    """What the function returns; an error of ensearch as it is, not as Ray would wrap it."""
+    try:
+        return function(*values)
+    except EnsearchError as error:
+        return error
 
 
 def _trouble(jobs: tuple[MemberJob, ...], wanted: dict[str, str]) -> Failed | None:

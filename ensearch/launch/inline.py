@@ -1,8 +1,12 @@
 """Run tasks in this process, one after the other: for tests, debugging and small machines."""
 
 from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from ensearch.launch._jobs import MemberJob, Train, Update
+
+T = TypeVar("T")
 
 SUMMARY = "in this process, one task at a time"
 
@@ -40,5 +44,12 @@ def usual(device: str) -> int:
     return 1
 
 
-def warm_up() -> None:
+def warm_up(modules: Sequence[str]) -> None:
     """Do nothing: tasks run in this process."""
+
+
+def call_each(
+    function: Callable[..., T], arguments: Sequence[tuple[Any, ...]], device: str
+) -> list[T]:
+    """Call the function here, one call after the other."""
+    return [function(*values) for values in arguments]

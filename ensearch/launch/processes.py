@@ -13,16 +13,21 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from multiprocessing import connection, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from types import ModuleType
+from typing import Any, TypeVar
 
 from ensearch.errors import UnavailableError, invalid
 from ensearch.launch._jobs import Failed, MemberJob, Train, Trained, Update
+
+T = TypeVar("T")
 
 SUMMARY = "in worker processes of this machine, as many as there are slots"
 
@@ -171,21 +176,41 @@ def usual(device: str) -> int:
     return os.cpu_count() or 1
 
 
-def warm_up() -> None:
+def warm_up(modules: Sequence[str]) -> None:
     """Start the process that workers are forked from; its imports take seconds in the background.
 
-    It ends with this one. Before the first worker is needed is early enough, and optional.
+    It ends with this one. Before the first worker is needed is early enough, and optional; the
+    first call decides what it imports.
     """
-    _context()
+    _context(modules)
 
 
-def _context() -> ForkServerContext | SpawnContext:
+def call_each(
+    function: Callable[..., T], arguments: Sequence[tuple[Any, ...]], device: str
+) -> list[T]:
+    """Call the function in worker processes of their own, as many at a time as there are slots."""
+    slots = min(usual(device), len(arguments))
+    try:
+        with ProcessPoolExecutor(slots, mp_context=_context()) as pool:
+            with _interrupts_blocked(), _main_hidden():  # processes start when work is submitted
+                calls = [pool.submit(function, *values) for values in arguments]
+            return [call.result() for call in calls]
+    except BrokenProcessPool:
+        raise UnavailableError(
+            "a worker process ended before it had answered. The system ends processes so when "
+            "memory runs out: use a smaller budget or batch size, or a machine with more memory.",
+        ) from None
+    except (OSError, EOFError) as error:
+        raise _no_worker(error) from error
+
+
+def _context(modules: Sequence[str] = ()) -> ForkServerContext | SpawnContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():  # Windows
         return multiprocessing.get_context("spawn")
     from multiprocessing import forkserver  # fails where there is none
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOAD)
+    context.set_forkserver_preload([*_PRELOAD, *modules])
     try:
         with _interrupts_blocked(), _main_hidden():
             forkserver.ensure_running()
@@ -199,13 +224,17 @@ def _start(train: Train) -> _Worker:
     try:
         return _started(train)
     except (OSError, EOFError) as error:  # the latter where the process that forks them has died
-        says = f"{type(error).__name__}: {error}"
-        raise UnavailableError(
-            f"no worker process can be started here ({says}). Memory, the number of processes or "
-            "of open files may be at its limit (`ulimit -u`, `ulimit -n`), or the folder for "
-            "temporary files cannot be written.",
-            problem="no_worker",
-        ) from error
+        raise _no_worker(error) from error
+
+
+def _no_worker(error: Exception) -> UnavailableError:
+    says = f"{type(error).__name__}: {error}"
+    return UnavailableError(
+        f"no worker process can be started here ({says}). Memory, the number of processes or "
+        "of open files may be at its limit (`ulimit -u`, `ulimit -n`), or the folder for "
+        "temporary files cannot be written.",
+        problem="no_worker",
+    )
 
 
 def _started(train: Train) -> _Worker:

@@ -18,13 +18,15 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
-from ensearch.errors import UnavailableError, invalid
+from ensearch.errors import EnsearchError, UnavailableError, invalid
 from ensearch.launch import _on_ray
 from ensearch.launch._jobs import Failed, MemberJob, Train, Trained, Update
+
+T = TypeVar("T")
 
 SUMMARY = "on a Ray cluster that is there, or on one of its own on this machine"
 
@@ -171,8 +173,28 @@ def usual(device: str) -> int:
     return room
 
 
-def warm_up() -> None:
+def warm_up(modules: Sequence[str]) -> None:
     """Do nothing: Ray starts workers of its own."""
+
+
+def call_each(
+    function: Callable[..., T], arguments: Sequence[tuple[Any, ...]], device: str
+) -> list[T]:
+    """Call the function in Ray tasks with the resources of a member's."""
+    ray = _connect()
+    if not _room(ray, device):
+        raise UnavailableError(_no_room(ray, device), problem="no_ray_room")
+    remote = ray.remote(max_retries=0)(_on_ray.call)
+    place = remote.options(num_cpus=1, num_gpus=1 if device == "cuda" else 0)
+    try:
+        answers = ray.get([place.remote(function, values) for values in arguments])
+    except ray.exceptions.RayError as error:
+        says = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
+        raise UnavailableError(f"a worker of the Ray cluster cannot answer: {says}") from error
+    for answer in answers:
+        if isinstance(answer, EnsearchError):
+            raise answer
+    return list(answers)
 
 
 # The cluster

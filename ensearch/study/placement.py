@@ -1,6 +1,7 @@
 """Where members train."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
 
@@ -26,11 +27,13 @@ def placement(
     workers: int | None,
     ray_address: str | None,
     weights: bool | None,
+    families: Iterable[str],
 ) -> Placement:
     """Return where members will train, and begin what the first of them would wait for.
 
-    None stands for the default. Raises UsageError for an unknown launcher, and for the address of a
-    cluster that it would not use; UnavailableError for a device that is not there.
+    `families` are those of their networks. None stands for the default. Raises UsageError for an
+    unknown launcher, and for the address of a cluster that it would not use; UnavailableError for a
+    device that is not there.
     """
     launcher = "processes" if launcher is None else launcher
     module = launch.get(launcher)
@@ -40,7 +43,8 @@ def placement(
         os.environ["RAY_ADDRESS"] = ray_address  # where Ray and its own programs look for it too
     if workers is not None and workers < 1:
         raise invalid("workers", f"must be a whole number of at least 1; got {workers}.")
-    module.warm_up()
+    own = {f"ensearch.families.{family.partition(':')[0]}" for family in families}
+    module.warm_up(["ensearch.training.group", *sorted(own)])
     resolved = resolve_device("auto" if device is None else device)
     usual = workers is None or launcher == "inline"
     return Placement(

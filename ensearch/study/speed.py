@@ -1,15 +1,16 @@
 """How fast members train here, measured before the first training."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from typing import TypedDict
 
-from ensearch import training
+from ensearch import launch, training
 from ensearch.core import Architecture
 from ensearch.search_space import Ladder
 from ensearch.store import SpeedRecord, Store
+from ensearch.study.placement import Placement
 from ensearch.study.study import Study
 
 _LEAST_SECONDS = 60.0  # of training, to judge a speed by
@@ -26,8 +27,10 @@ class Speed:
         return self.fixed + self.per_mac * macs
 
 
-def measure(ladder: Ladder, seconds_per_image: Callable[[Architecture], float]) -> Speed:
-    """Return the speed from two measurements.
+def measure(
+    ladder: Ladder, seconds_per_image: Callable[[Architecture, Architecture], Sequence[float]]
+) -> Speed:
+    """Return the speed from two measurements, made side by side.
 
     Small networks are bound by overhead, large ones by arithmetic.
 
@@ -38,26 +41,33 @@ def measure(ladder: Ladder, seconds_per_image: Callable[[Architecture], float]) 
     small = min(costs, key=lambda a: costs[a])
     moderate = [a for a in costs if costs[a] <= 50e6] or [small]
     large = max(moderate, key=lambda a: costs[a])
-    fast, slow = seconds_per_image(small), seconds_per_image(large)
+    fast, slow = seconds_per_image(small, large)
     if costs[large] == costs[small] or slow <= fast:
         return Speed(fixed=0.0, per_mac=slow / costs[large])
     per_mac = (slow - fast) / (costs[large] - costs[small])
     return Speed(fixed=max(0.0, fast - per_mac * costs[small]), per_mac=per_mac)
 
 
-def measured(study: Study, store: Store, device: str) -> Speed:
+def measured(study: Study, store: Store, where: Placement) -> Speed:
     """Return how fast members train here, measured once a day for each device and batch size.
 
-    Measuring takes 5 s of training on a CPU, more than all else that a resume does before it goes
-    on. A measurement is kept with the study, for this version of PyTorch.
+    In workers, two at a time, as members train: a driver that measured would import PyTorch and
+    hold what it takes of a GPU, and one core alone is faster than two at once. A measurement is
+    kept with the study, for this version of PyTorch.
     """
     dataset, batch_size = study.dataset, study.config.schedule.batch_size
-    conditions = _conditions(study, device)
+    conditions = _conditions(study, where.device)
     known, now = store.speed(study.config.name, **conditions), datetime.now(UTC)
     if known is None or known.measured < now - timedelta(days=1):
         shape = (dataset.channels, len(dataset.classes), dataset.resolution)
+        launcher = launch.get(where.launcher)
         speed = measure(
-            study.ladder, lambda a: training.measure_speed(a, shape, batch_size, device)
+            study.ladder,
+            lambda *networks: launcher.call_each(
+                training.measure_speed,
+                [(network, shape, batch_size, where.device) for network in networks],
+                where.device,
+            ),
         )
         known = SpeedRecord(fixed=speed.fixed, per_mac=speed.per_mac, measured=now, **conditions)
         store.save_speed(study.config.name, known)

@@ -9,9 +9,10 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.datasets import load_digits
 
 from ensearch import datasets
-from ensearch.datasets import LEFT_OVER, Pictures, Source, _split
+from ensearch.datasets import LEFT_OVER, Pictures, Source, _split, digits
 from ensearch.errors import UsageError
 from tests.pictures import Arrays, good_arrays, npz_source, pictures
 
@@ -190,6 +191,13 @@ def test_split_seed_moves_val_and_not_test(tmp_path: Path) -> None:
     one, other = numbered()(tmp_path), numbered(split_seed=1)(tmp_path)
     assert identities(one.x_val) != identities(other.x_val)
     assert identities(one.x_test) == identities(other.x_test)
+
+
+def test_digits_are_those_of_scikit_learn() -> None:
+    bunch = load_digits()
+    table = digits._table()
+    assert np.array_equal(table[:, :-1], bunch.data)
+    assert np.array_equal(table[:, -1], bunch.target)
 
 
 def test_digits_have_the_sizes_that_the_rules_give(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 import pkgutil
 import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from tests.trainers import (
     deadly,
     endless,
     failure,
+    halved,
     job_of,
     leaving,
     quick,
@@ -96,6 +98,20 @@ def test_what_is_queued_is_dropped_on_close(opener: Opener) -> None:
     assert launcher.wait(3600) == []
 
 
+def test_functions_are_called_in_workers_and_answer_in_order(opener: Opener) -> None:
+    launcher = opener(quick, 2)
+    module = sys.modules[type(launcher).__module__]
+    assert module.call_each(halved, [(4,), (2,), (8,)], "cpu") == [2, 1, 4]
+    with pytest.raises(UsageError, match="the number is odd") as caught:
+        module.call_each(halved, [(4,), (3,)], "cpu")
+    assert (caught.value.problem, caught.value.facts) == ("odd", {"number": 3})
+
+
+def test_a_worker_that_dies_of_a_call_is_an_error(processes: Opener) -> None:
+    with pytest.raises(UnavailableError, match="memory"):
+        launch_processes.call_each(halved, [(4,), (0,)], "cpu")
+
+
 def test_members_are_the_same_bits_wherever_they_are_trained(opener: Opener) -> None:
     # Here and not above: workers import this file, and those of the other tests need no torch.
     from ensearch import training
@@ -141,7 +157,7 @@ def test_workers_start_where_there_is_no_server_to_fork_them(
         raise OSError("AF_UNIX path too long")
 
     monkeypatch.setattr("multiprocessing.forkserver.ensure_running", too_long)
-    launch_processes.warm_up()
+    launch_processes.warm_up([])
     (outcome,) = outcomes(gather(processes(quick, 1), [job_of(1)])).values()
     assert isinstance(outcome, Trained)
 

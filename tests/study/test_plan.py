@@ -235,7 +235,8 @@ def test_a_plan_says_what_it_can_decide(two_cells: Ladder) -> None:
 def test_speed_separates_overhead_from_arithmetic() -> None:
     cells = (cell(1, 1, 1_000_000), cell(1, 2, 9_000_000))
     speed = speeds.measure(
-        Ladder(budget=Budget(macs=1e7), cells=cells), lambda a: {1: 2e-3, 2: 10e-3}[int(a.width)]
+        Ladder(budget=Budget(macs=1e7), cells=cells),
+        lambda *networks: [{1: 2e-3, 2: 10e-3}[int(a.width)] for a in networks],
     )
     assert speed.per_mac == pytest.approx(1e-9)
     assert speed.fixed == pytest.approx(1e-3)
