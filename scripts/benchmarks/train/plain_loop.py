@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from ensearch import families
+from ensearch.training.schedule import learning_rate
 from scripts.benchmarks.train.work import Work
 
 LOADERS = ("PIL", "tensor")
@@ -68,8 +69,15 @@ class PlainLoop:
             persistent_workers=workers > 0,
             pin_memory=device == "cuda",
         )
+        self.begin()
+        self.batches = endless(self.loader)
+        self.measure(3)  # starts the workers of the DataLoader
+
+    def begin(self) -> None:
+        """Start anew: a network drawn by torch's generator and its optimizer."""
+        work, schedule = self.work, self.work.schedule
         model = families.build(work.architecture, work.data.channels, len(work.data.classes))
-        self.model = model.to(device).train()
+        self.model = model.to(self.device).train()
         self.optimizer = torch.optim.SGD(
             self.model.parameters(),
             lr=schedule.peak_lr,
@@ -77,21 +85,50 @@ class PlainLoop:
             weight_decay=schedule.weight_decay,
             nesterov=True,
         )
-        self.batches = endless(self.loader)
-        self.measure(3)  # starts the workers of the DataLoader
 
     def measure(self, steps: int) -> float:
         """Return images per second over `steps` batches, from one epoch into the next."""
-        start, smoothing = time.perf_counter(), self.work.schedule.label_smoothing
+        start = time.perf_counter()
         for x, y in itertools.islice(self.batches, steps):
-            x, y = x.to(self.device, non_blocking=True), y.to(self.device, non_blocking=True)
-            with torch.autocast("cuda", torch.bfloat16, enabled=self.device == "cuda"):
-                loss = F.cross_entropy(self.model(x), y, label_smoothing=smoothing)
-            self.optimizer.zero_grad()
-            torch.autograd.backward(loss)
-            self.optimizer.step()
-            loss.item()  # a loop that a person watches reads the loss
+            self._step(x, y)
         return steps * self.work.schedule.batch_size / (time.perf_counter() - start)
+
+    def train(self, epochs: int, seed: int) -> tuple[float, float]:
+        """Train a new network to the end of its schedule; return seconds and accuracy on val.
+
+        The learning rate of every step is ensearch's: the plain side loses nothing by it.
+        """
+        torch.manual_seed(seed)
+        self.begin()
+        schedule, steps = self.work.schedule, epochs * len(self.loader)
+        start = time.perf_counter()
+        for step, (x, y) in enumerate(itertools.islice(self.batches, steps)):
+            rate = learning_rate(step, steps, schedule.warmup, schedule.peak_lr)
+            self.optimizer.param_groups[0]["lr"] = rate
+            self._step(x, y)
+        return time.perf_counter() - start, self._accuracy()
+
+    def _step(self, x: torch.Tensor, y: torch.Tensor) -> None:
+        smoothing = self.work.schedule.label_smoothing
+        x, y = x.to(self.device, non_blocking=True), y.to(self.device, non_blocking=True)
+        with torch.autocast("cuda", torch.bfloat16, enabled=self.device == "cuda"):
+            loss = F.cross_entropy(self.model(x), y, label_smoothing=smoothing)
+        self.optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        self.optimizer.step()
+        loss.item()  # a loop that a person watches reads the loss
+
+    @torch.inference_mode()
+    def _accuracy(self) -> float:
+        data = self.work.data
+        x = torch.from_numpy(data.x_val[np.arange(len(data.x_val))]).permute(0, 3, 1, 2)
+        mean, std = (torch.tensor(v).view(1, -1, 1, 1) for v in (data.mean, data.std))
+        self.model.eval()
+        guesses = [
+            self.model(((batch - mean) / std).float().to(self.device)).argmax(1).cpu()
+            for batch in torch.split(x, 500)
+        ]
+        return float((torch.cat(guesses).numpy() == data.y_val).mean())
 
 
 def endless(loader: Iterable[Any]) -> Iterator[Any]:

@@ -3,13 +3,14 @@
 import itertools
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ensearch import launch
-from ensearch.core import Member
-from ensearch.launch import Failed, MemberJob, Progress
+from ensearch.core import Member, Schedule
+from ensearch.launch import Failed, MemberJob, Progress, Trained
 from ensearch.training import train_members
 from scripts.benchmarks.train.work import Work
 
@@ -28,7 +29,8 @@ class Workers:
         """Return images per second of all, while all are between their first and last epoch."""
         ends: dict[str, list[float]] = {}  # when the epochs of each member ended
         for _ in range(self.slots):
-            self.launcher.submit((self._job(epochs + 1),))
+            schedule = replace(self.work.schedule, epochs=epochs + 1)
+            self.launcher.submit((self._job(schedule, next(self.seeds)),))
         running = self.slots
         while running:
             for update in self.launcher.wait(60.0):
@@ -42,13 +44,32 @@ class Workers:
         done = sum(np.diff(np.interp(window, t, range(len(t)))).item() for t in ends.values())
         return float(done * self.work.images / (window[1] - window[0]))
 
-    def _job(self, epochs: int) -> MemberJob:
+    def train(self, schedule: Schedule, seeds: Sequence[int]) -> tuple[float, list[float]]:
+        """Train a network of each seed to the end of the schedule, every worker busy throughout.
+
+        Return the seconds that a network takes of the whole machine, and accuracies on val. `seeds`
+        are a multiple of the workers.
+        """
+        for seed in seeds:
+            self.launcher.submit((self._job(schedule, seed),))
+        seconds, accuracies = 0.0, list[float]()
+        while len(accuracies) < len(seeds):
+            for update in self.launcher.wait(60.0):
+                if isinstance(update, Failed):
+                    raise SystemExit(f"{self.work.network}: {update.detail}")
+                if isinstance(update, Trained):
+                    seconds += update.seconds
+                    classes = update.predictions[0].logits.argmax(axis=1)
+                    accuracies.append(float((classes == self.work.data.y_val).mean()))
+        return seconds / len(seeds) / self.slots, accuracies
+
+    def _job(self, schedule: Schedule, seed: int) -> MemberJob:
         work = self.work
         member = Member(
             architecture=work.architecture,
-            schedule=replace(work.schedule, epochs=epochs),
+            schedule=schedule,
             dataset=work.data.fingerprint,
-            seed=next(self.seeds),
+            seed=seed,
         )
         return MemberJob(
             member=member,
