@@ -37,7 +37,7 @@ grep --quiet "Usage" help.txt || fail "'ensearch --help' prints no usage."
     fail "a study of two trials ended with exit code $?."
 grep --quiet "Budget" table.txt || fail "the study printed no table of results."
 reports=studies/ensearch.reports/digits-wide_resnet-2M
-for file in studies/ensearch.db "$reports"/{evaluations.csv,summary.json,tradeoff.png}; do
+for file in studies/ensearch.db "$reports"/{index.html,evaluations.csv,summary.json,tradeoff.png}; do
     [ -s "$file" ] || fail "the study did not write $file."
 done
 "$bin/ensearch" report digits-wide_resnet-2M --json >report.json ||

@@ -37,6 +37,7 @@ RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 # Package from outside -> the only places that may import it.
 OWNERS = {
     "psycopg": set(),  # SQLAlchemy does
+    "jinja2": {"report/page"},
     "plotly": {"report/dashboard"},
     "rich": {"api", "cli", "report"},
     "torch": {"cost", "exports", "families", "latency", "pool", "training"},

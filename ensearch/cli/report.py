@@ -23,7 +23,7 @@ def report(
     study: Annotated[str, typer.Argument(help="Name of a study of the storage.")],
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for CSV, JSON and PNG. (default: beside the storage)"),
+        typer.Option(help="Folder for the page, CSV, JSON and PNG. (default: beside the storage)"),
     ] = None,
     full: Annotated[
         bool, typer.Option("--full", help="Also both fronts and what the numbers are true of.")
@@ -33,7 +33,7 @@ def report(
     storage: options.Storage = options.DEFAULT_STORAGE,
     as_json: options.AsJson = False,
 ) -> None:
-    """Print the answer of a study; write evaluations.csv, summary.json and tradeoff.png.
+    """Print the answer of a study; write its page index.html, CSV, JSON and PNG.
 
     Another margin than 1 writes them only where --out names a folder.
     """

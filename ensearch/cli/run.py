@@ -217,7 +217,7 @@ def _timing(results: "Results", here: str) -> str:
 
 def files(folder: Path) -> list[str]:
     """Return where the files of results are."""
-    return [f"files     {folder}: evaluations.csv, summary.json, tradeoff.png"]
+    return [f"files     {folder}: index.html, evaluations.csv, summary.json, tradeoff.png"]
 
 
 def show(results: "Results", as_json: bool, full: bool = False) -> None:

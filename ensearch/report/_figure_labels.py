@@ -25,7 +25,13 @@ PLACES = (
 )
 
 
-def name(axes: Axes, canvas: FigureCanvasAgg, tradeoff: Tradeoff, colours: tuple[str, str]) -> None:
+def name(
+    axes: Axes,
+    canvas: FigureCanvasAgg,
+    tradeoff: Tradeoff,
+    colours: tuple[str, str],
+    size: float = 7.5,
+) -> None:
     """Name the front's corners, the best first, each in the first place that is free.
 
     No label may cover a marker, a front or another label; of the places left that which covers the
@@ -42,7 +48,7 @@ def name(axes: Axes, canvas: FigureCanvasAgg, tradeoff: Tradeoff, colours: tuple
             (dot.cost, dot.accuracy),
             (0, 0),
             textcoords="offset points",
-            size=7.5,
+            size=size,
             weight="bold",
             color=colours[dot.size > 1],
             path_effects=[withStroke(linewidth=2.5, foreground="white")],

@@ -100,6 +100,7 @@ def test_a_study_is_run_continued_and_reported(folder: Path) -> None:
     assert report.exit_code == 0
     assert sorted(p.name for p in (folder / "out").iterdir()) == [
         "evaluations.csv",
+        "index.html",
         "summary.json",
         "tradeoff.png",
     ]

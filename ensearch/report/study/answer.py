@@ -234,9 +234,9 @@ def _sentences(
     lines = [("answer", f"{remark}{statement}")]
     if row.take is not None:
         why = _simpler(row, findings)
-        lines.append(("take", _described(row.take, row.take_accuracy, findings) + why))
+        lines.append(("take", described(row.take, row.take_accuracy, findings) + why))
     if row.runner_up is not None:
-        other = _described(row.runner_up, row.runner_up_accuracy, findings)
+        other = described(row.runner_up, row.runner_up_accuracy, findings)
         lines.append(("or", other + _other(row)))
     lines.append(("how sure", " ".join(_how_sure(findings, row))))
     if times := beside.sentences(findings, row):
@@ -252,7 +252,8 @@ def _what(findings: Findings) -> str:
     return "settling it" if settling is not None and settling.under_way else "the search"
 
 
-def _described(e: Evaluation, estimate: float | None, findings: Findings) -> str:
+def described(e: Evaluation, estimate: float | None, findings: Findings) -> str:
+    """Return a configuration with costs and accuracy: `4 × 10-0.5 (4 members): 2M FLOPs, ...`."""
     c = findings.conditions
     kind = "single network" if e.is_single else counted(e.size, "member")
     costs = f"{text.price(e, c)} {c.axis.unit}{beside.times(e, findings)}"

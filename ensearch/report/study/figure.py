@@ -89,17 +89,22 @@ def wrapped(canvas: FigureCanvasAgg, text: str, size: float, weight: str = "norm
     return lines
 
 
-def _style(upper: Axes, lower: Axes, tradeoff: Tradeoff) -> None:
-    upper.set_xscale("log")
-    upper.set_xlim(*tradeoff.x_range)
-    upper.set_ylim(*tradeoff.y_range)
-    decades = math.log10(tradeoff.x_range[1] / tradeoff.x_range[0])
+def cost_axis(axes: Axes, ends: tuple[float, float]) -> None:
+    """Make the horizontal axis one of costs, and write numbers of the other one without noughts."""
+    axes.set_xscale("log")
+    axes.set_xlim(*ends)
+    decades = math.log10(ends[1] / ends[0])
     marks = (1.0,) if decades > 4 else (1.0, 3.0) if decades > 2.5 else (1.0, 2.0, 5.0)
-    upper.xaxis.set_major_locator(LogLocator(subs=marks, numticks=20))
-    upper.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_count(value)))
-    upper.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_locator(LogLocator(subs=marks, numticks=20))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_count(value)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     # Beside 99.75, matplotlib writes 100.00, which reaches into the label of the axis.
-    upper.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _style(upper: Axes, lower: Axes, tradeoff: Tradeoff) -> None:
+    cost_axis(upper, tradeoff.x_range)
+    upper.set_ylim(*tradeoff.y_range)
     upper.set_ylabel(tradeoff.y_label, size=8, color=INK)
     lower.set_ylabel("ensemble minus\nsingle (points)", size=8, color=INK)
     lower.set_xlabel(tradeoff.x_label, size=8, color=INK)

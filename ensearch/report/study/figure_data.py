@@ -103,7 +103,7 @@ def compute(results: Findings) -> Tradeoff:
         else ("single network selected on val", "ensemble selected on val"),
         gaps=_gaps(results),
         corrected=any(text.is_estimated(row) for row in results.fronts.rows),
-        crossing=_crossing(results),
+        crossing=crossing(results),
         named=(*_named(results, True, fronts[1]), *_named(results, False, fronts[0])),
     )
 
@@ -205,7 +205,8 @@ def _gaps(results: Findings) -> tuple[Gap, ...]:
     )
 
 
-def _crossing(results: Findings) -> Crossing | None:
+def crossing(results: Findings) -> Crossing | None:
+    """Return the zone of the crossover on the axis of the figure; None where there is no zone."""
     zone, unit = results.fronts.zone, results.conditions.axis.factor
     if results.under_way or zone.status != "crossed" or zone.low is None or zone.high is None:
         return None

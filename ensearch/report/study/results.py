@@ -1,6 +1,6 @@
 """The results of a study, as a person uses them: in a terminal, in a notebook, in a script."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,22 @@ from ensearch.errors import StorageError, UsageError
 from ensearch.fronts import MARGIN, spending
 from ensearch.pool import diversity
 from ensearch.report import _notebook as notebook
-from ensearch.report.study import answer, figure, figure_data, files, findings, table, words
+from ensearch.report.page import data as page_data
+from ensearch.report.page import html
+from ensearch.report.study import (
+    answer,
+    figure,
+    figure_data,
+    files,
+    findings,
+    records,
+    table,
+    words,
+)
 from ensearch.report.study.answer import Answer, Origin
 from ensearch.report.study.brief import Brief
 from ensearch.report.study.findings import Findings
+from ensearch.report.study.records import Record
 from ensearch.store import Store
 from ensearch.study import looks
 from ensearch.units import FLOPS
@@ -31,6 +43,7 @@ class Results(Findings):
     files: Path | None = None  # the folder of the members' files; None if on another machine
     is_spent: bool = False  # whether the looks so far leave no error for more
     origin: Origin | None = None  # where the members are that were scored
+    record: Record = field(default_factory=Record)  # how the study went
 
     @property
     def folder(self) -> Path | None:
@@ -92,8 +105,14 @@ class Results(Findings):
         """Return the trade-off figure: accuracy against cost, and the advantage of ensembles."""
         return figure.draw(figure_data.compute(self))
 
+    def page(self) -> str:
+        """Return the page of the study: HTML in one file, which needs nothing from elsewhere."""
+        return html.text(
+            page_data.compute(self, self.record, storage=self.storage, settles=self.may_settle)
+        )
+
     def write(self, folder: str | Path | None = None) -> Path:
-        """Write evaluations.csv, summary.json and tradeoff.png; return their folder.
+        """Write index.html, evaluations.csv, summary.json and tradeoff.png; return their folder.
 
         The folder is beside the storage if nobody says otherwise. Raises StorageError if it cannot
         be written.
@@ -105,6 +124,7 @@ class Results(Findings):
             )
         files.write(self, where)
         figure.draw_png(figure_data.compute(self), where / "tradeoff.png")
+        files.write_file(where / "index.html", self.page().encode())
         return where
 
 
@@ -122,7 +142,7 @@ def collect(
     better is answered too, over FLOPs; `patiently` also where that takes long.
     """
     whole = findings.collect(store, study, margin=margin, x=x)
-    content = {field.name: getattr(whole, field.name) for field in fields(whole)}
+    content = {each.name: getattr(whole, each.name) for each in fields(whole)}
     compared = None
     if whole.conditions.other_axis is None:
         compared = diversity.of_search(store, study, whole.conditions.budget, always=patiently)
@@ -132,6 +152,7 @@ def collect(
         "origin": Origin(url=store.url, study=study),
         "files": _files(store),
         "is_spent": spending.is_spent(looks.shares(store, study)),
+        "record": records.read(store, study),
     }
     return Results(**content | here)
 

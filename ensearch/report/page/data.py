@@ -1,0 +1,242 @@
+"""Everything that the page of a study shows, as data: computed here, drawn elsewhere."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ensearch.fronts import FrontRow, Verdict
+from ensearch.report.page import commands, evaluations
+from ensearch.report.page.evaluations import Place, Table
+from ensearch.report.study import answer, brief, figure_data, files, text, words
+from ensearch.report.study.figure_data import Tradeoff
+from ensearch.report.study.findings import Findings
+from ensearch.report.study.records import Failure, Record
+from ensearch.units import counted, format_duration
+
+
+class Fact(NamedTuple):
+    """Something about the study behind its name."""
+
+    name: str
+    value: str
+
+
+class Card(NamedTuple):
+    """A compared budget: what to take there, how sure that is, and how to export it.
+
+    `verdict` is None while the search is under way. `facts` are the costs and accuracies of what is
+    taken and of the best of the other kind; `settle` are ways to settle an undecided budget.
+    """
+
+    budget: str
+    verdict: Verdict | None
+    statement: str
+    take: str
+    facts: tuple[Fact, ...]
+    settle: tuple[str, ...]
+    command: str
+
+
+class Gap(NamedTuple):
+    """The advantage at a matched budget in points, with what its tooltip says."""
+
+    budget: float
+    points: float
+    low: float | None
+    high: float | None
+    verdict: Verdict | None
+    says: str
+
+
+class Advantages(NamedTuple):
+    """Ensemble minus single by budget, ascending; None where costs are not matched."""
+
+    x_label: str
+    x_range: tuple[float, float]
+    margin: float  # in points
+    gaps: tuple[Gap | None, ...]
+    zone: tuple[float, float] | None
+
+
+class Effort(NamedTuple):
+    """What was tried and what training cost, by budget, the largest first."""
+
+    heads: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+
+
+class Page(NamedTuple):
+    """The page of a study. Its texts are plain: whoever writes them as HTML escapes them."""
+
+    study: str
+    headline: str
+    sentences: tuple[Fact, ...]  # the answer, as the terminal tells it
+    under_way: bool
+    tradeoff: Tradeoff | None  # None where nothing was evaluated
+    advantages: Advantages
+    cards: tuple[Card, ...]
+    settle: str  # the command that would settle what is open; empty if none would
+    effort: Effort
+    mixing: tuple[str, ...]  # whether mixed ensembles are better
+    table: Table
+    places: tuple[Place, ...]  # of the table's rows
+    failures: tuple[Failure, ...]
+    conditions: tuple[str, ...]
+    uses_of_test: tuple[str, ...]
+    settings: tuple[Fact, ...]
+    versions: tuple[Fact, ...]
+    definition: str  # a file that begins the same study again
+    content: Mapping[str, Any]  # summary.json; empty where nothing was evaluated
+
+
+def compute(
+    findings: Findings, record: Record, *, storage: str = "", settles: bool = False
+) -> Page:
+    """Return the page of a study.
+
+    `storage` is how messages name the database; `settles` tells whether more members may still
+    decide a budget.
+    """
+    c, there = findings.conditions, bool(findings.evaluations and findings.fronts.rows)
+    return Page(
+        study=c.study,
+        headline=words.headline(findings) if there else "Nothing has been evaluated yet",
+        sentences=_sentences(findings) if there else (),
+        under_way=findings.under_way,
+        tradeoff=figure_data.compute(findings) if there else None,
+        advantages=_advantages(findings),
+        cards=tuple(_card(row, findings, storage) for row in reversed(findings.fronts.rows)),
+        settle=commands.settle(findings, storage) if settles else "",
+        effort=Effort(text.EFFORT, tuple(map(tuple, text.efforts(findings)))),
+        mixing=tuple(text.further(findings)),
+        table=evaluations.table(findings, record),
+        places=evaluations.places(findings),
+        failures=record.failures,
+        conditions=tuple(text.conditions(findings)) if there else (),
+        uses_of_test=_uses(record),
+        settings=_settings(findings, record),
+        versions=tuple(_flat(findings.environment)),
+        definition=commands.definition(findings),
+        content=files.summary(findings) if there else {},
+    )
+
+
+def _sentences(findings: Findings) -> tuple[Fact, ...]:
+    """The answer as the terminal tells it."""
+    found = answer.of(findings)
+    first = Fact("answer", brief.both(found, findings))
+    return (first, *(Fact(*sentence) for sentence in found.sentences[1:]))
+
+
+def _card(row: FrontRow, findings: Findings, storage: str) -> Card:
+    c = findings.conditions
+    verdict = None if findings.under_way else row.verdict
+    statement = words.of_budget(row, findings.fronts.margin, c)
+    return Card(
+        budget=c.axis.tell(row.budget),
+        verdict=verdict,
+        statement=words.so_far(findings, row) if findings.under_way else statement,
+        take="nothing" if row.take is None else text.label(row.take, c),
+        facts=tuple(_facts(row, findings)),
+        settle=() if findings.under_way else words.to_settle(row, findings),
+        command="" if row.take is None else commands.export(findings, row.budget, storage),
+    )
+
+
+def _facts(row: FrontRow, findings: Findings) -> list[Fact]:
+    """What is taken and what else there is, with costs, accuracies and their difference."""
+    facts = []
+    for name, e, estimate in (
+        ("take", row.take, row.take_accuracy),
+        ("or", row.runner_up, row.runner_up_accuracy),
+    ):
+        if e is not None:
+            facts.append(Fact(name, answer.described(e, estimate, findings)))
+    facts.append(Fact("advantage", _advantage(row)))
+    if row.expected_loss is not None:
+        facts.append(Fact("expected loss", f"{100 * row.expected_loss:.2f} points"))
+    tried = f"{counted(row.tried_singles, 'single network')} and "
+    facts.append(Fact("compared", f"{tried}{counted(row.tried_ensembles, 'ensemble')}"))
+    return [fact for fact in facts if fact.value]
+
+
+def _advantage(row: FrontRow) -> str:
+    told = text.advantage(row)
+    return f"{told} points" if row.advantage is not None else told
+
+
+def _advantages(findings: Findings) -> Advantages:
+    c, rows = findings.conditions, findings.fronts.rows
+    unit = c.axis.factor
+    crossing = figure_data.crossing(findings)
+    gaps = [_gap(row, findings) for row in rows]
+    budgets = [row.budget * unit for row in rows] or [1.0]
+    return Advantages(
+        x_label=f"budget: {c.axis.title}",
+        x_range=(budgets[0] / 1.3, budgets[-1] * 1.3),
+        margin=100 * findings.fronts.margin,
+        gaps=tuple(gaps),
+        zone=None if crossing is None else (crossing.low, crossing.high),
+    )
+
+
+def _gap(row: FrontRow, findings: Findings) -> Gap | None:
+    if row.advantage is None:
+        return None
+    c = findings.conditions
+    verdict = None if findings.under_way else row.verdict
+    says = f"{c.axis.tell(row.budget)}: {text.advantage(row)} points"
+    return Gap(
+        budget=row.budget * c.axis.factor,
+        points=100 * row.advantage,
+        low=None if row.low is None else 100 * row.low,
+        high=None if row.high is None else 100 * row.high,
+        verdict=verdict,
+        says=says if verdict is None else f"{says}, {verdict}",
+    )
+
+
+def _uses(record: Record) -> tuple[str, ...]:
+    return tuple(
+        f"{use.used:%Y-%m-%d %H:%M} UTC: {use.verb} {use.details}".rstrip()
+        for use in record.uses_of_test
+    )
+
+
+def _settings(findings: Findings, record: Record) -> tuple[Fact, ...]:
+    """What the study was, in the order in which people ask."""
+    c, config = findings.conditions, findings.config
+    images = ", ".join(f"{split} {count:,}" for split, count in c.images.items())
+    over = findings.trials_done + findings.trials_failed
+    asked = "" if findings.trials_asked is None else f" of {findings.trials_asked}"
+    return (
+        Fact("study", c.study),
+        *([Fact("begun", f"{record.created:%Y-%m-%d %H:%M} UTC")] if record.created else []),
+        Fact("dataset", f"{c.dataset}, {c.classes} classes"),
+        Fact("images", images),
+        Fact("family", c.family),
+        Fact("budget", c.axis.tell(c.budget)),
+        Fact("schedule", f"{text.epochs(c)}, batch {c.schedule.batch_size}"),
+        Fact("seed of the study", str(c.seed)),
+        Fact("seeds of every network", str(config.get("seeds", "not known"))),
+        Fact("averaging", f"{c.rule} mean of probabilities"),
+        Fact("sampler", c.sampler),
+        Fact("trials", f"{over}{asked}, {findings.trials_failed} failed"),
+        Fact("members", f"{findings.members:,}"),
+        Fact(
+            "training",
+            f"{format_duration(findings.train_seconds)} of worker time, an estimated "
+            f"{text.count(findings.train_macs, c)} FLOPs",
+        ),
+        Fact("images fingerprint", str(config.get("fingerprint", "not known"))),
+    )
+
+
+def _flat(environment: Mapping[str, object]) -> list[Fact]:
+    """Versions by package, and what else is known of where it ran."""
+    found = []
+    for name, value in environment.items():
+        if isinstance(value, Mapping):
+            found += [Fact(str(package), str(version)) for package, version in value.items()]
+        else:
+            found.append(Fact(name, str(value)))
+    return found

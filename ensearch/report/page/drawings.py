@@ -1,0 +1,200 @@
+"""The figures of a page, from its data."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from ensearch.report import _figure_labels as figure_labels
+from ensearch.report._palette import ENSEMBLE, GREY, INK, PALE, SINGLE
+from ensearch.report.page import svg
+from ensearch.report.page.data import Advantages, Gap
+from ensearch.report.page.evaluations import Place
+from ensearch.report.study import figure
+from ensearch.report.study.figure_data import Steps, Tradeoff
+
+WIDTH = 560  # on a phone it is two thirds as wide, and letters of 11 pixels can still be read
+
+
+class Mark(NamedTuple):
+    """A dot of the page: where, of which kind, and of which row of the table."""
+
+    x: str
+    y: str
+    kind: str  # single, ensemble or predicted
+    row: int
+
+
+class Drawing(NamedTuple):
+    """A figure of a page: `label` says what it shows to whoever cannot see it."""
+
+    name: str
+    width: int
+    height: int
+    label: str
+    parts: svg.Svg
+    marks: tuple[Mark, ...]
+
+
+def tradeoff(shown: Tradeoff, places: Sequence[Place], name: str = "tradeoff") -> Drawing:
+    """Draw accuracy against cost; `places` are those of the table's rows."""
+    height, marks = 380, []
+
+    def paint(canvas: Figure) -> None:
+        axes = canvas.add_axes((56 / WIDTH, 48 / height, 1 - 66 / WIDTH, 1 - 60 / height))
+        figure.cost_axis(axes, shown.x_range)
+        axes.set_ylim(*shown.y_range)
+        _style(axes, shown.x_label, shown.y_label)
+        _zone(axes, shown.crossing)
+        _lines(axes, shown)
+        svg.mark_here(axes, zorder=3)
+        _front(axes, shown.single_front, SINGLE, (0, (4, 1.5)), "o")
+        _front(axes, shown.ensemble_front, ENSEMBLE, "-", "D")
+        agg = FigureCanvasAgg(canvas)
+        figure_labels.name(axes, agg, shown, (SINGLE, ENSEMBLE), size=9)
+        for text in axes.texts:  # outlines of the page's own, by its style sheet
+            text.set_path_effects([])
+        marks.extend(_marks(axes, height, shown, places))
+
+    parts = svg.draw(WIDTH, height, paint, name)
+    label = f"{shown.y_label} against {shown.x_label}. {shown.title}."
+    return Drawing(name, WIDTH, height, label, parts, tuple(marks))
+
+
+def advantage(shown: Advantages, name: str = "advantage") -> Drawing:
+    """Draw ensemble minus single by budget, with its band and the margin that does not matter."""
+    height = 230
+    gaps = [gap for gap in shown.gaps if gap is not None]
+
+    def paint(canvas: Figure) -> None:
+        axes = canvas.add_axes((56 / WIDTH, 48 / height, 1 - 66 / WIDTH, 1 - 60 / height))
+        figure.cost_axis(axes, shown.x_range)
+        ends = [end for g in gaps for end in (g.low, g.high, g.points) if end is not None]
+        reach = 1.15 * max((abs(end) for end in (*ends, 1.5 * shown.margin)), default=1.0)
+        axes.set_ylim(-reach, reach)
+        _style(axes, shown.x_label, "ensemble minus single (points)")
+        axes.axhspan(-shown.margin, shown.margin, color=svg.STRIP, linewidth=0, zorder=0.5)
+        _zone(axes, shown.zone)
+        axes.axhline(0, color=INK, linewidth=0.8, zorder=2)
+        for run in _runs(shown.gaps):
+            x = [gap.budget for gap in run]
+            low, high = ([end for gap in run for end in [pick(gap)]] for pick in (_low, _high))
+            axes.fill_between(x, low, high, color=GREY, alpha=0.18, linewidth=0, zorder=1.5)
+        for gap in gaps:
+            _gap(axes, gap)
+        if not gaps:
+            says = "at no budget do a single network and an ensemble have matched costs"
+            axes.text(0.5, 0.6, says, transform=axes.transAxes, ha="center", color=GREY, size=10)
+
+    label = "Accuracy of the best ensemble minus that of the best single network, by budget."
+    return Drawing(name, WIDTH, height, label, svg.draw(WIDTH, height, paint, name), ())
+
+
+def _style(axes: Axes, x_label: str, y_label: str) -> None:
+    axes.set_xlabel(x_label, size=11, color=INK)
+    axes.set_ylabel(y_label, size=11, color=INK)
+    axes.set_facecolor("none")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GREY)
+    axes.tick_params(labelsize=11, color=GREY, labelcolor=INK, which="both")
+    axes.tick_params(which="minor", length=0)
+    axes.grid(color=PALE, linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def _zone(axes: Axes, ends: tuple[float, float] | None) -> None:
+    if ends is None:
+        return
+    axes.axvspan(*ends, color=svg.ZONE, linewidth=0, zorder=0)
+    middle = math.sqrt(ends[0] * ends[1])
+    place = axes.get_xaxis_transform()
+    axes.text(middle, 0.02, "crossover", transform=place, ha="center", size=9.5, color=GREY)
+
+
+def _lines(axes: Axes, shown: Tradeoff) -> None:
+    """One line for each architecture, through 1, 2, ... members: a single path with gaps."""
+    x, y = [], []
+    for line in shown.ensembles:
+        x += [*(dot.cost for dot in line), math.nan]
+        y += [*(dot.accuracy for dot in line), math.nan]
+    faint = min(0.6, max(0.15, 15 / max(len(shown.ensembles), 1)))
+    if x:
+        axes.plot(x, y, color=ENSEMBLE, linewidth=0.9, alpha=faint, zorder=2)
+
+
+def _front(
+    axes: Axes, front: Steps, color: str, style: str | tuple[float, tuple[float, ...]], marker: str
+) -> None:
+    if not front.costs:
+        return
+    axes.step(
+        front.costs,
+        front.accuracies,
+        where="post",
+        color=color,
+        linestyle=style,
+        linewidth=2,
+        marker=marker,
+        markersize=6 if marker == "o" else 5.5,
+        # The last step only leads to the edge: nothing was measured there.
+        markevery=range(len(front.costs) - 1),
+        markeredgecolor="white",
+        markeredgewidth=0.7,
+        zorder=4,
+    )
+
+
+def _marks(axes: Axes, height: int, shown: Tradeoff, places: Sequence[Place]) -> list[Mark]:
+    """The dots on the axes, the best last, so that these lie on top."""
+    inside = [
+        (place, row)
+        for row, place in enumerate(places)
+        if shown.y_range[0] <= place.accuracy <= shown.y_range[1]
+        and shown.x_range[0] <= place.cost <= shown.x_range[1]
+    ]
+    inside.sort(key=lambda each: (each[0].kind != "predicted", each[0].accuracy))
+    if not inside:
+        return []
+    pixels = axes.transData.transform([place[:2] for place, _ in inside])
+    return [
+        Mark(f"{x:.1f}", f"{height - y:.1f}", place.kind, row)
+        for (place, row), (x, y) in zip(inside, pixels, strict=True)
+    ]
+
+
+def _runs(gaps: Sequence[Gap | None]) -> list[list[Gap]]:
+    """Neighbouring budgets with an interval: nothing is drawn across those without."""
+    runs: list[list[Gap]] = [[]]
+    for gap in gaps:
+        if gap is None or gap.low is None or gap.high is None:
+            runs.append([])
+        else:
+            runs[-1].append(gap)
+    return [run for run in runs if len(run) > 1]
+
+
+def _low(gap: Gap) -> float:
+    return gap.points if gap.low is None else gap.low
+
+
+def _high(gap: Gap) -> float:
+    return gap.points if gap.high is None else gap.high
+
+
+def _gap(axes: Axes, gap: Gap) -> None:
+    if gap.low is not None and gap.high is not None:
+        axes.plot([gap.budget] * 2, [gap.low, gap.high], color=GREY, linewidth=1.3, zorder=2.5)
+    clear = gap.low is not None and gap.high is not None and (gap.low > 0 or gap.high < 0)
+    color = ENSEMBLE if gap.points > 0 else SINGLE
+    axes.plot(
+        [gap.budget],
+        [gap.points],
+        marker="D" if gap.points > 0 else "o",
+        color=color,
+        markerfacecolor=color if clear else "white",
+        markersize=6,
+        zorder=3,
+    )

@@ -1,0 +1,94 @@
+"""The page of a study as HTML: one file, with its style, its script and its data inside.
+
+Templates escape every text that comes from a study, and a policy in the page allows no script but
+its own and no request at all.
+"""
+
+import base64
+import hashlib
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ensearch.report.page import commands, drawings
+from ensearch.report.page.data import Page
+from ensearch.report.page.evaluations import Cell, Column, Table, shown
+
+LISTED = 300  # rows of evaluations at most that are there without the script: the most accurate
+SPOKEN = 1500  # dots at most that have a tooltip without the script
+
+
+def text(page: Page) -> str:
+    """Return the page."""
+    env = _environment()
+    script = env.get_template("page.js").render()
+    figures = []
+    if page.tradeoff is not None:
+        figures.append(drawings.tradeoff(page.tradeoff, page.places))
+    return env.get_template("page.html").render(
+        page=page,
+        tradeoff=figures[0] if figures else None,
+        advantage=drawings.advantage(page.advantages),
+        rows=_listed(page.table),
+        titles=_titles(page.table) if len(page.table.rows) <= SPOKEN else {},
+        again=commands.again(),
+        style=env.get_template("page.css").render(),
+        script=script,
+        digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        content={"summary": page.content, "evaluations": _plain(page.table), "listed": LISTED},
+    )
+
+
+@cache
+def _environment() -> Environment:
+    env = Environment(
+        loader=PackageLoader("ensearch.report.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters["tie"] = _tie
+    env.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    return env
+
+
+def _tie(said: str) -> str:
+    """The same text, with no line ending between a number and its % or around a ×."""
+    return said.replace(" %", "\N{NO-BREAK SPACE}%").replace(
+        " × ", "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}"
+    )
+
+
+def _listed(table: Table) -> list[list[tuple[str, str]]]:
+    """The most accurate rows as the texts of their cells, each with its kind."""
+    keys = [column.key for column in table.columns]
+    at = keys.index("accuracy")
+    best = sorted(table.rows, key=lambda row: -float(row[at] or 0))[:LISTED]
+    return [
+        [(shown(cell, c.kind), c.kind) for cell, c in zip(row, table.columns, strict=True)]
+        for row in best
+    ]
+
+
+def _titles(table: Table) -> dict[int, str]:
+    """Tooltips by row, for a browser without the script."""
+    return {number: _title(row, table.columns) for number, row in enumerate(table.rows)}
+
+
+def _title(row: tuple[Cell, ...], columns: tuple[Column, ...]) -> str:
+    cells = {c.key: shown(cell, c.kind) for cell, c in zip(row, columns, strict=True)}
+    error = f" ± {cells['error']} (seeds)" if cells["error"] else ""
+    trial = f", trial {cells['trial']}" if cells["trial"] else ""
+    return (
+        f"{cells['name']}: {cells['members']} of depth {cells['depth']}, width {cells['width']}; "
+        f"{cells['flops']} FLOPs, {cells['accuracy']} %{error}, {cells['seeds']} trained{trial}"
+    )
+
+
+def _plain(table: Table) -> dict[str, Any]:
+    return {
+        "columns": [column._asdict() for column in table.columns],
+        "rows": [list(row) for row in table.rows],
+    }

@@ -1,0 +1,68 @@
+"""What a storage keeps of a study beside what it found: its trials, failures and uses of test."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from ensearch.core import Evaluation
+from ensearch.store import LookRecord, Store, TrialRecord, UseOfTest
+
+
+class Failure(NamedTuple):
+    """A trial or a member that failed: which, a word for why, and the message if there is one."""
+
+    what: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """How a study went. `spent` is the estimated training in multiply-adds up to each trial's end.
+
+    It counts each member once, at the first trial that has it, whoever trained it.
+    """
+
+    created: datetime | None = None
+    trials: tuple[TrialRecord, ...] = ()
+    spent: tuple[float, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    uses_of_test: tuple[UseOfTest, ...] = ()  # oldest first, those by others than the study too
+    looks: tuple[LookRecord, ...] = ()
+
+    def trial_of(self, e: Evaluation) -> int | None:
+        """Return the first trial that asked for this size of the network, or for a larger one."""
+        sizes = [(t.size, t.number) for t in self.trials if t.network == e.network]
+        fitting = [(size, number) for size, number in sizes if size >= e.size]
+        return min(fitting)[1] if fitting else None
+
+
+def read(store: Store, study: str) -> Record:
+    """Return the record of a study. Raises StorageError if there is no such study."""
+    trials = store.trials(study)
+    members = store.members({key for trial in trials for key in trial.members})
+    spent, counted, total = [], set[str](), 0.0
+    for trial in trials:
+        new = set(trial.members) - counted
+        counted |= new
+        total += sum(members[key].train_macs for key in new if key in members)
+        spent.append(total)
+    failures = [
+        Failure(f"trial {t.number}: {t.size} × {t.network.partition(' ')[0]}", t.reason or "", "")
+        for t in trials
+        if t.state == "failed"
+    ]
+    failures += [
+        Failure(f"member {m.member.architecture.key}", m.reason or "", m.detail or "")
+        for m in members.values()
+        if m.state == "failed"
+    ]
+    uses = (*store.confirmations_on_test(study), *store.other_uses_of_test(study))
+    return Record(
+        created=store.study(study).created,
+        trials=tuple(trials),
+        spent=tuple(spent),
+        failures=tuple(failures),
+        uses_of_test=tuple(sorted(uses, key=lambda use: use.used)),
+        looks=tuple(store.looks(study)),
+    )
