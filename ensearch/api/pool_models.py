@@ -84,6 +84,7 @@ def import_predictions(
     predicted, classes = prediction_file.read(path)
     with Store.open(storage_url(storage), create=True) as store:
         matches = label_matches.match(store, predicted, classes, dataset)
+        doubts = [of_split.note for of_split in predicted.values() if of_split.note]
         seen = "val" in matches and _is_cut_from_train(store, matches["val"])
         if seen:
             origin = f"{model.origin}; {pool_entry.MAY_HAVE_SEEN}"
@@ -97,8 +98,9 @@ def import_predictions(
         record = registration.add(store, model, predicted, labels)
         for match in matches.values():
             note(match.reason)
-        if doubt:
-            note(doubt)
+        for doubted in (*doubts, doubt):
+            if doubted:
+                note(doubted)
         if "val" not in predicted:
             note("without predictions of val, this model cannot be selected by a search")
         if seen:

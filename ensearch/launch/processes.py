@@ -212,7 +212,7 @@ def _context(modules: Sequence[str] = ()) -> ForkServerContext | SpawnContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([*_PRELOAD, *modules])
     try:
-        with _interrupts_blocked(), _main_hidden():
+        with _current_folder_hidden(), _interrupts_blocked(), _main_hidden():
             forkserver.ensure_running()
     except OSError:  # its socket has a name of at most 108 bytes, a temporary folder may have more
         return multiprocessing.get_context("spawn")
@@ -243,7 +243,8 @@ def _started(train: Train) -> _Worker:
     # Daemonic: a driver that ends without `close` takes its workers along.
     process = context.Process(target=_work, args=(train, theirs), daemon=True)
     own = getattr(train, "__module__", "") == "__main__"
-    with _interrupts_blocked(), contextlib.nullcontext() if own else _main_hidden():
+    main = contextlib.nullcontext() if own else _main_hidden()
+    with _current_folder_hidden(), _interrupts_blocked(), main:
         process.start()
     theirs.close()  # the worker has the only other end: its death ends the pipe
     return _Worker(process=process, pipe=ours)
@@ -262,6 +263,24 @@ def _main_hidden() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
+
+
+@contextlib.contextmanager
+def _current_folder_hidden() -> Iterator[None]:
+    """Within it, processes that start import nothing from the current folder.
+
+    What multiprocessing starts looks there first: a copy.py of the user's own would be run in place
+    of the standard library's. Workers have the driver's `sys.path` all the same.
+    """
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 @contextlib.contextmanager

@@ -8,7 +8,8 @@ The file is what `numpy.savez` writes. For val, test or both it holds
 
 Nothing is unpickled. Everything is kept as float16 logits less the row's largest, which changes no
 probability; of probabilities the logs, no smaller than that of the smallest normal float32 (-87.3),
-because 0 has none.
+because 0 has none. Probabilities that were rounded to a narrow float or to a few digits are taken:
+a row divided by its sum has the same logits less the largest.
 """
 
 import io
@@ -28,7 +29,12 @@ Array = npt.NDArray[Any]
 SPLITS = ("val", "test")
 KINDS = ("probs", "logits")
 ALLOWED = (*(f"{kind}_{split}" for split in SPLITS for kind in (*KINDS, "y")), "classes")
-TOLERANCE = 1e-3  # of the sum of a row of probabilities: float16 ones are off by up to 5e-4
+UNROUNDED = 1e-3  # float16 rows are off by up to 5e-4
+# Of the sum of a row: bfloat16 keeps 8 bits, so that a probability is off by its 512th, and the
+# sum of a row by little more where that had its own rounding before.
+TOLERANCE = 2**-8
+DIGITS = range(1, 5)  # that probabilities may be rounded to: more are within TOLERANCE
+MOST_ROUNDED_OFF = 0.1  # of a row; more digits are asked for where rounding takes more
 FORM = (
     "Expected what numpy.savez(FILE, probs_val=, y_val=, probs_test=, y_test=, classes=) writes: "
     "for val, test or both probs_SPLIT or logits_SPLIT (N x C) and y_SPLIT (N), classes if you like"
@@ -37,10 +43,14 @@ FORM = (
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Predicted:
-    """The predictions of one split: N x C logits as they are stored, and N labels."""
+    """The predictions of one split: N x C logits as they are stored, and N labels.
+
+    `note` says what may not be expected of them, if there is anything.
+    """
 
     logits: npt.NDArray[np.float16]
     labels: Labels
+    note: str = ""
 
 
 def read(path: Path) -> tuple[dict[str, Predicted], tuple[str, ...]]:
@@ -113,7 +123,8 @@ def checked(arrays: Mapping[str, Array]) -> tuple[dict[str, Predicted], tuple[st
             name = f"{kinds[0]}_{split}"
             logits = _logits(name, arrays[name], kinds[0])
             labels = _labels(f"y_{split}", arrays[f"y_{split}"], name, logits.shape)
-            predicted[split] = Predicted(logits=logits, labels=labels)
+            note = _rounded(name, arrays[name]) if kinds[0] == "probs" else ""
+            predicted[split] = Predicted(logits=logits, labels=labels, note=note)
     if not predicted:
         raise UsageError(f"holds no predictions. {FORM}.")
     counts = {split: of_split.logits.shape[1] for split, of_split in predicted.items()}
@@ -142,8 +153,8 @@ def _logits(name: str, array: Array, kind: str) -> npt.NDArray[np.float16]:
             f"{int(bad.argmax())}. Predict those images again."
         )
     if kind == "probs":
-        _check_probs(name, values)
-    elif _are_probs(values):
+        _check_probs(name, values, _tolerance(array))
+    elif _are_probs(values, _tolerance(array)):
         raise UsageError(
             f"{name} has rows from 0 to 1 that sum to 1, which are probabilities and would be "
             f"flattened: call the array probs_{name.partition('_')[2]}."
@@ -156,12 +167,33 @@ def _logits(name: str, array: Array, kind: str) -> npt.NDArray[np.float16]:
     return stored
 
 
-def _are_probs(values: npt.NDArray[np.float64]) -> bool:
+def _tolerance(array: Array) -> float:
+    """How far from 1 the sum of a row may be, all of whose probabilities may be rounded alike."""
+    values = array.astype(np.float64)
+    for digits in DIGITS:
+        if np.abs(values.round(digits).astype(array.dtype) - values).max() < 1e-7:
+            return max(TOLERANCE, min(array.shape[1] * 0.5 * 10.0**-digits, MOST_ROUNDED_OFF))
+    return TOLERANCE
+
+
+def _rounded(name: str, probs: Array) -> str:
+    """What is to be known of probabilities that were rounded; "" of others."""
+    sums = probs.sum(axis=1, dtype=np.float64)
+    if np.abs(sums - 1).max() <= UNROUNDED:
+        return ""
+    few = "; what was rounded to 0 makes its log-likelihood say little" if probs.min() == 0 else ""
+    return (
+        f"{name} was rounded: its rows sum to {sums.min():.4g} to {sums.max():.4g}, and each was "
+        f"divided by its sum{few}"
+    )
+
+
+def _are_probs(values: npt.NDArray[np.float64], tolerance: float) -> bool:
     within = values.min() >= 0 and values.max() <= 1 + TOLERANCE
-    return bool(within and (np.abs(values.sum(axis=1) - 1) <= TOLERANCE).all())
+    return bool(within and (np.abs(values.sum(axis=1) - 1) <= tolerance).all())
 
 
-def _check_probs(name: str, values: npt.NDArray[np.float64]) -> None:
+def _check_probs(name: str, values: npt.NDArray[np.float64], tolerance: float) -> None:
     other = f"If these are logits, call the array logits_{name.partition('_')[2]}"
     low, high = float(values.min()), float(values.max())
     if low < 0 or high > 1 + TOLERANCE:
@@ -169,11 +201,11 @@ def _check_probs(name: str, values: npt.NDArray[np.float64]) -> None:
             f"{name} should be probabilities from 0 to 1; found {low:g} to {high:g}. {other}."
         )
     sums = values.sum(axis=1)
-    off = np.abs(sums - 1) > TOLERANCE
+    off = np.abs(sums - 1) > tolerance
     if off.any():
         row = int(off.argmax())
         raise UsageError(
-            f"{name} should have rows that sum to 1 (within {TOLERANCE:g}); {off.sum()} of "
+            f"{name} should have rows that sum to 1 (within {tolerance:.2g}); {off.sum()} of "
             f"{len(sums)} do not, the first is row {row} with {sums[row]:g}. {other}."
         )
 

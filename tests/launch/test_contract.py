@@ -295,6 +295,25 @@ def test_what_workers_print_stays_out_of_the_drivers_stdout(driver: Driver) -> N
     assert err == 2 * "noise from a worker\n"
 
 
+ELSEWHERE = """
+    import os
+    from pathlib import Path
+    os.chdir({folder!r})
+"""
+
+
+def test_no_process_runs_a_script_of_the_users_that_lies_in_the_current_folder(
+    driver: Driver, tmp_path: Path
+) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    for name in ("copy", "select", "torch", "queue"):
+        (own / f"{name}.py").write_text(f"open('{name} was run', 'w')")
+    body = ELSEWHERE.format(folder=str(own)) + TWO_JOBS.format(train="quick")
+    assert driver(body, tmp_path / "main.py").communicate(timeout=SECONDS) == ("2\n", "")
+    assert {path.suffix for path in own.iterdir()} == {".py"}
+
+
 NO_GUARD = """
     from tests import launchers, trainers
     from ensearch.launch import processes

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
 from rich.console import Group
 from rich.text import Text
 
@@ -13,6 +12,9 @@ from ensearch.report import _notebook as notebook
 from ensearch.report.confirmation import files, findings, text
 from ensearch.report.confirmation.findings import ConfirmedFindings
 from ensearch.store import Store
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -51,7 +53,7 @@ class Confirmed(ConfirmedFindings):
         """The names of the files that `write` writes: a later confirmation has its own."""
         return files.names(self.plan.number)
 
-    def plot(self) -> Figure:
+    def plot(self) -> "Figure":
         """Return the trade-off figure on test."""
         return self.results.plot()
 
@@ -59,7 +61,7 @@ class Confirmed(ConfirmedFindings):
         """Write confirm.csv, confirm.json and confirm.png; return their folder.
 
         The folder is beside the storage if nobody says otherwise. Raises StorageError if it cannot
-        be written.
+        be written, and EnsearchError, once all else is, if the figure cannot be drawn.
         """
         where = self.results.folder if folder is None else Path(folder)
         if where is None:

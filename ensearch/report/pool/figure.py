@@ -1,9 +1,12 @@
 """Findings of a pool -> a figure: accuracy against cost, one step line for each front."""
 
-import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
+
+from ensearch.report import _matplotlib  # before matplotlib itself
+
+# isort: split
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -46,6 +49,10 @@ _THIN: dict[str, _Dashes] = {GREEDY: "-", RANDOM: (0, (1, 1.5))}
 
 def draw(findings: PoolFindings, axis: Axis) -> Figure:
     """A figure of 1200 x 800 pixels; costs are shown as the axis says."""
+    return _matplotlib.drawn(lambda: _draw(findings, axis))
+
+
+def _draw(findings: PoolFindings, axis: Axis) -> Figure:
     figure = Figure(figsize=(PIXELS[0] / DPI, PIXELS[1] / DPI), dpi=DPI, facecolor="white")
     top = _title(figure, findings, axis)
     axes = figure.add_axes((LEFT, 0.105, 0.98 - LEFT, top - 0.105))
@@ -67,10 +74,11 @@ def draw(findings: PoolFindings, axis: Axis) -> Figure:
 
 
 def write_png(findings: PoolFindings, axis: Axis, path: Path) -> Path:
-    """Write the figure of `draw`; returns the path. Raises StorageError if it cannot be written."""
-    buffer = io.BytesIO()
-    draw(findings, axis).savefig(buffer, format="png", metadata={"Software": None})
-    return write_file(path, buffer.getvalue())
+    """Write the figure of `draw`; returns the path.
+
+    Raises EnsearchError if it cannot be drawn, StorageError if it cannot be written.
+    """
+    return write_file(path, _matplotlib.png(path.name, lambda: _draw(findings, axis)))
 
 
 def _title(figure: Figure, findings: PoolFindings, axis: Axis) -> float:

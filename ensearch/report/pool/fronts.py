@@ -75,7 +75,8 @@ class PoolFronts(PoolFindings):
     def write(self, folder: str | Path | None = None) -> Path:
         """Write front.csv, front.json and front.png into a folder, and return it.
 
-        Raises StorageError if they cannot be written.
+        Raises StorageError if they cannot be written, and EnsearchError, once all else is, if
+        the figure cannot be drawn.
         """
         from ensearch.report.pool import figure
 

@@ -1,9 +1,12 @@
 """Tradeoff -> a PNG: accuracy against cost above, the advantage of ensembles below."""
 
-import io
 import math
 from pathlib import Path
 from typing import Any
+
+from ensearch.report import _matplotlib  # before matplotlib itself
+
+# isort: split
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -22,14 +25,19 @@ PIXELS, DPI, LEFT = (1200, 800), 150, 0.09
 
 
 def draw_png(tradeoff: Tradeoff, path: Path) -> Path:
-    """Write a figure of 1200 x 800 pixels. Raises StorageError if `path` cannot be written."""
-    buffer = io.BytesIO()
-    draw(tradeoff).savefig(buffer, format="png", metadata={"Software": None})
-    return write_file(path, buffer.getvalue())
+    """Write a figure of 1200 x 800 pixels.
+
+    Raises EnsearchError if it cannot be drawn, StorageError if `path` cannot be written.
+    """
+    return write_file(path, _matplotlib.png(path.name, lambda: _draw(tradeoff)))
 
 
 def draw(tradeoff: Tradeoff) -> Figure:
     """Accuracy against cost above, the advantage of ensembles below."""
+    return _matplotlib.drawn(lambda: _draw(tradeoff))
+
+
+def _draw(tradeoff: Tradeoff) -> Figure:
     figure = Figure(figsize=(PIXELS[0] / DPI, PIXELS[1] / DPI), dpi=DPI, facecolor="white")
     canvas = FigureCanvasAgg(figure)
     lines = wrapped(canvas, tradeoff.title, size=11.5, weight="bold")

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
 from rich.console import Group
 
 from ensearch.errors import StorageError, UsageError
@@ -30,6 +29,9 @@ from ensearch.report.study.records import Record
 from ensearch.store import Store
 from ensearch.study import looks
 from ensearch.units import FLOPS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -101,7 +103,7 @@ class Results(Findings):
         """Return what summary.json holds: plain data without NaN or infinity."""
         return files.summary(self)
 
-    def plot(self) -> Figure:
+    def plot(self) -> "Figure":
         """Return the trade-off figure: accuracy against cost, and the advantage of ensembles."""
         return figure.draw(figure_data.compute(self))
 
@@ -115,7 +117,7 @@ class Results(Findings):
         """Write index.html, evaluations.csv, summary.json and tradeoff.png; return their folder.
 
         The folder is beside the storage if nobody says otherwise. Raises StorageError if it cannot
-        be written.
+        be written, and EnsearchError, once all else is, if the figure cannot be drawn.
         """
         where = self.folder if folder is None else Path(folder)
         if where is None:
