@@ -14,6 +14,8 @@ from ensearch.api.pool_models import AddedModel, add_model, import_predictions
 from ensearch.ensembles import MEASURES
 from ensearch.errors import invalid, unknown
 from ensearch.pool import axes, predictions, query, search
+from ensearch.pool.archive import Archive, export
+from ensearch.pool.archive_import import Imported, import_archive, is_archive
 from ensearch.pool.description import EntryDescription, EntryDetails, entries, show
 from ensearch.pool.entry import Entry
 from ensearch.pool.image_file import ImageFile, write_images
@@ -26,9 +28,11 @@ from ensearch.store import Store, storage_url, uses_of_test
 
 __all__ = [
     "AddedModel",
+    "Archive",
     "EntryDescription",
     "EntryDetails",
     "ImageFile",
+    "Imported",
     "OnNote",
     "PoolFronts",
     "Problem",
@@ -36,7 +40,10 @@ __all__ = [
     "add_model",
     "combine",
     "entries",
+    "export",
+    "import_archive",
     "import_predictions",
+    "is_archive",
     "remove",
     "show",
     "verify",
@@ -60,12 +67,13 @@ def combine(
 ) -> PoolFronts:
     """Search ensembles and cascades over the pool, and return four fronts; nothing is trained.
 
-    `pool` is a query: all, names, patterns such as 'eff*', study:NAME, confirmed:NAME or
-    dataset:FINGERPRINT, separated by commas, and '!eff*' to leave some out. `dataset` keeps entries
-    of one dataset: its name, or the beginning of a fingerprint. `budget` and `budgets`
-    are FLOPs per example, `flops_per_mac` of them for a multiply-add; without `budgets` they are
-    halves of the budget, up to 8 in all. With `x` "ms@64" they are milliseconds an image in batches
-    of 64, as `measure_latency` measured each network alone: the times of several add up. Cascades
+    `pool` is a query: all, names as tables show them, patterns such as 'eff*', study:NAME,
+    confirmed:NAME or dataset:FINGERPRINT, separated by commas, and '!eff*' to leave some out.
+    `dataset` keeps entries of one dataset: its name, or the beginning of a fingerprint. `budget`
+    and `budgets` are FLOPs per example, `flops_per_mac` of them for a multiply-add; without
+    `budgets` they are halves of the budget, up to 8 in all. With `x` "ms@64" they are milliseconds
+    an image in batches of 64, as `measure_latency` measured each network alone: the times of
+    several add up. Cascades
     stop by `measure`: the "max" probability, the "margin" or the "entropy". With `test` all is
     scored on test too, which is recorded as a use of it. `on_note` hears each note, a sentence on
     what may not be expected, which the result keeps too; `on_progress` hears which front is

@@ -1,5 +1,6 @@
 """`ensearch pool import`, `add` and `images`: models that exist come into the pool."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,7 @@ import typer
 from ensearch import units
 from ensearch.cli import options
 from ensearch.cli.terminal import guarded, note, say, tell
+from ensearch.errors import UsageError
 
 if TYPE_CHECKING:  # imported when a verb needs it
     from ensearch.api.pool import AddedModel, ImageFile
@@ -37,11 +39,14 @@ OTHER_IMAGES = "--choose-on held-out of `pool add` and `pool images` takes other
 
 @guarded
 def import_(
-    file: Annotated[Path, typer.Argument(help="An npz file; see above for its arrays.")],
-    name: Annotated[str, typer.Option(help="What the model is called in the pool.")],
-    macs: Annotated[
-        str, typer.Option(help="Multiply-adds of one forward pass of one example: 0.39e9, 390M.")
+    file: Annotated[
+        Path, typer.Argument(help="An npz file; see above for its arrays. Or of `pool export`.")
     ],
+    name: Annotated[str | None, typer.Option(help="What the model is called in the pool.")] = None,
+    macs: Annotated[
+        str | None,
+        typer.Option(help="Multiply-adds of one forward pass of one example: 0.39e9, 390M."),
+    ] = None,
     params: Annotated[str | None, typer.Option(help="Parameters: 5.3M.")] = None,
     network: Annotated[
         str, typer.Option(help="Equal for models that differ in their training only.")
@@ -56,16 +61,31 @@ def import_(
     class_order: ClassOrder = None,
     storage: options.Storage = options.DEFAULT_STORAGE,
 ) -> None:
-    """Import predictions of any model, made anywhere, on val, test or both.
+    """Import predictions of any model, made anywhere, on val, test or both; or a whole archive.
 
     FILE is what numpy.savez(FILE, probs_val=, y_val=, probs_test=, y_test=, classes=) writes:
     probs_SPLIT, images x classes with rows that sum to 1, or logits_SPLIT instead; y_SPLIT, the
     labels 0, 1, ... in the order of the rows; classes, their names, if you like. Predictions are
     combined with others only where labels and their order are the same. `ensearch pool images`
     writes the images, in the order in which studies and `pool add` predict them.
+
+    A FILE of `ensearch pool export` brings entries with all that is known of them: no option but
+    --storage is for these.
     """
     from ensearch.api import pool
 
+    if pool.is_archive(file):
+        _refuse_options(name, macs, params, network or None, dataset or None, class_order)
+        imported = pool.import_archive(file, storage=storage, on_note=note)
+        for entry in (*imported.members, *imported.models):
+            tell(entry)
+        say(
+            f"{units.counted(len(imported.members), 'member')} and "
+            f"{units.counted(len(imported.models), 'model')} came into the pool"
+        )
+        return
+    if name is None or macs is None:
+        raise UsageError("a model of the file needs its --name and its --macs.")
     added = pool.import_predictions(
         file,
         name=name,
@@ -80,6 +100,37 @@ def import_(
     if added.may_have_seen_val:
         note(OTHER_IMAGES)
     _print_added(added)
+
+
+def _refuse_options(*values: str | None) -> None:
+    if any(value is not None for value in values):
+        raise UsageError("an archive says itself what its entries are: name only --storage.")
+
+
+@guarded
+def export(
+    query: Annotated[str, typer.Argument(help="What to export, as `front --pool` takes it: all.")],
+    out: Annotated[Path, typer.Option(help="The file to write; one that is there stays.")],
+    weights: Annotated[
+        bool, typer.Option("--weights/--no-weights", help="With the weights of trained members.")
+    ] = True,
+    storage: options.Storage = options.DEFAULT_STORAGE,
+    as_json: options.AsJson = False,
+) -> None:
+    """Write members and models, with all their files, to a file that `pool import` takes."""
+    from ensearch.api import pool
+
+    archive = pool.export(query, out, weights=weights, storage=storage, on_note=note)
+    if as_json:
+        tell(json.dumps(archive.to_dict(), indent=2))
+        return
+    tell(
+        f"{archive.path}: {units.counted(archive.members, 'member')} and "
+        f"{units.counted(archive.models, 'model')}, {units.format_count(archive.size)}B"
+    )
+    say(
+        f"To take them into another storage: ensearch pool import {archive.path} --storage OTHER.db"
+    )
 
 
 def _print_added(added: "AddedModel") -> None:

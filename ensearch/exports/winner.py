@@ -232,7 +232,8 @@ def _winner(
     of_split = stored
     if split != "val":
         of_split, _ = stored_members.probs(store, members, rule, split, len(scored))
-    record = store.study(study)
+    # What trained members of another storage, or of a study that was removed, is not known.
+    environment = store.study(study).environment if store.has_study(study) else {}
     return Winner(
         name=name,
         title=title,
@@ -250,7 +251,7 @@ def _winner(
         rounding=rounding,
         dataset=dataset,
         gone=gone,
-        environment=record.environment,
+        environment=environment,
         estimate=estimate,
     )
 
@@ -259,6 +260,8 @@ def _images(
     store: Store, study: str, fingerprint: str, data_dir: Path | None
 ) -> tuple[Dataset | None, str]:
     """The images of a study; None where they are gone or others, and why."""
+    if not store.has_study(study):
+        return None, f"study {study} is not in this storage and cannot say where the images are."
     config = configs.from_dict(store.study(study).config)
     try:
         dataset = datasets.load(source(config, datasets.data_folder(data_dir)))

@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from ensearch.core import Architecture, Schedule
@@ -13,7 +13,11 @@ from ensearch.store.models import DatasetRecord, Inputs, ModelRecord
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,99}")
 ALL = "all"
+_JOINED = re.compile(r"\s+(?:\+|→|->)\s+")  # between the networks of a mixed ensemble or a cascade
+_COUNTED = re.compile(r"(?P<count>[1-9]\d{0,5})\s*[×x]\s*(?P<name>\S.*)")  # 4 × 10-0.5
+_FIELDS = {field.name for field in fields(Schedule)}
 LISTED = 20  # entries that an error names
+IMPORTED = " (imported)"  # behind the study of a member: no name of a study has a parenthesis
 MAY_HAVE_SEEN = "val is cut from training images, which it may have seen"
 
 
@@ -38,7 +42,7 @@ class Entry:
     is_member: bool  # trained by ensearch
     created: datetime
     may_have_seen_val: bool = False  # val is no judge of it, unless it was trained without it
-    trained_by: tuple[str, str] | None = None  # of members: the study and its stage
+    trained_by: tuple[str, str] | None = None  # of members: the study that is here, and its stage
     inputs: Inputs | None = None  # of models that ensearch made the predictions of
     schedule: Schedule | None = None  # of members
     splits: tuple[str, ...] = ()  # of which there are predictions
@@ -88,7 +92,8 @@ def _member_entry(record: MemberRecord, known: Mapping[str, DatasetRecord]) -> E
         params=record.cost.params,
         labels={split: labels[split] for split in record.splits if split in labels},
         origin=f"trained by {record.study}{'' if record.stage == SEARCH else f' {record.stage}'}",
-        trained_by=(record.study, record.stage),
+        # A study that was removed, or never was here, trains nothing again.
+        trained_by=None if record.study.endswith(")") else (record.study, record.stage),
         dataset=member.dataset,
         is_member=True,
         created=record.created,
@@ -136,15 +141,65 @@ def spellings(entry: Entry) -> tuple[str, ...]:
 
 
 def entries_called(entries: Sequence[Entry], name: str) -> list[Entry]:
-    """The entry of that name, or all entries that lists or tables (10-0.5) call so.
+    """The entry of that name, or all entries that lists or tables (10-0.5) call so, see `called`.
 
     Raises UsageError with the nearest names if there is none.
     """
-    for names_of in (lambda e: (e.name,), lambda e: (listed_name(e), e.network), spellings):
-        matching = [entry for entry in entries if name in names_of(entry)]
-        if matching:
-            return matching
-    raise UsageError(_unknown(entries, name))
+    found = called(entries, name)
+    if not found:
+        raise UsageError(_unknown(entries, name))
+    return found
+
+
+def called(entries: Sequence[Entry], name: str) -> list[Entry]:
+    """Entries that a name or a line of a table stands for; none if a part of it stands for nothing.
+
+    `2 × 16-0.5 + B0` and `10-0.5 → B0` name several networks: of each so many members as are said,
+    the oldest of them. Raises UsageError if the pool has fewer.
+    """
+    parts = [_of_one(entries, part) for part in _JOINED.split(name.strip())]
+    found = {entry.key: entry for part in parts for entry in part}
+    return list(found.values()) if all(parts) else []
+
+
+def _of_one(entries: Sequence[Entry], name: str) -> list[Entry]:
+    for names_of in (lambda e: (e.name,), lambda e: (listed_name(e), e.network), _written):
+        found = [entry for entry in entries if name in names_of(entry)]
+        if found:
+            return found
+    if several := _COUNTED.fullmatch(name):
+        return _first(_of_one(entries, several["name"]), int(several["count"]), several["name"])
+    shape, *changes = name.split(", ")
+    if changes and all(map(is_change, changes)):
+        return [e for e in _of_one(entries, shape) if e.schedule and _trains(e.schedule, changes)]
+    return []
+
+
+def _written(entry: Entry) -> tuple[str, ...]:
+    """Its spellings, and that of tables of studies with several resolutions: 10-0.5@64."""
+    shape = entry.architecture
+    return (*spellings(entry), *([f"{entry.label}@{shape.resolution}"] if shape else []))
+
+
+def _first(entries: Sequence[Entry], count: int, name: str) -> list[Entry]:
+    """The first so many entries of each network. Raises UsageError if one has fewer."""
+    networks: dict[str, list[Entry]] = {}
+    for entry in entries:
+        networks.setdefault(entry.network, []).append(entry)
+    for group in networks.values():
+        if len(group) < count:
+            raise UsageError(f"the pool has {len(group)} of {name}, not {count}.")
+    return [entry for group in networks.values() for entry in group[:count]]
+
+
+def is_change(text: str) -> bool:
+    """Whether a text is what tables say of a schedule that differs: `epochs 12`."""
+    field, _, value = text.partition(" ")
+    return field in _FIELDS and value != "" and " " not in value
+
+
+def _trains(schedule: Schedule, changes: Sequence[str]) -> bool:
+    return all(f"{f} {getattr(schedule, f)}" in changes for f in (c.split()[0] for c in changes))
 
 
 def _unknown(entries: Sequence[Entry], name: str) -> str:

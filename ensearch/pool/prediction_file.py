@@ -172,7 +172,8 @@ def _tolerance(array: Array) -> float:
     values = array.astype(np.float64)
     for digits in DIGITS:
         if np.abs(values.round(digits).astype(array.dtype) - values).max() < 1e-7:
-            return max(TOLERANCE, min(array.shape[1] * 0.5 * 10.0**-digits, MOST_ROUNDED_OFF))
+            most: float = min(array.shape[1] * 0.5 / 10**digits, MOST_ROUNDED_OFF)
+            return max(TOLERANCE, most)
     return TOLERANCE
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ensearch.confirmation import plan as confirmation_plan
 from ensearch.errors import StorageError, UsageError, invalid
-from ensearch.pool.entry import ALL, Entry, all_entries, spellings
+from ensearch.pool.entry import ALL, Entry, all_entries, called, is_change, spellings
 from ensearch.pool.notes import OnNote, unheard
 from ensearch.pool.predictions import why_lacking
 from ensearch.store import SEARCH, Store
@@ -15,47 +15,64 @@ from ensearch.store import SEARCH, Store
 def select(store: Store, query: str, on_note: OnNote = unheard, dataset: str = "") -> list[Entry]:
     """Entries that match any of the comma-separated parts of a query, and no part after a `!`.
 
-    A part is `all`, a name, what a table calls an entry, a pattern over these such as `eff*`,
-    `study:NAME` (the members that its search evaluated), `confirmed:NAME` (the members of its
-    confirmations) or `dataset:FINGERPRINT` (its beginning will do). Entries without predictions of
-    val, which cannot be selected on it, are left out with a note, unless the query names them.
-    `dataset` keeps those of one dataset: its name, or the beginning of a fingerprint. Raises
-    UsageError where a part matches nothing, StorageError if the pool is empty.
+    A part is `all`, a name, what a table calls an entry or several (`2 × 16-0.5 + B0`), a pattern
+    over names such as `eff*`, `study:NAME` (the members that its search evaluated; the name alone
+    will do), `confirmed:NAME` (the members of its confirmations) or `dataset:FINGERPRINT` (its
+    beginning will do). Entries without predictions of val, which cannot be selected on it, are left
+    out with a note, unless the query names them. `dataset` keeps those of one dataset: its name, or
+    the beginning of a fingerprint. Raises UsageError where a part matches nothing, StorageError if
+    the pool is empty.
     """
+    found = matching(store, query, dataset)
+    # An entry that is named is refused later, with the reason: somebody counts on it.
+    named = _parts(query)
+    usable = [entry for entry in found if "val" in entry.labels or entry.name in named]
+    if usable and len(usable) < len(found):
+        example = next(entry for entry in found if entry not in usable)
+        on_note(
+            f"{len(found) - len(usable)} of {len(found)} entries are left out, because "
+            "nothing can be selected without predictions of val: "
+            f"{why_lacking(example, 'val')}"
+        )
+    return usable or found
+
+
+def matching(store: Store, query: str, dataset: str = "") -> list[Entry]:
+    """Entries that `select` takes in, also those that nothing can be selected of. Raises alike."""
     entries = all_entries(store)
     if not entries:
         raise StorageError(
             f"the pool of {store.address} is empty: nothing has been trained or imported.",
             problem="pool_empty",
         )
-    parts = [part.strip() for part in query.split(",")]
+    parts = _parts(query)
     without = [part.removeprefix("!") for part in parts if part.startswith("!")]
     within = [part for part in parts if not part.startswith("!")] or [ALL]
     keys = _keys(store, entries, within) - _keys(store, entries, without)
-    matching = [entry for entry in entries if entry.key in keys]
-    if not matching:
+    found = [entry for entry in entries if entry.key in keys]
+    if not found:
         raise invalid("pool", f"{query!r} leaves out everything that it takes in.")
-    if dataset:
-        matching = _of_dataset(store, matching, dataset)
-    # An entry that is named is refused later, with the reason: somebody counts on it.
-    usable = [entry for entry in matching if "val" in entry.labels or entry.name in within]
-    if usable and len(usable) < len(matching):
-        example = next(entry for entry in matching if entry not in usable)
-        on_note(
-            f"{len(matching) - len(usable)} of {len(matching)} entries are left out, because "
-            "nothing can be selected without predictions of val: "
-            f"{why_lacking(example, 'val')}"
-        )
-    return usable or matching
+    return _of_dataset(store, found, dataset) if dataset else found
+
+
+def _parts(query: str) -> list[str]:
+    """What is between commas; what a table says of a schedule, `, epochs 12`, belongs to a name."""
+    parts: list[str] = []
+    for part in map(str.strip, query.split(",")):
+        if parts and is_change(part):
+            parts[-1] += f", {part}"
+        else:
+            parts.append(part)
+    return parts
 
 
 def _keys(store: Store, entries: Sequence[Entry], parts: Sequence[str]) -> set[str]:
     keys: set[str] = set()
     for part in parts:
-        matching = _matching(store, entries, part)
-        if not matching:
+        found = _matching(store, entries, part)
+        if not found:
             raise _unmatched(store, entries, part)
-        keys |= {entry.key for entry in matching}
+        keys |= {entry.key for entry in found}
     return keys
 
 
@@ -84,7 +101,11 @@ def _matching(store: Store, entries: Sequence[Entry], part: str) -> list[Entry]:
         return [entry for entry in entries if argument and _belongs_to(entry, argument)]
     if part == ALL:
         return list(entries)
-    return [entry for entry in entries if entry.name == part] or [
+    if named := called(entries, part):
+        return named
+    if store.has_study(part):  # as lists of studies show it
+        return _matching(store, entries, f"study:{part}")
+    return [
         entry
         for entry in entries
         if any(fnmatch.fnmatchcase(name, part) for name in (entry.name, *spellings(entry)))

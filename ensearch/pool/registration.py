@@ -59,9 +59,7 @@ def add(
     """
     check_name(model.name)
     _check_splits_differ(predicted, labels)
-    for what, number in (("cost", model.macs), ("parameters", model.params)):
-        if number is not None and not 0 < number <= LARGEST:
-            raise UsageError(f"the {what} of {model.name} must be a positive number; got {number}.")
+    check_size(model.name, model.macs, model.params)
     network = check_name(model.network) if model.network else model.name
     key = content_key({split: of_split.logits for split, of_split in predicted.items()})
     record = ModelRecord(
@@ -81,9 +79,16 @@ def add(
         for split, of_split in predicted.items()
     ]
     store.pool.check(record.name, key, record.labels)
-    _check_network(store, model, network)
+    check_network(store, model, network)
     store.pool.add(record, predictions, labels.values())
     return record
+
+
+def check_size(name: str, macs: int, params: int | None) -> None:
+    """Raises UsageError for what is no cost of a model, or no number of parameters."""
+    for what, number in (("cost", macs), ("parameters", params)):
+        if number is not None and not (isinstance(number, int) and 0 < number <= LARGEST):
+            raise UsageError(f"the {what} of {name} must be a positive number; got {number!r}.")
 
 
 def _check_splits_differ(
@@ -111,7 +116,7 @@ def _check_splits_differ(
         )
 
 
-def _check_network(store: Store, model: Model, network: str) -> None:
+def check_network(store: Store, model: Model | ModelRecord, network: str) -> None:
     """Raises UsageError if a copy of the network costs something else: the name must be wrong."""
     for entry in all_entries(store):
         if entry.network == network and entry.macs != model.macs:

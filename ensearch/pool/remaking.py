@@ -43,10 +43,15 @@ class Unverified:
 def unverified(store: Store) -> list[Unverified]:
     """The files of entries of which no digest is kept."""
     return [
-        Unverified(name=entry.name, path=path, has_weights=entry.has_weights)
+        Unverified(name=entry.name, path=path, has_weights=_predicts(entry))
         for entry in all_entries(store)
         for path in store.member_files.paths(entry.key, _parts(store, entry)).values()
     ]
+
+
+def _predicts(entry: Entry) -> bool:
+    """Whether it can predict again: only a study that is here says where its images are."""
+    return entry.has_weights and entry.trained_by is not None
 
 
 def _parts(store: Store, entry: Entry) -> list[str]:
@@ -64,7 +69,7 @@ def remake(
     Yields the others, with what is wrong with them. Members without weights are left out.
     """
     where = training.resolve_device(device)
-    entries = [e for e in all_entries(store) if e.has_weights and _parts(store, e)]
+    entries = [e for e in all_entries(store) if _predicts(e) and _parts(store, e)]
     # One after the other, a study's members need its images once.
     entries.sort(key=lambda entry: (entry.trained_by or (), entry.splits))
     for number, entry in enumerate(entries, start=1):

@@ -9,6 +9,7 @@ Predictions of 5,000 images in 10 classes take 0.06 ms more to read than 0.80 (m
 import hashlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import IO
 
 from sqlalchemy import Connection, select
 
@@ -24,7 +25,11 @@ def of(content: bytes) -> str:
 def of_file(path: Path) -> str:
     """The digest of a file that need not fit into memory. Raises OSError."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return of_stream(file)
+
+
+def of_stream(file: IO[bytes]) -> str:
+    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 def get(connection: Connection, key: str, part: str) -> str | None:

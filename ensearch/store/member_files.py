@@ -86,6 +86,11 @@ class MemberFiles:
         with self.writing() as connection:
             digests.put(connection, key, found)
 
+    def forget(self, key: str, parts: Sequence[str]) -> None:
+        """Forget the digests of parts: nobody has verified what they hold."""
+        with self.writing() as connection:
+            digests.forget(connection, key, parts)
+
     def paths(self, key: str, parts: Sequence[str]) -> dict[str, Path]:
         """Where parts of a member or model lie."""
         return {part: _path(self.folder(), key, part) for part in parts}

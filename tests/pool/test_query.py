@@ -11,7 +11,7 @@ from ensearch.pool import query as pool_query
 from ensearch.store import Store
 from ensearch.store.labels import SplitLabels
 from tests import models
-from tests.command_line import DB
+from tests.command_line import DB, quick
 from tests.command_line import ensearch as typed
 
 
@@ -37,6 +37,48 @@ def test_queries_pick_entries(folder: Path) -> None:
             names("study:x")
         with pytest.raises(UsageError, match="nothing in the pool matches 'dataset:'"):
             names("dataset:")
+
+
+def test_what_tables_show_names_entries_everywhere(pool: Path) -> None:
+    assert typed("pool show small").exit_code == 0
+    with Store.open(DB, create=False) as store:
+        entries = pool_entry.all_entries(store)
+        for shown, names in (
+            ("small", ["small-1", "small-2"]),
+            ("1 × small", ["small-1"]),
+            ("2 × small + left", ["small-1", "small-2", "left"]),
+            ("2 x small -> right", ["small-1", "small-2", "right"]),
+            ("small → left → right", ["small-1", "small-2", "left", "right"]),
+        ):
+            assert [e.name for e in pool_entry.entries_called(entries, shown)] == names
+            assert [e.name for e in pool_query.select(store, shown)] == names
+        with pytest.raises(UsageError, match="the pool has 2 of small, not 3"):
+            pool_query.select(store, "left, 3 × small")
+        with pytest.raises(UsageError, match="unknown entry of the pool 'small \\+ lefd'"):
+            pool_entry.entries_called(entries, "small + lefd")
+
+
+def test_members_are_named_as_tables_of_studies_show_them(folder: Path) -> None:
+    assert quick("--study st").exit_code == 0
+    with Store.open(DB, create=False) as store:
+        entries = pool_entry.all_entries(store)
+        first = entries[0]
+        assert [e.name for e in pool_query.select(store, "st")] == [
+            e.name for e in pool_query.select(store, "study:st")
+        ]
+        same = [e for e in entries if e.label == first.label]
+        assert first.schedule is not None
+        trained = f"epochs 1, crop {first.schedule.crop}"
+        for shown in (
+            f"{first.label}@8",
+            f"{first.label}, epochs 1",
+            f"{first.label}@8, {trained}",
+        ):
+            assert pool_entry.entries_called(entries, shown) == same
+            assert pool_query.select(store, shown) == same
+            assert pool_query.select(store, f"1 × {shown}") == same[:1]
+        with pytest.raises(UsageError, match="nothing in the pool matches"):
+            pool_query.select(store, f"{first.label}, epochs 7")
 
 
 def test_entries_that_cannot_be_chosen_are_left_out_and_said(folder: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import pytest
@@ -32,7 +33,7 @@ def test_the_backend_of_a_notebook_in_another_environment_is_no_obstacle() -> No
 def test_a_configuration_of_the_users_changes_no_figure(tmp_path: Path) -> None:
     drawn = figure_data.compute(handmade())
     usual = figure.draw_png(drawn, tmp_path / "usual.png").read_bytes()
-    own = {"text.usetex": True, "font.size": 30.0, "savefig.dpi": 40, "savefig.bbox": "tight"}
+    own: Any = {"text.usetex": True, "font.size": 30.0, "savefig.dpi": 40, "savefig.bbox": "tight"}
     with matplotlib.rc_context(own):
         assert figure.draw_png(drawn, tmp_path / "own.png").read_bytes() == usual
         assert matplotlib.rcParams["font.size"] == 30.0
