@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from ensearch.api.results import best, compare, results, studies
     from ensearch.api.search import plan, resume, run
     from ensearch.api.settlement import settle
+    from ensearch.budget import Budget
     from ensearch.core import (
         Architecture,
-        Budget,
         Cost,
         Evaluation,
         Member,
@@ -73,9 +73,9 @@ _HOMES = {
     "api.results": ("best", "compare", "results", "studies"),
     "api.search": ("plan", "resume", "run"),
     "api.settlement": ("settle",),
+    "budget": ("Budget",),
     "core": (
         "Architecture",
-        "Budget",
         "Cost",
         "Evaluation",
         "Member",

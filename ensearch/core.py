@@ -167,13 +167,6 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """Hard upper bound on the whole ensemble's multiply-adds per example."""
-
-    macs: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Predictions:
     """What training returns: a member's outputs on one split, not scores.
 

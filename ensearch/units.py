@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from ensearch.errors import invalid
 
-FLOPS = "flops"  # the name of the axis of a search
+FLOPS = "flops"  # the name of the axis of a search, unless its budget is in another unit
+PARAMS = "params"
 
 _PREFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "p": 1e15}
 _COUNT = re.compile(
@@ -41,6 +42,11 @@ class Axis:
     place: str = ""  # of milliseconds: in batches of 64
     factor: float = 1.0
 
+    @property
+    def called(self) -> str:
+        """FLOPs, parameters, or ms@64."""
+        return self.name if self.place else self.unit
+
     def show(self, value: float) -> str:
         """A number alone, short: 5.24G."""
         return format_count(value * self.factor)
@@ -60,6 +66,17 @@ def flops(flops_per_mac: int) -> Axis:
         title=f"{name} per example, all members",
         says=f"{name} of one forward pass of all members, per example",
         factor=flops_per_mac,
+    )
+
+
+def parameters() -> Axis:
+    """The axis of a search whose budget is a number of parameters."""
+    return Axis(
+        name=PARAMS,
+        unit="parameters",
+        key="parameters",
+        title="parameters, all members",
+        says="parameters of all members",
     )
 
 

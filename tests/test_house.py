@@ -21,6 +21,7 @@ ORDER = [
     ["atomic", "errors", "npz_size", "seeds"],
     ["schedule"],
     ["core", "units", "plugins"],
+    ["budget"],
     ["families", "datasets", "fronts", "store"],
     ["cost", "ensembles", "launch"],
     ["latency"],

@@ -114,7 +114,7 @@ class OpenedStudy:
             known or self.store,
             study.dataset.fingerprint,
             {cell.schedule for cell in study.ladder.cells},
-            study.config.budget.macs,
+            study.macs,
         )
         show(Preparing(text="measuring how fast networks train here"))
         here = speed.measured(study, self.store, self.where)
@@ -190,6 +190,7 @@ def search_study(
                 unit="trials",
                 total=limits.trials,
                 flops_per_mac=config.flops_per_mac,
+                axis=config.axis,
                 done=plan.told,
                 remedies=plan.remedies,
             )

@@ -48,8 +48,8 @@ class ConfirmOptions:
     storage: str | Path | None = None
     data_dir: str | Path | None = None
 
-    def request(self, flops_per_mac: int) -> Request:
-        """Return what is asked for, costs in multiply-adds. Raises UsageError."""
+    def request(self, factor: float) -> Request:
+        """Return what is asked for; costs are shown `factor` times as kept. Raises UsageError."""
         for option in ("epochs", "members", "settle"):
             if not self.retrain and getattr(self, option):
                 raise UsageError(
@@ -59,7 +59,7 @@ class ConfirmOptions:
                 )
         budgets = self.budgets
         if budgets is not None:
-            budgets = tuple(b / flops_per_mac for b in units.parse_counts(budgets, "budgets"))
+            budgets = tuple(b / factor for b in units.parse_counts(budgets, "budgets"))
         usual = Request()
         return Request(
             budgets=budgets,
@@ -101,7 +101,8 @@ def confirm(
 
     Args:
         study: its name.
-        budgets: FLOPs to compare at; those of the report if nothing is said.
+        budgets: to compare at, in the unit of the study's budget; those of the report if nothing is
+            said.
         top: so many best single networks, and as many ensembles, of each budget.
         fewest: at least so many finalists; 12 if nothing is said.
         epochs: of every member; 4 times the search's if nothing is said.
@@ -159,7 +160,7 @@ def confirm_from(
     storage = storage_url(options.storage)
     with Store.open(storage, create=False) as store, progress.shown(on_event) as show:
         config = configs.from_dict(store.study(study).config)
-        plan = plans.decide(store, config, options.request(config.flops_per_mac))
+        plan = plans.decide(store, config, options.request(config.axis.factor))
         if plan.finished:
             show(
                 Note(
@@ -209,6 +210,7 @@ class _Work:
                 unit="members",
                 total=announcement.work.members,
                 flops_per_mac=self.config.flops_per_mac,
+                axis=self.config.axis,
             )
         )
         reason = run.run(

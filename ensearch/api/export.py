@@ -77,7 +77,8 @@ def export(
         study: its name; what it recommends is exported.
         pool: instead of a study, a query of the pool, as `combine` takes it: all that match are
             exported as one ensemble, or as a cascade.
-        budget: of the study, in FLOPs as it counts them; the largest if nothing is said.
+        budget: of the study, in its unit, FLOPs as it counts them unless it is another; the largest
+            if nothing is said. Of a cascade always in FLOPs.
         kind: "best" is what the study recommends, "single" the best single network within the
             budget, "ensemble" the best ensemble, "cascade" the best cascade of its members, or of
             the pool's, whose mean cost is within the budget.
@@ -180,8 +181,14 @@ def _chosen(
 def _budget_of(store: Store, study: str, budget: float | str | None) -> float:
     """A budget in multiply-adds, of a text as the study counts, or that of the study."""
     config = configs.from_dict(store.study(study).config)
+    if budget is None and not config.budget.is_flops:
+        raise invalid(
+            "budget",
+            f"must be said, in FLOPs, for a cascade: that of study {study} is of "
+            f"{config.axis.called}.",
+        )
     if budget is None:
-        return config.budget.macs
+        return config.budget.amount
     return units.parse_count(budget, "budget") / config.flops_per_mac
 
 
@@ -233,8 +240,7 @@ def _of_study(
     if evaluation is None:
         what = {"single": "single network", "ensemble": "ensemble"}.get(kind, "configuration")
         raise BudgetError(
-            f"study {study} tried no {what} within {text.count(row.budget, found.conditions)} "
-            "FLOPs.",
+            f"study {study} tried no {what} within {found.conditions.axis.tell(row.budget)}.",
         )
     return winner.of_study(
         store,

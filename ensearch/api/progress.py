@@ -30,7 +30,7 @@ from ensearch.study.events import (
     TrialFailed,
 )
 from ensearch.study.matches import Remedy
-from ensearch.units import counted, format_count, format_duration
+from ensearch.units import Axis, counted, flops, format_count, format_duration
 
 __all__ = [
     "REASONS",
@@ -93,25 +93,25 @@ class Lines:
     """One line for each event that is worth one, handed to `say`."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
-        self._say, self._flops_per_mac = say, 1
+        self._say, self._flops_per_mac, self._axis = say, 1, flops(1)
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Planned):
-            self._flops_per_mac = event.flops_per_mac
-        text = line(event, self._flops_per_mac)
+            self._flops_per_mac, self._axis = event.flops_per_mac, event.axis
+        text = line(event, self._flops_per_mac, self._axis)
         if text is not None:
             self._say(text)
 
 
-def line(event: Event, flops_per_mac: int) -> str | None:
+def line(event: Event, flops_per_mac: int, axis: Axis) -> str | None:
     """Return the event in one line; None for an event that is only worth a bar."""
     match event:
         case TrialDone():
             e = event.evaluation
             return (
                 f"trial {event.told}/{event.trials}: {event.label} at "
-                f"{format_count(e.cost.macs * flops_per_mac)} FLOPs, val {e.scores.accuracy:.2%}; "
-                f"{_best(event, flops_per_mac)}{_left(event)}"
+                f"{axis.tell(e.price)}, val {e.scores.accuracy:.2%}; "
+                f"{_best(event, axis)}{_left(event)}"
             )
         case TrialFailed():
             return f"trial {event.told}/{event.trials}: {event.label} failed: {event.reason}"
@@ -189,16 +189,13 @@ def _left(event: TrialDone | MemberReady) -> str:
     return f"; about {format_duration(left)} left" if left >= 1 else ""
 
 
-def _best(event: TrialDone, flops_per_mac: int) -> str:
+def _best(event: TrialDone, axis: Axis) -> str:
     def show(kind: str, e: Evaluation | None) -> str:
         if e is None:
             return f"no {kind} yet"
         shape = e.architecture.label
         label = shape if e.is_single else f"{e.size} × {shape}"
-        return (
-            f"best {kind} {label} {e.scores.accuracy:.2%} at "
-            f"{format_count(e.cost.macs * flops_per_mac)}"
-        )
+        return f"best {kind} {label} {e.scores.accuracy:.2%} at {axis.show(e.price)}"
 
     single, ensemble = event.best_single, event.best_ensemble
     return f"so far: {show('single', single)}, {show('ensemble', ensemble)}"
@@ -212,7 +209,7 @@ class _Bars:
     """A bar for all of them, one for every member that trains, a line for the best so far."""
 
     def __init__(self, console: Console) -> None:
-        self.console, self.flops_per_mac, self.unit = console, 1, ""
+        self.console, self.flops_per_mac, self.axis, self.unit = console, 1, flops(1), ""
         # The number and the time left stand before what may be cut on a narrow terminal.
         self.progress = Progress(
             BarColumn(bar_width=20),
@@ -229,7 +226,7 @@ class _Bars:
         if isinstance(event, Preparing):
             self._draw(Text(event.text))
         if isinstance(event, Planned):
-            self.flops_per_mac = event.flops_per_mac
+            self.flops_per_mac, self.axis = event.flops_per_mac, event.axis
             self._start(event.unit, event.total, event.done)
         if isinstance(event, LookPlanned):
             self._start("members", event.total, event.total - event.missing)
@@ -244,11 +241,11 @@ class _Bars:
             says = None if isinstance(event, TrialFailed) else f"{self.unit}{_left(event)}"
             self.progress.update(self.total, completed=done, description=says)
         if isinstance(event, TrialDone):
-            self.best.plain = _best(event, self.flops_per_mac)
+            self.best.plain = _best(event, self.axis)
         if isinstance(event, SearchEnded | SettlementEnded):
             self.stop()
         if isinstance(ended, _SAID):
-            text = line(event, self.flops_per_mac)
+            text = line(event, self.flops_per_mac, self.axis)
             self.console.print(printable(text or ""), highlight=False, markup=False)
         if self.live is not None:
             self.live.refresh()

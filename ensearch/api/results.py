@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from ensearch.errors import StorageError
 from ensearch.report._layout import LEAST_WIDTH as LEAST_WIDTH
 from ensearch.store import AnswerRecord, Store, StudySummary, storage_url
-from ensearch.units import FLOPS
 
 if TYPE_CHECKING:  # imports numpy, or matplotlib too
     from ensearch.report.study.answer import Answer as Answer
@@ -23,16 +22,17 @@ def results(
     study: str,
     *,
     margin: float | None = None,
-    x: str = FLOPS,
+    x: str | None = None,
     storage: str | Path | None = None,
 ) -> "Results":
     """Return what a study of the storage has found so far.
 
     `margin` is the difference that does not matter, in points of accuracy; 1 if nothing is said.
-    `x` is what costs are compared by: "flops", or "ms@64" for milliseconds an image in batches of
-    64, which `measure_latency` measures; "ms@64:onnx" takes those of ONNX Runtime. Raises
-    UsageError for another margin than one above 0 and up to 100 and for another x, StorageError if
-    there is no such study, if nothing of it has been evaluated yet, or such times are missing.
+    `x` is what costs are compared by, the unit of the study's budget if nothing is said: "flops",
+    "params", or "ms@64" for milliseconds an image in batches of 64, which `measure_latency`
+    measures; "ms@64:onnx" takes those of ONNX Runtime. Raises UsageError for another margin than
+    one above 0 and up to 100 and for another x, StorageError if there is no such study, if nothing
+    of it has been evaluated yet, or such times are missing.
     """
     from ensearch.report.study import answer
     from ensearch.report.study.results import collect
@@ -47,7 +47,7 @@ def best(
     *,
     budget: float | str | None = None,
     margin: float | None = None,
-    x: str = FLOPS,
+    x: str | None = None,
     storage: str | Path | None = None,
 ) -> "Answer":
     """Return which configuration to take within a budget of a study, and how sure that is.

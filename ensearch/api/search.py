@@ -28,6 +28,7 @@ __all__ = ["OnEvent", "RunOptions", "plan", "plan_from", "resume", "run", "run_f
 def plan(
     *,
     budget: float | str | None = None,
+    budget_params: float | str | None = None,
     dataset: str | Arrays | None = None,
     space: str | Mapping[str, Any] | None = None,
     study: str | None = None,
@@ -65,6 +66,7 @@ def plan(
     fraction = answer.margin_of(margin)
     asked = RunOptions(
         budget=budget,
+        budget_params=budget_params,
         dataset=dataset,
         space=space,
         study=study,
@@ -94,6 +96,7 @@ def plan(
 def run(
     *,
     budget: float | str | None = None,
+    budget_params: float | str | None = None,
     dataset: str | Arrays | None = None,
     space: str | Mapping[str, Any] | None = None,
     study: str | None = None,
@@ -128,6 +131,8 @@ def run(
 
     Args:
         budget: FLOPs (multiply-adds) per example of the whole ensemble: `5e9` or "5G".
+        budget_params: parameters of the whole ensemble: `1e6` or "1M". Alone, costs are matched and
+            compared in parameters; beside a budget in FLOPs nothing has more.
         dataset: a name from `list_datasets()`, "npz:FILE", "folder:PATH", "imagenet:PATH", or four
             arrays (x_train, y_train, x_test, y_test), images N x H x W (x 3) as bytes or as floats
             from 0 to 1. Arrays are kept beside the storage.
@@ -176,6 +181,7 @@ def run(
     """
     asked = RunOptions(
         budget=budget,
+        budget_params=budget_params,
         dataset=dataset,
         space=space,
         study=study,

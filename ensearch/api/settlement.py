@@ -126,6 +126,7 @@ def settle_from(
                     unit="members",
                     total=0,
                     flops_per_mac=config.flops_per_mac,
+                    axis=config.axis,
                 )
             )
             _study_run.settle_study(

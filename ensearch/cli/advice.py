@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ensearch import units
 from ensearch.errors import EnsearchError
 
 if TYPE_CHECKING:  # imports numpy
@@ -11,7 +12,7 @@ if TYPE_CHECKING:  # imports numpy
 # By `problem` of an error. Fields in braces are facts of the error; {storage} is what names the
 # storage behind a command, such as " --storage studies/other.db", and empty for the usual one.
 ADVICE: dict[str, str] = {
-    "nothing_fits": "Raise --budget, or search smaller networks with --space FILE.toml.",
+    "nothing_fits": "Raise the budget, or search smaller networks with --space FILE.toml.",
     "nothing_fits_but_fewer_pixels": (
         "Raise --budget; or take fewer pixels, with `resolution = [{pixels}]` in a copy of the "
         "search space by --space FILE.toml, or of pictures with folder:PATH@{pixels}; or search "
@@ -150,18 +151,18 @@ ADVICE: dict[str, str] = {
 
 # By the kind of a remedy that a plan proposes.
 REMEDIES: dict[str, str] = {
-    "budget": "--budget {value:.0f}",
+    "budget": "{flag} {value:.0f}",
     "resolution": "a copy of the search space with `resolution = [{value}]`, by --space FILE.toml",
     "space": "--space {value}",
 }
 
 
-def typed(remedies: Sequence["Remedy"], flops_per_mac: int) -> list[str]:
-    """Return what to type for the remedies of a plan, as a line if there are any."""
-    ways = []
+def typed(remedies: Sequence["Remedy"], axis: units.Axis) -> list[str]:
+    """Return what to type for the remedies of a plan whose budget is of the axis, as a line."""
+    ways, flag = [], "--budget-params" if axis.name == units.PARAMS else "--budget"
     for each in remedies:
-        value = float(each.value) * flops_per_mac if each.kind == "budget" else each.value
-        ways.append(REMEDIES[each.kind].format(value=value))
+        value = float(each.value) * axis.factor if each.kind == "budget" else each.value
+        ways.append(REMEDIES[each.kind].format(value=value, flag=flag))
     return [f"type      {'; or '.join(ways)}"] if ways else []
 
 

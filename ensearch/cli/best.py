@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from ensearch import units
 from ensearch.cli import options
 from ensearch.cli.terminal import guarded, tell
 
@@ -15,10 +14,12 @@ def best(
     study: Annotated[str, typer.Argument(help="Name of a study of the storage.")],
     budget: Annotated[
         str | None,
-        typer.Option(help="FLOPs per example: 5e9, 5G; or of another --x. (default: the study's)"),
+        typer.Option(
+            help="In the unit of the study's budget, or of --x: 5e9, 5G. (default: the study's)"
+        ),
     ] = None,
     margin: options.Margin = None,
-    x: options.Axis = units.FLOPS,
+    x: options.OwnAxis = None,
     storage: options.Storage = options.DEFAULT_STORAGE,
     as_json: options.AsJson = False,
 ) -> None:

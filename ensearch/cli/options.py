@@ -19,6 +19,13 @@ Flops = Annotated[
     str | None,
     typer.Option(help="FLOPs (multiply-adds) per example of the whole ensemble: 5e9, 5G."),
 ]
+Params = Annotated[
+    str | None,
+    typer.Option(
+        help="Parameters of the whole ensemble: 1e6, 1M. Alone, costs are compared in parameters; "
+        "beside --budget nothing has more.",
+    ),
+]
 DatasetSpec = Annotated[
     str | None,
     typer.Option(
@@ -158,6 +165,15 @@ Axis = Annotated[
         "--x",
         help="What costs are compared by: flops, or ms@64 for milliseconds an image in batches of "
         "64, as `ensearch latency` measured them (ms@64:onnx by ONNX Runtime).",
+    ),
+]
+OwnAxis = Annotated[
+    str | None,
+    typer.Option(
+        "--x",
+        help="What costs are compared by: flops, params, or ms@64 for milliseconds an image in "
+        "batches of 64, as `ensearch latency` measured them (ms@64:onnx by ONNX Runtime). "
+        "(default: the unit of the study's budget)",
     ),
 ]
 FlopsPerMac = Annotated[

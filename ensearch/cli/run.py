@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @guarded
 def run(
     budget: options.Flops = None,
+    budget_params: options.Params = None,
     dataset: options.DatasetSpec = None,
     space: options.SpaceName = None,
     study: Annotated[
@@ -64,6 +65,7 @@ def run(
 
     asked = search.RunOptions(
         budget=budget,
+        budget_params=budget_params,
         dataset=dataset,
         space=space,
         study=study,
@@ -94,7 +96,7 @@ def run(
             with watching() as watch:
                 ahead = search.plan_from(asked, on_event=watch)
             tell(json.dumps(ahead.to_dict(), indent=2) if as_json else str(ahead))
-            for line in typed(ahead.remedies, ahead.config.flops_per_mac):
+            for line in typed(ahead.remedies, ahead.config.axis):
                 say(line)
             return
         with watching() as watch:
@@ -206,10 +208,12 @@ def further(results: "Results", here: str, full: bool = False) -> list[str]:
 
 
 def _timing(results: "Results", here: str) -> str:
-    """Return how to compare by the other of FLOPs and time; empty where no time is on record."""
-    study, other = results.conditions.study, results.conditions.other_axis
-    if other is not None:
-        return f"FLOPs     ensearch report {study}{here}"
+    """Return how to compare by another unit; empty where no time is on record beside FLOPs."""
+    study, c = results.conditions.study, results.conditions
+    if not c.is_own:
+        return f"budget    ensearch report {study}{here}"
+    if c.other_axis is not None:
+        return f"FLOPs     ensearch report {study} --x flops{here}"
     if not results.beside:
         return ""
     return f"time      ensearch report {study} --x {results.beside[-1].conditions.axis.name}{here}"

@@ -27,7 +27,7 @@ class Watch:
         if isinstance(event, Planned):
             for line in event.lines:
                 say(line)
-            for line in typed(event.remedies, event.flops_per_mac):
+            for line in typed(event.remedies, event.axis):
                 say(line)
             self.interrupts.wait_for_driver()
         if isinstance(event, SearchEnded):

@@ -10,7 +10,7 @@ from ensearch.confirmation.work import Work
 from ensearch.store import UseOfTest, uses_of_test
 from ensearch.study.config import StudyConfig
 from ensearch.study.placement import Placement
-from ensearch.units import counted, format_count, format_duration, unit_name
+from ensearch.units import Axis, counted, format_count, format_duration, unit_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,23 +34,19 @@ class Announcement:
 
     def _finalists(self) -> list[str]:
         config, plan, images = self.config, self.plan, self.images
-        unit = config.flops_per_mac
-
-        def cost(macs: float) -> str:
-            return format_count(macs * unit)
-
+        axis = config.axis
         labels = [f.label for f in plan.finalists]
         width = max(map(len, labels))
         return [
             f"study     {config.name}, confirmation {plan.number}",
             f"data      {config.dataset}: {images['train']} train, {images['val']} val, "
             f"{images['test']} test images",
-            f"budgets   {', '.join(map(cost, reversed(plan.budgets)))} {unit_name(unit)}",
+            f"budgets   {', '.join(map(axis.show, reversed(plan.budgets)))} {_unit(config)}",
             f"finalists {len(labels)} of {counted(len(plan.networks), 'network')}, "
             "selected on val:",
             *(
-                f"          {label:<{width}}  {cost(f.macs):>6}  val {f.accuracy:.2%}  "
-                f"{reasons(f.reasons, unit)}"
+                f"          {label:<{width}}  {axis.show(f.price or f.macs):>6}  "
+                f"val {f.accuracy:.2%}  {reasons(f.reasons, axis)}"
                 for label, f in zip(labels, plan.finalists, strict=True)
             ),
         ]
@@ -98,11 +94,16 @@ class Announcement:
         )
 
 
-def reasons(every: Sequence[Reason], flops_per_mac: int) -> str:
+def _unit(config: StudyConfig) -> str:
+    axis = config.axis
+    return unit_name(config.flops_per_mac) if config.budget.is_flops else axis.place or axis.unit
+
+
+def reasons(every: Sequence[Reason], axis: Axis) -> str:
     """Return why a configuration is a finalist: `best within 1.41M, 2M; near the crossover`."""
     told: dict[str, list[str]] = {}
     for reason in every:
-        budget = format_count(reason.budget * flops_per_mac)
+        budget = axis.show(reason.budget)
         if reason.why == "near the crossover":
             told.setdefault(reason.why, [])
         elif reason.why == "matched cost":

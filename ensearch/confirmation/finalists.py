@@ -55,13 +55,13 @@ class _Selection:
             reason = Reason(why=why, budget=budget, place=place)
             self.reasons.setdefault(e.key, []).append(reason)
 
-    def highest_cost(self, budget: float, single: bool) -> int:
+    def highest_cost(self, budget: float, single: bool) -> float:
         """Return the cost of the most expensive single network (or ensemble) within the budget.
 
         It is 0 if none is selected.
         """
-        kind = (e.cost.macs for e in self.selected.values() if e.is_single == single)
-        return max((macs for macs in kind if macs <= budget), default=0)
+        kind = (e.price for e in self.selected.values() if e.is_single == single)
+        return max((price for price in kind if price <= budget), default=0)
 
 
 def select(
@@ -95,7 +95,7 @@ def select(
                 selection.take(budget, single, place, "next best")
     return [
         Nominee(evaluation=e, reasons=tuple(selection.reasons[e.key]))
-        for e in sorted(selection.selected.values(), key=lambda e: (e.cost.macs, e.key))
+        for e in sorted(selection.selected.values(), key=lambda e: (e.price, e.key))
     ]
 
 
@@ -111,7 +111,7 @@ def _keep_matched(selection: _Selection, budget: float) -> None:
         for wanted in (max(used, matching), used):  # the second where nothing reaches the first
             if selection.highest_cost(budget, single) < wanted:
                 ranked = selection.ranked[budget, single]
-                places = (i for i, e in enumerate(ranked, 1) if e.cost.macs >= wanted)
+                places = (i for i, e in enumerate(ranked, 1) if e.price >= wanted)
                 selection.take(budget, single, next(places, len(ranked) + 1), "matched cost")
 
 
@@ -120,14 +120,14 @@ def _ranked(evaluations: Sequence[Evaluation], budget: float, single: bool) -> l
 
     What the others cannot match in cost comes last.
     """
-    within = [e for e in evaluations if e.cost.macs <= budget]
-    highest = max((e.cost.macs for e in within if e.is_single != single), default=0)
+    within = [e for e in evaluations if e.price <= budget]
+    highest = max((e.price for e in within if e.is_single != single), default=0)
     return sorted(
         (e for e in within if e.is_single == single),
         key=lambda e: (
-            e.cost.macs * fronts.MATCHED_SHARE > highest,
+            e.price * fronts.MATCHED_SHARE > highest,
             -e.scores.accuracy,
-            e.cost.macs,
+            e.price,
             e.key,
         ),
     )

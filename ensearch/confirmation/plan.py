@@ -20,7 +20,6 @@ from ensearch.errors import StorageError, invalid
 from ensearch.search_space import has_resolutions
 from ensearch.store import ConfirmationRecord, Store
 from ensearch.study.config import StudyConfig
-from ensearch.units import format_count
 
 # A full schedule is so many times as long as the search's if nothing is said.
 TIMES = 4
@@ -61,6 +60,7 @@ class Finalist:
     accuracy: float
     reasons: tuple[Reason, ...]
     changes: tuple[str, ...]  # what tells it from others of its label, as `distinctions` says it
+    price: float | None = None  # in the unit of the study's budget, if that is not multiply-adds
 
     @property
     def is_single(self) -> bool:
@@ -85,7 +85,7 @@ class Finalist:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmation:
-    """A plan. `number` counts a study's plans from 1; budgets in multiply-adds, ascending.
+    """A plan. `number` counts a study's plans from 1; budgets are ascending.
 
     `finished` once everything is scored; `failures` says of a network why it is left out. `looks`
     counts the looks at test that were begun: several where it is settled.
@@ -209,15 +209,14 @@ def _budgets(
 ) -> tuple[float, ...]:
     if request.budgets is None:
         return tuple(sorted(cast(list[float], store.study(config.name).config["budgets"])))
-    unit = config.flops_per_mac
-    cheapest = min(e.cost.macs for e in evaluations)
+    show, cheapest = config.axis.show, min(e.price for e in evaluations)
     for budget in request.budgets:
-        if not cheapest <= budget <= config.budget.macs:
+        if not cheapest <= budget <= config.budget.amount:
             raise invalid(
                 "budgets",
-                f"must lie between {format_count(cheapest * unit)}, the cheapest configuration "
+                f"must lie between {show(cheapest)}, the cheapest configuration "
                 f"that study {config.name} has evaluated, and its budget of "
-                f"{format_count(config.budget.macs * unit)}; got {format_count(budget * unit)}.",
+                f"{show(config.budget.amount)}; got {show(budget)}.",
             )
     return request.budgets
 
@@ -243,6 +242,7 @@ def _finalists(
             size=e.size,
             members=largest[network_key(e.architecture, full[e.key])],
             macs=e.cost.macs,
+            price=None if e.on_axis is None else e.price,
             accuracy=e.scores.accuracy,
             reasons=nominee.reasons,
             changes=distinctions(e.architecture, e.schedule, config.schedule, several),

@@ -206,6 +206,7 @@ def _conclude(
                 split,
                 study.count(group[0].architecture),
                 queue.train_macs(group[0]),
+                study.price(group[0].architecture),
             )
             outcomes = [hits for _, hits in scored]
             store.save_evaluations(config.name, rows, keys, outcomes, stage=plan.stage)

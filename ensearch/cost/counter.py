@@ -9,7 +9,7 @@ import copy
 import functools
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ensearch import families
@@ -125,25 +125,28 @@ def disagreement(macs: int, other: int) -> float | None:
     return relative if relative > THOP_TOLERANCE else None
 
 
-def solve_width(macs_at: Callable[[float], int], widths: Range, target: float) -> float | None:
+def solve_width(
+    cost_at: Callable[[float], float], widths: Range | Sequence[float], target: float
+) -> float | None:
     """The largest legal width whose cost is at most `target`; None if even the smallest is above.
 
-    `macs_at` must not decrease with the width. Interpolates on the square root of the cost, since
-    multiply-adds grow about with the square of the width: 2 or 3 counts where bisection needs 8.
+    `cost_at` must not decrease with the width. Interpolates on the square root of the cost, since
+    multiply-adds and parameters grow about with the square of the width: 2 or 3 counts where
+    bisection needs 8.
     """
     low, high = 0, len(widths) - 1
-    if macs_at(widths[low]) > target:
+    if cost_at(widths[low]) > target:
         return None
-    if macs_at(widths[high]) <= target:
+    if cost_at(widths[high]) <= target:
         return widths[high]
-    while high - low > 1:  # macs_at(low) <= target < macs_at(high)
-        bottom, top = math.sqrt(macs_at(widths[low])), math.sqrt(macs_at(widths[high]))
+    while high - low > 1:  # cost_at(low) <= target < cost_at(high)
+        bottom, top = math.sqrt(cost_at(widths[low])), math.sqrt(cost_at(widths[high]))
         guess = low + int((high - low) * (math.sqrt(target) - bottom) / (top - bottom))
         guess = min(max(guess, low + 1), high - 1)
-        if macs_at(widths[guess]) > target:
+        if cost_at(widths[guess]) > target:
             high = guess
         # The guess is often right: looking at its neighbour then ends the search at once.
-        elif macs_at(widths[guess + 1]) > target:
+        elif cost_at(widths[guess + 1]) > target:
             low, high = guess, guess + 1
         else:
             low = guess + 1

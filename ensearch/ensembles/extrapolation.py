@@ -14,7 +14,7 @@ geometric mean: there the same line is an approximation, and `_line` says how go
 import math
 from collections.abc import Iterable, Sequence
 
-from ensearch.core import Evaluation, Scores
+from ensearch.core import AxisCost, Evaluation, Scores
 from ensearch.errors import UsageError
 
 
@@ -69,6 +69,7 @@ def _predicted(single: Evaluation, most: Evaluation, size: int) -> Evaluation:
             disagreement=most.scores.disagreement,
             member_accuracy=most.scores.member_accuracy,
         ),
+        on_axis=single.on_axis and AxisCost(value=single.on_axis.value * size),
     )
 
 

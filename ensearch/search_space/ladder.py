@@ -1,5 +1,6 @@
 """The ladder: every configuration that a study may evaluate, matched in cost.
 
+A cost is in the unit of the budget here: multiply-adds, parameters or milliseconds.
 Rung j of the ladder is budget / 2**(j/4). Every second rung is a budget at which reports compare;
 those between them raise the best that the ladder holds, on two tables of trained networks, from
 98.0 to 99.9 % and from 89.6 to 100 % of the hypervolume of all configurations. A cell is members x
@@ -12,41 +13,37 @@ space has axes of the schedule, every such configuration is one cell for each co
 they change what a network learns and never what it costs to use.
 """
 
-import functools
 import itertools
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ensearch import families
+from ensearch.budget import Bound, Budget
 from ensearch.core import (
     Architecture,
-    Budget,
     Cost,
     Schedule,
     distinctions,
     full_label,
     network_key,
 )
-from ensearch.cost import solve_width
-from ensearch.errors import BudgetError, UsageError
+from ensearch.errors import UsageError
+from ensearch.search_space.fitting import Count, Fitting, Milliseconds, nothing_fits
 from ensearch.search_space.space import AXES, NetworkLine, SearchSpace, has_resolutions
-from ensearch.units import format_count
-
-_LEAST_SIDE = 8  # pixels a side of images that are proposed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """One configuration: `size` members of one architecture; `cost` is the ensemble's."""
 
-    rung: float  # multiply-adds, never below cost.macs
+    rung: float  # in the unit of the budget, never below its price
     size: int
     architecture: Architecture
     schedule: Schedule
     cost: Cost
     changes: tuple[str, ...] = ()  # its `distinctions` from others with its label
+    ms: float | None = None  # milliseconds an image, where the budget has a bound in them
 
     @property
     def network(self) -> str:
@@ -72,21 +69,27 @@ class Ladder:
     """All cells within the budget.
 
     `cells` descends in rung, then ascends in size, in resolution, in depth (or in the order of the
-    space's shapes) and in the axes of the schedule.
+    space's shapes) and in the axes of the schedule. `timed` says on and by what milliseconds were
+    measured, where the budget has a bound in them.
     """
 
     budget: Budget
     cells: tuple[Cell, ...]
+    timed: str = ""
+
+    def price(self, cell: Cell) -> float:
+        """What a cell costs in the unit of the budget."""
+        return self.budget.price(cell.cost, cell.ms)
 
     @property
     def rungs(self) -> tuple[float, ...]:
-        """Rungs that hold a cell, in multiply-adds, descending."""
+        """Rungs that hold a cell, descending."""
         return tuple(sorted({cell.rung for cell in self.cells}, reverse=True))
 
     def budget_of(self, cell: Cell) -> float:
         """The smallest of the `budgets` that the cell's rung does not pass."""
-        step = round(4 * math.log2(self.budget.macs / cell.rung))
-        return self.budget.macs / 2 ** (step // 2 / 2)
+        step = round(4 * math.log2(self.budget.amount / cell.rung))
+        return self.budget.amount / 2 ** (step // 2 / 2)
 
     @property
     def budgets(self) -> tuple[float, ...]:
@@ -121,17 +124,23 @@ class Ladder:
         }
 
     @property
+    def member_ms(self) -> dict[Architecture, float]:
+        """Milliseconds of one member of each architecture; empty where nobody measured any."""
+        return {c.architecture: c.ms / c.size for c in self.cells if c.ms is not None}
+
+    @property
     def cheapest(self) -> Cell:
-        return min(self.cells, key=lambda cell: (cell.cost.macs, len(cell.changes)))
+        return min(self.cells, key=lambda cell: (self.price(cell), len(cell.changes)))
 
     @property
     def most_expensive(self) -> Cell:
-        return max(self.cells, key=lambda cell: (cell.cost.macs, -len(cell.changes)))
+        return max(self.cells, key=lambda cell: (self.price(cell), -len(cell.changes)))
 
     @property
     def bounded_by_space(self) -> bool:
         """The space's largest networks are too small to use the budget."""
-        return self.most_expensive.cost.macs < self.budget.macs / math.sqrt(2)
+        unused = self.price(self.most_expensive) < self.budget.amount / math.sqrt(2)
+        return unused and not self.budget.also
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -147,10 +156,18 @@ def from_dict(table: dict[str, Any]) -> Ladder:
             schedule=Schedule(**cell["schedule"]),
             cost=Cost(**cell["cost"]),
             changes=tuple(cell["changes"]),
+            ms=cell.get("ms"),
         )
         for cell in table["cells"]
     )
-    return Ladder(budget=Budget(**table["budget"]), cells=cells)
+    return Ladder(budget=_budget(table["budget"]), cells=cells, timed=table.get("timed", ""))
+
+
+def _budget(table: dict[str, Any]) -> Budget:
+    if "macs" in table:  # what versions wrote that knew no other unit
+        return Budget(amount=table["macs"])
+    also = tuple(Bound(*bound) for bound in table["also"])
+    return Budget(amount=table["amount"], unit=table["unit"], also=also)
 
 
 def build(
@@ -158,12 +175,14 @@ def build(
     budget: Budget,
     schedule: Schedule,
     resolution: int,
-    count: Callable[[Architecture], Cost],
+    count: Count,
+    ms: Milliseconds | None = None,
 ) -> Ladder:
     """Return all cells of `space` within `budget`; BudgetError if even the cheapest is above it.
 
     `schedule` is the study's, of which the space's axes replace fields; `resolution` is that of the
-    data. UsageError where the space names a network that its family cannot build, or the same
+    data. With `ms` only networks that are in it are taken; a budget with a bound in milliseconds
+    needs them. UsageError where the space names a network that its family cannot build, or the same
     network twice.
     """
     lines = space.lines(resolution)
@@ -171,38 +190,33 @@ def build(
         for width in line.widths:
             families.check(line.at(width))
     _refuse_twins(space, lines, count)
-
-    def macs(line: NetworkLine, width: float) -> int:
-        return count(line.at(width)).macs
-
+    fitting = Fitting(budget=budget, count=count, ms=ms)
+    lines = fitting.legal(lines)
     variants, several = space.schedules(schedule), has_resolutions(space.as_dict())
     cells = []
     # Every configuration is in one cell: what fits the rung below belongs there.
-    for rung, below in itertools.pairwise(_rungs(space, lines, budget, macs)):
+    for rung, below in itertools.pairwise(_rungs(space, lines, fitting)):
         for size, line in itertools.product(space.members, lines):
-            solved = solve_width(functools.partial(macs, line), line.widths, rung / size)
-            if solved is None:
+            solved = fitting.widest(line, size, rung)
+            if solved is None or fitting.price(line, solved) * size <= below:
                 continue
             shape = line.at(solved)
-            cost = count(shape).times(size)
-            if cost.macs > below:
-                cells += [
-                    Cell(
-                        rung=rung,
-                        size=size,
-                        architecture=shape,
-                        schedule=variant,
-                        cost=cost,
-                        changes=distinctions(shape, variant, schedule, several),
-                    )
-                    for variant in variants
-                ]
+            cells += [
+                Cell(
+                    rung=rung,
+                    size=size,
+                    architecture=shape,
+                    schedule=variant,
+                    cost=count(shape).times(size),
+                    changes=distinctions(shape, variant, schedule, several),
+                    ms=None if ms is None else ms[shape] * size,
+                )
+                for variant in variants
+            ]
     return Ladder(budget=budget, cells=tuple(cells))
 
 
-def _refuse_twins(
-    space: SearchSpace, lines: list[NetworkLine], count: Callable[[Architecture], Cost]
-) -> None:
+def _refuse_twins(space: SearchSpace, lines: list[NetworkLine], count: Count) -> None:
     """Some families round their depths, EfficientNet 1.1 and 1.2 to the same layers.
 
     Under two names these would be two networks: trained twice, and diverse where they are not.
@@ -225,55 +239,22 @@ def _refuse_twins(
         )
 
 
-def _rungs(
-    space: SearchSpace,
-    lines: list[NetworkLine],
-    budget: Budget,
-    macs: Callable[[NetworkLine, float], int],
-) -> list[float]:
+def _rungs(space: SearchSpace, lines: list[NetworkLine], fitting: Fitting) -> list[float]:
     """At most `space.rungs` pairs of rungs, from the highest that a configuration reaches.
 
     Descending, and one more below them as the lower edge of the last.
     """
-    least = min(lines, key=lambda line: macs(line, line.widths[0]))
-    floor = macs(least, least.widths[0]) * space.members[0]
-    if floor > budget.macs:
-        raise _nothing_fits(space, least, budget, floor, macs)
-    widest = (macs(line, line.widths[len(line.widths) - 1]) for line in lines)
-    highest = max(widest) * space.members[-1]
-    first = 2 * max(0, math.floor(2 * math.log2(budget.macs / highest)))
-    rungs = [budget.macs / 2 ** (j / 4) for j in range(first, first + 2 * space.rungs + 1)]
+    budget, fewest = fitting.budget.amount, space.members[0]
+    fits = [line for line in lines if fitting.widest(line, fewest, budget) is not None]
+    if not fits:
+        raise nothing_fits(space, lines, fitting)
+    floor = min(fitting.price(line, line.widths[0]) for line in fits) * fewest
+    highest = max(
+        size * fitting.price(line, width)
+        for size, line in itertools.product(space.members, lines)
+        if (width := fitting.widest(line, size)) is not None
+    )
+    first = 2 * max(0, math.floor(2 * math.log2(budget / highest)))
+    rungs = [budget / 2 ** (j / 4) for j in range(first, first + 2 * space.rungs + 1)]
     inside = sum(rung >= floor for rung in rungs)
     return rungs[: inside + 1]
-
-
-def _nothing_fits(
-    space: SearchSpace,
-    least: NetworkLine,
-    budget: Budget,
-    floor: int,
-    macs: Callable[[NetworkLine, float], int],
-) -> BudgetError:
-    """The error that names the cheapest configuration, and fewer pixels with which it would fit."""
-    name = f"{least.family.partition(':')[0]} {least.at(least.widths[0]).label}"
-    says = (
-        f"no configuration of search space {space.name} fits the budget of "
-        f"{format_count(budget.macs)}: the cheapest, {space.members[0]} × {name}, costs "
-        f"{format_count(floor, 4)}."
-    )
-    side = least.resolution // 2
-    while side >= _LEAST_SIDE:
-        smaller = replace(least, resolution=side)
-        try:
-            families.check(smaller.at(smaller.widths[0]))
-            cost = macs(smaller, smaller.widths[0]) * space.members[0]
-        except UsageError:  # the family takes no images of so few pixels
-            break
-        if cost <= budget.macs:
-            return BudgetError(
-                f"{says} On images of {side} pixels a side it costs {format_count(cost, 4)}.",
-                problem="nothing_fits_but_fewer_pixels",
-                pixels=side,
-            )
-        side //= 2
-    return BudgetError(says, problem="nothing_fits")

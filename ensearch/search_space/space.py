@@ -44,7 +44,7 @@ class NetworkLine:
 
     family: str
     depth: float
-    widths: Range
+    widths: Range | tuple[float, ...]
     resolution: int
 
     def at(self, width: float) -> Architecture:

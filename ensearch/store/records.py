@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, select
 
-from ensearch.core import Architecture, Cost, Evaluation, Member, Schedule, Scores
+from ensearch.core import Architecture, AxisCost, Cost, Evaluation, Member, Schedule, Scores
 from ensearch.errors import EnsearchError, StorageError
 from ensearch.store import tables
 from ensearch.store.study_state import AnswerRecord
@@ -201,6 +201,7 @@ def evaluation_row(
         # Plain floats: a driver may refuse numpy's, or store their bytes.
         **{name: float(value) for name, value in scores.items()},
         "members": list(members[: evaluation.trained]),
+        "price": None if evaluation.on_axis is None else evaluation.on_axis.value,
     }
 
 
@@ -225,6 +226,7 @@ def evaluation_record(row: AnyRow) -> Evaluation:
             disagreement=row.disagreement,
             member_accuracy=row.member_accuracy,
         ),
+        on_axis=None if row.price is None else AxisCost(value=row.price),
     )
 
 

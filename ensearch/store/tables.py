@@ -34,7 +34,7 @@ from ensearch.store._measured_tables import speeds as speeds
 from ensearch.store.column_types import Json, OptionalJson, OptionalUtc, Utc
 
 # Raise it when a table changes, and add a step to `migrations`.
-VERSION = 9
+VERSION = 10
 
 versions = Table("ensearch_version", metadata, Column("version", Integer, nullable=False))
 
@@ -244,6 +244,7 @@ evaluations = Table(
     Column("disagreement", Double, nullable=False),
     Column("member_accuracy", Double, nullable=False),
     Column("members", Json, nullable=False),
+    Column("price", Double),  # in the unit of the study's budget; NULL for multiply-adds
 )
 
 # What every subset of the members of an evaluation got right, so that a report need not average

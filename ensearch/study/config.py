@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ensearch import datasets, units
-from ensearch.core import Budget, Schedule
+from ensearch.budget import Bound, Budget, axis_of
+from ensearch.core import Schedule
 from ensearch.ensembles import RULES
 from ensearch.errors import UsageError, invalid, unknown
 from ensearch.search_space import SearchSpace, check_keys, reading
@@ -39,10 +40,20 @@ class StudyConfig:
     rule: str  # how members' probabilities are averaged
     sampler: str
 
+    @property
+    def axis(self) -> units.Axis:
+        """What costs are compared by, and how this user reads them."""
+        return axis_of(self.budget.unit, self.flops_per_mac)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON; `from_dict` makes an equal configuration of it."""
         table = dataclasses.asdict(self)
-        table["budget"] = self.budget.macs
+        table["budget"] = self.budget.amount
+        # Left out where they say what was the only way once: such studies are still the same.
+        if not self.budget.is_flops:
+            table["unit"] = self.budget.unit
+        if self.budget.also:
+            table["also"] = dict(self.budget.also)
         table["schedule"] = self.schedule.content()
         table["space"] = {"name": self.space.name} | self.space.as_dict()
         return table
@@ -54,9 +65,18 @@ def from_dict(table: Mapping[str, Any]) -> StudyConfig:
     known = {f.name: whole[f.name] for f in dataclasses.fields(StudyConfig)}
     space_table = dict(known["space"])
     known["space"] = reading.from_table(space_table.pop("name"), space_table)
-    known["budget"] = Budget(macs=known["budget"])
+    known["budget"] = budget_of(whole)
     known["schedule"] = Schedule(**known["schedule"])
     return StudyConfig(**known)
+
+
+def budget_of(table: Mapping[str, Any]) -> Budget:
+    """Return the budget of a stored table."""
+    return Budget(
+        amount=table["budget"],
+        unit=table.get("unit", units.FLOPS),
+        also=tuple(Bound(*pair) for pair in table.get("also", {}).items()),
+    )
 
 
 def completed(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,14 +130,13 @@ def resolve(options: RunOptions) -> StudyConfig:
 
     Raises UsageError for the first value that is not legal, before anything expensive.
     """
-    if options.budget is None or options.dataset is None:
-        missing = "budget" if options.budget is None else "dataset"
+    bounds = _bounds(options)
+    if not bounds or options.dataset is None:
+        missing = "dataset" if bounds else "budget"
         raise UsageError(f"{missing} is missing.", problem="option_missing", option=missing)
     if not isinstance(options.dataset, str):
         raise TypeError("arrays are kept by `datasets.keep_arrays` first, which names them")
-    given = 1 if options.flops_per_mac is None else options.flops_per_mac
-    flops_per_mac = units.check_flops_per_mac(given)
-    flops = units.parse_count(options.budget, "budget")
+    flops_per_mac = _flops_per_mac(options)
     datasets.check(options.dataset)
     space_searched = _space("wide_resnet" if options.space is None else options.space)
     schedule = _schedule(options.dataset, space_searched, options)
@@ -135,12 +154,12 @@ def resolve(options: RunOptions) -> StudyConfig:
         raise invalid("seeds", f"must be a whole number of at least 1; got {seeds}.")
     name = options.study
     if name is None:
-        cost = units.format_count(flops)
+        cost = "-".join(_short(bound, flops_per_mac) for bound in bounds)
         whole = f"{datasets.short_name(options.dataset)}-{space_searched.name}-{cost}"
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", whole)[-100:]
     return StudyConfig(
         name=check_name(name),
-        budget=Budget(macs=flops / flops_per_mac),
+        budget=Budget(amount=bounds[0].amount, unit=bounds[0].unit, also=bounds[1:]),
         flops_per_mac=flops_per_mac,
         dataset=options.dataset,
         limit_train=limit,
@@ -152,6 +171,28 @@ def resolve(options: RunOptions) -> StudyConfig:
         rule=_choice("rule", options.rule, RULES),
         sampler=_choice("sampler", options.sampler, SAMPLERS),
     )
+
+
+def _flops_per_mac(options: RunOptions) -> int:
+    return units.check_flops_per_mac(1 if options.flops_per_mac is None else options.flops_per_mac)
+
+
+def _bounds(options: RunOptions) -> tuple[Bound, ...]:
+    """What the options bound: costs are compared in the unit of the first."""
+    bounds = []
+    if options.budget is not None:
+        flops = units.parse_count(options.budget, "budget")
+        bounds.append(Bound(units.FLOPS, flops / _flops_per_mac(options)))
+    if options.budget_params is not None:
+        params = units.parse_count(options.budget_params, "budget_params")
+        bounds.append(Bound(units.PARAMS, params))
+    return tuple(bounds)
+
+
+def _short(bound: Bound, flops_per_mac: int) -> str:
+    """A bound in the name of a study: 2M, 1M-params, 2-ms@64."""
+    shown = axis_of(bound.unit, flops_per_mac).show(bound.amount)
+    return shown if bound.unit == units.FLOPS else f"{shown}-{bound.unit}"
 
 
 def check_name(name: str) -> str:

@@ -152,7 +152,7 @@ class Driver:
             )
         else:
             evaluation = self.evaluations[evaluation_key(trial.cell.size, trial.cell.network)]
-            self.sampler.tell(trial.number, evaluation.scores.accuracy, evaluation.cost.macs)
+            self.sampler.tell(trial.number, evaluation.scores.accuracy, evaluation.price)
             self.on_event(self.trial_done(trial, evaluation))
         return True
 
@@ -187,7 +187,7 @@ class Driver:
 
     def trial_done(self, trial: _Pending, evaluation: Evaluation) -> TrialDone:
         rows = list(self.evaluations.values())
-        budget = self.study.config.budget.macs
+        budget = self.study.config.budget.amount
         return TrialDone(
             number=trial.number,
             label=trial.cell.label,

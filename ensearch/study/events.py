@@ -7,6 +7,7 @@ from typing import Literal
 from ensearch.core import Evaluation
 from ensearch.fronts import stopping
 from ensearch.study.matches import Remedy
+from ensearch.units import Axis
 
 # Why a run ended. A confirmation has "time" and "interrupted" too.
 EndReason = Literal["trials", "exhausted", "time", "train budget", "interrupted"]
@@ -28,13 +29,15 @@ class Planned:
     """Everything is read and checked, and work begins: `lines` say what is ahead, for people.
 
     `total` counts the trials or members, whichever `unit` names, that there will be in all, and
-    `done` those that are over. `remedies` would let a search compare what it cannot.
+    `done` those that are over. `remedies` would let a search compare what it cannot. Costs are
+    compared by `axis`, and training is counted in FLOPs, `flops_per_mac` for a multiply-add.
     """
 
     lines: tuple[str, ...]
     unit: Literal["trials", "members"]
     total: int
     flops_per_mac: int
+    axis: Axis
     done: int = 0
     remedies: tuple[Remedy, ...] = ()
 

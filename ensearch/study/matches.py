@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal
 
-from ensearch.core import Architecture, Budget, Cost, Schedule
+from ensearch.budget import Budget
+from ensearch.core import Architecture, Cost, Schedule
 from ensearch.errors import BudgetError, UsageError
 from ensearch.fronts import MATCHED_SHARE, USED_SHARE
 from ensearch.search_space import Ladder, SearchSpace, ladder, reading
@@ -23,7 +24,7 @@ Obstacle = Literal["no ensemble", "one ensemble", "no match", "one match"]
 class Remedy:
     """A change that lets single networks and ensembles meet at `budgets` budgets.
 
-    `value` is the budget in multiply-adds, pixels a side, or the name of a shipped search space.
+    `value` is the budget in its unit, pixels a side, or the name of a shipped search space.
     """
 
     kind: Literal["budget", "resolution", "space"]
@@ -59,21 +60,21 @@ def matched(steps: Ladder) -> tuple[float, ...]:
     a doubling, networks differ by 1), 64 % ended as matched, and 1 % of 1,060 others.
     """
     kinds = [
-        [c.cost.macs for c in steps.cells if c.is_single == single] for single in (True, False)
+        [steps.price(c) for c in steps.cells if c.is_single == single] for single in (True, False)
     ]
     found = []
     for budget in steps.budgets:
-        singles, ensembles = ([macs for macs in kind if macs <= budget] for kind in kinds)
+        singles, ensembles = ([price for price in kind if price <= budget] for kind in kinds)
         pairs = ((singles, ensembles), (ensembles, singles))
         if all(_meets(own, other, budget) for own, other in pairs):
             found.append(budget)
     return tuple(found)
 
 
-def _meets(own: list[int], other: list[int], budget: float) -> bool:
+def _meets(own: list[float], other: list[float], budget: float) -> bool:
     """Whether one of these uses the budget and is matched by the most expensive of the others."""
     most = max(other, default=0)
-    return any(macs > USED_SHARE * budget and MATCHED_SHARE * macs <= most for macs in own)
+    return any(p > USED_SHARE * budget and MATCHED_SHARE * p <= most for p in own)
 
 
 def obstacle(steps: Ladder) -> Obstacle | None:
@@ -91,8 +92,11 @@ def remedies(setting: Setting) -> tuple[Remedy, ...]:
     """Return what would let a study compare: of each kind of change the smallest that does.
 
     None where nothing hinders it. Each was tried: its ladder has no `obstacle`. Spaces are those
-    that ship; a change of the pixels is looked for where the space leaves them to the data.
+    that ship; a change of the pixels is looked for where the space leaves them to the data. Where
+    the budget bounds time, nothing is proposed: other networks would have to be measured.
     """
+    if setting.budget.timed is not None:
+        return ()
     now = setting.ladder()
     if now is not None and obstacle(now) is None:
         return ()
@@ -112,14 +116,14 @@ def _that_do(changes: Iterable[_Change]) -> Iterator[Remedy]:
 
 def _larger(setting: Setting) -> Iterator[_Change]:
     for step in range(1, _STEPS + 1):
-        macs = _round(setting.budget.macs * 2 ** (step / 2))
-        yield "budget", macs, replace(setting, budget=Budget(macs=macs))
+        amount = _round(setting.budget.amount * 2 ** (step / 2))
+        yield "budget", amount, replace(setting, budget=replace(setting.budget, amount=amount))
 
 
-def _round(macs: float) -> float:
+def _round(amount: float) -> float:
     """Return two digits of a number, rounded up, as people write budgets: 141,421 -> 150,000."""
-    unit = 10.0 ** (len(str(int(macs))) - 2)
-    return -(-macs // unit) * unit
+    unit = 10.0 ** (len(str(int(amount))) - 2)
+    return -(-amount // unit) * unit
 
 
 def _coarser(setting: Setting) -> Iterator[_Change]:

@@ -64,7 +64,7 @@ class Candidates:
             Match(cell, self._cost(cell))
             for cell in self.study.ladder.cells
             if cell.is_single == is_single
-            and least <= cell.cost.macs <= row.budget
+            and least <= self.study.ladder.price(cell) <= row.budget
             and evaluation_key(cell.size, cell.network) not in tried
         ]
 

@@ -32,6 +32,7 @@ class RunOptions:
     # What the study is: stored with it, and compared when it goes on.
     study: str | None = None
     budget: float | str | None = None  # FLOPs per example of the whole ensemble
+    budget_params: float | str | None = None  # its parameters
     flops_per_mac: int | None = None
     dataset: str | Arrays | None = None
     limit_train: int | None = None
@@ -116,6 +117,7 @@ def limits(options: RunOptions, trials: int = TRIALS[SEEDS]) -> Limits:
 _KINDS: dict[str, tuple[type, ...]] = {
     "study": (str,),
     "budget": (str, int, float),
+    "budget_params": (str, int, float),
     "flops_per_mac": (int,),
     "dataset": (str,),
     "limit_train": (int,),

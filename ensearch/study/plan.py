@@ -43,7 +43,7 @@ class StudyPlan:
 
     @property
     def matched(self) -> tuple[float, ...]:
-        """The compared budgets (multiply-adds) at which both kinds can be had at equal cost."""
+        """The compared budgets at which both kinds can be had at equal cost."""
         return matches.matched(self.ladder)
 
     @property
@@ -55,12 +55,13 @@ class StudyPlan:
         return "\n".join(self.lines())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data for JSON; costs in multiply-adds, times in seconds."""
+        """Return plain data for JSON; budgets in their unit, times in seconds."""
         return {
             "study": self.config.name,
             "images": dict(self.images),
-            "budgets_multiply_adds": list(self.ladder.budgets),
-            "matched_budgets_multiply_adds": list(self.matched),
+            "axis": self.config.axis.name,
+            f"budgets_{self.config.axis.key}": list(self.ladder.budgets),
+            f"matched_budgets_{self.config.axis.key}": list(self.matched),
             "obstacle": self.obstacle,
             "remedies": [dataclasses.asdict(remedy) for remedy in self.remedies],
             "precision": self.precision and dataclasses.asdict(self.precision),
@@ -79,15 +80,15 @@ class StudyPlan:
 
     def lines(self) -> list[str]:
         """Return the plan as lines of a label and what it says."""
-        config, cost = self.config, self._cost
+        config, show = self.config, self.config.axis.show
         members = sorted(cell.member_macs for cell in self.ladder.cells)
         rates = [
-            f"{format_count(1 / self.speed.seconds(macs))} images/s at {cost(macs)}"
+            f"{format_count(1 / self.speed.seconds(macs))} images/s at {self._flops(macs)}"
             for macs in (members[0], members[-1])
         ]
         return [
             *self._head(),
-            *_choices(config, self.ladder, cost),
+            *_choices(config, self.ladder, show),
             *self._prospects(),
             f"speed     a worker trains {rates[0]}, {rates[1]} (measured here)",
             *_work(self.work, self.workers, self.device),
@@ -104,7 +105,7 @@ class StudyPlan:
             *self._tail(),
         ]
 
-    def _cost(self, macs: float) -> str:
+    def _flops(self, macs: float) -> str:
         return format_count(macs * self.config.flops_per_mac)
 
     def _head(self) -> list[str]:
@@ -113,17 +114,17 @@ class StudyPlan:
             f"study     {config.name}",
             f"data      {config.dataset}: {images['train']} train, {images['val']} val, "
             f"{images['test']} test images (test stays closed)",
-            f"budget    {self._cost(config.budget.macs)} {unit_name(config.flops_per_mac)} per "
-            "example",
+            f"budget    {_budget(config)}",
+            *([f"times     {self.ladder.timed}"] if self.ladder.timed else []),
         ]
 
     def _prospects(self) -> list[str]:
         return prospects.lines(
-            self.ladder, self.precision, self.remedies, self.images["val"], self._cost
+            self.ladder, self.precision, self.remedies, self.images["val"], self.config.axis.show
         )
 
     def _tail(self) -> list[str]:
-        notes = _notes(self.config, self.ladder, self.work, self._cost) if self.work.trials else []
+        notes = _notes(self.config, self.ladder, self.work) if self.work.trials else []
         return [*notes, *(f"note      {note}" for note in self.notes), *self._resumes()]
 
     def _resumes(self) -> list[str]:
@@ -134,6 +135,15 @@ class StudyPlan:
         return [f"resume    {done}, {counted(self.kept, 'member')} kept"]
 
 
+def _budget(config: StudyConfig) -> str:
+    """All bounds: `2M FLOPs (multiply-adds) per example, and at most 1M parameters`."""
+    first, *others = config.budget.bounds
+    said = first.show(config.flops_per_mac)
+    if config.budget.is_flops:
+        said = f"{config.axis.show(first.amount)} {unit_name(config.flops_per_mac)} per example"
+    return " and ".join([said, *(f"at most {b.show(config.flops_per_mac)}" for b in others)])
+
+
 def _choices(config: StudyConfig, ladder: Ladder, cost: Callable[[float], str]) -> list[str]:
     """What there is to choose from, how the trials are shared, and what all have in common."""
     epochs = sorted({cell.schedule.epochs for cell in ladder.cells})
@@ -141,8 +151,8 @@ def _choices(config: StudyConfig, ladder: Ladder, cost: Callable[[float], str]) 
     lines = [
         f"compare   at {counted(len(ladder.budgets), 'budget')}, from {cost(ladder.budgets[0])} "
         f"down to {cost(ladder.budgets[-1])}",
-        f"cheapest  {ladder.cheapest.label} at {cost(ladder.cheapest.cost.macs)}",
-        f"costliest {ladder.most_expensive.label} at {cost(ladder.most_expensive.cost.macs)}",
+        f"cheapest  {ladder.cheapest.label} at {cost(ladder.price(ladder.cheapest))}",
+        f"costliest {ladder.most_expensive.label} at {cost(ladder.price(ladder.most_expensive))}",
         _space(config, ladder),
         f"offers    single networks + ensembles: {_offers(ladder, cost)}",
         *_left_out(config, ladder),
@@ -245,9 +255,7 @@ def _work(work: SearchWork, workers: int, device: str) -> list[str]:
     ]
 
 
-def _notes(
-    config: StudyConfig, ladder: Ladder, work: SearchWork, cost: Callable[[float], str]
-) -> list[str]:
+def _notes(config: StudyConfig, ladder: Ladder, work: SearchWork) -> list[str]:
     """What a user should know before the first training."""
     lines = []
     if "epochs" in ladder.schedule_axes:
@@ -256,9 +264,10 @@ def _notes(
             "inference, so that the longest mostly wins. Compare kinds at equal epochs."
         )
     if ladder.bounded_by_space:
+        most = ladder.price(ladder.most_expensive)
         lines.append(
             f"note      the budget is larger than anything in space {config.space.name}: its "
-            f"most expensive configuration costs {cost(ladder.most_expensive.cost.macs)}, so the "
+            f"most expensive configuration costs {config.axis.show(most)}, so the "
             "ladder begins there. A space with wider or deeper networks would use the budget."
         )
     if work.seconds > _DAY:

@@ -44,7 +44,7 @@ def lines(
             "cost the same (within 5 %)"
         )
         if precision is not None:
-            result += [_width(precision, cost(steps.budget.macs)), _margin(precision, images)]
+            result += [_width(precision, cost(steps.budget.amount)), _margin(precision, images)]
     return result
 
 

@@ -25,13 +25,12 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from ensearch.budget import axis_of
 from ensearch.errors import StorageError
 from ensearch.fronts import MATCHED_SHARE
 from ensearch.search_space import AXES, Cell, Ladder
 from ensearch.seeds import derive
 from ensearch.study import start
-
-METRICS = ("validation accuracy", "log10 multiply-adds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +86,8 @@ class Sampler:
                 sampler=self._ladder_sampler,
                 load_if_exists=True,
             )
-            self._study.set_metric_names(list(METRICS))
+            spent = axis_of(ladder.budget.unit).key.replace("_", "-")
+            self._study.set_metric_names(["validation accuracy", f"log10 {spent}"])
         if self._study.directions != [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]:
             raise StorageError(
                 f"the storage holds an Optuna study {study!r} that ensearch did not make (its "
@@ -128,11 +128,11 @@ class Sampler:
                 # Somebody added this trial by hand: it names no cell within the budget.
                 self.fail(trial.number, "not a configuration of this study's ladder")
 
-    def tell(self, number: int, accuracy: float, macs: int) -> None:
-        """End a trial with validation accuracy (a fraction) and multiply-adds per example."""
+    def tell(self, number: int, accuracy: float, price: float) -> None:
+        """End a trial with validation accuracy (a fraction) and its price by the budget's unit."""
         with self._translated():
             del self._running[number]
-            self._study.tell(number, [accuracy, math.log10(macs)])
+            self._study.tell(number, [accuracy, math.log10(price)])
 
     def fail(self, number: int, reason: str) -> None:
         """Record the reason, then the failure; attributes are frozen once a trial has ended."""
@@ -180,6 +180,7 @@ class _LadderSampler(BaseSampler):
 
     def __init__(self, ladder: Ladder, name: str, seed: int) -> None:
         self._ladder, self._name, self._seed = ladder, name, seed
+        self._total = "total_macs" if ladder.budget.is_flops else f"total_{ladder.budget.unit}"
         self.forgiven: set[int] = set()  # numbers of failed trials that do not count
         self._start = {is_single: start.budgets(ladder, is_single) for is_single in (True, False)}
         cells, self._axes = ladder.cells, ladder.schedule_axes | ladder.shape_axes
@@ -188,7 +189,7 @@ class _LadderSampler(BaseSampler):
         layers = [depth for depth in depths if isinstance(depth, int)]
         sizes = [cell.size for cell in cells]
         self.distributions: dict[str, BaseDistribution] = {
-            "total_macs": FloatDistribution(min(ladder.rungs), max(ladder.rungs), log=True),
+            self._total: FloatDistribution(min(ladder.rungs), max(ladder.rungs), log=True),
             "members": IntDistribution(min(sizes), max(sizes), log=True),
             "depth": (
                 IntDistribution(min(layers), max(layers))
@@ -272,10 +273,11 @@ class _LadderSampler(BaseSampler):
         for budget in self._start[is_single]:
             inside = [cell for cell in of_kind if budget_of(cell) == budget not in visited]
             if inside:
-                most = max(cell.cost.macs for cell in inside)
+                price = self._ladder.price
+                most = max(map(price, inside))
                 reaches = most >= MATCHED_SHARE * budget
                 least = MATCHED_SHARE * (budget if reaches else most)
-                return [cell for cell in inside if cell.cost.macs >= least]
+                return [cell for cell in inside if price(cell) >= least]
         return of_kind
 
     def _wish(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
@@ -302,7 +304,7 @@ class _LadderSampler(BaseSampler):
 
     def _params(self, cell: Cell) -> dict[str, Any]:
         return {
-            "total_macs": cell.rung,
+            self._total: cell.rung,
             "members": cell.size,
             "depth": cell.architecture.depth,
             "width": cell.architecture.width,
@@ -313,7 +315,7 @@ class _LadderSampler(BaseSampler):
 
     def _key(self, params: dict[str, Any]) -> tuple[Any, ...]:
         """What tells cells apart; the rung follows from it."""
-        return tuple(params.get(name) for name in self.distributions if name != "total_macs")
+        return tuple(params.get(name) for name in self.distributions if name != self._total)
 
 
 def _place(value: Any, distribution: BaseDistribution) -> float:

@@ -7,6 +7,7 @@ import numpy as np
 
 from ensearch.core import (
     Architecture,
+    AxisCost,
     Cost,
     Evaluation,
     Floats,
@@ -87,8 +88,13 @@ def evaluations(
     split: str,
     cost: Cost,
     train_macs: float,
+    price: float | None,
 ) -> list[Evaluation]:
-    """Rows of sizes 1 and up, of `trained` members; `cost` and `train_macs` are one member's."""
+    """Rows of sizes 1 and up, of `trained` members.
+
+    `cost`, `train_macs` and `price` are one member's; the last is in the unit of the study's budget
+    and None where that is multiply-adds.
+    """
     return [
         Evaluation(
             architecture=architecture,
@@ -100,6 +106,7 @@ def evaluations(
             cost=cost.times(size),
             train_macs=size * train_macs,
             scores=scores,
+            on_axis=None if price is None else AxisCost(value=size * price),
         )
         for size, (scores, outcomes) in enumerate(scored, start=1)
     ]
@@ -130,6 +137,7 @@ def evaluate(
         "val",
         cost,
         training_macs(cost, study.images["train"], schedule),
+        study.price(architecture),
     )
     store.save_evaluations(config.name, rows, keys, [hits for _, hits in scored])
     return rows

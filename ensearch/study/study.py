@@ -38,6 +38,8 @@ class Study:
     dataset: Dataset
     ladder: Ladder
     costs: Mapping[Architecture, Cost]  # of one member; those of the ladder are known
+    # Milliseconds of one member of the ladder, where the budget has a bound in them.
+    ms: Mapping[Architecture, float]
 
     @property
     def images(self) -> dict[str, int]:
@@ -62,6 +64,12 @@ class Study:
             return (images["train"] + images["val"]) // 2
         all_do = config.val == datasets.LEFT_OVER and images["val"] < datasets.MOST_VAL
         return images["val"] if all_do else math.inf
+
+    @property
+    def macs(self) -> float:
+        """Multiply-adds within which everything is: the budget if it is of them."""
+        steps, budget = self.ladder, self.config.budget
+        return budget.amount if budget.is_flops else max(c.cost.macs for c in steps.cells)
 
     @property
     def setting(self) -> Setting:
@@ -94,8 +102,16 @@ class Study:
 
     def largest_size(self, architecture: Architecture) -> int:
         """The size of the largest ensemble of a network that budget and space allow."""
-        within = int(self.config.budget.macs // self.count(architecture).macs)
+        ms = self.ms.get(architecture)
+        within = self.config.budget.largest(self.count(architecture), ms)
         return min(within, self.config.space.members[-1])
+
+    def price(self, architecture: Architecture) -> float | None:
+        """What one member costs in the unit of the budget; None where that is multiply-adds."""
+        budget = self.config.budget
+        if budget.is_flops:
+            return None
+        return budget.price(self.count(architecture), self.ms.get(architecture))
 
 
 def source(config: StudyConfig, data_dir: Path) -> Source:
@@ -149,7 +165,12 @@ def open_study(config: StudyConfig, store: Store, data_dir: Path, device: str) -
     store.pool.add_labels(dataset.fingerprint, dataset.spec, labels_of(dataset))
     store.pool.keep_sample(dataset.fingerprint, sample_of(dataset))
     return Study(
-        config=config, source=origin, dataset=dataset, ladder=steps, costs=steps.member_costs
+        config=config,
+        source=origin,
+        dataset=dataset,
+        ladder=steps,
+        costs=steps.member_costs,
+        ms=steps.member_ms,
     )
 
 

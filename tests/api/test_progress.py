@@ -18,9 +18,10 @@ from ensearch.study.events import (
     SearchEnded,
     TrialDone,
 )
+from ensearch.units import flops
 from tests.worlds import evaluation
 
-PLANNED = Planned(lines=("study     one",), unit="trials", total=2, flops_per_mac=1)
+PLANNED = Planned(lines=("study     one",), unit="trials", total=2, flops_per_mac=1, axis=flops(1))
 
 
 @pytest.fixture

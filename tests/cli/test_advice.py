@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ensearch import units
 from ensearch.cli.advice import ADVICE, REMEDIES, explain, typed
 from ensearch.errors import StorageError, invalid
 from ensearch.study.matches import Remedy
@@ -101,7 +102,8 @@ def test_every_remedy_of_a_plan_can_be_typed() -> None:
         Remedy(kind="space", value="vit", budgets=3),
     ]
     assert {remedy.kind for remedy in several} == set(REMEDIES)
-    (line,) = typed(several, flops_per_mac=2)
+    (line,) = typed(several, units.flops(2))
     for word in ("--budget 580000;", "resolution = [16]", "--space vit"):
         assert word in line
-    assert typed([], flops_per_mac=1) == []
+    assert "--budget-params 290000;" in typed(several, units.parameters())[0]
+    assert typed([], units.flops(1)) == []

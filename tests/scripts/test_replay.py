@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensearch.core import Architecture, Budget, Cost, Schedule
+from ensearch.budget import Budget
+from ensearch.core import Architecture, Cost, Schedule
 from ensearch.fronts.hypervolume import hypervolume
 from ensearch.search_space.ladder import Cell, Ladder
 from scripts.simulations.replay import gain, score, strategies, tables, trace, variants, world
@@ -47,7 +48,7 @@ def tiny() -> World:
     )
     return world.make(
         name="tiny",
-        steps=Ladder(budget=Budget(macs=8.0), cells=cells),
+        steps=Ladder(budget=Budget(amount=8.0), cells=cells),
         shapes=shapes,
         macs=(1, 2, 4, 8),
         sizes=(1, 2, 4),

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ensearch import cost, families
-from ensearch.core import Architecture, Budget, Cost, Range, Schedule
+from ensearch.budget import Bound, Budget
+from ensearch.core import Architecture, Cost, Range, Schedule
 from ensearch.errors import BudgetError, UsageError
 from ensearch.search_space import ladder, reading
 
@@ -218,7 +219,7 @@ def test_grids_name_their_neighbours() -> None:
 @given(budget=st.floats(700, 1e7), rungs=st.integers(1, 14))
 def test_every_cell_is_within_its_rung_and_in_no_other(budget: float, rungs: int) -> None:
     one = reading.from_table("mine", TABLE | {"rungs": rungs})
-    made = ladder.build(one, Budget(macs=budget), SCHEDULE, 32, count)
+    made = ladder.build(one, Budget(amount=budget), SCHEDULE, 32, count)
     assert len({(c.size, c.architecture) for c in made.cells}) == len(made.cells)
     assert len(made.rungs) <= 2 * rungs
     assert len(made.budgets) <= rungs
@@ -226,6 +227,45 @@ def test_every_cell_is_within_its_rung_and_in_no_other(budget: float, rungs: int
     for cell in made.cells:
         assert cell.rung / math.sqrt(2) * (1 - 1e-12) < cell.cost.macs <= cell.rung <= budget
         assert cell.cost == count(cell.architecture).times(cell.size)
+
+
+def count_params(architecture: Architecture) -> Cost:
+    """Parameters as the square of the width alone: deep networks have more FLOPs for each."""
+    return dataclasses.replace(count(architecture), params=round(5000 * architecture.width**2))
+
+
+@settings(max_examples=20, deadline=None)
+@given(budget=st.floats(1000, 1e6))
+def test_a_budget_of_parameters_matches_parameters(budget: float) -> None:
+    one = reading.from_table("mine", TABLE)
+    made = ladder.build(one, Budget(amount=budget, unit="params"), SCHEDULE, 32, count_params)
+    for cell in made.cells:
+        assert made.price(cell) == cell.cost.params
+        assert cell.rung / math.sqrt(2) * (1 - 1e-12) < cell.cost.params <= cell.rung <= budget
+    assert ladder.from_dict(json.loads(json.dumps(made.as_dict()))) == made
+
+
+@settings(max_examples=20, deadline=None)
+@given(budget=st.floats(1e4, 1e6), most=st.floats(2000, 1e5))
+def test_a_further_bound_is_kept_by_the_widths_that_are_solved(budget: float, most: float) -> None:
+    one = reading.from_table("mine", TABLE)
+    bounded = Budget(amount=budget, also=(Bound("params", most),))
+    made = ladder.build(one, bounded, SCHEDULE, 32, count_params)
+    free = ladder.build(one, Budget(amount=budget), SCHEDULE, 32, count_params)
+    for cell in made.cells:
+        assert cell.cost.macs <= cell.rung <= budget
+        assert cell.cost.params <= most
+        member = Cost(macs=cell.member_macs, params=cell.cost.params // cell.size)
+        assert bounded.largest(member) >= cell.size
+    kept = {(c.size, c.architecture) for c in made.cells if c.rung in free.rungs}
+    fits = {(c.size, c.architecture) for c in free.cells if c.cost.params <= most}
+    assert fits <= kept or made.rungs[0] < free.rungs[0]
+
+
+def test_bounds_that_nothing_fits_are_named() -> None:
+    one = reading.from_table("mine", TABLE | {"depth": [10]})
+    with pytest.raises(BudgetError, match=r"budget of 100 parameters: .* costs 312 parameters"):
+        ladder.build(one, Budget(amount=100, unit="params"), SCHEDULE, 32, count_params)
 
 
 @settings(max_examples=20, deadline=None)
@@ -236,9 +276,9 @@ def test_every_cell_exists_once_for_each_schedule(
     """The axes copy the ladder: the same rungs, shapes and costs for every combination."""
     one = reading.from_table("mine", TABLE | {"schedule": table})
     plain = ladder.build(
-        reading.from_table("mine", TABLE), Budget(macs=budget), SCHEDULE, 32, count
+        reading.from_table("mine", TABLE), Budget(amount=budget), SCHEDULE, 32, count
     )
-    made = ladder.build(one, Budget(macs=budget), SCHEDULE, 32, count)
+    made = ladder.build(one, Budget(amount=budget), SCHEDULE, 32, count)
     assert made.rungs == plain.rungs
     assert len({(c.size, c.network) for c in made.cells}) == len(made.cells)
     schedules = one.schedules(SCHEDULE)
@@ -251,7 +291,7 @@ def test_every_cell_exists_once_for_each_schedule(
 def test_a_cell_says_what_differs_from_the_studys_schedule() -> None:
     one = reading.from_table("mine", TABLE | {"schedule": AXES})
     base = Schedule(epochs=6, peak_lr=0.4)
-    made = ladder.build(one, Budget(macs=160_000), base, 32, count)
+    made = ladder.build(one, Budget(amount=160_000), base, 32, count)
     labels = {c.label for c in made.cells if c.label.startswith("4 × 10-2")}
     assert labels == {
         "4 × 10-2",
@@ -268,7 +308,7 @@ def test_a_cell_says_what_differs_from_the_studys_schedule() -> None:
 def test_rungs_halve_every_fourth_step_and_budgets_every_second() -> None:
     """1000 x depth x width^2 at width 2 and depth 10 is 40,000: four members cost 160,000."""
     made = ladder.build(
-        reading.from_table("mine", TABLE), Budget(macs=160_000), SCHEDULE, 32, count
+        reading.from_table("mine", TABLE), Budget(amount=160_000), SCHEDULE, 32, count
     )
     assert made.rungs[0] == 160_000
     assert made.rungs[1] == pytest.approx(160_000 / 2**0.25)
@@ -284,7 +324,7 @@ def test_rungs_halve_every_fourth_step_and_budgets_every_second() -> None:
 def test_members_are_shared_along_the_diagonals() -> None:
     """m members on a rung are the networks of 2m members four rungs up."""
     made = ladder.build(
-        reading.from_table("mine", TABLE), Budget(macs=160_000), SCHEDULE, 32, count
+        reading.from_table("mine", TABLE), Budget(amount=160_000), SCHEDULE, 32, count
     )
     of = {(c.rung, c.size, c.architecture.depth): c.architecture for c in made.cells}
     shared = 0
@@ -298,7 +338,7 @@ def test_members_are_shared_along_the_diagonals() -> None:
 
 def test_a_budget_below_the_cheapest_is_refused_with_its_cost() -> None:
     with pytest.raises(BudgetError, match=r"1 × wide_resnet 10-0.25, costs 625"):
-        ladder.build(reading.from_table("mine", TABLE), Budget(macs=600), SCHEDULE, 32, count)
+        ladder.build(reading.from_table("mine", TABLE), Budget(amount=600), SCHEDULE, 32, count)
 
 
 def test_fewer_pixels_with_which_something_fits_are_facts_of_the_error() -> None:
@@ -309,13 +349,13 @@ def test_fewer_pixels_with_which_something_fits_are_facts_of_the_error() -> None
     space = reading.from_table("mine", TABLE | {"members": [2, 4]})
     for budget, pixels in ((8_000, 48), (320, 12), (100, None)):
         with pytest.raises(BudgetError) as caught:
-            ladder.build(space, Budget(macs=budget), SCHEDULE, 96, by_side)
+            ladder.build(space, Budget(amount=budget), SCHEDULE, 96, by_side)
         assert caught.value.facts.get("pixels") == pixels
 
 
 def test_a_budget_beyond_the_space_begins_at_its_largest() -> None:
     """Dearest: 4 x 16 layers at width 2 = 256,000."""
-    made = ladder.build(reading.from_table("mine", TABLE), Budget(macs=1e9), SCHEDULE, 32, count)
+    made = ladder.build(reading.from_table("mine", TABLE), Budget(amount=1e9), SCHEDULE, 32, count)
     assert made.most_expensive.cost.macs == 256_000
     assert made.bounded_by_space
     assert made.rungs[0] / 256_000 < math.sqrt(2) * 1.0001
@@ -324,7 +364,11 @@ def test_a_budget_beyond_the_space_begins_at_its_largest() -> None:
 def test_a_space_that_its_family_cannot_build_is_refused() -> None:
     with pytest.raises(UsageError, match="depth 12 is not legal"):
         ladder.build(
-            reading.from_table("m", TABLE | {"depth": [12]}), Budget(macs=1e9), SCHEDULE, 32, count
+            reading.from_table("m", TABLE | {"depth": [12]}),
+            Budget(amount=1e9),
+            SCHEDULE,
+            32,
+            count,
         )
 
 
@@ -338,7 +382,7 @@ def test_a_network_under_two_names_is_refused() -> None:
 
     def made(depth: object) -> ladder.Ladder:
         one = reading.from_table("mine", table | {"depth": depth})
-        return ladder.build(one, Budget(macs=1e8), SCHEDULE, 32, lambda a: cost.count(a, 3, 10))
+        return ladder.build(one, Budget(amount=1e8), SCHEDULE, 32, lambda a: cost.count(a, 3, 10))
 
     with pytest.raises(UsageError, match=r"depth 0.8 and of 0.9 are .* depth 0.8, 1.1, 1.3, 1.4"):
         made(steps)
@@ -347,7 +391,7 @@ def test_a_network_under_two_names_is_refused() -> None:
 
 def test_a_ladder_survives_the_way_through_json() -> None:
     made = ladder.build(
-        reading.load("wide_resnet"), Budget(macs=3e5), SCHEDULE, 8, lambda a: cost.count(a, 1, 10)
+        reading.load("wide_resnet"), Budget(amount=3e5), SCHEDULE, 8, lambda a: cost.count(a, 1, 10)
     )
     assert ladder.from_dict(made.as_dict()) == made
 
@@ -369,7 +413,7 @@ def count_pixels(architecture: Architecture) -> Cost:
 def built(table: dict[str, object], budget: float) -> ladder.Ladder:
     one = reading.from_table("mine", table)
     assert reading.from_table("mine", json.loads(json.dumps(one.as_dict()))) == one
-    return ladder.build(one, Budget(macs=budget), SCHEDULE, 32, count_pixels)
+    return ladder.build(one, Budget(amount=budget), SCHEDULE, 32, count_pixels)
 
 
 def test_a_space_without_them_is_stored_as_before() -> None:

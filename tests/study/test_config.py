@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ensearch import datasets
+from ensearch.budget import Bound, Budget
 from ensearch.errors import UsageError
 from ensearch.schedule import BY_OPTIMIZER
 from ensearch.study import config, options
@@ -31,18 +32,36 @@ def test_a_file_is_overruled_by_flags_and_overrules_the_dataset(tmp_path: Path) 
     )
     asked = RunOptions(budget="4e6").over(options.read_file(file))
     made = config.resolve(asked)
-    assert made.budget.macs == 4e6
+    assert made.budget.amount == 4e6
     assert (made.schedule.epochs, made.schedule.peak_lr) == (3, 0.3)
     assert made.schedule.batch_size == config.resolve(RunOptions(**ASKED)).schedule.batch_size
     assert asked.trials == 7
 
 
 def test_counting_two_flops_a_multiply_add_halves_the_multiply_adds() -> None:
-    assert config.resolve(RunOptions(**ASKED | {"flops_per_mac": 2})).budget.macs == 1e6
+    assert config.resolve(RunOptions(**ASKED | {"flops_per_mac": 2})).budget.amount == 1e6
+
+
+def test_a_budget_has_a_unit_and_may_have_further_bounds() -> None:
+    alone = config.resolve(RunOptions(budget_params="1M", dataset="digits", flops_per_mac=2))
+    assert alone.budget == Budget(amount=1e6, unit="params")
+    assert alone.name == "digits-wide_resnet-1M-params"
+    both = config.resolve(RunOptions(budget="2M", budget_params="1M", dataset="digits"))
+    assert both.budget == Budget(amount=2e6, also=(Bound("params", 1e6),))
+    assert both.name == "digits-wide_resnet-2M-1M-params"
+    plain = config.resolve(RunOptions(**ASKED)).as_dict()
+    assert "unit" not in plain
+    assert "also" not in plain, "studies of before are still the same"
 
 
 def test_a_configuration_survives_json() -> None:
-    for more in ({"seed": 3, "epochs": 5}, {"limit_train": 300}, {"val": 300, "seeds": 2}):
+    for more in (
+        {"seed": 3, "epochs": 5},
+        {"limit_train": 300},
+        {"val": 300, "seeds": 2},
+        {"budget_params": 1e6},
+        {"budget": None, "budget_params": 1e6},
+    ):
         made = config.resolve(RunOptions(**ASKED | more))
         assert config.from_dict(json.loads(json.dumps(made.as_dict()))) == made
 

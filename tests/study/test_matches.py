@@ -2,7 +2,8 @@
 
 import pytest
 
-from ensearch.core import Architecture, Budget, Cost, Schedule
+from ensearch.budget import Budget
+from ensearch.core import Architecture, Cost, Schedule
 from ensearch.search_space import Cell, Ladder, reading
 from ensearch.study import matches
 from ensearch.study.matches import Remedy, Setting
@@ -20,7 +21,7 @@ TABLE = {
 def steps(budget: float, *cells: tuple[int, float]) -> Ladder:
     """A ladder of cells given as size and cost of the whole, each network another width."""
     return Ladder(
-        budget=Budget(macs=budget),
+        budget=Budget(amount=budget),
         cells=tuple(
             Cell(
                 rung=next(r for r in (100, 84, 70, 59, 50, 42) if r == 42 or cost > 0.84 * r),
@@ -74,7 +75,7 @@ def test_what_hinders_a_comparison(cells: list[tuple[int, float]], why: str) -> 
 def setting(macs: float, **table: object) -> Setting:
     space = reading.from_table("small", TABLE | table)
     return Setting(
-        space=space, budget=Budget(macs=macs), schedule=SCHEDULE, resolution=16, count=cost_of
+        space=space, budget=Budget(amount=macs), schedule=SCHEDULE, resolution=16, count=cost_of
     )
 
 

@@ -14,6 +14,7 @@ from ensearch.study import config, study
 from ensearch.study.events import Note, StrategyMeasured
 from ensearch.study.members import SIDE_BY_SIDE, MemberQueue
 from ensearch.study.options import RunOptions
+from ensearch.units import flops
 from tests.closed_form import train_one, write_dataset
 from tests.searches import SPACE
 
@@ -228,6 +229,7 @@ def test_the_strategy_is_said_in_a_line() -> None:
             dropped={"8 branches, graph": "RuntimeError: no"},
         ),
         1,
+        flops(1),
     )
     assert said is not None
     assert "8 members of wide_resnet-16-1@32 in batches of 128 train 8 fused, graph" in said

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from ensearch.api.progress import line
-from ensearch.core import Architecture, Budget, Cost, Schedule
+from ensearch.budget import Budget
+from ensearch.core import Architecture, Cost, Schedule
 from ensearch.search_space import ladder
 from ensearch.search_space.ladder import Cell, Ladder
 from ensearch.study import config, work
@@ -17,6 +18,7 @@ from ensearch.study.plan import StudyPlan
 from ensearch.study.precision import expect, guess
 from ensearch.study.speed import Speed
 from ensearch.study.work import SearchWork
+from ensearch.units import flops
 from tests.worlds import evaluation
 
 SCHEDULE = Schedule(epochs=2)
@@ -56,7 +58,7 @@ def cost_of(architecture: Architecture) -> Cost:
 def two_cells() -> Ladder:
     """1 member and 4 members of the same network of 1 M multiply-adds."""
     cells = (cell(1, 1, 1_000_000), cell(4, 1, 1_000_000))
-    return Ladder(budget=Budget(macs=4e6), cells=cells)
+    return Ladder(budget=Budget(amount=4e6), cells=cells)
 
 
 def test_members_that_trials_share_are_paid_for_once(two_cells: Ladder) -> None:
@@ -74,7 +76,7 @@ def test_members_beyond_the_size_are_paid_for(two_cells: Ladder) -> None:
     made = work.estimate(two_cells, images=100, trials=2, seeds=6, speed=SPEED, workers=2)
     assert (made.members, made.train_macs) == (6, 3.6e9)
     assert made.seconds == pytest.approx(1.2)
-    one = Ladder(budget=Budget(macs=4e6), cells=two_cells.cells[:1])
+    one = Ladder(budget=Budget(amount=4e6), cells=two_cells.cells[:1])
     made = work.estimate(one, images=100, trials=1, seeds=3, speed=SPEED, workers=2)
     assert (made.members, made.train_macs) == (3, 1.8e9)
     assert made.longest == pytest.approx(0.4)
@@ -84,7 +86,7 @@ def test_the_plan_begins_with_every_budget_as_the_search_does() -> None:
     """One network of 1 M and nine of 4 M: two trials at first take one of either."""
     cheap = dataclasses.replace(cell(1, 1, 1_000_000), rung=1e6)
     dear = tuple(cell(1, width, 4_000_000) for width in range(2, 11))
-    steps = Ladder(budget=Budget(macs=4e6), cells=(*dear, cheap))
+    steps = Ladder(budget=Budget(amount=4e6), cells=(*dear, cheap))
     made = work.estimate(steps, images=1, trials=2, seeds=1, speed=SPEED, workers=1)
     assert made.train_macs == 3 * 2 * 5e6
     later = work.estimate(steps, images=1, trials=2, seeds=1, speed=SPEED, workers=1, told=4)
@@ -100,7 +102,7 @@ def test_no_more_trials_than_configurations(two_cells: Ladder) -> None:
 def test_schedules_are_paid_for_by_their_own_epochs() -> None:
     """One network twice: 2 epochs for one member, 10 for two, of 100 images each."""
     cells = (cell(1, 1, 10**6), cell(2, 1, 10**6, Schedule(epochs=10)))
-    steps = Ladder(budget=Budget(macs=4e6), cells=cells)
+    steps = Ladder(budget=Budget(amount=4e6), cells=cells)
     made = work.estimate(steps, images=100, trials=2, seeds=1, speed=SPEED, workers=1)
     assert made.members == 3
     assert made.train_macs == 3 * 1e6 * 100 * (2 + 2 * 10)
@@ -113,7 +115,7 @@ def test_the_plan_shares_the_trials_as_the_search_does(trials: int, singles: int
     """2 single networks of 1 M, 4 pairs of 10 M in all: the sum says how many of each."""
     cells = [cell(1, width, 1_000_000) for width in (1, 2)]
     cells += [cell(2, width, 5_000_000) for width in (3, 4, 5, 6)]
-    steps = Ladder(budget=Budget(macs=1e7), cells=tuple(cells))
+    steps = Ladder(budget=Budget(amount=1e7), cells=tuple(cells))
     made = work.estimate(steps, images=1, trials=trials, seeds=1, speed=SPEED, workers=1)
     assert made.train_macs == 3 * 2 * (1e6 * singles + 1e7 * (trials - singles))
 
@@ -180,7 +182,7 @@ def test_the_plan_names_what_no_rung_holds() -> None:
 
 def test_one_of_a_thing_is_not_several(two_cells: Ladder) -> None:
     asked = config.resolve(RunOptions(budget="4e6", dataset="digits"))
-    one = Ladder(budget=Budget(macs=4e6), cells=(cell(1, 1, 10**6, Schedule(epochs=1)),))
+    one = Ladder(budget=Budget(amount=4e6), cells=(cell(1, 1, 10**6, Schedule(epochs=1)),))
     made = work.estimate(one, 100, 1, 1, SPEED, 1)
     text = described(asked, one, made, 1)
     assert "schedule  1 epoch, batches" in text
@@ -194,7 +196,7 @@ def test_the_most_expensive_member_is_not_said_to_be_part_of_less_time(two_cells
     text = described(asked, two_cells, made, 2)
     assert "about 47s with 2 workers on a CPU, up to 1m3s more if the most expensive member" in text
     # Nor does a study of one member take half its time on two workers: 100 images x 2 x 2 ms.
-    one = Ladder(budget=Budget(macs=4e6), cells=(cell(1, 1, 1_000_000),))
+    one = Ladder(budget=Budget(amount=4e6), cells=(cell(1, 1, 1_000_000),))
     assert work.estimate(one, 100, 1, 1, SPEED, 2).seconds == pytest.approx(0.4)
 
 
@@ -222,7 +224,7 @@ def test_a_plan_says_what_it_can_decide(two_cells: Ladder) -> None:
     meeting = (*two_cells.cells, cell(2, 2, 1_900_000), cell(1, 3, 3_900_000))
     width = expect(guess("digits"), images=50, seeds=3, margin=0.01)
     fine = dataclasses.replace(
-        plan, ladder=Ladder(budget=Budget(macs=4e6), cells=meeting), precision=width, remedies=()
+        plan, ladder=Ladder(budget=Budget(amount=4e6), cells=meeting), precision=width, remedies=()
     )
     assert (fine.matched, fine.obstacle) == ((4e6,), "one match")
     assert fine.to_dict()["precision"]["spread"]["networks"] == 0
@@ -235,7 +237,7 @@ def test_a_plan_says_what_it_can_decide(two_cells: Ladder) -> None:
 def test_speed_separates_overhead_from_arithmetic() -> None:
     cells = (cell(1, 1, 1_000_000), cell(1, 2, 9_000_000))
     speed = speeds.measure(
-        Ladder(budget=Budget(macs=1e7), cells=cells),
+        Ladder(budget=Budget(amount=1e7), cells=cells),
         lambda *networks: [{1: 2e-3, 2: 10e-3}[int(a.width)] for a in networks],
     )
     assert speed.per_mac == pytest.approx(1e-9)
@@ -270,7 +272,7 @@ def test_a_cpu_plan_for_the_papers_budget_is_honest() -> None:
 
     steps = ladder.build(
         reading.load("wide_resnet"),
-        Budget(macs=5.25e9),
+        Budget(amount=5.25e9),
         SCHEDULE,
         32,
         lambda a: cost.count(a, 3, 10),
@@ -286,12 +288,16 @@ def test_progress_lines_carry_unit_and_best() -> None:
         number=3, label="4 × 10-1", evaluation=ensemble, told=4, trials=9, seconds_left=90.0,
         best_single=single, best_ensemble=ensemble,
     )  # fmt: skip
-    text = line(done, flops_per_mac=2)
+    text = line(done, 2, flops(2))
     assert text is not None
     assert "trial 4/9: 4 × 10-1 at 8M FLOPs, val 95.00%" in text
     assert "best single 10-1 90.00% at 2M" in text
     assert "about 1m30s left" in text
-    assert "no ensemble yet" in (line(dataclasses.replace(done, best_ensemble=None), 1) or "")
+    alone = dataclasses.replace(done, best_ensemble=None)
+    assert "no ensemble yet" in (line(alone, 1, flops(1)) or "")
     failed = TrialFailed(label="1 × 10-1", reason="diverged", told=5, trials=9)
-    assert line(failed, 1) == "trial 5/9: 1 × 10-1 failed: diverged"
-    assert line(MemberDone(key="k", label="10-1", seconds=42), 1) == "member 10-1 trained in 42s"
+    assert line(failed, 1, flops(1)) == "trial 5/9: 1 × 10-1 failed: diverged"
+    assert (
+        line(MemberDone(key="k", label="10-1", seconds=42), 1, flops(1))
+        == "member 10-1 trained in 42s"
+    )

@@ -8,7 +8,8 @@ import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution
 
-from ensearch.core import Architecture, Budget, Cost, Schedule
+from ensearch.budget import Budget
+from ensearch.core import Architecture, Cost, Schedule
 from ensearch.fronts import MATCHED_SHARE
 from ensearch.search_space import ladder, reading
 from ensearch.search_space.ladder import Cell, Ladder
@@ -37,7 +38,7 @@ def count(architecture: Architecture) -> Cost:
 
 def steps(**changes: object) -> Ladder:
     one = reading.from_table("mine", TABLE | changes)
-    return ladder.build(one, Budget(macs=160_000), BASE, 32, count)
+    return ladder.build(one, Budget(amount=160_000), BASE, 32, count)
 
 
 def kinds(made: Ladder) -> tuple[int, int]:
@@ -197,7 +198,7 @@ def test_resolutions_and_families_are_chosen_too(tmp_path: Path) -> None:
     ]
     table = {k: v for k, v in TABLE.items() if k not in ("depth", "width")} | {"rungs": 60}
     one = reading.from_table("mine", table | {"shapes": shapes})
-    made = ladder.build(one, Budget(macs=160_000), BASE, 32, count)
+    made = ladder.build(one, Budget(amount=160_000), BASE, 32, count)
     with opened(tmp_path, made, "tpe") as sampler:
         cells = draw(sampler, 10_000)
     assert {(c.size, c.architecture) for c in cells} == {
@@ -212,7 +213,7 @@ def test_resolutions_and_families_are_chosen_too(tmp_path: Path) -> None:
 def test_a_fractional_depth_is_stored_as_it_is(tmp_path: Path) -> None:
     shapes = [{"family": "efficientnet", "depth": depth} for depth in (1.0, 1.1, 2.2)]
     table = {"family": "efficientnet", "members": [1, 2], "shapes": shapes}
-    made = ladder.build(reading.from_table("mine", table), Budget(macs=1e5), BASE, 32, count)
+    made = ladder.build(reading.from_table("mine", table), Budget(amount=1e5), BASE, 32, count)
     with opened(tmp_path, made) as sampler:
         cells = draw(sampler, 10_000)
     assert sorted(c.architecture.depth for c in cells) == [1, 1, 1.1, 1.1, 2.2, 2.2]

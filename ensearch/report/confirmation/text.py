@@ -5,7 +5,7 @@ import math
 from ensearch.confirmation.plan import Confirmation
 from ensearch.fronts import Correlation, FrontRow, Ranks
 from ensearch.report.confirmation.findings import ConfirmedFindings
-from ensearch.report.study import text, words
+from ensearch.report.study import words
 from ensearch.report.study.findings import Conditions
 from ensearch.units import counted
 
@@ -81,7 +81,7 @@ def _winner(confirmed: ConfirmedFindings) -> str:
     of = counted(len(matched), "matched budget")
     if not ahead:
         return f"{who} beats {other} at none of {of}{lost}"
-    where = f", from {text.count(ahead[0].budget, c)} on" if _is_top(ahead, matched) else ""
+    where = f", from {c.axis.show(ahead[0].budget)} on" if _is_top(ahead, matched) else ""
     beyond = f"clearly at {_places(clear, matched, c)}" if clear else "nowhere beyond the noise"
     return f"{who} beats {other} at {len(ahead)} of {of}{where} ({beyond}){lost}"
 
@@ -94,7 +94,7 @@ def _places(some: list[FrontRow], matched: list[FrontRow], c: Conditions) -> str
     """`all of them`, `1.2G`, `3 of them`."""
     if len(some) == len(matched) > 1:
         return "all of them"
-    return text.count(some[0].budget, c) if len(some) == 1 else f"{len(some)} of them"
+    return c.axis.show(some[0].budget) if len(some) == 1 else f"{len(some)} of them"
 
 
 def _overall(confirmed: ConfirmedFindings) -> str:
@@ -151,7 +151,7 @@ def shifted(confirmed: ConfirmedFindings) -> str:
             f"{counted(shift.budgets, 'budget')} matched both times, and changes by "
             f"{100 * shift.mean_change:+.2f} points on average"
         )
-    places = ", ".join(text.count(budget, c) for budget in shift.reversed_at)
+    places = ", ".join(c.axis.show(budget) for budget in shift.reversed_at)
     ends = {
         "holds": "Within one doubling, the short schedule's answer holds.",
         "short schedule only": "The search's crossover is true of its short schedule only"

@@ -19,7 +19,7 @@ from ensearch.report._palette import ENSEMBLE, GREY, SINGLE
 from ensearch.report.dashboard.guard import guard
 from ensearch.report.study import answer, text, words
 from ensearch.report.study.figure_data import Dot, Steps, Tradeoff, compute
-from ensearch.report.study.findings import Findings
+from ensearch.report.study.findings import Conditions, Findings
 from ensearch.units import counted, format_count, unit_name
 
 Prepare = Callable[[Any], None]  # is given a SQLAlchemy engine
@@ -57,11 +57,17 @@ def _attributes(results: Findings) -> dict[str, str]:
     c = results.conditions
     return {
         "dataset": c.dataset,
-        "budget": f"{text.count(c.budget, c)} {unit_name(c.flops_per_mac)} per example",
+        "budget": _budget(c),
         "schedule": f"{counted(c.schedule.epochs, 'epoch')} of {c.images['train']} images",
         "split": f"{c.split}, {c.images[c.split]} images",
         "seed": str(c.seed),
     }
+
+
+def _budget(c: Conditions) -> str:
+    if c.other_axis is not None:
+        return f"{c.axis.show(c.budget)} {c.axis.called}"
+    return f"{text.count(c.budget, c)} {unit_name(c.flops_per_mac)} per example"
 
 
 def note(results: Findings) -> str:
@@ -107,7 +113,7 @@ def figure(tradeoff: Tradeoff) -> go.Figure:
         hovermode="closest",
         legend={"orientation": "h", "y": -0.25, "yanchor": "top"},
     )
-    ticks = [digit * 10.0**power for power in range(2, 16) for digit in (1, 2, 5)]
+    ticks = [digit * 10.0**power for power in range(-3, 16) for digit in (1, 2, 5)]
     drawn.update_xaxes(
         type="log",
         title=tradeoff.x_label,
@@ -146,7 +152,7 @@ def _dots(dots: Iterable[Dot], color: str, symbol: str, size: int) -> go.Scatter
         x=[_short(dot.cost) for dot in shown],
         y=[_short(dot.accuracy) for dot in shown],
         text=[dot.label for dot in shown],
-        hovertemplate="%{text}<br>%{y:.2f} %<br>%{x:.3s} FLOPs<extra></extra>",
+        hovertemplate="%{text}<br>%{y:.2f} %<br>%{x:.3s}<extra></extra>",
         mode="markers",
         marker={"color": color, "symbol": symbol, "size": size, "opacity": 0.6},
         showlegend=False,

@@ -214,7 +214,7 @@ def _remark(findings: Findings, row: FrontRow, asked: float) -> str:
     if here == wanted:
         return ""
     if asked > c.budget * c.axis.factor:
-        did = "searched" if c.other_axis is None else "compares"
+        did = "searched" if c.is_own else "compares"
         return (
             f"The study {did} up to {c.axis.tell(c.budget)}: within {wanted} something else may "
             "be better. "
@@ -240,9 +240,7 @@ def _sentences(
         lines.append(("or", other + _other(row)))
     lines.append(("how sure", " ".join(_how_sure(findings, row))))
     if times := beside.sentences(findings, row):
-        lines.append(
-            ("time" if findings.conditions.other_axis is None else "FLOPs", " ".join(times))
-        )
+        lines.append((beside.label(findings), " ".join(times)))
     settle = words.to_settle(row, findings)
     return (*lines, ("to settle", f"{', or '.join(settle)}.")) if settle else tuple(lines)
 
@@ -311,6 +309,7 @@ def _schedule(findings: Findings) -> list[str]:
     if findings.conditions.stage == "retrained":
         return []
     if findings.conclusion is not None:
-        other = findings.conditions.other_axis is not None
-        return [f"{'Over FLOPs: ' if other else ''}{findings.conclusion.sentence}"]
+        own = next((f for f in findings.beside if f.conditions.is_own), findings).conditions.axis
+        other = "" if findings.conditions.is_own else f"Over {own.called}: "
+        return [f"{other}{findings.conclusion.sentence}"]
     return ["Short schedule only: not confirmed with longer training."]

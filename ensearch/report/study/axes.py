@@ -1,4 +1,4 @@
-"""Evaluations of a study on the axis of time: what each takes, as far as it was measured."""
+"""Evaluations of a study on another axis than its own, such as time, as far as it was measured."""
 
 import statistics
 from collections.abc import Iterable, Sequence
@@ -6,20 +6,37 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ensearch import latency
-from ensearch.core import Evaluation
+from ensearch.core import AxisCost, Evaluation
 from ensearch.errors import StorageError
 from ensearch.latency import Times
 from ensearch.store import Store
-from ensearch.units import Axis, counted, milliseconds
+from ensearch.units import Axis, counted, flops, milliseconds, parameters
 
 
 class Priced(NamedTuple):
-    """Evaluations with what each takes on an axis of time; what is not known is left out."""
+    """Evaluations with what each costs on an axis; what is not known is left out."""
 
     axis: Axis
     evaluations: tuple[Evaluation, ...]
     predicted: tuple[Evaluation, ...]
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def in_flops(
+    evaluations: Sequence[Evaluation], predicted: Sequence[Evaluation], flops_per_mac: int
+) -> Priced:
+    """Return the evaluations by their multiply-adds."""
+    first, others = (tuple(replace(e, on_axis=None) for e in es) for es in (evaluations, predicted))
+    return Priced(flops(flops_per_mac), first, others)
+
+
+def in_parameters(evaluations: Sequence[Evaluation], predicted: Sequence[Evaluation]) -> Priced:
+    """Return the evaluations by their parameters."""
+    first, others = (
+        tuple(replace(e, on_axis=AxisCost(value=e.cost.params)) for e in es)
+        for es in (evaluations, predicted)
+    )
+    return Priced(parameters(), first, others)
 
 
 def sets(store: Store, evaluations: Iterable[Evaluation]) -> list[Times]:

@@ -1,4 +1,4 @@
-"""What other axes say beside the one that a study is reported on: time beside FLOPs."""
+"""What other axes say beside the one that a study is reported on: time beside FLOPs, and so on."""
 
 from collections.abc import Sequence
 
@@ -14,26 +14,41 @@ NEAR = 1.1  # times that differ by a smaller factor are called equal
 def times(e: Evaluation, findings: Findings) -> str:
     """How long it takes, behind its FLOPs: `, 2.7 ms@1, 0.39 ms@64`; empty if nothing was measured.
 
-    Over milliseconds its FLOPs.
+    Over another axis its FLOPs.
     """
     said = ""
     for other in findings.beside:
         found, axis = _priced(e, other), other.conditions.axis
         if found is not None:
-            unit = axis.unit if axis.name == FLOPS else axis.name
-            said += f", {text.price(found, other.conditions)} {unit}"
+            said += f", {text.price(found, other.conditions)} {axis.called}"
     return said
+
+
+def label(findings: Findings) -> str:
+    """Of the line that `sentences` fills."""
+    if _is_time(findings):
+        return "time"
+    return "FLOPs" if findings.beside[0].conditions.axis.name == FLOPS else "also"
+
+
+def _is_time(findings: Findings) -> bool:
+    """Whether what stands beside FLOPs is time."""
+    others = [other.conditions.axis for other in findings.beside]
+    return findings.conditions.axis.name == FLOPS and all(axis.place for axis in others)
 
 
 def sentences(findings: Findings, row: FrontRow) -> list[str]:
     """Which of the two that are named takes longer, and where time answers otherwise.
 
-    Over milliseconds, what is said over FLOPs. Empty where nothing was measured.
+    Over another axis than FLOPs, what is said over these. Empty where nothing is known.
     """
     if not findings.beside:
         return []
-    if findings.conditions.other_axis is not None:
-        return [f"Over FLOPs: {words.overall(other)}" for other in findings.beside]
+    if not _is_time(findings):
+        return [
+            f"Over {other.conditions.axis.called}: {words.overall(other)}"
+            for other in findings.beside
+        ]
     return [*_longer(findings, row), *_otherwise(findings, row)]
 
 
@@ -105,7 +120,9 @@ def _priced(e: Evaluation | None, other: Findings) -> Evaluation | None:
 def columns(findings: Findings, e: Evaluation) -> dict[str, float | str]:
     """Return what an evaluation costs on the other axes of time, as cells of evaluations.csv."""
     cells: dict[str, float | str] = {}
-    for other in findings.beside if findings.conditions.other_axis is None else (findings,):
+    for other in (findings, *findings.beside):
+        if not other.conditions.axis.place:
+            continue
         every: Sequence[Evaluation] = (*other.evaluations, *other.predicted)
         timed = next((one for one in every if one.key == e.key), None)
         known = None if timed is None else timed.on_axis

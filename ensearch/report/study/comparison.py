@@ -11,11 +11,12 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from ensearch.errors import UsageError
 from ensearch.fronts import FrontRow
 from ensearch.report.study import text
 from ensearch.report.study.findings import Conditions, Findings
 from ensearch.study.config import differences
-from ensearch.units import format_count
+from ensearch.units import Axis
 
 # They follow from others, or differ for every two studies.
 _LEFT_OUT = ("budgets", "name")
@@ -33,7 +34,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedBudget:
-    """Both studies at one budget, in multiply-adds; a side is None where it compares nothing."""
+    """Both studies at one budget, in the unit of both; a side is None where it compares nothing."""
 
     budget: float
     first: Side | None
@@ -61,7 +62,7 @@ class Comparison:
     same_images: bool
     differences: Mapping[str, tuple[object, object]]
     rows: tuple[ComparedBudget, ...]  # ascending
-    flops_per_mac: int
+    axis: Axis  # by which both are compared
 
     @property
     def note(self) -> str:
@@ -89,7 +90,7 @@ class Comparison:
         names = ("take", "accuracy_val_fraction", "verdict", "advantage_fraction")
         heads = [f"{side}_{name}" for side in ("first", "second") for name in names]
         writer = csv.writer(body, lineterminator="\n")
-        writer.writerow(["budget_multiply_adds", *heads, "difference_fraction"])
+        writer.writerow([f"budget_{self.axis.key}", *heads, "difference_fraction"])
         for row in self.rows:
             cells: list[object] = [row.budget]
             for side in (row.first, row.second):
@@ -112,7 +113,7 @@ class Comparison:
         ):
             table.add_column(head, overflow="fold")
         for row in reversed(self.rows):
-            cells = [format_count(row.budget * self.flops_per_mac)]
+            cells = [self.axis.show(row.budget)]
             cells += [*_cells(row.first), *_cells(row.second)]
             gap = row.difference
             table.add_row(*map(Text, (*cells, "" if gap is None else f"{100 * gap:+.2f}")))
@@ -129,7 +130,14 @@ def _cells(side: Side | None) -> tuple[str, str, str]:
 
 
 def compare(first: Findings, second: Findings) -> Comparison:
-    """Return two studies side by side."""
+    """Return two studies side by side. Raises UsageError where their budgets are of two units."""
+    named = [found.conditions.axis.name for found in (first, second)]
+    if named[0] != named[1]:
+        units = " and ".join(found.conditions.axis.called for found in (first, second))
+        raise UsageError(
+            f"studies {first.conditions.study} and {second.conditions.study} have budgets of "
+            f"{units}: at no budget do they compare."
+        )
     kept = [
         {key: value for key, value in findings.config.items() if key not in _LEFT_OUT}
         for findings in (first, second)
@@ -147,7 +155,7 @@ def compare(first: Findings, second: Findings) -> Comparison:
             ComparedBudget(budget=budget, first=_side(first, budget), second=_side(second, budget))
             for budget in budgets
         ),
-        flops_per_mac=first.conditions.flops_per_mac,
+        axis=first.conditions.axis,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from ensearch.budget import axis_of
 from ensearch.confirmation import conclusion
 from ensearch.confirmation.conclusion import Conclusion
 from ensearch.core import Evaluation, Schedule, SubsetHits
@@ -19,8 +20,9 @@ from ensearch.report.study import axes
 from ensearch.search_space import has_resolutions
 from ensearch.store import SEARCH, Store
 from ensearch.study import looks
+from ensearch.study.config import budget_of
 from ensearch.study.scoring import Scorer
-from ensearch.units import FLOPS, Axis, counted, flops, parse_axis
+from ensearch.units import FLOPS, PARAMS, Axis, counted, flops, parse_axis
 
 # The split that the search scores on; it never uses the test split.
 SPLIT = "val"
@@ -53,6 +55,7 @@ class Conditions:
     flops_per_mac: int  # how many FLOPs tables and axes count for one multiply-add
     resolutions: bool = False  # whether networks read images of more than one size
     other_axis: Axis | None = None  # than FLOPs, by which costs and budgets are compared here
+    is_own: bool = True  # whether they are compared by the unit of the study's budget
 
     @property
     def axis(self) -> Axis:
@@ -110,17 +113,19 @@ class Findings:
     beside: tuple["Findings", ...] = ()
 
 
-def collect(store: Store, study: str, *, margin: float = MARGIN, x: str = FLOPS) -> Findings:
+def collect(store: Store, study: str, *, margin: float = MARGIN, x: str | None = None) -> Findings:
     """Read a study and analyse its fronts on the validation split.
 
     `margin` is the difference in accuracy, a fraction, that does not matter. `x` is what costs are
-    compared by: flops, or ms@64 for milliseconds an image in batches of 64. Raises UsageError for
-    another `x`, StorageError if there is no such study, if nothing of it has been evaluated yet or
-    such times were not measured, or if its configuration was not written by a compatible version.
+    compared by, if not by the unit of the study's budget: flops, params, or ms@64 for milliseconds
+    an image in batches of 64. Raises UsageError for another `x`, StorageError if there is no such
+    study, if nothing of it has been evaluated yet or such times were not measured, or if its
+    configuration was not written by a compatible version.
     """
-    asked = parse_axis(x)
+    asked = None if x is None else x.strip().lower()
+    batch = None if asked in (None, PARAMS) else parse_axis(asked)
     record = store.study(study)
-    conditions = _conditions(study, record.config)
+    conditions = _conditions(study, record.config, store.ladder(study))
     trials = store.trials(study)
     failures = Counter(t.reason or "error" for t in trials if t.state == "failed")
     evaluations = tuple(e for e in store.evaluations(study) if e.split == SPLIT)
@@ -179,29 +184,48 @@ def collect(store: Store, study: str, *, margin: float = MARGIN, x: str = FLOPS)
         else {},
     )
     known = axes.sets(store, evaluations)
-    if asked is None:
-        timed = [_over(found, times, known, analysed) for times in axes.latest(known)]
-        return replace(found, beside=tuple(timed))
-    times = axes.chosen(known, *asked, study)
-    return replace(_over(found, times, known, analysed), beside=(found,))
+
+    in_flops = axes.in_flops(evaluations, found.predicted, conditions.flops_per_mac)
+
+    def timed(times: Times) -> axes.Priced:
+        return axes.priced(evaluations, found.predicted, times, known)
+
+    def over(priced: axes.Priced) -> Findings:
+        return _over(found, priced, analysed)
+
+    is_own = asked in (None, conditions.axis.name, record.config.get("unit"))
+    if is_own and conditions.other_axis is None:
+        beside = [over(timed(times)) for times in axes.latest(known)]
+        return replace(found, beside=tuple(beside))
+    if is_own:
+        return replace(found, beside=(over(in_flops),))
+    if batch is not None:
+        other = timed(axes.chosen(known, *batch, study))
+    elif asked == PARAMS:
+        other = axes.in_parameters(evaluations, found.predicted)
+    else:
+        other = in_flops
+    return replace(over(other), beside=(found,))
 
 
-def _over(found: Findings, times: Times, known: Sequence[Times], analysed: Analysis) -> Findings:
-    """The same findings over milliseconds; what earlier looks claimed was over FLOPs."""
-    priced = axes.priced(found.evaluations, found.predicted, times, known)
+def _over(found: Findings, priced: axes.Priced, analysed: Analysis) -> Findings:
+    """The same findings by another axis; earlier looks claimed nothing by it."""
     budgets = compared_budgets(priced.evaluations)
     beyond = sum(e.price > budgets[-1] for e in priced.evaluations)
     longer: tuple[str, ...] = ()
     if beyond:
         longer = (
-            f"{counted(beyond, 'configuration')} that take longer than "
-            f"{priced.axis.tell(budgets[-1])} are in no comparison: nothing of the other kind "
-            "takes as long.",
+            f"{counted(beyond, 'configuration')} of more than {priced.axis.tell(budgets[-1])} are "
+            "in no comparison: nothing of the other kind costs as much.",
         )
     return replace(
         found,
         conditions=replace(
-            found.conditions, other_axis=priced.axis, budget=budgets[-1], budgets=budgets
+            found.conditions,
+            other_axis=None if priced.axis.name == FLOPS else priced.axis,
+            is_own=False,
+            budget=budgets[-1],
+            budgets=budgets,
         ),
         evaluations=priced.evaluations,
         predicted=priced.predicted,
@@ -244,13 +268,15 @@ def _predicted(
     Beyond it the line in 1/size is led too far by its first two points.
     """
     predicted = extrapolation.predict(evaluations, conditions.sizes)
-    return tuple(
-        e for e in predicted if e.size <= 2 * e.trained and e.cost.macs <= conditions.budget
-    )
+    return tuple(e for e in predicted if e.size <= 2 * e.trained and e.price <= conditions.budget)
 
 
-def _conditions(study: str, config: Mapping[str, Any]) -> Conditions:
+def _conditions(
+    study: str, config: Mapping[str, Any], ladder: Mapping[str, Any] | None
+) -> Conditions:
+    timed = (ladder or {}).get("timed", "")
     try:
+        budget = budget_of(config)
         return Conditions(
             study=study,
             dataset=config["dataset"],
@@ -266,10 +292,11 @@ def _conditions(study: str, config: Mapping[str, Any]) -> Conditions:
             seed=config["seed"],
             rule=config["rule"],
             sampler=config["sampler"],
-            budget=config["budget"],
+            budget=budget.amount,
             budgets=tuple(sorted(config["budgets"])),
             flops_per_mac=config["flops_per_mac"],
             resolutions=has_resolutions(config["space"]),
+            other_axis=None if budget.is_flops else axis_of(budget.unit, timed=timed),
         )
     except (KeyError, TypeError) as error:
         raise StorageError(

@@ -28,7 +28,6 @@ from ensearch.report.study.findings import Findings
 from ensearch.report.study.records import Record
 from ensearch.store import Store
 from ensearch.study import looks
-from ensearch.units import FLOPS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,9 +49,9 @@ class Results(Findings):
     @property
     def folder(self) -> Path | None:
         """Where `write` writes if nobody says otherwise; another axis has a folder of its own."""
-        axis = self.conditions.other_axis
-        base = self.files and self.files.with_suffix(".reports") / self.conditions.study
-        return base / axis.name if base is not None and axis is not None else base
+        c = self.conditions
+        base = self.files and self.files.with_suffix(".reports") / c.study
+        return base if base is None or c.is_own else base / c.axis.name
 
     @property
     def headline(self) -> str:
@@ -68,8 +67,8 @@ class Results(Findings):
     def answer(self, budget: float | str | None = None) -> Answer:
         """Return which configuration to take within a budget, and how sure that is.
 
-        The budget is in FLOPs as the study counts them, or in milliseconds where these are the
-        axis; that of the study if none is given.
+        The budget is in the unit by which costs are compared, FLOPs as the study counts them unless
+        it is another; that of the study if none is given.
         Raises UsageError if it is no number, BudgetError if it is below every compared budget.
         """
         return answer.of(self, budget, self.origin)
@@ -136,7 +135,7 @@ def collect(
     *,
     margin: float = MARGIN,
     patiently: bool = False,
-    x: str = FLOPS,
+    x: str | None = None,
 ) -> Results:
     """Read a study and analyse its fronts on the validation split.
 

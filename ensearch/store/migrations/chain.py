@@ -19,6 +19,7 @@ from ensearch.store.migrations import (
     version_7,
     version_8,
     version_9,
+    version_10,
 )
 from ensearch.store.migrations._version_3_leases import leases
 
@@ -32,6 +33,7 @@ STEPS: dict[int, Callable[[Connection], None]] = {
     6: version_7.upgrade,
     7: version_8.upgrade,
     8: version_9.upgrade,
+    9: version_10.upgrade,
 }
 FIRST = min(STEPS)  # of those that were released
 

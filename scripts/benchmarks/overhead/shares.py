@@ -41,7 +41,7 @@ def of_study(settings: config.StudyConfig, trials: int, workers: int) -> dict[st
     around = whole - parts["waiting"]
     return {
         "study": settings.name,
-        "budget": settings.budget.macs,
+        "budget": settings.budget.amount,
         "training images": len(opened.dataset.y_train),
         "validation images": len(opened.dataset.y_val),
         "epochs": settings.schedule.epochs,

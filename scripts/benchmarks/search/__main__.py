@@ -95,7 +95,7 @@ def _conditions(options: argparse.Namespace) -> dict[str, Any]:
         "data": datasets.short_name(config.dataset),
         "images": {"train": len(data.y_train), "val": len(data.y_val), "test": len(data.y_test)},
         "shape": [data.resolution, data.channels, len(data.classes)],
-        "budget": config.budget.macs,
+        "budget": config.budget.amount,
         "schedule": {
             name: getattr(config.schedule, name) for name in config.schedule.__dataclass_fields__
         },

@@ -118,7 +118,7 @@ def _by_hand(task: Task, workers: int) -> list[str]:
         for part in (f"--{name.replace('_', '-')}", str(getattr(schedule, name)))
     ]
     flip = ["--flip"] if schedule.flip else []
-    budget = ["--budget", str(task.config().budget.macs), "--seed", str(task.seed)]
+    budget = ["--budget", str(task.config().budget.amount), "--seed", str(task.seed)]
     loader = ["--data", pictures.name, "--num-workers", str(workers)]
     return ["-m", "scripts.benchmarks.search.by_hand", *loader, *budget, *options, *flip]
 
@@ -191,7 +191,7 @@ def seen_by_ensearch(task: Task, started: float) -> list[Seen]:
             row = rows[trial.network]
             probs = _probs(lambda key: store.predictions(key, "val").logits, trial.members)
             macs = row.cost.macs // row.size
-            largest = min(int(config.budget.macs // macs), config.space.members[-1])
+            largest = min(int(config.budget.amount // macs), config.space.members[-1])
             for size in range(1, min(len(trial.members), largest) + 1):
                 seen.append(
                     Seen(

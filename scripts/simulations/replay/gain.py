@@ -174,14 +174,14 @@ class GainSampler(_LadderSampler):
         costs = np.array([cell.cost.macs for cell in cells], dtype=np.float64)
         spent = np.array([cell.cost.macs for cell in seen], dtype=np.float64)
         stairs = staircase(spent, smooth, float(self._ladder.cheapest.cost.macs))
-        return expected_gain(ahead, costs, *stairs, self._ladder.budget.macs)
+        return expected_gain(ahead, costs, *stairs, self._ladder.budget.amount)
 
     def _rows(self, cells: Sequence[Cell]) -> Floats:
         places = [name for name in self._free if name not in ("total_macs", "members")]
         return np.array(
             [
                 (
-                    math.log2(cell.member_macs / self._ladder.budget.macs),
+                    math.log2(cell.member_macs / self._ladder.budget.amount),
                     1 - 1 / cell.size,
                     *(_place(self._params(cell)[name], self._free[name]) for name in places),
                 )

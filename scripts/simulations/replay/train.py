@@ -87,7 +87,7 @@ def _grid(
             shape = Architecture(
                 family=config.space.family, width=width, depth=depth, resolution=data.resolution
             )
-            fitting = int(config.budget.macs // _macs(shape, data))
+            fitting = int(config.budget.amount // _macs(shape, data))
             if fitting:
                 grid[shape] = max(least, min(fitting, most))
     return grid

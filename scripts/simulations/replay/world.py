@@ -138,11 +138,11 @@ def make(
     parts = [slice(end - count, end) for count, end in zip(members, ends, strict=True)]
     hits = tuple(_hits(_probs(logits[part]), labels) for part in parts)
     accuracy = tuple(_accuracies(of_shape) for of_shape in hits)
-    cost = _cost(macs, sizes, steps.budget.macs)
+    cost = _cost(macs, sizes, steps.budget.amount)
     return World(
         name=name,
         ladder=steps,
-        budget=steps.budget.macs,
+        budget=steps.budget.amount,
         shapes=shapes,
         macs=macs,
         members=tuple(members),

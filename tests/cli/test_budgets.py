@@ -1,0 +1,79 @@
+"""`ensearch run --budget-params`: a study whose costs are matched in another unit than FLOPs."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ensearch.store import Store
+from tests.command_line import DB, TINY, ensearch
+
+SPACE = TINY.replace("high = 0.5, step = 0.125", "high = 0.75, step = 0.0625")
+STUDY = "digits-tiny-40k-params"
+RUN = (
+    "run --budget-params 4e4 --dataset digits --space tiny.toml --limit-train 60 --epochs 1 "
+    "--seeds 2 --launcher inline"
+)
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    where = tmp_path_factory.mktemp("studied")
+    (where / "tiny.toml").write_text(SPACE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(where)
+        ran = ensearch(f"{RUN} --trials 4")
+        assert ran.exit_code == 0, ran.stderr
+        assert "budget    40k parameters\n" in ran.stderr
+    return where / "studies"
+
+
+@pytest.fixture
+def study(studied: Path, folder: Path) -> str:
+    shutil.copytree(studied, folder / "studies")
+    return STUDY
+
+
+def test_costs_are_matched_and_kept_in_parameters(study: str) -> None:
+    with Store.open(DB, create=False) as store:
+        evaluations, record = store.evaluations(study), store.study(study)
+    assert (record.config["budget"], record.config["unit"]) == (4e4, "params")
+    assert {e.is_single for e in evaluations} == {True, False}
+    for e in evaluations:
+        assert e.price == e.cost.params <= 4e4
+    summary = json.loads(ensearch(f"report {study} --json").stdout)
+    assert summary["axis"] == "params"
+    assert [row["budget_parameters"] for row in summary["rows"]] == sorted(record.config["budgets"])
+    assert [other["axis"] for other in summary["beside"]] == ["flops"]
+
+
+def test_answers_are_in_parameters_and_in_flops_on_request(study: str, folder: Path) -> None:
+    best = ensearch(f"best {study}")
+    assert "Within 40k parameters" in best.stdout
+    assert " FLOPs" in best.stdout
+    over_flops = json.loads(ensearch(f"report {study} --x flops --json").stdout)
+    assert over_flops["axis"] == "flops"
+    assert over_flops["beside"][0]["axis"] == "params"
+    reports = folder / f"studies/ensearch.reports/{study}"
+    assert json.loads((reports / "flops/summary.json").read_text())["axis"] == "flops"
+    assert ensearch(f"report {study} --full").exit_code == 0
+    assert json.loads((reports / "summary.json").read_text())["axis"] == "params"
+
+
+def test_the_same_call_goes_on_and_another_unit_is_another_study(study: str, folder: Path) -> None:
+    (folder / "tiny.toml").write_text(SPACE)
+    again = ensearch(f"{RUN} --trials 5")
+    assert again.exit_code == 0, again.stderr
+    assert "4 trials are done already" in again.stderr
+    other = ensearch(f"{RUN.replace('-params', '')} --study {study}")
+    assert other.exit_code == 4
+    assert "unit: stored 'params', asked None" in other.stderr
+
+
+def test_a_search_over_parameters_is_confirmed_over_them(study: str) -> None:
+    confirmed = ensearch(f"confirm {study} --epochs 1 --members 1 --fewest 2 --launcher inline")
+    assert confirmed.exit_code == 0, confirmed.stderr
+    assert "parameters" in confirmed.stderr
+    with Store.open(DB, create=False) as store:
+        assert all(e.price == e.cost.params for e in store.evaluations(study, "confirm-1"))
