@@ -7,6 +7,7 @@ example, as in Kondratyuk et al. 2020 and Tan and Le 2019. WRN-28-10 costs 5.24 
 import math
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ensearch.errors import invalid
@@ -102,6 +103,23 @@ def parse_axis(given: str) -> tuple[int, str | None] | None:
     if match is None:
         raise invalid("x", f"must be flops, or ms@ and the images at a time: ms@64; got {given!r}.")
     return int(match[1]), match[2]
+
+
+def parse_time_bound(given: str, option: str) -> tuple[float, str]:
+    """Milliseconds and their unit, from `2@64`, which is 2 ms of ms@64, or `2@64:onnx`.
+
+    Anything else is a UsageError for `option`, by its name in Python.
+    """
+    amount, _, place = given.strip().lower().partition("@")
+    runtimes = "(?::(?:torch|onnx))?"
+    if re.fullmatch(rf"[1-9][0-9]{{0,5}}{runtimes}", place) and re.fullmatch(r"[0-9.]+", amount):
+        with suppress(ValueError):
+            if (ms := float(amount)) > 0:
+                return ms, f"ms@{place}"
+    raise invalid(
+        option,
+        f"must be milliseconds an image and the images at a time, such as 2@64; got {given!r}.",
+    )
 
 
 def check_flops_per_mac(value: int) -> int:

@@ -67,6 +67,7 @@ class OpenedStudy:
         from ensearch import training
         from ensearch.study.placement import placement
         from ensearch.study.study import open_study
+        from ensearch.study.timing import Timer
 
         where = placement(
             launcher=options.launcher,
@@ -78,7 +79,10 @@ class OpenedStudy:
         )
         device = training.describe_device(where.device)
         data_dir = datasets.data_folder(options.data_dir)
-        study = open_study(config, store, data_dir, device)
+        timer = Timer(
+            store=store, device=where.device, on_progress=lambda text: show(Preparing(text=text))
+        )
+        study = open_study(config, store, data_dir, device, timer)
         return cls(study=study, store=store, where=where, device=device)
 
     def limits(self, options: RunOptions) -> Limits:

@@ -29,6 +29,7 @@ def plan(
     *,
     budget: float | str | None = None,
     budget_params: float | str | None = None,
+    budget_ms: str | None = None,
     dataset: str | Arrays | None = None,
     space: str | Mapping[str, Any] | None = None,
     study: str | None = None,
@@ -67,6 +68,7 @@ def plan(
     asked = RunOptions(
         budget=budget,
         budget_params=budget_params,
+        budget_ms=budget_ms,
         dataset=dataset,
         space=space,
         study=study,
@@ -97,6 +99,7 @@ def run(
     *,
     budget: float | str | None = None,
     budget_params: float | str | None = None,
+    budget_ms: str | None = None,
     dataset: str | Arrays | None = None,
     space: str | Mapping[str, Any] | None = None,
     study: str | None = None,
@@ -132,7 +135,10 @@ def run(
     Args:
         budget: FLOPs (multiply-adds) per example of the whole ensemble: `5e9` or "5G".
         budget_params: parameters of the whole ensemble: `1e6` or "1M". Alone, costs are matched and
-            compared in parameters; beside a budget in FLOPs nothing has more.
+            compared in parameters; beside another budget nothing has more.
+        budget_ms: milliseconds an image of the whole ensemble, and how many images at a time:
+            "2@64", by ONNX Runtime "2@64:onnx". Networks are timed on the device first. Costs are
+            matched and compared in milliseconds; beside a budget in FLOPs nothing takes longer.
         dataset: a name from `list_datasets()`, "npz:FILE", "folder:PATH", "imagenet:PATH", or four
             arrays (x_train, y_train, x_test, y_test), images N x H x W (x 3) as bytes or as floats
             from 0 to 1. Arrays are kept beside the storage.
@@ -182,6 +188,7 @@ def run(
     asked = RunOptions(
         budget=budget,
         budget_params=budget_params,
+        budget_ms=budget_ms,
         dataset=dataset,
         space=space,
         study=study,

@@ -23,7 +23,15 @@ Params = Annotated[
     str | None,
     typer.Option(
         help="Parameters of the whole ensemble: 1e6, 1M. Alone, costs are compared in parameters; "
-        "beside --budget nothing has more.",
+        "beside another budget nothing has more.",
+    ),
+]
+Milliseconds = Annotated[
+    str | None,
+    typer.Option(
+        help="Milliseconds an image of the whole ensemble, and the images at a time: 2@64, or "
+        "2@64:onnx by ONNX Runtime. Networks are timed here first, and costs are compared in "
+        "milliseconds; beside --budget nothing takes longer.",
     ),
 ]
 DatasetSpec = Annotated[

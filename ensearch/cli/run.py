@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def run(
     budget: options.Flops = None,
     budget_params: options.Params = None,
+    budget_ms: options.Milliseconds = None,
     dataset: options.DatasetSpec = None,
     space: options.SpaceName = None,
     study: Annotated[
@@ -66,6 +67,7 @@ def run(
     asked = search.RunOptions(
         budget=budget,
         budget_params=budget_params,
+        budget_ms=budget_ms,
         dataset=dataset,
         space=space,
         study=study,

@@ -183,6 +183,9 @@ def _bounds(options: RunOptions) -> tuple[Bound, ...]:
     if options.budget is not None:
         flops = units.parse_count(options.budget, "budget")
         bounds.append(Bound(units.FLOPS, flops / _flops_per_mac(options)))
+    if options.budget_ms is not None:
+        ms, unit = units.parse_time_bound(options.budget_ms, "budget_ms")
+        bounds.append(Bound(unit, ms))
     if options.budget_params is not None:
         params = units.parse_count(options.budget_params, "budget_params")
         bounds.append(Bound(units.PARAMS, params))

@@ -33,6 +33,7 @@ class RunOptions:
     study: str | None = None
     budget: float | str | None = None  # FLOPs per example of the whole ensemble
     budget_params: float | str | None = None  # its parameters
+    budget_ms: str | None = None  # its milliseconds an image, and how many at a time: 2@64
     flops_per_mac: int | None = None
     dataset: str | Arrays | None = None
     limit_train: int | None = None
@@ -118,6 +119,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "study": (str,),
     "budget": (str, int, float),
     "budget_params": (str, int, float),
+    "budget_ms": (str,),
     "flops_per_mac": (int,),
     "dataset": (str,),
     "limit_train": (int,),

@@ -27,6 +27,7 @@ from ensearch.store.samples import ImageSample
 from ensearch.study import config as configs
 from ensearch.study.config import StudyConfig
 from ensearch.study.matches import Setting
+from ensearch.study.timing import Timer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,11 +125,14 @@ def source(config: StudyConfig, data_dir: Path) -> Source:
     )
 
 
-def open_study(config: StudyConfig, store: Store, data_dir: Path, device: str) -> Study:
+def open_study(
+    config: StudyConfig, store: Store, data_dir: Path, device: str, timer: Timer | None = None
+) -> Study:
     """Load the images, then create the study or compare it with what is stored.
 
-    Raises StorageError with a diff if the stored study is another one, BudgetError if nothing
-    fits the budget, UnavailableError if the images cannot be had.
+    A `timer` is needed where a new study's budget bounds milliseconds. Raises StorageError with a
+    diff if the stored study is another one, BudgetError if nothing fits the budget,
+    UnavailableError if the images cannot be had.
     """
     origin = source(config, data_dir)
     dataset = datasets.load(origin)
@@ -137,17 +141,7 @@ def open_study(config: StudyConfig, store: Store, data_dir: Path, device: str) -
     if exists:
         _refuse_differences(config.name, store.study(config.name), asked, dataset.otherwise)
     saved = store.ladder(config.name)
-    steps = (
-        ladder.from_dict(saved)
-        if saved is not None
-        else ladder.build(
-            config.space,
-            config.budget,
-            config.schedule,
-            dataset.resolution,
-            lambda a: cost.count(a, dataset.channels, len(dataset.classes)),
-        )
-    )
+    steps = ladder.from_dict(saved) if saved else _ladder(config, dataset, timer)
     if not exists:
         store.add_study(
             StudyRecord(
@@ -172,6 +166,19 @@ def open_study(config: StudyConfig, store: Store, data_dir: Path, device: str) -
         costs=steps.member_costs,
         ms=steps.member_ms,
     )
+
+
+def _ladder(config: StudyConfig, dataset: Dataset, timer: Timer | None) -> Ladder:
+    shape = (dataset.channels, len(dataset.classes))
+
+    def count(architecture: Architecture) -> Cost:
+        return cost.count(architecture, *shape)
+
+    if config.budget.timed is None:
+        side = dataset.resolution
+        return ladder.build(config.space, config.budget, config.schedule, side, count)
+    assert timer is not None, "a budget of milliseconds needs a timer"
+    return timer.ladder(config, dataset.resolution, shape, count)
 
 
 def labels_of(dataset: Dataset) -> dict[str, SplitLabels]:

@@ -1,12 +1,16 @@
-"""`ensearch run --budget-params`: a study whose costs are matched in another unit than FLOPs."""
+"""Studies whose costs are matched in another unit than FLOPs: `--budget-params`, `--budget-ms`."""
 
 import json
 import shutil
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ensearch.store import Store
+from ensearch.latency import Configuration, measurement
+from ensearch.store import LatencyRecord, Store
 from tests.command_line import DB, TINY, ensearch
 
 SPACE = TINY.replace("high = 0.5, step = 0.125", "high = 0.75, step = 0.0625")
@@ -77,3 +81,63 @@ def test_a_search_over_parameters_is_confirmed_over_them(study: str) -> None:
     assert "parameters" in confirmed.stderr
     with Store.open(DB, create=False) as store:
         assert all(e.price == e.cost.params for e in store.evaluations(study, "confirm-1"))
+
+
+def by_macs(
+    wanted: Sequence[Configuration], batches: Sequence[int], place: measurement.Place, **_: Any
+) -> Iterator[list[LatencyRecord]]:
+    """Times that do not depend on the machine: a microsecond for 1,000 multiply-adds."""
+    yield [
+        LatencyRecord(
+            architecture=one.architecture.key,
+            macs=one.macs,
+            size=one.size,
+            batch=batches[0],
+            setup=place.setup,
+            ms=one.macs / 1e6,
+            ms_p95=one.macs / 1e6,
+            low=one.macs / 1e6,
+            high=one.macs / 1e6,
+            runs=1,
+            measured=datetime.now(UTC),
+        )
+        for one in wanted
+    ]
+
+
+def test_a_budget_of_time_is_of_networks_that_were_timed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "tiny.toml").write_text(SPACE)
+    study = "digits-tiny-0.4-ms-4"
+    line = RUN.replace("--budget-params 4e4", "--budget-ms 0.4@4") + " --trials 2"
+    with monkeypatch.context() as patch:
+        patch.setattr(measurement, "measure", by_macs)
+        ran = ensearch(line)
+    assert ran.exit_code == 0, ran.stderr
+    assert "budget    0.4 ms@4\n" in ran.stderr
+    with Store.open(DB, create=False) as store:
+        evaluations, record, kept = (
+            store.evaluations(study), store.study(study), store.latencies()
+        )  # fmt: skip
+        steps = store.ladder(study)
+    assert (record.config["budget"], record.config["unit"]) == (0.4, "ms@4")
+    timed = {one.architecture: one.ms for one in kept}
+    assert steps is not None
+    assert "one thread, torch" in steps["timed"]
+    for e in evaluations:
+        assert e.price == pytest.approx(e.size * timed[e.architecture.key])
+        assert e.price <= 0.4
+    again = ensearch(line.replace("trials 2", "trials 3"))
+    assert again.exit_code == 0, again.stderr
+    assert "measuring how long" not in again.stderr, "who goes on does not time anything again"
+    answer = ensearch(f"best {study}").stdout
+    assert "Within 0.4 ms" in answer
+    assert json.loads(ensearch(f"report {study} --json").stdout)["axis"] == "ms@4"
+
+
+@pytest.mark.parametrize("given", ["2", "2@", "@64", "0@4", "2@0", "x@4", "2@64:tpu", "1..2@4"])
+def test_a_budget_of_time_names_the_images_at_a_time(given: str, folder: Path) -> None:
+    refused = ensearch(f"run --dataset digits --budget-ms {given} --plan")
+    assert refused.exit_code == 2
+    assert "--budget-ms must be milliseconds" in refused.stderr

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from ensearch import cost, families
 from ensearch.budget import Bound, Budget
 from ensearch.core import Architecture, Cost, Range, Schedule
 from ensearch.errors import BudgetError, UsageError
-from ensearch.search_space import ladder, reading
+from ensearch.search_space import ladder, reading, timetable
 
 SCHEDULE = Schedule(epochs=2)
 TABLE = {
@@ -260,6 +261,52 @@ def test_a_further_bound_is_kept_by_the_widths_that_are_solved(budget: float, mo
     kept = {(c.size, c.architecture) for c in made.cells if c.rung in free.rungs}
     fits = {(c.size, c.architecture) for c in free.cells if c.cost.params <= most}
     assert fits <= kept or made.rungs[0] < free.rungs[0]
+
+
+def ms_of(architecture: Architecture) -> float:
+    """Time that does not follow the cost: wide layers are faster, and each layer takes some."""
+    return 0.01 * architecture.depth * (0.2 + architecture.width**1.5)
+
+
+@pytest.mark.parametrize(
+    "budget",
+    [
+        Budget(amount=2.0, unit="ms@8"),
+        Budget(amount=30.0, unit="ms@8"),
+        Budget(amount=1e5, also=(Bound("ms@8", 0.5),)),
+    ],
+)
+def test_a_budget_of_time_takes_what_was_measured_alone(budget: Budget) -> None:
+    one = reading.from_table("mine", TABLE | {"width": {"low": 0.25, "high": 8.0, "step": 0.0625}})
+    asked: list[Architecture] = []
+
+    def measure(networks: Sequence[Architecture]) -> dict[Architecture, float]:
+        asked.extend(networks)
+        return {network: ms_of(network) for network in networks}
+
+    setting = (one, budget, SCHEDULE, 32, count)
+    times = timetable.measured(*setting, measure)
+    assert len(set(asked)) == len(asked) < 250 / 3, "as few as a ladder needs, each once"
+    made = ladder.build(*setting, times)
+    (most,) = (bound.amount for bound in budget.bounds if bound.unit == "ms@8")
+    for cell in made.cells:
+        assert cell.ms == pytest.approx(cell.size * ms_of(cell.architecture))
+        assert cell.ms <= most * (1 + 1e-9)
+        assert made.price(cell) <= cell.rung <= budget.amount
+        assert budget.largest(count(cell.architecture), ms_of(cell.architecture)) >= cell.size
+    best = max(cell.ms or 0.0 for cell in made.cells)
+    assert budget.also or best > 0.97 * most, "and near the budget"
+    assert max(map(ms_of, asked)) < 40 * most, "nothing hopeless is timed"
+    assert made.member_ms == {c.architecture: times[c.architecture] for c in made.cells}
+    assert ladder.from_dict(json.loads(json.dumps(made.as_dict()))) == made
+
+
+def test_where_nothing_is_fast_enough_the_fastest_is_named() -> None:
+    one, budget = reading.from_table("mine", TABLE), Budget(amount=0.001, unit="ms@8")
+    setting = (one, budget, SCHEDULE, 32, count)
+    times = timetable.measured(*setting, lambda networks: {n: ms_of(n) for n in networks})
+    with pytest.raises(BudgetError, match=r"budget of 0.001 ms: the cheapest, .* costs 0.0325 ms"):
+        ladder.build(*setting, times)
 
 
 def test_bounds_that_nothing_fits_are_named() -> None:

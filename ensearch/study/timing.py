@@ -1,0 +1,72 @@
+"""The ladder of a study whose budget bounds milliseconds: networks are timed here first."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ensearch import latency, training
+from ensearch.core import Architecture, Cost
+from ensearch.latency import Configuration
+from ensearch.search_space import Ladder, ladder, timetable
+from ensearch.store import LatencyRecord, Store
+from ensearch.study.config import StudyConfig
+from ensearch.units import counted, parse_axis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timer:
+    """Times networks on a device ("cpu" or "cuda"), and keeps the times in the storage.
+
+    `on_progress` hears what is done.
+    """
+
+    store: Store
+    device: str
+    on_progress: Callable[[str], None]
+
+    def ladder(
+        self,
+        config: StudyConfig,
+        resolution: int,
+        shape: tuple[int, int],
+        count: Callable[[Architecture], Cost],
+    ) -> Ladder:
+        """Return the ladder of a study; `shape` are channels and classes of its data.
+
+        A configuration takes as long as its members, one after another, each timed alone. Raises
+        BudgetError where nothing fits, UnavailableError without the runtime.
+        """
+        asked = parse_axis(config.budget.timed or "")
+        assert asked is not None, "the budget bounds no time"
+        batch, runtime = asked
+        from ensearch.latency import measurement  # torch takes 2 s to import
+
+        place = measurement.Place(
+            device=self.device,
+            name=training.name_device(self.device),
+            runtime=runtime or latency.RUNTIMES[0],
+            threads=1,
+        )
+
+        def measure(networks: Sequence[Architecture]) -> Mapping[Architecture, float]:
+            self.on_progress(f"measuring how long {counted(len(networks), 'network')} take here")
+            wanted = [
+                Configuration(
+                    architecture=network,
+                    macs=count(network).macs,
+                    size=1,
+                    channels=shape[0],
+                    classes=shape[1],
+                )
+                for network in networks
+            ]
+            records: list[LatencyRecord] = []
+            for several in measurement.measure(wanted, (batch,), place):
+                self.store.save_latencies(several)
+                records += several
+            by_key = {record.architecture: record.ms for record in records}
+            return {network: by_key[network.key] for network in networks}
+
+        setting = (config.space, config.budget, config.schedule, resolution, count)
+        times = timetable.measured(*setting, measure)
+        timed = latency.measured_on(place.setup)
+        return replace(ladder.build(*setting, times), timed=timed)
