@@ -79,6 +79,19 @@ def budget_of(table: Mapping[str, Any]) -> Budget:
     )
 
 
+def asked_for(budget: Budget, flops_per_mac: int) -> dict[str, float | str | None]:
+    """Return the options that ask for a budget; None for those that are not needed."""
+    asked: dict[str, float | str | None] = {"budget": None}
+    for unit, amount in budget.bounds:
+        if unit == units.FLOPS:
+            asked["budget"] = amount * flops_per_mac
+        elif unit == units.PARAMS:
+            asked["budget_params"] = amount
+        else:
+            asked["budget_ms"] = f"{amount:g}@{unit.removeprefix('ms@')}"
+    return asked
+
+
 def completed(table: Mapping[str, Any]) -> dict[str, Any]:
     """Return a stored table with what its study has that began before tables said it."""
     return {**_BEFORE, **table}

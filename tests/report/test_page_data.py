@@ -111,7 +111,7 @@ def test_times_are_columns_of_their_own() -> None:
     other = replace(
         found,
         evaluations=tuple(timed),
-        conditions=replace(found.conditions, other_axis=milliseconds(64, "a CPU")),
+        conditions=replace(found.conditions, other_axis=milliseconds(64, "a CPU"), is_own=False),
     )
     made = page(replace(found, beside=(other,))).table
     at = [column.key for column in made.columns].index("ms@64")

@@ -35,7 +35,7 @@ def timed(base: Findings, batch: int, *prices: float) -> Findings:
     return replace(
         base,
         evaluations=tuple(evaluations),
-        conditions=replace(base.conditions, other_axis=axis),
+        conditions=replace(base.conditions, other_axis=axis, is_own=False),
         fronts=Fronts(rows=tuple(map(on, base.fronts.rows)), accuracies=accuracies),
     )
 

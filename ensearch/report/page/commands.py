@@ -7,20 +7,32 @@ from typing import Any
 
 from ensearch.report.study.findings import Findings
 from ensearch.store import DEFAULT_URL
-from ensearch.units import FLOPS
+from ensearch.study.config import asked_for, budget_of
 
 CONFIG = "study.toml"
 # What a study file may say; the other keys of a configuration follow from the dataset.
-_KEYS = ("budget", "dataset", "limit_train", "val", "seeds", "seed", "rule", "sampler")
+_KEYS = (
+    "budget",
+    "budget_params",
+    "budget_ms",
+    "dataset",
+    "limit_train",
+    "val",
+    "seeds",
+    "seed",
+    "rule",
+    "sampler",
+)
 
 
 def export(findings: Findings, budget: float, storage: str) -> str:
     """Return the command that exports what is taken at a budget; empty where none can be named.
 
-    Budgets of an export are FLOPs, and a search that is under way has none to take yet.
+    Budgets of an export are in the unit of the study's own, and a search that is under way has none
+    to take yet.
     """
     c = findings.conditions
-    if findings.under_way or c.axis.name != FLOPS or c.stage != "search":
+    if findings.under_way or not c.is_own or c.stage != "search":
         return ""
     number = c.axis.show(budget)  # as tables show it, by which a budget may be asked for
     return f"ensearch export {shlex.quote(c.study)} --budget {number}{place(storage)}"
@@ -55,9 +67,7 @@ def definition(findings: Findings) -> str:
     config = dict(findings.config)
     if "space" not in config or "schedule" not in config:
         return ""
-    config["budget"] = findings.conditions.budget * findings.conditions.flops_per_mac
-    if findings.conditions.axis.name != FLOPS:
-        config["budget"] = float(str(findings.config["budget"])) * findings.conditions.flops_per_mac
+    config |= asked_for(budget_of(config), findings.conditions.flops_per_mac)
     if not isinstance(config.get("val"), int):
         config.pop("val", None)  # what is left over, as it is without a word
     lines = [f"study = {_value(findings.conditions.study)}"]

@@ -7,7 +7,7 @@ from ensearch.core import Evaluation
 from ensearch.report.study import text
 from ensearch.report.study.findings import Findings
 from ensearch.report.study.records import Record
-from ensearch.units import FLOPS, format_count
+from ensearch.units import format_count
 
 Cell = str | float | int | None
 Kind = Literal["text", "integer", "count", "number", "percent", "points"]
@@ -79,7 +79,7 @@ def _kind(e: Evaluation) -> str:
 def _timed(findings: Findings) -> tuple[Findings, ...]:
     """The findings over milliseconds: themselves, or those beside FLOPs."""
     whole = (findings, *findings.beside)
-    return tuple(found for found in whole if found.conditions.axis.name != FLOPS)
+    return tuple(found for found in whole if found.conditions.axis.place)
 
 
 def _columns(findings: Findings) -> tuple[Column, ...]:
