@@ -28,6 +28,9 @@ def predict(
     runtime: Annotated[
         str, typer.Option(help="torch, onnx, or auto: model.onnx where that can be run.")
     ] = "auto",
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes that run members side by side, by torch.")
+    ] = 1,
     as_json: options.AsJson = False,
 ) -> None:
     """Print the class and the probabilities of images, as CSV.
@@ -46,7 +49,7 @@ def predict(
             told = time.monotonic()
             say(text)
 
-    model = api.load_exported(folder, runtime=runtime)
+    model = api.load_exported(folder, runtime=runtime, workers=workers)
     found = model.classify(
         images, members=members, batch=batch, skipped=skipped, on_progress=progress
     )

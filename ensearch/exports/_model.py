@@ -5,7 +5,7 @@ What is written here works without this package, and needs PyTorch alone.
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,16 +76,20 @@ class Model(nn.Module):
         count = len(self.networks) if members is None else members
         if not 1 <= count <= len(self.networks):
             raise ValueError(f"there are {len(self.networks)} members; got members={members}.")
+        mean = self.parts(images, range(count)).mean(dim=0)
+        return mean.softmax(dim=1) if self.rule == "geometric" else mean
+
+    def parts(self, images: torch.Tensor, which: Sequence[int]) -> torch.Tensor:
+        """Return what some members have to average: members x N x classes probabilities, or logs.
+
+        Members that run in several places are averaged once all parts are there.
+        """
         x = self.normalised(images)
-        sized = {side: resized(x, side) for side in self.sides[:count]}
-        logits = [
-            network(sized[side])
-            for network, side in zip(self.networks[:count], self.sides[:count], strict=True)
-        ]
+        sized = {side: resized(x, side) for side in sorted({self.sides[k] for k in which})}
+        logits = [self.networks[k](sized[self.sides[k]]) for k in which]
         if self.rule == "geometric":
-            logs = torch.stack([row.log_softmax(dim=1) for row in logits])
-            return logs.mean(dim=0).softmax(dim=1)
-        return torch.stack([row.softmax(dim=1) for row in logits]).mean(dim=0)
+            return torch.stack([row.log_softmax(dim=1) for row in logits])
+        return torch.stack([row.softmax(dim=1) for row in logits])
 
     def normalised(self, images: torch.Tensor) -> torch.Tensor:
         """Return N x channels x H x W of mean 0 and deviation 1 in the training images."""

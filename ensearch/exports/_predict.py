@@ -7,8 +7,11 @@ import argparse
 import csv
 import importlib.util
 import json
+import multiprocessing
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +55,24 @@ def runtime_of(folder: Path, runtime: str, members: int | None) -> str:
     return "onnx" if there and members is None else "torch"
 
 
-def predictor(folder: Path, runtime: str = "auto", members: int | None = None) -> Predict:
+def predictor(
+    folder: Path, runtime: str = "auto", members: int | None = None, workers: int = 1
+) -> Predict:
     """Return what maps uint8 N x H x W x channels to N x classes probabilities.
 
-    `members` averages the first so many only. Raises InputError.
+    `members` averages the first so many only, and `workers` processes run them side by side, which
+    end with this one. Raises InputError.
     """
-    count = len(settings(folder)["members"])
+    config = settings(folder)
+    count = len(config["members"])
     if members is not None and not 1 <= members <= count:
         raise InputError(f"the model has {count} members; got {members}.")
+    if workers > 1 and runtime == "onnx":
+        raise InputError("model.onnx runs members one after another; workers need torch.")
+    if workers > 1 and config.get("cascade") and members is None:
+        raise InputError("the networks of a cascade run one after another, without workers.")
+    if workers > 1:
+        return _by_workers(folder, members or count, config["rule"], workers)
     if runtime_of(folder, runtime, members) == "onnx":
         return _by_onnx(folder / "model.onnx", bool(settings(folder).get("cascade")))
     return _by_torch(folder, members)
@@ -86,19 +99,69 @@ def _by_onnx(path: Path, one_by_one: bool) -> Predict:
 def _by_torch(folder: Path, members: int | None) -> Predict:
     import torch
 
-    spec = importlib.util.spec_from_file_location("exported_model", folder / "model.py")
-    if spec is None or spec.loader is None:
-        raise InputError(f"{folder / 'model.py'} cannot be imported.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look their module up
-    spec.loader.exec_module(module)
-    model = module.load(folder)
+    model = _loaded(folder)
 
     def predict(images: Pixels) -> Array:
         with torch.inference_mode():
             return np.asarray(model(torch.from_numpy(np.array(images)), members=members))
 
     return predict
+
+
+def _loaded(folder: Path) -> Any:
+    """The model of model.py with its weights."""
+    spec = importlib.util.spec_from_file_location("exported_model", folder / "model.py")
+    if spec is None or spec.loader is None:
+        raise InputError(f"{folder / 'model.py'} cannot be imported.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module.load(folder)
+
+
+def _by_workers(folder: Path, count: int, rule: str, workers: int) -> Predict:
+    """Members in processes side by side, each with its share of them and of the processors."""
+    shares = [range(first, count, workers) for first in range(min(workers, count))]
+    threads = max(1, (os.cpu_count() or 1) // len(shares))
+    context, ends = multiprocessing.get_context("spawn"), []
+    for share in shares:
+        here, there = context.Pipe()
+        arguments = (folder, share, threads, there)
+        context.Process(target=_serve, args=arguments, daemon=True).start()
+        there.close()
+        ends.append(here)
+
+    def predict(images: Pixels) -> Array:
+        parts: dict[int, Array] = {}
+        try:
+            for end in ends:
+                end.send(images)
+            for share, end in zip(shares, ends, strict=True):
+                parts |= zip(share, end.recv(), strict=True)
+        except (EOFError, OSError) as error:
+            raise InputError("a process that ran members ended before it had answered.") from error
+        mean = np.stack([parts[member] for member in range(count)]).mean(axis=0)
+        if rule != "geometric":
+            return np.asarray(mean)
+        powers = np.exp(mean - mean.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+    return predict
+
+
+def _serve(folder: Path, share: Sequence[int], threads: int, end: Connection) -> None:
+    """Answer batches of images by what some members have to average, until nobody asks."""
+    import torch
+
+    torch.set_num_threads(threads)
+    model = _loaded(folder)
+    while True:
+        try:
+            images = torch.from_numpy(np.array(end.recv()))
+        except EOFError:
+            return
+        with torch.inference_mode():
+            end.send(np.asarray(model.parts(images, share)))
 
 
 def as_pixels(array: Array, channels: int, name: str) -> Pixels:
@@ -211,12 +274,13 @@ def main(folder: Path, arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runtime", choices=RUNTIMES, default="auto")
     parser.add_argument("--members", type=int, help="average the first so many (torch)")
     parser.add_argument("--batch", type=int, default=64, help="images at a time")
+    parser.add_argument("--workers", type=int, default=1, help="processes for members (torch)")
     asked = parser.parse_args(arguments)
     skipped: list[str] = []
     try:
         config = settings(folder)
         found = sources(asked.paths, config["input"]["channels"])
-        predict = predictor(folder, asked.runtime, asked.members)
+        predict = predictor(folder, asked.runtime, asked.members, max(1, asked.workers))
         writer = csv.writer(sys.stdout)
         writer.writerow(["image", "class", "probability", *config["classes"]])
         for names, probs in classified(found, predict, config, max(1, asked.batch), skipped):

@@ -119,12 +119,14 @@ class LoadedModel:
         return self.predictor(members)
 
 
-def of_folder(path: Path, runtime: str = "auto") -> LoadedModel:
+def of_folder(path: Path, runtime: str = "auto", workers: int = 1) -> LoadedModel:
     """Return the model of an exported folder, whose model.py is run: load what you trust.
 
-    `runtime` is "torch", "onnx", or "auto": model.onnx where it is there and can be run. Raises
-    UsageError.
+    `runtime` is "torch", "onnx", or "auto": model.onnx where it is there and can be run. So many
+    `workers` run members side by side, by torch. Raises UsageError.
     """
+    if workers < 1:
+        raise invalid("workers", f"must be a number of processes of at least 1; got {workers}.")
     try:
         config = _predict.settings(path)
         _predict.runtime_of(path, runtime, None)
@@ -132,7 +134,7 @@ def of_folder(path: Path, runtime: str = "auto") -> LoadedModel:
         raise UsageError(str(error)) from error
 
     def predictor(members: int | None) -> Predict:
-        return _predict.predictor(path, runtime, members)
+        return _predict.predictor(path, runtime, members, workers)
 
     return LoadedModel(config=config, predictor=functools.cache(predictor))
 

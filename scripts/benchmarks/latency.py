@@ -7,17 +7,26 @@ Shown are the times of all calls, how far the two of one call are apart (they ta
 those of different calls are, and how often the smallest and largest median of the rounds of one
 hold the median of its twin. What `ensearch latency` says of a configuration can be no truer than
 that.
+
+    python -m scripts.benchmarks.latency --folder EXPORTED --workers 1 2
+
+Of an ensemble that `ensearch export` wrote, its members one after another and side by side in so
+many processes, by PyTorch, bytes in and probabilities out. They take turns, and share the cores.
 """
 
 import argparse
+import functools
 import itertools
 import json
 import statistics
 from datetime import date
 from pathlib import Path
 
+import numpy as np
+
 from ensearch import cost
-from ensearch.latency import RUNTIMES, Configuration
+from ensearch.exports import _predict
+from ensearch.latency import RUNTIMES, Configuration, timing
 from ensearch.latency.measurement import Place, measure
 from ensearch.store import LatencyRecord
 from ensearch.training import name_device
@@ -34,6 +43,9 @@ def main() -> None:
     packages = ("onnxruntime",) if options.runtime == "onnx" else ()
     head = {"date": date.today().isoformat(), **machine(*packages)}
     print(", ".join(f"{name} {value}" for name, value in head.items()))
+    if options.folder:
+        side_by_side(options.folder, options.workers, options.batch)
+        return
     place = Place(
         device="cpu", name=name_device("cpu"), runtime=options.runtime, threads=options.threads
     )
@@ -53,8 +65,27 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 64])
     parser.add_argument("--calls", type=int, default=2)
+    parser.add_argument("--folder", type=Path, help="an exported ensemble, by numbers of workers")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--out", type=Path, help="write all times as JSON")
     return parser
+
+
+def side_by_side(folder: Path, workers: list[int], batches: list[int]) -> None:
+    """Print a line for each batch and number of workers."""
+    inputs = _predict.settings(folder)["input"]
+    shape = (inputs["resolution"], inputs["resolution"], inputs["channels"])
+    predictors = {count: _predict.predictor(folder, "torch", workers=count) for count in workers}
+    for batch in batches:
+        images = np.random.default_rng(0).integers(0, 256, (batch, *shape), np.uint8)
+        runs = [functools.partial(predict, images) for predict in predictors.values()]
+        taken = timing.measure(runs)
+        for count, one in zip(workers, taken, strict=True):
+            median, low, high = (1000 * t / batch for t in (one.median, one.low, one.high))
+            print(
+                f"@{batch}: {count} workers {median:.4g} [{low:.4g}, {high:.4g}] ms an image, "
+                f"{taken[0].median / one.median:.2f} times as fast as {workers[0]}"
+            )
 
 
 def _configuration(name: str, size: int) -> Configuration:

@@ -13,6 +13,7 @@ from ensearch import datasets
 from ensearch.errors import BudgetError, EnsearchError, StorageError, UsageError
 from ensearch.exports import onnx_file, verification
 from ensearch.store import Store, files, samples
+from scripts.benchmarks import latency
 from tests.command_line import DB
 from tests.exports.conftest import STUDY
 
@@ -188,3 +189,19 @@ def test_rounding_of_large_logits_is_allowed_for() -> None:
     """Between 32 and 64 neighbours in float16 are 1/32 apart."""
     assert float(np.spacing(np.float16(40))) == 1 / 32
     assert 0.25 / 32 > verification.TOLERANCE > 0.25 * float(np.spacing(np.float16(31)))
+
+
+def test_members_side_by_side_predict_the_same(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ensearch.export(STUDY, kind="ensemble", out="mine", onnx=False)
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), np.uint8)
+    alone = ensearch.load_exported("mine")
+    together = ensearch.load_exported("mine", workers=2)
+    np.testing.assert_allclose(together.predict(images, batch=3), alone.predict(images), atol=1e-6)
+    with pytest.raises(UsageError, match="workers need torch"):
+        ensearch.load_exported("mine", runtime="onnx", workers=2).predict(images)
+    with pytest.raises(UsageError, match="at least 1"):
+        ensearch.load_exported("mine", workers=0)
+    latency.side_by_side(Path("mine"), [1], [2])
+    assert "@2: 1 workers" in capsys.readouterr().out

@@ -272,7 +272,7 @@ def ms_of(architecture: Architecture) -> float:
     "budget",
     [
         Budget(amount=2.0, unit="ms@8"),
-        Budget(amount=30.0, unit="ms@8"),
+        Budget(amount=10.0, unit="ms@8"),
         Budget(amount=1e5, also=(Bound("ms@8", 0.5),)),
     ],
 )
