@@ -25,7 +25,7 @@ def times(e: Evaluation, findings: Findings) -> str:
 
 
 def label(findings: Findings) -> str:
-    """Of the line that `sentences` fills."""
+    """Return the label of the line that `sentences` fills."""
     if _is_time(findings):
         return "time"
     return "FLOPs" if findings.beside[0].conditions.axis.name == FLOPS else "also"
