@@ -134,11 +134,9 @@ def run(
 
     Args:
         budget: FLOPs (multiply-adds) per example of the whole ensemble: `5e9` or "5G".
-        budget_params: parameters of the whole ensemble: `1e6` or "1M". Alone, costs are matched and
-            compared in parameters; beside another budget nothing has more.
-        budget_ms: milliseconds an image of the whole ensemble, and how many images at a time:
-            "2@64", by ONNX Runtime "2@64:onnx". Networks are timed on the device first. Costs are
-            matched and compared in milliseconds; beside a budget in FLOPs nothing takes longer.
+        budget_params: its parameters: `1e6` or "1M". Costs are compared in the unit of the budget.
+        budget_ms: its milliseconds an image, and the images at a time: "2@64" or "2@64:onnx".
+            Of several budgets the first of FLOPs, ms and parameters compares, others bound besides.
         dataset: a name from `list_datasets()`, "npz:FILE", "folder:PATH", "imagenet:PATH", or four
             arrays (x_train, y_train, x_test, y_test), images N x H x W (x 3) as bytes or as floats
             from 0 to 1. Arrays are kept beside the storage.
