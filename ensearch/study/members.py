@@ -114,7 +114,9 @@ class MemberQueue:
 
     def _remember(self, new: Measured) -> None:
         """Keep a measurement for all studies of the storage, in place of an older one."""
-        self.store.save_group_speed(GroupSpeedRecord(**asdict(new)))
+        kept = asdict(new)
+        del kept["complete"]
+        self.store.save_group_speed(GroupSpeedRecord(**kept))
         self.on_event(
             StrategyMeasured(
                 network=new.lockstep_key,

@@ -17,9 +17,25 @@ from collections.abc import Callable
 
 from ensearch.core import Architecture
 from ensearch.launch import MemberJob, Update
-from ensearch.training.hardware import describe_device, name_device, resolve_device
+from ensearch.training.hardware import (
+    Gpu,
+    describe_device,
+    find_gpu,
+    may_have_gpu,
+    name_device,
+    resolve_device,
+)
 
-__all__ = ["describe_device", "measure_speed", "name_device", "resolve_device", "train_members"]
+__all__ = [
+    "Gpu",
+    "describe_device",
+    "find_gpu",
+    "may_have_gpu",
+    "measure_speed",
+    "name_device",
+    "resolve_device",
+    "train_members",
+]
 
 # The two doors below import torch, which takes 2 s, only when somebody goes through them.
 
@@ -37,8 +53,10 @@ def measure_speed(
     batch_size: int,
     device: str,
     seconds: float = 1.0,
+    members: int = 1,
+    images: int = 0,
 ) -> float:
     """Seconds of training per image: see `training.speed.measure_speed`."""
     from ensearch.training.speed import measure_speed
 
-    return measure_speed(architecture, shape, batch_size, device, seconds)
+    return measure_speed(architecture, shape, batch_size, device, seconds, members, images)

@@ -87,16 +87,24 @@ def take(images: torch.Tensor, indices: torch.Tensor, augmentation: Augmentation
     if augmentation.flip is None and augmentation.shift is None:
         return images[indices]
     _, height, width, channels = images.shape
-    rows = torch.arange(height, device=images.device).repeat(len(indices), 1)
-    columns = torch.arange(width, device=images.device).repeat(len(indices), 1)
+    rows, columns = sources(height, width, len(indices), augmentation, images.device)
+    pixels = ((indices[:, None] * height + rows) * width)[:, :, None] + columns[:, None, :]
+    taken = images.reshape(-1, channels).index_select(0, pixels.flatten())
+    return taken.reshape(len(indices), height, width, channels)
+
+
+def sources(
+    height: int, width: int, count: int, augmentation: Augmentation, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """From which row and column each pixel of cropped, then flipped images comes: N x H, N x W."""
+    rows = torch.arange(height, device=device).repeat(count, 1)
+    columns = torch.arange(width, device=device).repeat(count, 1)
     if augmentation.flip is not None:
         columns = torch.where(augmentation.flip[:, None], width - 1 - columns, columns)
     if augmentation.shift is not None:
         rows = _reflect(rows + augmentation.shift[:, :1], height)
         columns = _reflect(columns + augmentation.shift[:, 1:], width)
-    pixels = ((indices[:, None] * height + rows) * width)[:, :, None] + columns[:, None, :]
-    taken = images.reshape(-1, channels).index_select(0, pixels.flatten())
-    return taken.reshape(len(indices), height, width, channels)
+    return rows, columns
 
 
 def resized_crop(images: torch.Tensor, augmentation: Augmentation) -> torch.Tensor:

@@ -26,7 +26,14 @@ _LENGTH = hashlib.sha256().digest_size
 
 def save(path: Path, key: str, state: State) -> None:
     """Write the state of the member `key`, replacing the file whole. Raises OSError."""
-    head = json.dumps({"member": key, "losses": state.losses, "seconds": state.seconds})
+    head = json.dumps(
+        {
+            "member": key,
+            "losses": state.losses,
+            "seconds": state.seconds,
+            "strategies": state.strategies,
+        }
+    )
     content = to_bytes(plain(tensors(state)), metadata={_HEADER: head})
     # A folder that has vanished is not made anew.
     atomic.write(path, content + _digest(content), parents=False)
@@ -48,6 +55,7 @@ def resume(path: Path, key: str, state: State) -> None:
         head = json.loads(_metadata(content)[_HEADER])
         saved = from_bytes(content)
         member, losses, seconds = head["member"], list(head["losses"]), float(head["seconds"])
+        strategies = list(head.get("strategies", []))  # earlier versions wrote none
     except FileNotFoundError:
         return
     except (SafetensorError, OSError, KeyError, TypeError, ValueError):
@@ -61,7 +69,7 @@ def resume(path: Path, key: str, state: State) -> None:
         return
     for name, target in targets.items():
         target.copy_(saved[name])
-    state.losses, state.seconds = losses, seconds
+    state.losses, state.seconds, state.strategies = losses, seconds, strategies
 
 
 def _digest(content: bytes) -> bytes:

@@ -91,7 +91,7 @@ def _placed(dataset: Dataset, to_predict: Mapping[Split, Pictures], device: str)
     On a CPU what lies in a file stays there, mapped: all workers share one copy in memory.
     """
     every = [dataset.x_train, *to_predict.values()]
-    fits = sum(math.prod(x.shape) for x in every) <= _room(device)
+    fits = sum(math.prod(x.shape) for x in every) <= room(device)
     moves = fits and not (device == "cpu" and isinstance(dataset.x_train, Stored))
     x_train, y_train = _on_host(dataset.x_train), torch.from_numpy(dataset.y_train)
     predicted = {split: _on_host(x) for split, x in to_predict.items()}
@@ -120,7 +120,7 @@ def _placed(dataset: Dataset, to_predict: Mapping[Split, Pictures], device: str)
     )
 
 
-def _room(device: str) -> float:
+def room(device: str) -> float:
     """How many bytes of images may live on the device."""
     if device != "cuda":
         return float("inf")  # they are in its memory already, or mapped into it

@@ -1,8 +1,12 @@
 """Where members train: setting up the device. It is chosen and named in hardware.py."""
 
+import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -12,7 +16,12 @@ from ensearch.training import hardware
 
 @contextmanager
 def reproducible(device: str) -> Iterator[None]:
-    """Within it, training gives the same bits every time; the process is left as it was found."""
+    """Within it, training gives the same bits every time; the process is left as it was found.
+
+    On CUDA by deterministic kernels where PyTorch has them. It has none for the backward pass of
+    some layers that pool or resize (torch.use_deterministic_algorithms lists them): networks with
+    those are the same up to rounding.
+    """
     threads = torch.get_num_threads()
     if device == "cpu":
         torch.set_num_threads(1)
@@ -22,10 +31,48 @@ def reproducible(device: str) -> Iterator[None]:
                 devices=[torch.cuda.current_device()] if device == "cuda" else []
             ),
             torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
+            _deterministic_kernels(device),
         ):
             yield
     finally:
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def _deterministic_kernels(device: str) -> Iterator[None]:
+    if device != "cuda":
+        yield
+        return
+    # cuBLAS reads it when it is first used; without it its sums depend on what else runs.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    on, warns = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    memory: Any = torch.utils.deterministic
+    filled = memory.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    memory.fill_uninitialized_memory = False  # a kernel for every tensor
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*deterministic")
+            yield
+    finally:
+        torch.use_deterministic_algorithms(on, warn_only=warns)
+        memory.fill_uninitialized_memory = filled
+
+
+def rate_on(device: str, rate: float) -> float:
+    """The learning rate as an optimizer on the device reads it: in single precision on CUDA.
+
+    There recorded steps read it from a tensor, and steps without a recording take the same one.
+    """
+    return float(np.float32(rate)) if device == "cuda" else rate
+
+
+def in_bfloat16(device: str) -> bool:
+    """Whether members train in bfloat16 on the device."""
+    return device == "cuda" or hardware.cpu_has_bfloat16()
 
 
 def mixed_precision(device: str) -> torch.autocast:
@@ -36,8 +83,7 @@ def mixed_precision(device: str) -> torch.autocast:
     # One core of an EPYC with AVX-512 BF16: 1.2 (WRN-10-1 on 8 x 8) to 1.9 times (16-1, 32 x 32)
     # the images per second of float32, and more at every width from 1/16 to 2. Without the
     # instructions oneDNN imitates them: 1.9 times slower on AVX-512 (16-1), 9 times on AVX2.
-    enabled = device == "cuda" or hardware.cpu_has_bfloat16()
-    return torch.autocast(device, dtype=torch.bfloat16, enabled=enabled)
+    return torch.autocast(device, dtype=torch.bfloat16, enabled=in_bfloat16(device))
 
 
 def prepared(model: nn.Module, device: str) -> nn.Module:

@@ -12,7 +12,8 @@ CPU thread, 9 settings), because it splits a batch norm into several passes over
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
 
 import torch
 from torch import nn
@@ -181,9 +182,11 @@ def _seeded(seed: int) -> torch.Generator:
 @torch.no_grad()
 def gather(wide: Mapping[str, torch.Tensor], members: Sequence[Mapping[str, torch.Tensor]]) -> None:
     """Fill the tensors of a fused module with those of its members."""
-    for name, target in wide.items():
-        pieces = [member[name] for member in members]
-        target.copy_(torch.cat(pieces) if target.ndim else pieces[0])
+    _copy(
+        (piece, member[name])
+        for name, target in wide.items()
+        for piece, member in zip(_pieces(target, len(members)), members, strict=bool(target.ndim))
+    )
 
 
 @torch.no_grad()
@@ -191,7 +194,27 @@ def scatter(
     wide: Mapping[str, torch.Tensor], members: Sequence[Mapping[str, torch.Tensor]]
 ) -> None:
     """Fill the tensors of the members with their parts of a fused module's tensors."""
-    for name, source in wide.items():
-        pieces = source.chunk(len(members)) if source.ndim else [source] * len(members)
-        for member, piece in zip(members, pieces, strict=True):
-            member[name].copy_(piece)
+    _copy(
+        (member[name], piece)
+        for name, source in wide.items()
+        for member, piece in zip(members, cycle(_pieces(source, len(members))), strict=False)
+    )
+
+
+def _pieces(whole: torch.Tensor, members: int) -> tuple[torch.Tensor, ...]:
+    """The members' parts of a tensor; the tensor itself where all of them share it."""
+    return whole.chunk(members) if whole.ndim else (whole,)
+
+
+def _copy(pairs: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> None:
+    """Copy the second tensor of each pair into the first, all of a type in one go.
+
+    A network has 125 tensors, and on a GPU each copy by itself is a kernel for a few bytes.
+    """
+    of_type: dict[torch.dtype, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}
+    for target, source in pairs:
+        targets, sources = of_type.setdefault(target.dtype, ([], []))
+        targets.append(target)
+        sources.append(source)
+    for targets, sources in of_type.values():
+        torch._foreach_copy_(targets, sources)

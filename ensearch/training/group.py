@@ -8,18 +8,35 @@ from dataclasses import replace
 from pathlib import Path
 
 from ensearch.errors import UnavailableError
-from ensearch.launch import Failed, MemberJob, Parted, Update, lockstep_key
+from ensearch.launch import (
+    Failed,
+    Measured,
+    MemberJob,
+    Parted,
+    Update,
+    WorkerSpentError,
+    lockstep_key,
+)
 from ensearch.training import loop, strategies
 from ensearch.training.data import Images
 from ensearch.training.device import is_out_of_memory, reproducible
-from ensearch.training.lockstep import Lockstep, Strategy
+from ensearch.training.hardware import gpu_problem
+from ensearch.training.lockstep import Lockstep
 from ensearch.training.loop import begin, end_epoch, images_of, save_checkpoint, train_alone
-from ensearch.training.state import State
-from ensearch.training.strategies import ALONE, DeviceLostError
+from ensearch.training.recording import RecordingFailedError
+from ensearch.training.state import State, note
+from ensearch.training.strategies import DeviceLostError
+from ensearch.training.strategy import ALONE, Strategy, by_name, candidates
 
 
 def train_members(jobs: tuple[MemberJob, ...], report: Callable[[Update], None]) -> None:
     """Train the members and predict their jobs' splits, or say why not: see `launch.Train`."""
+    problem = gpu_problem() if jobs[0].device == "cuda" else None
+    if problem is not None:
+        for job in jobs:
+            says = f"no GPU can be used here: {problem}."
+            report(Failed(key=job.member.key, reason="unavailable", detail=says, problem="no_cuda"))
+        return
     states: dict[str, State] = {}
     if _may_be_together(jobs):
         try:
@@ -27,9 +44,7 @@ def train_members(jobs: tuple[MemberJob, ...], report: Callable[[Update], None])
                 _train_together(jobs, report, states)
         except DeviceLostError as lost:
             report(lost.measured)
-            for job in jobs:
-                report(Failed(key=job.member.key, reason="unavailable", detail=str(lost)))
-            return
+            raise WorkerSpentError(str(lost)) from None
         except UnavailableError:
             pass  # without its data every member alone fails, and its failure says why
         except Exception as error:
@@ -37,7 +52,21 @@ def train_members(jobs: tuple[MemberJob, ...], report: Callable[[Update], None])
             # reason; whatever else it was, the user reads it.
             report(_parted(jobs, error))
     for job in jobs:
-        report(train_alone(job, report, states.pop(job.member.key, None)))
+        _train_alone(job, report, states.pop(job.member.key, None))
+
+
+def _train_alone(job: MemberJob, report: Callable[[Update], None], state: State | None) -> None:
+    """Train a member and report what became of it, unless another process should try that again."""
+    outcome = train_alone(job, report, state)
+    failed = isinstance(outcome, Failed) and outcome.reason in ("error", "out_of_memory")
+    # After an illegal access, for one, all members that follow would fail in this process too.
+    problem = strategies.trouble() if failed and job.device == "cuda" else None
+    if problem is None:
+        report(outcome)
+        return
+    if job.plain:  # it has been tried before
+        report(outcome)
+    raise WorkerSpentError(f"the GPU stopped answering ({problem})")
 
 
 def _may_be_together(jobs: Sequence[MemberJob]) -> bool:
@@ -47,7 +76,7 @@ def _may_be_together(jobs: Sequence[MemberJob]) -> bool:
     return (
         len(same) == 1
         and not any(job.plain or job.weights is not None for job in jobs)
-        and bool(strategies.candidates(first.device, len(jobs)))
+        and bool(candidates(first.device, len(jobs)))
     )
 
 
@@ -77,11 +106,14 @@ def _train_together(
         return
     # In lockstep each member would have its own images sent; and networks for images that do not
     # fit on a device keep it busy alone.
-    strategy = ALONE if images.streamed else _strategy(jobs, list(begun.values()), images, report)
+    if images.streamed:
+        return
+    measured = _measured(jobs, list(begun.values()), images, report)
+    strategy = by_name(measured.strategy, jobs[0].device, len(jobs)) or ALONE
     if strategy == ALONE:
         # Nothing has been trained: each begins anew when it is its turn, alone in the memory.
         return
-    group = _Group(jobs, begun, images, strategy, report)
+    group = _Group(jobs, begun, images, strategy, measured, report)
     try:
         group.train()
     finally:
@@ -89,23 +121,26 @@ def _train_together(
         states |= {key: state for key, state in begun.items() if len(state.losses) > start}
 
 
-def _strategy(
+def _measured(
     jobs: Sequence[MemberJob],
     states: Sequence[State],
     images: Images,
     report: Callable[[Update], None],
-) -> Strategy:
-    """The strategy that was the fastest when it was measured; measured now if it never was."""
+) -> Measured:
+    """What was measured of such members, here; measured now as far as it never was."""
     device, members = jobs[0].device, [job.member for job in jobs]
     asked = (lockstep_key(members[0]), strategies.conditions(device, images), len(jobs))
+    begun: Measured | None = None
     for known in jobs[0].measured:
-        strategy = strategies.by_name(known.strategy, device, len(jobs))
-        if (known.lockstep_key, known.place, known.members) == asked and strategy is not None:
-            return strategy
-    measured = strategies.measure(states, members, images)
+        usable = by_name(known.strategy, device, len(jobs)) is not None
+        if (known.lockstep_key, known.place, known.members) == asked and usable:
+            if known.complete:
+                return known
+            begun = known
+    measured = strategies.measure(states, members, images, known=begun)
     if len(measured.rates) + len(measured.dropped) > 1:  # else there was no time to try a strategy
         report(measured)
-    return strategies.by_name(measured.strategy, device, len(jobs)) or ALONE
+    return measured
 
 
 class _Group:
@@ -117,10 +152,11 @@ class _Group:
         states: dict[str, State],
         images: Images,
         strategy: Strategy,
+        measured: Measured,
         report: Callable[[Update], None],
     ) -> None:
         self._jobs, self._states, self._images = list(jobs), states, images
-        self._strategy, self._report = strategy, report
+        self._strategy, self._measured, self._report = strategy, measured, report
         self._most = strategy.chunk
         self._locksteps: dict[int, Lockstep] = {}  # by number of members
 
@@ -158,6 +194,7 @@ class _Group:
             share = (time.perf_counter() - began) / len(group)
             for job in group:
                 state, loss = self._states[job.member.key], losses[job.member.key]
+                note(state, replace(self._strategy, chunk=len(group)).name)
                 end_epoch(job, self._report, state, loss, state.seconds + share)
             jobs = jobs[len(group) :]
 
@@ -173,19 +210,21 @@ class _Group:
                 lockstep.copy_to(states)
             return {m.key: loss for m, loss in zip(members, losses, strict=True)}
         except Exception as error:
-            # What ends a recording in which memory ran out has an error of its own.
-            causes = [error, error.__context__ or error]
-            too_large, why = any(map(is_out_of_memory, causes)), strategies.first_line(error)
-            del causes  # and with them what the failed step held
-        lockstep = None  # the memory of what failed is needed
+            too_large, why = is_out_of_memory(error), strategies.first_line(error)
+            broken = isinstance(error, RecordingFailedError)
+        # Only here: within `except` the frames of the error hold the memory of what failed.
+        lockstep = None
         self._locksteps.clear()
-        dropped = {self._strategy.name: why}
-        strategies.check_device(members, self._images, dropped)
+        known = self._measured
+        measured = strategies.fastest(
+            members, self._images, known.rates, known.dropped | {self._strategy.name: why}
+        )
+        strategies.check_device(measured, broken)
         if too_large and len(group) > 1:
             self._most = len(group) // 2
         else:
             self._jobs = []
-            self._report(strategies.fastest(members, self._images, {}, dropped))
+            self._report(measured)
         return None
 
     def _lockstep(self, states: Sequence[State], group: Sequence[MemberJob]) -> Lockstep:

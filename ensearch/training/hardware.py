@@ -7,7 +7,10 @@ import functools
 import platform
 import sys
 import warnings
+from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 from ensearch.errors import UnavailableError, unknown
 
@@ -16,33 +19,50 @@ from ensearch.errors import UnavailableError, unknown
 _GPUS = ("nvidia*", "nvhost*", "dxg", "kfd")
 
 
-def resolve_device(asked: str) -> str:
-    """ "cpu" or "cuda" for "auto", "cpu" or "cuda"; UnavailableError if CUDA is not usable."""
+class Gpu(NamedTuple):
+    """A GPU by its name, or why none can be used."""
+
+    name: str
+    problem: str | None
+
+
+def find_gpu() -> Gpu:
+    """The GPU that this process uses from now on; it holds some hundred megabytes of it."""
+    problem = gpu_problem()
+    return Gpu(name="" if problem else name_device("cuda"), problem=problem)
+
+
+def resolve_device(asked: str, find: Callable[[], Gpu] = find_gpu) -> str:
+    """ "cpu" or "cuda" for "auto", "cpu" or "cuda"; UnavailableError if CUDA is not usable.
+
+    `find` looks for the GPU, if there may be one.
+    """
     if asked not in ("auto", "cpu", "cuda"):
         raise unknown("device", asked, ("auto", "cpu", "cuda"))
-    if asked == "cpu" or (asked == "auto" and not _may_have_gpu()):
+    if asked == "cpu" or (asked == "auto" and not may_have_gpu()):
         return "cpu"
-    problem = _cuda_problem()
+    problem = find().problem
     if problem is None:
         return "cuda"
     if asked == "auto":
         return "cpu"
-    import torch
-
     raise UnavailableError(
-        f"the device cuda needs a CUDA GPU that PyTorch {torch.__version__} can use; {problem}. "
+        f"the device cuda needs a CUDA GPU that PyTorch {version('torch')} can use; {problem}. "
         "Check the driver with nvidia-smi, or install a build of PyTorch for its CUDA version.",
         problem="no_cuda",
     )
 
 
-def _may_have_gpu() -> bool:
+def may_have_gpu() -> bool:
     """Whether the system knows of a GPU; torch, which knows for sure, takes 2 s to import."""
     return sys.platform != "linux" or any(any(Path("/dev").glob(name)) for name in _GPUS)
 
 
-def _cuda_problem() -> str | None:
-    """Why PyTorch cannot use a CUDA GPU; None if it can."""
+def gpu_problem() -> str | None:
+    """Why PyTorch cannot use a CUDA GPU in this process; None if it can.
+
+    Whoever asks holds some hundred megabytes of the GPU from then on.
+    """
     import torch
 
     with warnings.catch_warnings():

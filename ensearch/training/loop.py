@@ -21,10 +21,18 @@ from ensearch.launch import Failed, FailureReason, MemberJob, Progress, Trained,
 from ensearch.seeds import derive
 from ensearch.training import augment, checkpoint, data, optimizer
 from ensearch.training.data import Images
-from ensearch.training.device import is_out_of_memory, mixed_precision, prepared, reproducible
+from ensearch.training.device import (
+    is_out_of_memory,
+    mixed_precision,
+    prepared,
+    rate_on,
+    reproducible,
+)
+from ensearch.training.loss import losses
 from ensearch.training.prefetch import OnHost
 from ensearch.training.schedule import learning_rate
-from ensearch.training.state import State, plain
+from ensearch.training.state import State, note, plain, trained_by
+from ensearch.training.strategy import ALONE
 
 # Writing the state of a 36 M parameter network takes 0.7 to 1.5 s: at most 2.5 % of the time.
 CHECKPOINT_SECONDS = 60.0
@@ -88,6 +96,7 @@ def _train(job: MemberJob, report: Callable[[Update], None], state: State) -> Tr
     for epoch in range(len(state.losses), member.schedule.epochs):
         loss = train_epoch(state, images, member, epoch, job.device)
         now = time.perf_counter()
+        note(state, ALONE.name)
         end_epoch(job, report, state, loss, earlier + now - began)
         if now - saved >= CHECKPOINT_SECONDS:
             save_checkpoint(job, state)
@@ -98,6 +107,7 @@ def _train(job: MemberJob, report: Callable[[Update], None], state: State) -> Tr
         losses=tuple(state.losses),
         seconds=earlier + time.perf_counter() - began,
         weights=to_bytes(plain(state.model.state_dict())) if job.keep_weights else None,
+        strategy=trained_by(state),
     )
 
 
@@ -180,6 +190,7 @@ def train_epoch(state: State, images: Images, member: Member, epoch: int, device
         rate = learning_rate(
             epoch * steps + step, schedule.epochs * steps, schedule.warmup, schedule.peak_lr
         )
+        rate = rate_on(device, rate)
         for group in state.optimizer.param_groups:
             group["lr"] = rate
         loss = train_step(state, x, y[batch], schedule.label_smoothing, device)
@@ -217,7 +228,11 @@ def train_step(
 ) -> torch.Tensor:
     """Forward, backward and update on one batch; the loss, on the device."""
     with mixed_precision(device):
-        loss = F.cross_entropy(state.model(x), y, label_smoothing=label_smoothing)
+        logits = state.model(x)
+        if device == "cpu":
+            loss = F.cross_entropy(logits, y, label_smoothing=label_smoothing)
+    if device != "cpu":  # half the kernels, and those of a recorded step
+        loss = losses(logits[:, None], y[:, None], label_smoothing)[0]
     for group in state.optimizer.param_groups:
         for parameter in group["params"]:
             parameter.grad = None  # as zero_grad does, whose hooks cost 2 % of a small step
@@ -235,8 +250,12 @@ def predict(
     In float32 also on CUDA: bfloat16 has 8 bits, and outputs that it makes equal are ties.
     """
     model.eval()
-    logits = [
-        model(data.as_input(data.normalise(batch, images), images))
-        for batch in data.in_batches(x, batch_size, images.y_train.device)
-    ]
+    # A convolution on a GPU would multiply in TensorFloat-32, of 10 bits, if nobody forbade it.
+    with torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    ):
+        logits = [
+            model(data.as_input(data.normalise(batch, images), images))
+            for batch in data.in_batches(x, batch_size, images.y_train.device)
+        ]
     return torch.cat(logits).half().cpu().numpy()

@@ -9,7 +9,7 @@ import torch
 from ensearch import families
 from ensearch.core import Architecture, Schedule
 from ensearch.errors import UnavailableError
-from ensearch.training import augment, data, optimizer
+from ensearch.training import augment, data, group_speed, optimizer
 from ensearch.training.data import Images
 from ensearch.training.device import is_out_of_memory, prepared, reproducible
 from ensearch.training.hardware import describe_device
@@ -23,6 +23,8 @@ def measure_speed(
     batch_size: int,
     device: str,
     seconds: float = 1.0,
+    members: int = 1,
+    images: int = 0,
 ) -> float:
     """Seconds of training per image: augmentation, forward, backward and update, as members train.
 
@@ -31,9 +33,14 @@ def measure_speed(
     step of them fits, since one of 128 images through 5 G multiply-adds takes minutes on a CPU.
     What larger ones would take is read off a straight line. Raises UnavailableError if the memory
     does not suffice for 2 images.
+
+    On a GPU so many `members` train together by the strategy that is the fastest for them, on as
+    many `images` as the dataset has: these are sent in batches where they would be in training.
     """
     try:
         with reproducible(device):
+            if device == "cuda":
+                return group_speed.measure(architecture, shape, batch_size, members, images)
             return _measure(architecture, shape, batch_size, device, seconds)
     except Exception as error:
         if not is_out_of_memory(error):
@@ -59,7 +66,9 @@ def _measure(
 
     def step_seconds(batch: int, at_least: float) -> float:
         """Median over steps of `batch` images, repeated for `at_least` seconds."""
-        images = replace(_random(batch, shape, device), reads_at=architecture.resolution)
+        images = replace(
+            group_speed.random_images(batch, shape, device), reads_at=architecture.resolution
+        )
         _timed_step(state, images, device)  # the first at a batch size also prepares for it
         times = [_timed_step(state, images, device)]
         while sum(times) < at_least:
@@ -98,20 +107,6 @@ def _expected(measured: list[tuple[int, float]], batch: int) -> float:
     return step + max(0.0, step - before) / (more - fewer) * (batch - more)
 
 
-def _random(count: int, shape: tuple[int, int, int], device: str) -> Images:
-    """Random images of the shape (channels, classes, resolution), all of class 0."""
-    channels, classes, resolution = shape
-    size = (count, resolution, resolution, channels)
-    return Images(
-        x_train=torch.randint(0, 256, size, dtype=torch.uint8, device=device),
-        y_train=torch.zeros(count, dtype=torch.int64, device=device),
-        to_predict={},
-        mean=torch.full((channels,), 127.5, device=device),
-        std=torch.full((channels,), 73.6, device=device),  # of numbers spread over 0 .. 255
-        classes=classes,
-    )
-
-
 def _timed_step(state: State, images: Images, device: str) -> float:
     """Seconds of one step of training on all of the images."""
     count = len(images.x_train)
@@ -123,6 +118,4 @@ def _timed_step(state: State, images: Images, device: str) -> float:
     order = torch.arange(count, device=device)
     x = data.normalise(augment.take(images.x_train, order, changes), images)
     train_step(state, data.as_input(x, images), images.y_train, 0.1, device)
-    if device == "cuda":
-        torch.cuda.synchronize()  # the GPU works on after Python has moved on
     return time.perf_counter() - start

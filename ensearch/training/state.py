@@ -14,6 +14,18 @@ class State:
     optimizer: torch.optim.Optimizer
     losses: list[float] = field(default_factory=list)  # mean training loss of every epoch
     seconds: float = 0.0  # spent on those epochs, in this process and in killed ones
+    strategies: list[str] = field(default_factory=list)  # by which they were trained, in order
+
+
+def trained_by(state: State) -> str:
+    """The strategies of all epochs in words: "8 fused, graph"; mostly one."""
+    return " and then ".join(state.strategies)
+
+
+def note(state: State, strategy: str) -> None:
+    """Note by which strategy the state trains an epoch."""
+    if state.strategies[-1:] != [strategy]:
+        state.strategies.append(strategy)
 
 
 def plain(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -3,8 +3,9 @@
 import copy
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import torch
 
@@ -13,11 +14,13 @@ from ensearch.launch import Measured, lockstep_key
 from ensearch.training import fused, optimizer
 from ensearch.training.data import Images
 from ensearch.training.hardware import describe_device
-from ensearch.training.lockstep import Lockstep, Strategy
+from ensearch.training.lockstep import Lockstep
 from ensearch.training.loop import batches, train_epoch
+from ensearch.training.recording import RecordingFailedError
 from ensearch.training.state import State, tensors
+from ensearch.training.strategy import ALONE, Strategy, candidates
 
-ALONE = Strategy(kind="branches", chunk=1, graph=False)
+T = TypeVar("T")
 
 # Steps that are timed at a time, and for how long at least.
 _STEPS, _SECONDS = 10, 0.1
@@ -25,6 +28,8 @@ _STEPS, _SECONDS = 10, 0.1
 _SHARE = 0.1
 # Below this gain members train one after another, which needs less memory and is easier to follow.
 _GAIN = 1.05
+# After so many steps a strategy that is slower than the best by this factor is measured no further.
+_FIRST, _FAR = 3, 2.0
 # A strategy whose first steps change a member otherwise than alone, by this share of the change,
 # computes something else. Ten steps of two fused members on digits (WRN-10-0.25, 16-1, 28-1; CPU):
 # rounding makes up to 0.014 of it in single precision and 0.29 in bfloat16, the same batch every
@@ -36,7 +41,7 @@ _GENTLE = 0.01
 
 
 class DeviceLostError(Exception):
-    """The GPU does not answer any more; `measured` rules out what it was doing."""
+    """This process can ask nothing of the GPU any more; `measured` rules out what it was doing."""
 
     def __init__(self, measured: Measured, message: str) -> None:
         super().__init__(message)
@@ -51,102 +56,103 @@ def conditions(device: str, images: Images) -> str:
     )
 
 
-def candidates(device: str, members: int) -> list[Strategy]:
-    """Strategies of training `members` together, the most promising first.
-
-    Graphs exist on CUDA only. Without a graph, networks of their own gain nothing together.
-    """
-    sizes = [chunk for chunk in (8, 4, 2) if chunk < members]
-    sizes = [members, *sizes] if members > 1 else []
-    eager = [Strategy(kind="fused", chunk=chunk, graph=False) for chunk in sizes]
-    if device != "cuda":
-        return eager
-    kinds = ("fused", "branches")
-    graphs = [
-        Strategy(kind=kind, chunk=chunk, graph=True)  # type: ignore[arg-type]
-        for chunk in sizes
-        for kind in kinds
-    ]
-    return [*graphs[:2], replace(ALONE, graph=True), *graphs[2:], *eager]
-
-
-def by_name(name: str, device: str, members: int) -> Strategy | None:
-    """The strategy of that name; None if this release or device does not have it."""
-    known = (ALONE, *candidates(device, members))
-    return next((strategy for strategy in known if strategy.name == name), None)
-
-
 def measure(
-    states: Sequence[State], members: Sequence[Member], images: Images, seconds: float | None = None
+    states: Sequence[State],
+    members: Sequence[Member],
+    images: Images,
+    seconds: float | None = None,
+    known: Measured | None = None,
 ) -> Measured:
     """Images/s of all members together by every strategy, and the fastest one.
 
     The states stay as they are. Takes `seconds`, or a tenth of what the members would take one
     after another, and a little more; strategies for which no time is left are not tried. A strategy
-    that raises is dropped with its message. Raises DeviceLostError if the GPU does not answer after
-    that.
+    that raises is dropped with its message. What is `known` of a measurement that came to no end is
+    not measured again. Raises DeviceLostError if the GPU does not answer after that.
     """
     device = images.x_train.device.type
     few = _first(images, members[0].schedule.batch_size)
-    members = [replace(member, schedule=_gentle(member.schedule)) for member in members]
-    began, (alone, change) = time.perf_counter(), _alone(states[0], members[0], few)
+    gentle = [replace(member, schedule=_gentle(member.schedule)) for member in members]
+    began, (alone, change) = time.perf_counter(), _alone(states[0], gentle[0], few)
     ahead = sum(member.schedule.epochs for member in members) * images.count
     limit = _SHARE * ahead / alone if seconds is None else seconds
     rates, dropped = {ALONE.name: alone}, unfit(states[0], images)
+    if known is not None:
+        rates, dropped = known.rates | rates, known.dropped | dropped
     for strategy in candidates(device, len(members)):
         if time.perf_counter() - began > limit:
             break
-        if strategy.kind in dropped:
+        if strategy.name in rates or is_dropped(strategy, dropped):
             continue
+        broken = False
         try:
-            rates[strategy.name] = _together(strategy, states, members, few, change)
+            best = max(rates.values())
+            rates[strategy.name] = _together(strategy, states, gentle, few, change, best)
+            continue
         except Exception as error:
             dropped[strategy.name] = first_line(error)
-            check_device(members, images, dropped)
+            broken = isinstance(error, RecordingFailedError)
+        # Only here: within `except` the frames of the error hold the memory of what failed.
+        check_device(fastest(members, images, rates, dropped, complete=False), broken)
     return fastest(members, images, rates, dropped)
 
 
 def fastest(
-    members: Sequence[Member], images: Images, rates: dict[str, float], dropped: dict[str, str]
+    members: Sequence[Member],
+    images: Images,
+    rates: dict[str, float],
+    dropped: dict[str, str],
+    complete: bool = True,
 ) -> Measured:
     """A record of the fastest strategy, or of one after another if nothing gains much over it."""
-    best = max(rates, key=lambda name: rates[name], default=ALONE.name)
-    if rates.get(best, 0.0) < _GAIN * rates.get(ALONE.name, 0.0):
+    fit = {name: rate for name, rate in rates.items() if name not in dropped}
+    best = max(fit, key=lambda name: fit[name], default=ALONE.name)
+    if fit.get(best, 0.0) < _GAIN * fit.get(ALONE.name, 0.0):
         best = ALONE.name
     return Measured(
         lockstep_key=lockstep_key(members[0]),
         place=conditions(images.x_train.device.type, images),
         members=len(members),
         strategy=best,
-        rates=rates,
+        rates=fit,
         dropped=dropped,
+        complete=complete,
     )
 
 
-def check_device(members: Sequence[Member], images: Images, dropped: dict[str, str]) -> None:
-    """Free what a strategy that has failed held.
+def check_device(measured: Measured, broken: bool = False) -> None:
+    """Free what a strategy that has failed held; `measured` rules it out.
 
-    Raises DeviceLostError if the GPU does not answer any more, with a record that rules the
-    strategy out: after an illegal access, for one, all fails that the process asks of the GPU.
+    Raises DeviceLostError if the GPU does not answer any more: after an illegal access, for one,
+    all fails that the process asks of the GPU. Also where a recording was `broken` off, after
+    which nobody knows.
     """
-    if not images.x_train.is_cuda:
+    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         return
+    name, why = list(measured.dropped.items())[-1]
+    if broken:
+        raise DeviceLostError(measured, f"members trained together ({name}): {why}")
+    problem = trouble()
+    if problem is not None:
+        raise DeviceLostError(
+            measured,
+            f"the GPU stopped answering ({problem}) when members trained together ({name}: {why})",
+        )
+
+
+def trouble() -> str | None:
+    """Why the GPU does not answer, after memory that nobody uses is given back; None if it does."""
     try:
         torch.cuda.synchronize()
         torch.cuda.empty_cache()
         torch.ones(1, device="cuda").item()
     except RuntimeError as error:
-        measured = fastest(members, images, {}, dropped)
-        name, why = list(dropped.items())[-1]
-        raise DeviceLostError(
-            measured,
-            f"the GPU stopped answering ({first_line(error)}) when members trained together "
-            f"({name}: {why}). The next run trains them one after another.",
-        ) from error
+        return first_line(error)
+    return None
 
 
 def unfit(state: State, images: Images) -> dict[str, str]:
-    """Why strategies of a kind cannot give the members that training alone gives, by kind."""
+    """Why "fused" or "branches" cannot give the members that training alone gives."""
     shape = (images.channels, images.resolution)
     if fused.draws_random(state.model, *shape):
         # A member alone draws them from its own seed; a recorded step would not.
@@ -154,6 +160,11 @@ def unfit(state: State, images: Images) -> dict[str, str]:
         return {"fused": reason, "branches": reason}
     problem = fused.problem(state.model, *shape)
     return {} if problem is None else {"fused": problem}
+
+
+def is_dropped(strategy: Strategy, dropped: Mapping[str, str]) -> bool:
+    """Whether the strategy, or all that compute like it, do not work."""
+    return strategy.name in dropped or ("fused" if strategy.fuses else "branches") in dropped
 
 
 def _gentle(schedule: Schedule) -> Schedule:
@@ -174,8 +185,8 @@ def _alone(state: State, member: Member, few: Images) -> tuple[float, torch.Tens
     own, device = copy_of(state, member), few.x_train.device.type
     train_epoch(own, few, member, 0, device)
     change = _change(state, own)
-    seconds = _seconds(lambda: train_epoch(own, few, member, 0, device), device)
-    return _images_of_an_epoch(member, few) / seconds, change
+    seconds = seconds_of(lambda: train_epoch(own, few, member, 0, device), device)
+    return images_of_an_epoch(member, few) / seconds, change
 
 
 def _together(
@@ -184,18 +195,28 @@ def _together(
     members: Sequence[Member],
     few: Images,
     change: torch.Tensor,
+    best: float,
 ) -> float:
-    """Images/s of all members by the strategy. Raises RuntimeError if it trains other members."""
-    group = members[: strategy.chunk]
+    """Images/s of all members by the strategy. Raises RuntimeError if it trains other members.
+
+    One that is far slower than `best` images/s is measured over a few steps only: measuring must
+    not take longer than training.
+    """
+    device, group = few.x_train.device.type, members[: strategy.chunk]
     lockstep = Lockstep(strategy, states[: strategy.chunk], group, few)
+    per_step = strategy.chunk * batches(group[0].schedule, few)[1]
+    lockstep.advance(1)  # libraries prepare themselves in it
+    seconds, steps = _timed(lambda: lockstep.advance(_FIRST), device)
+    if _FAR * steps * per_step < best * seconds:
+        return steps * per_step / seconds
     lockstep.run(states[: strategy.chunk], group, 0)
     copies = [copy_of(state, members[0]) for state in states[: strategy.chunk]]
     lockstep.copy_to(copies)
     off = float((_change(states[0], copies[0]) - change).norm() / change.norm())
     if not off <= _CHANGE:
         raise RuntimeError(f"a member changed otherwise than alone, by {off:.2g} of its change")
-    seconds = _seconds(lockstep.advance, few.x_train.device.type)
-    return strategy.chunk * _images_of_an_epoch(group[0], few) / seconds
+    seconds = seconds_of(lockstep.advance, device)
+    return strategy.chunk * images_of_an_epoch(group[0], few) / seconds
 
 
 def copy_of(state: State, member: Member) -> State:
@@ -213,22 +234,28 @@ def _change(before: State, after: State) -> torch.Tensor:
     return torch.cat([(new - old).flatten() for old, new in pairs])
 
 
-def _images_of_an_epoch(member: Member, images: Images) -> int:
+def images_of_an_epoch(member: Member, images: Images) -> int:
+    """How many images the steps of an epoch train on."""
     steps, size = batches(member.schedule, images)
     return steps * size
 
 
-def _seconds(run: Callable[[], object], device: str) -> float:
+def seconds_of(run: Callable[[], object], device: str) -> float:
     """Median time of a call of `run`, in seconds; the first one does not count."""
     times: list[float] = []
     run()
     while len(times) < 3 or sum(times) < _SECONDS:
-        _wait_for(device)
-        start = time.perf_counter()
-        run()
-        _wait_for(device)
-        times.append(time.perf_counter() - start)
+        times.append(_timed(run, device)[0])
     return statistics.median(times)
+
+
+def _timed(run: Callable[[], T], device: str) -> tuple[float, T]:
+    """Seconds of a call, until the device has done it, and what it returned."""
+    _wait_for(device)
+    start = time.perf_counter()
+    returned = run()
+    _wait_for(device)
+    return time.perf_counter() - start, returned
 
 
 def _wait_for(device: str) -> None:

@@ -33,9 +33,10 @@ def test_auto_asks_pytorch_unless_the_system_knows_of_no_gpu(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch, "ones", lambda *_, **__: torch.zeros(1))
-    monkeypatch.setattr(hardware, "_may_have_gpu", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a GPU")
+    monkeypatch.setattr(hardware, "may_have_gpu", lambda: True)
     assert training.resolve_device("auto") == "cuda"
-    monkeypatch.setattr(hardware, "_may_have_gpu", lambda: False)
+    monkeypatch.setattr(hardware, "may_have_gpu", lambda: False)
     assert training.resolve_device("auto") == "cpu"
     assert training.resolve_device("cuda") == "cuda"  # whoever asks for it has PyTorch asked
 
@@ -58,7 +59,7 @@ def test_a_gpu_that_does_not_answer_is_not_usable(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch, "ones", dead)
-    monkeypatch.setattr(hardware, "_may_have_gpu", lambda: True)
+    monkeypatch.setattr(hardware, "may_have_gpu", lambda: True)
     with pytest.raises(UnavailableError, match="no kernel image is available"):
         training.resolve_device("cuda")
     assert training.resolve_device("auto") == "cpu"

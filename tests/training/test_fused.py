@@ -17,8 +17,9 @@ from ensearch.schedule import OPTIMIZERS
 from ensearch.training import fused, hardware, loop, optimizer
 from ensearch.training.data import Images
 from ensearch.training.device import prepared, reproducible
-from ensearch.training.lockstep import Lockstep, Strategy
+from ensearch.training.lockstep import Lockstep
 from ensearch.training.state import State, tensors
+from ensearch.training.strategy import Strategy
 from tests.networks import NAMES, architecture, built
 
 # Of these one step at a small rate is compared. Their many norms, over the 8 values that pictures

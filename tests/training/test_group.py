@@ -22,12 +22,16 @@ from ensearch.launch import (
     Progress,
     Trained,
     Update,
+    WorkerSpentError,
     lockstep_key,
 )
-from ensearch.training import hardware, lockstep, loop, strategies
+from ensearch.training import hardware, loop, strategies
+from ensearch.training import strategy as ways
 from ensearch.training.data import Images
-from ensearch.training.lockstep import Lockstep, Strategy
+from ensearch.training.feed import Feed
+from ensearch.training.lockstep import Lockstep
 from ensearch.training.state import State
+from ensearch.training.strategy import Strategy
 
 SOURCE = Source(spec="digits", data_dir=Path("unused"), limit_train=300)
 SMALL = Architecture(family="wide_resnet", width=0.25, depth=10, resolution=8)
@@ -179,7 +183,9 @@ def test_a_measurement_from_elsewhere_does_not_count(
 ) -> None:
     asked: list[int] = []
 
-    def measured(states: list[State], members: list[Member], images: Images) -> Measured:
+    def measured(
+        states: list[State], members: list[Member], images: Images, known: Measured | None
+    ) -> Measured:
         asked.append(len(members))
         return strategies.fastest(members, images, {}, {})
 
@@ -261,13 +267,13 @@ def test_a_way_that_raises_is_dropped_with_its_message(
 def test_a_way_that_computes_something_else_is_dropped(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch, schedule: Schedule
 ) -> None:
-    real = lockstep.Feed.next
+    real = Feed.next
 
-    def swapped(self: lockstep.Feed) -> tuple[torch.Tensor, torch.Tensor]:
+    def swapped(self: Feed) -> tuple[torch.Tensor, torch.Tensor]:
         x, y = real(self)
-        return x, y.flip(1)  # every image has the label of another
+        return x, y.flip(0)  # every image has the label of another
 
-    monkeypatch.setattr(lockstep.Feed, "next", swapped)
+    monkeypatch.setattr(Feed, "next", swapped)
     measured = measured_with(jobs(1, schedule=schedule)[0])
     assert "changed otherwise than alone" in measured.dropped["2 fused"]
     assert measured.strategy == "one after another"
@@ -298,17 +304,17 @@ def _again(module: nn.Module) -> nn.Module:
 def test_ways_have_names_that_lead_back_to_them() -> None:
     for device in ("cpu", "cuda"):
         for members in (1, 2, 3, 5, 8):
-            found = strategies.candidates(device, members)
+            found = ways.candidates(device, members)
             assert len({strategy.name for strategy in found}) == len(found)
             assert all(
-                strategies.by_name(strategy.name, device, members) == strategy for strategy in found
+                ways.by_name(strategy.name, device, members) == strategy for strategy in found
             )
             assert all(1 <= strategy.chunk <= members for strategy in found)
-    assert [strategy.name for strategy in strategies.candidates("cuda", 1)] == [
+    assert [strategy.name for strategy in ways.candidates("cuda", 1)] == [
         "one after another, graph"
     ]
-    assert strategies.candidates("cpu", 1) == []
-    assert strategies.by_name("8 branches, graph", "cpu", 8) is None
+    assert ways.candidates("cpu", 1) == []
+    assert ways.by_name("8 branches, graph", "cpu", 8) is None
 
 
 # What goes wrong.
@@ -396,27 +402,27 @@ def test_a_way_that_breaks_half_way_leaves_members_to_go_on_alone(
     assert "EXECUTION_FAILED" in measured.dropped["3 fused"]
 
 
-def test_a_gpu_that_stops_answering_ends_the_task_and_rules_the_way_out(
+def test_a_gpu_that_stops_answering_ends_the_worker_and_rules_the_way_out(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def lost(members: list[Member], images: Images, dropped: dict[str, str]) -> None:
-        measured = strategies.fastest(members, images, {}, dropped)
+    def lost(measured: Measured, broken: bool) -> None:
         raise strategies.DeviceLostError(measured, "the GPU stopped answering")
 
     monkeypatch.setattr(strategies, "check_device", lost)
     full(0, monkeypatch)
-    first, *failed = run(jobs(3, "3 fused"))
-    assert isinstance(first, Measured)
-    assert first.strategy == "one after another"
-    assert {(f.reason, f.detail) for f in failed if isinstance(f, Failed)} == {
-        ("unavailable", "the GPU stopped answering")
-    }
+    updates: list[Update] = []
+    with pytest.raises(WorkerSpentError, match="stopped answering"):
+        training.train_members(tuple(jobs(3, "3 fused")), updates.append)
+    (measured,) = updates
+    assert isinstance(measured, Measured)
+    assert measured.strategy == "one after another"
+    assert "out of memory" in measured.dropped["3 fused"]
 
 
 def test_a_defect_in_training_together_is_reported_and_members_train_alone(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def defective(*_: object) -> Measured:
+    def defective(*_: object, **__: object) -> Measured:
         raise TypeError("a defect\nwith details")
 
     monkeypatch.setattr(strategies, "measure", defective)

@@ -15,8 +15,9 @@ from ensearch.core import Architecture, Member, Schedule
 from ensearch.datasets import Dataset, Source, Stored
 from ensearch.launch import Failed, Measured, MemberJob, Trained, Update
 from ensearch.training import data, loop, prefetch
-from ensearch.training.lockstep import Lockstep, Strategy
+from ensearch.training.lockstep import Lockstep
 from ensearch.training.prefetch import OnHost
+from ensearch.training.strategy import Strategy
 from tests.folders import source, write_tree
 
 SMALL = Architecture(family="wide_resnet", width=0.25, depth=10, resolution=16)
@@ -87,7 +88,7 @@ def in_memory(patch: pytest.MonkeyPatch) -> None:
 
 def streamed(patch: pytest.MonkeyPatch) -> None:
     """A device on which no image fits."""
-    patch.setattr(data, "_room", lambda device: 0)
+    patch.setattr(data, "room", lambda device: 0)
 
 
 def test_mapped_streamed_and_resident_images_give_the_same_member(

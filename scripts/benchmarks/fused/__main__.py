@@ -16,6 +16,7 @@ and no share of a peak, and a search never trains members of a CPU side by side.
 import argparse
 import json
 import time
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from scripts.benchmarks.fused.turns import BATCH, STEPS
 from scripts.benchmarks.fused.utilisation import utilisation
 from scripts.benchmarks.machine import machine
 
+PARTS = ["equality", "throughput", "utilisation"]
 ON_GPU = [(32, name) for name in ("16-1", "16-4", "10-1", "16-2", "28-4")]
 ON_CPU = [(8, "10-0.25"), (8, "10-1"), (32, "10-1")]
 
@@ -45,21 +47,38 @@ def main() -> None:
         "turns": turns,
     }
     print(f"{result['device']}, torch {result['torch']}, batches of {BATCH}, {STEPS} steps a turn")
+
+    def keep() -> None:
+        """Write what is known by now: the machine may be gone before the end."""
+        result["seconds"] = time.perf_counter() - start
+        if options.out:
+            options.out.write_text(json.dumps(result, indent=2) + "\n")
+
     with reproducible(device):
-        result["equality"] = equality(device)
-        if device == "cuda":
+        if "equality" in options.only:
+            result["equality"] = equality(device)
+            keep()
+        if "throughput" in options.only:
+            result["throughput"] = []
+            for row in _throughputs(device, turns, start, options):
+                result["throughput"].append(row)
+                keep()
+        if "utilisation" in options.only and device == "cuda":
             result["utilisation"] = utilisation(turns)
-        else:
+        elif "utilisation" in options.only:
             print("\nno CUDA here: no graphs, no bfloat16, no share of a peak (WRN-28-10)")
-        result["throughput"] = _throughputs(device, turns, start, options)
-    result["seconds"] = time.perf_counter() - start
-    if options.out:
-        options.out.write_text(json.dumps(result, indent=2) + "\n")
+    keep()
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="fewer networks and turns")
+    parser.add_argument(
+        "--only", nargs="+", default=PARTS, choices=PARTS, help="parts to measure, in that order"
+    )
+    parser.add_argument(
+        "--rows", nargs="+", type=_row, help="networks and members, as 16-1@32x8 for 8 of WRN-16-1"
+    )
     parser.add_argument("--out", type=Path, help="write the figures and their conditions as JSON")
     parser.add_argument(
         "--minutes", type=float, default=8.0, help="begin no network after so many minutes"
@@ -67,22 +86,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _row(text: str) -> tuple[int, str, int]:
+    network, _, members = text.rpartition("x")
+    network, _, resolution = network.partition("@")
+    return int(resolution or 32), network, int(members)
+
+
 def _throughputs(
     device: str, turns: int, start: float, options: argparse.Namespace
-) -> list[dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     """Measure one network and number of members after another until the time is over."""
     networks = ON_GPU if device == "cuda" else ON_CPU
     sizes = (8, 4, 2) if device == "cuda" else (4, 2)
-    rows = []
     work = [(*network, size) for network in networks for size in sizes]
-    for resolution, network, count in work[: 4 if options.quick else None]:
+    for resolution, network, count in options.rows or work[: 4 if options.quick else None]:
         if time.perf_counter() - start > 60 * options.minutes:
             print(f"\nno time left for WRN-{network} with {count} members (--minutes)")
             continue
-        rows.append(throughput(resolution, network, count, device, turns))
+        yield throughput(resolution, network, count, device, turns)
         if device == "cuda":
             torch.cuda.empty_cache()
-    return rows
 
 
 if __name__ == "__main__":

@@ -13,10 +13,11 @@ import torch
 from ensearch import datasets
 from ensearch.core import Labels, Member
 from ensearch.datasets import Source
-from ensearch.training import data, lockstep, loop, strategies
+from ensearch.training import data, lockstep, loop
 from ensearch.training.data import Images
-from ensearch.training.lockstep import Lockstep, Strategy
+from ensearch.training.lockstep import Lockstep
 from ensearch.training.state import State
+from ensearch.training.strategy import Strategy, candidates
 from scripts.benchmarks.fused.turns import BATCH, members_of
 
 
@@ -38,11 +39,7 @@ def equality(device: str, count: int = 4) -> list[dict[str, Any]]:
     images = data.load(source, dataset.fingerprint, device)
     members = members_of("10-1", 8, count)
     members = [replace(m, schedule=replace(m.schedule, epochs=3, peak_lr=0.1)) for m in members]
-    tried = [
-        strategy
-        for strategy in strategies.candidates(device, count)
-        if strategy.chunk in (1, count)
-    ]
+    tried = [strategy for strategy in candidates(device, count) if strategy.chunk in (1, count)]
     if device == "cpu":  # the code of the branches, without their graph
         tried.append(Strategy(kind="branches", chunk=count, graph=False))
     rows = []

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ensearch.training import loop, strategies
-from ensearch.training.strategies import ALONE
+from ensearch.training.strategy import ALONE, candidates
 from scripts.benchmarks.fused.turns import in_turns, members_of, pictures
 from scripts.benchmarks.spread import median_and_range
 
@@ -21,7 +21,7 @@ def throughput(
     """Measure, print and return the images/s of `count` members of a network by every strategy."""
     images, members = pictures(resolution, device), members_of(network, resolution, count)
     states = [loop.fresh(member, images, device) for member in members]
-    tried = [ALONE, *strategies.candidates(device, count)]
+    tried = [ALONE, *candidates(device, count)]
     measured = in_turns(tried, states, members, images, turns)
     start = time.perf_counter()
     choice = strategies.measure(states, members, images, seconds=20.0).strategy

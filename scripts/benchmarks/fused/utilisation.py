@@ -7,9 +7,8 @@ from typing import Any
 import torch
 
 from ensearch import cost
-from ensearch.training import loop, strategies
-from ensearch.training.lockstep import Strategy
-from ensearch.training.strategies import ALONE
+from ensearch.training import loop
+from ensearch.training.strategy import ALONE, Strategy, candidates
 from scripts.benchmarks.fused.turns import finished, in_turns, members_of, pictures
 from scripts.benchmarks.spread import median_and_range
 
@@ -60,7 +59,7 @@ def _of_batch(batch: int, peaks: dict[str, float], turns: int) -> list[dict[str,
     images = pictures(32, "cuda", 5, batch)
     states = [loop.fresh(member, images, "cuda") for member in members]
     macs = cost.count(members[0].architecture, 3, 10).macs
-    tried = [ALONE, *strategies.candidates("cuda", 1), Strategy(kind="fused", chunk=2, graph=True)]
+    tried = [ALONE, *candidates("cuda", 1), Strategy(kind="fused", chunk=2, graph=True)]
     measured, rows = in_turns(tried, states, members, images, turns), []
     for strategy, pairs in measured.pairs.items():
         rates = [own for own, _ in pairs]

@@ -1,0 +1,23 @@
+"""How many operations a step of members in lockstep launches."""
+
+from scripts.benchmarks.fused.operations import of_a_step
+
+# What a layer cannot do without.
+LAYERS = {
+    "convolution",
+    "convolution_backward",
+    "native_batch_norm",
+    "native_batch_norm_backward",
+    "relu_",
+    "threshold_backward",
+    "add",  # shortcuts, and their gradients
+}
+
+
+def test_what_is_not_a_layer_does_not_grow_with_the_network() -> None:
+    """Before, each weight was converted by itself and each norm counted: 226 for WRN-16-1."""
+    few, more = of_a_step("10-0.25", 2, "fused", 8), of_a_step("16-0.25", 2, "fused", 8)
+    rest = [sum(n for name, n in c.items() if name not in LAYERS) for c in (few, more)]
+    assert rest[0] == rest[1] <= 35
+    assert few["_foreach_copy_"] == 2, "weights to bfloat16, gradients back"
+    assert few["index_select"] == 4, "what is drawn, the rate, the pixels, the labels' targets"
