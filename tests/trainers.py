@@ -15,7 +15,7 @@ import numpy as np
 from ensearch.core import Architecture, Member, Predictions, Schedule
 from ensearch.datasets import Source
 from ensearch.errors import UsageError
-from ensearch.launch import Failed, MemberJob, Progress, Train, Trained, Update
+from ensearch.launch import Failed, MemberJob, Progress, Train, Trained, Update, WorkerSpentError
 
 One = Callable[[MemberJob, Callable[[Update], None]], Trained | Failed]
 
@@ -149,6 +149,22 @@ def broken(jobs: tuple[MemberJob, ...], report: Callable[[Update], None]) -> Non
 
 def silent(jobs: tuple[MemberJob, ...], report: Callable[[Update], None]) -> None:
     """Forgets its outcomes."""
+
+
+def spent(jobs: tuple[MemberJob, ...], report: Callable[[Update], None]) -> None:
+    """Answers the first job; then its process is of use for plain jobs only."""
+    for number, job in enumerate(jobs):
+        if number and not job.plain:
+            raise WorkerSpentError("the GPU stopped answering")
+        report(answer(job, report))
+
+
+@each
+def seen(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+    """Says in its failure which GPUs it sees, and its process."""
+    time.sleep(0.2)  # so that no worker does the work of two
+    detail = f"{os.environ.get('CUDA_VISIBLE_DEVICES')} {os.getpid()}"
+    return Failed(key=job.member.key, reason="error", detail=detail)
 
 
 @each

@@ -16,7 +16,7 @@ A task is a tuple of jobs that one slot trains side by side. Only the driver tou
 jobs go out as plain data, updates come back as plain data, and a job that fails comes back as a
 `Failed` with its reason, never as an exception. A worker that dies takes along only those jobs of
 its task that had no outcome; each of them is tried once more, `plain` and in a task of its own,
-before it is `Failed` as "killed".
+before it is `Failed` as "killed". So does a worker that ends itself, see `WorkerSpentError`.
 """
 
 import sys
@@ -35,6 +35,7 @@ from ensearch.launch._jobs import (
     Train,
     Trained,
     Update,
+    WorkerSpentError,
     lockstep_key,
 )
 
@@ -50,6 +51,7 @@ __all__ = [
     "Train",
     "Trained",
     "Update",
+    "WorkerSpentError",
     "get",
     "lockstep_key",
     "names",

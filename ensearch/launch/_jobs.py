@@ -29,6 +29,7 @@ class Measured:
     strategy: str
     rates: dict[str, float]  # images/s of all members together, by strategy
     dropped: dict[str, str]  # strategies that do not work here, and why
+    complete: bool = True  # else one took its process along, and others have not been tried
 
 
 def lockstep_key(member: Member) -> str:
@@ -84,6 +85,7 @@ class Trained:
     losses: tuple[float, ...]  # mean training loss of every epoch
     seconds: float
     weights: bytes | None = field(repr=False)
+    strategy: str = ""  # by which it trained: "8 fused, graph"; "" where nobody says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +115,16 @@ class Parted:
     detail: str
 
 
+class WorkerSpentError(Exception):
+    """Nothing can be trained in this process any more; the message says why.
+
+    Those jobs of the task that have no outcome are tried once more, `plain` and in another process.
+    """
+
+
 Update = Progress | Trained | Failed | Measured | Parted
 # Trains the jobs of one task side by side; calls back with updates in between and with exactly one
-# outcome, Trained or Failed, for each job. Raises nothing but interrupts.
+# outcome, Trained or Failed, for each job. Raises nothing but interrupts and WorkerSpentError.
 Train = Callable[[tuple[MemberJob, ...], Callable[[Update], None]], None]
 
 

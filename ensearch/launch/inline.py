@@ -2,9 +2,17 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
-from ensearch.launch._jobs import MemberJob, Train, Update
+from ensearch.launch._jobs import (
+    Failed,
+    MemberJob,
+    Train,
+    Trained,
+    Update,
+    WorkerSpentError,
+)
 
 T = TypeVar("T")
 
@@ -27,7 +35,21 @@ class Inline:
         if not self._queue:
             return []
         updates: list[Update] = []
-        self._train(self._queue.popleft(), updates.append)
+        jobs = self._queue.popleft()
+        try:
+            self._train(jobs, updates.append)
+        except WorkerSpentError as spent:
+            ended = {update.key for update in updates if isinstance(update, Trained | Failed)}
+            left = [job for job in jobs if job.member.key not in ended]
+            # There is no other process; in this one they may fare better, or say why not.
+            self._queue.extendleft(
+                (replace(job, plain=True),) for job in reversed(left) if not job.plain
+            )
+            updates += [
+                Failed(key=job.member.key, reason="killed", detail=str(spent))
+                for job in left
+                if job.plain
+            ]
         return updates
 
     def close(self) -> None:

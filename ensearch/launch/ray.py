@@ -1,6 +1,8 @@
 """Run tasks on a Ray cluster: many machines, or one of its own on this machine.
 
-Members go out as Ray tasks, each with one core, or one core and one GPU. A task is a generator that
+Members go out as Ray tasks, each with one core, or one core and one GPU. Where more tasks are asked
+for than the cluster has GPUs, each gets the same share of one. The worker of a GPU task ends with
+it: an idle one would hold some hundred megabytes of the GPU. A task is a generator that
 yields the updates of its members, so that Ray itself brings progress and outcomes, in order, and
 after them the news that a worker or its node has died. Ray Client (ray://) has no such generators,
 and drops everything when its connection is gone for 30 seconds: the driver runs on a node.
@@ -23,8 +25,8 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from ensearch.errors import EnsearchError, UnavailableError, invalid
-from ensearch.launch import _on_ray
-from ensearch.launch._jobs import Failed, MemberJob, Train, Trained, Update
+from ensearch.launch import _on_ray, _ray_room
+from ensearch.launch._jobs import Failed, MemberJob, Train, Trained, Update, WorkerSpentError
 
 T = TypeVar("T")
 
@@ -56,13 +58,13 @@ class Ray:
         self._train = train
         self._ray = ray
         self._remote = ray.remote(max_retries=0, num_returns="streaming")(_on_ray.work)
+        self._on_gpu = ray.remote(max_retries=0, max_calls=1, num_returns="streaming")(_on_ray.work)
         self._queue: deque[_Task] = deque()
         self._running: list[_Task] = []
         self._looked = time.monotonic()
 
     def submit(self, jobs: tuple[MemberJob, ...]) -> None:
-        if not _room(self._ray, jobs[0].device):
-            raise UnavailableError(_no_room(self._ray, jobs[0].device), problem="no_ray_room")
+        _ray_room.check_room(self._ray, jobs[0].device, self.slots)
         self._queue.append(_Task(jobs={job.member.key: job for job in jobs}, attempt=1))
         self._start()
 
@@ -93,7 +95,12 @@ class Ray:
     def _start(self) -> None:
         while self._queue and len(self._running) < self.slots:
             task = self._queue.popleft()
-            place = self._remote.options(num_cpus=1, num_gpus=1 if task.device == "cuda" else 0)
+            if task.device == "cuda":
+                place = self._on_gpu.options(
+                    num_cpus=1, num_gpus=_ray_room.share(self._ray, self.slots)
+                )
+            else:
+                place = self._remote.options(num_cpus=1)
             jobs = tuple(task.jobs.values())
             task.stream = place.remote(
                 self._train, jobs, _on_ray.versions(), os.getcwd(), _on_ray.host()
@@ -122,7 +129,8 @@ class Ray:
         jobs, attempt = dict(task.jobs), task.attempt
         task.jobs.clear()
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        if isinstance(error, self._ray.exceptions.RayTaskError):
+        spent = isinstance(getattr(error, "cause", None), WorkerSpentError)
+        if isinstance(error, self._ray.exceptions.RayTaskError) and not spent:
             says = lines[-1].strip()  # of a traceback
             if says.startswith(("ModuleNotFoundError", "ImportError")):
                 needed = _on_ray.said(_on_ray.versions())
@@ -130,7 +138,7 @@ class Ray:
                 says += f"Every node needs the same environment: {needed}."
                 return [Failed(key=key, reason="unavailable", detail=says) for key in jobs]
             return [Failed(key=key, reason="error", detail=says) for key in jobs]
-        says = lines[0].strip()
+        says = lines[-1 if spent else 0].strip()
         if attempt < ATTEMPTS:
             for key, job in reversed(jobs.items()):
                 plain = {key: replace(job, plain=True)}
@@ -146,8 +154,8 @@ class Ray:
         self._looked = time.monotonic()
         updates: list[Update] = []
         for task in list(self._running):
-            if not _room(self._ray, task.device):
-                says = _no_room(self._ray, task.device)
+            if not _ray_room.room(self._ray, task.device, self.slots):
+                says = _ray_room.no_room(self._ray, task.device, self.slots)
                 self._ray.cancel(task.stream, force=True)
                 updates += [
                     Failed(key=key, reason="unavailable", detail=says, problem="no_ray_room")
@@ -167,10 +175,8 @@ def open(train: Train, slots: int) -> Ray:
 def usual(device: str) -> int:
     """How many tasks the cluster's nodes can hold. Raises UnavailableError if they hold none."""
     ray = _connect()
-    room = _room(ray, device)
-    if not room:
-        raise UnavailableError(_no_room(ray, device), problem="no_ray_room")
-    return room
+    _ray_room.check_room(ray, device)
+    return _ray_room.room(ray, device)
 
 
 def warm_up(modules: Sequence[str]) -> None:
@@ -182,9 +188,8 @@ def call_each(
 ) -> list[T]:
     """Call the function in Ray tasks with the resources of a member's."""
     ray = _connect()
-    if not _room(ray, device):
-        raise UnavailableError(_no_room(ray, device), problem="no_ray_room")
-    remote = ray.remote(max_retries=0)(_on_ray.call)
+    _ray_room.check_room(ray, device)
+    remote = ray.remote(max_retries=0, max_calls=1)(_on_ray.call)
     place = remote.options(num_cpus=1, num_gpus=1 if device == "cuda" else 0)
     try:
         answers = ray.get([place.remote(function, values) for values in arguments])
@@ -270,26 +275,3 @@ def _handlers_kept() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _room(ray: Any, device: str) -> int:
-    """Tasks that the cluster's nodes could hold at a time if nothing else ran on them."""
-    has = _resources(ray)
-    if device == "cuda":
-        return sum(int(min(node.get("GPU", 0), node.get("CPU", 0))) for node in has)
-    return sum(int(node.get("CPU", 0)) for node in has)
-
-
-def _resources(ray: Any) -> list[dict[str, float]]:
-    """The resources of every node that lives."""
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
-
-
-def _no_room(ray: Any, device: str) -> str:
-    wanted = "a free GPU and a CPU core" if device == "cuda" else "a CPU core"
-    has = _resources(ray)
-    total = ", ".join(f"{sum(n.get(k, 0) for n in has):g} {k}" for k in ("CPU", "GPU"))
-    return (
-        f"a member needs {wanted} on one node, and no node of the Ray cluster has them (in all "
-        f"{total}). Add a node that has them."
-    )

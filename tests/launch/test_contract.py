@@ -11,7 +11,7 @@ import pytest
 
 from ensearch import datasets, launch
 from ensearch.errors import UnavailableError, UsageError
-from ensearch.launch import Failed, Measured, Progress, Train, Trained, Update
+from ensearch.launch import Failed, Measured, Progress, Train, Trained, Update, _workers
 from ensearch.launch import processes as launch_processes
 from tests.launchers import SECONDS, Driver, Opener, collect, gather, is_alive, outcomes, running
 from tests.trainers import (
@@ -23,6 +23,7 @@ from tests.trainers import (
     job_of,
     leaving,
     quick,
+    spent,
     stubborn,
     unlucky,
 )
@@ -64,6 +65,17 @@ def test_a_task_of_several_jobs_brings_one_outcome_for_each(opener: Opener) -> N
     ended = outcomes(collect(launcher, 4))
     assert [key for key, _ in ended.items()] == [job.member.key for job in (*jobs, job_of(2))]
     assert [isinstance(outcome, Failed) for outcome in ended.values()] == [0, 1, 0, 0]
+    assert launcher.wait(3600) == []
+
+
+def test_jobs_of_a_worker_that_is_of_no_more_use_are_tried_plain_in_another(
+    opener: Opener,
+) -> None:
+    jobs = tuple(job_of(seed) for seed in (1, 2, 3))
+    launcher = opener(spent, 1)
+    launcher.submit(jobs)
+    ended = outcomes(collect(launcher, 3))
+    assert [isinstance(ended[job.member.key], Trained) for job in jobs] == [True] * 3
     assert launcher.wait(3600) == []
 
 
@@ -176,7 +188,7 @@ def test_a_job_that_kills_its_worker_twice_has_failed_and_others_have_not(
     assert "memory" in killed.detail
     for job in (jobs[0], *jobs[2:]):
         assert isinstance(ended[job.member.key], Trained)
-    assert len(set(note.read_text().split())) == launch_processes.ATTEMPTS == 2
+    assert len(set(note.read_text().split())) == _workers.ATTEMPTS == 2
 
 
 def test_a_job_whose_worker_was_killed_once_is_trained_silently(
@@ -252,7 +264,7 @@ def test_workers_leave_interrupts_to_the_driver(processes: Opener) -> None:
 
 
 def test_an_interrupt_of_the_driver_while_it_starts_a_worker_is_not_lost() -> None:
-    with pytest.raises(KeyboardInterrupt), launch_processes._interrupts_blocked():
+    with pytest.raises(KeyboardInterrupt), _workers.interrupts_blocked():
         os.kill(os.getpid(), signal.SIGINT)
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
@@ -389,7 +401,7 @@ def test_a_worker_that_cannot_be_started_is_explained(
     def refuse(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(launch_processes, "_started", refuse)
+    monkeypatch.setattr(_workers, "_started", refuse)
     launcher = launch_processes.open(quick, 1)
     with pytest.raises(UnavailableError, match="no worker process can be started here") as caught:
         launcher.submit((job_of(1),))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ensearch.errors import UnavailableError, UsageError
-from ensearch.launch import Failed, Launcher, MemberJob, Trained, _on_ray
+from ensearch.launch import Failed, Launcher, MemberJob, Trained, _on_ray, _ray_room
 from ensearch.launch import ray as launch_ray
 from ensearch.store import Store
 from ensearch.study import config, search, study
@@ -27,6 +27,7 @@ from tests.trainers import (
     endless,
     job_of,
     quick,
+    seen,
     silent,
     unlucky,
     waiting,
@@ -216,13 +217,52 @@ def test_a_request_that_no_node_can_meet_is_refused(ray: Opener) -> None:
         launcher.submit((dataclasses.replace(job_of(1), device="cuda"),))
 
 
+def test_gpus_are_shared_by_as_many_tasks_as_are_asked_for(ray: Opener, ray_cluster: Any) -> None:
+    """On a node that says it has two GPUs: masks, shares, and workers that end with their task."""
+    extra = ray_cluster.add_node(num_cpus=4, num_gpus=2, object_store_memory=100 * 2**20)
+    try:
+        launcher = ray(seen, 4)
+        assert launch_ray.usual("cuda") == 2
+        jobs = [dataclasses.replace(job_of(seed), device="cuda") for seed in range(4)]
+        ended = outcomes(gather(launcher, jobs)).values()
+        details = [one.detail.split() for one in ended if isinstance(one, Failed)]
+        assert sorted(mask for mask, _ in details) == ["0", "0", "1", "1"]
+        end = time.monotonic() + SECONDS
+        while any(is_alive(int(pid)) for _, pid in details):
+            assert time.monotonic() < end, "an idle worker holds a part of its GPU"
+            time.sleep(0.05)
+    finally:
+        ray_cluster.remove_node(extra, allow_graceful=False)
+    end = time.monotonic() + SECONDS
+    while launch_ray.usual("cpu") != 2:  # the tests that follow count the nodes
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "slots", "share", "room"),
+    [
+        ([2], 2, 1.0, 2),
+        ([2], 1, 1.0, 2),
+        ([2], 3, 0.5, 4),
+        ([1, 2], 9, 0.3333, 8),
+        ([0, 0], 4, 0.0, 0),
+    ],
+)
+def test_no_task_has_parts_of_two_gpus(
+    gpus: list[int], slots: int, share: float, room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_ray_room, "resources", lambda _: [{"GPU": n, "CPU": 5} for n in gpus])
+    assert (_ray_room.share(None, slots), _ray_room.room(None, "cuda", slots)) == (share, room)
+
+
 def test_what_waits_for_a_node_that_has_gone_fails(
     ray: Opener, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     launcher = ray(waiting, 1)
     launcher.submit((job_of(1, tmp_path / "note"),))
     monkeypatch.setattr(launch_ray, "_LOOK", 0.0)
-    monkeypatch.setattr(launch_ray, "_room", lambda ray, device: 0)
+    monkeypatch.setattr(_ray_room, "room", lambda *_: 0)
     (outcome,) = outcomes(launcher.wait(SECONDS)).values()
     assert isinstance(outcome, Failed)
     assert outcome.reason == "unavailable"
