@@ -64,7 +64,6 @@ class OpenedStudy:
     ) -> "OpenedStudy":
         """Read the images, prepare the launcher, and open or create the study."""
         show(Preparing(text=f"reading {config.dataset}"))  # before PyTorch is: that takes seconds
-        from ensearch import training
         from ensearch.study.placement import placement
         from ensearch.study.study import open_study
         from ensearch.study.timing import Timer
@@ -77,13 +76,14 @@ class OpenedStudy:
             weights=options.weights,
             families={config.space.family, *(shape.family for shape in config.space.shapes)},
         )
-        device = training.describe_device(where.device)
+        for note in where.notes:
+            show(Note(text=note))
         data_dir = datasets.data_folder(options.data_dir)
         timer = Timer(
             store=store, device=where.device, on_progress=lambda text: show(Preparing(text=text))
         )
-        study = open_study(config, store, data_dir, device, timer)
-        return cls(study=study, store=store, where=where, device=device)
+        study = open_study(config, store, data_dir, where.name, timer)
+        return cls(study=study, store=store, where=where, device=where.name)
 
     def limits(self, options: RunOptions) -> Limits:
         """Return the limits that the options set.
@@ -279,7 +279,7 @@ def _judge(
 
     ratio = speed.contradiction(plan.speed, opened.study, seconds, train_macs)
     if ratio is not None:
-        speed.forget(opened.study, opened.store, opened.where.device)
+        speed.forget(opened.study, opened.store, opened.where)
         show(
             Note(
                 text=f"training took {ratio:.2g} times as long as the plan's speed says: the next "

@@ -3,21 +3,27 @@
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import cast
 
 from ensearch import launch
-from ensearch.errors import invalid
-from ensearch.training import resolve_device
+from ensearch.errors import UnavailableError, invalid
+from ensearch.training import Gpu, describe_device, find_gpu, resolve_device
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Where members train: a launcher's name, how many at a time, and the device of each."""
+    """Where members train: a launcher's name, how many at a time, and the device of each.
+
+    `name` is what people call the device; `notes` say what they should know about the choice.
+    """
 
     device: str
     workers: int
     launcher: str = "processes"
     keep_weights: bool = True
+    name: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def placement(
@@ -45,11 +51,36 @@ def placement(
         raise invalid("workers", f"must be a whole number of at least 1; got {workers}.")
     own = {f"ensearch.families.{family.partition(':')[0]}" for family in families}
     module.warm_up(["ensearch.training.group", *sorted(own)])
-    resolved = resolve_device("auto" if device is None else device)
+    asked, found = "auto" if device is None else device, Gpu(name="", problem=None)
+
+    def find() -> Gpu:
+        nonlocal found
+        try:
+            # In a worker: this process would hold a part of the GPU until the study ends.
+            (found,) = module.call_each(find_gpu, [()], "cuda")
+        except UnavailableError as error:
+            if asked != "auto":
+                raise
+            found = Gpu(name="", problem=str(error))
+        return found
+
+    resolved = resolve_device(asked, find)
     usual = workers is None or launcher == "inline"
     return Placement(
         device=resolved,
         workers=module.usual(resolved) if usual else cast(int, workers),
         launcher=launcher,
         keep_weights=weights is not False,
+        name=found.name if resolved == "cuda" else describe_device("cpu"),
+        notes=_fallback(asked, resolved, found),
+    )
+
+
+def _fallback(asked: str, resolved: str, found: Gpu) -> tuple[str, ...]:
+    """What a person should know whose machine has a GPU that is not used."""
+    if asked != "auto" or resolved != "cpu" or found.problem is None:
+        return ()
+    return (
+        f"members train on the CPU, although this machine seems to have a GPU: PyTorch "
+        f"{version('torch')} cannot use it ({found.problem})",
     )

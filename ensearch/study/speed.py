@@ -10,9 +10,12 @@ from ensearch import launch, training
 from ensearch.core import Architecture
 from ensearch.search_space import Ladder
 from ensearch.store import SpeedRecord, Store
+from ensearch.study.members import SIDE_BY_SIDE
 from ensearch.study.placement import Placement
 from ensearch.study.study import Study
 
+# Multiply-adds of a network of which a step stays short, by device.
+_MODERATE = {"cpu": 50e6, "cuda": 5e9}
 _LEAST_SECONDS = 60.0  # of training, to judge a speed by
 
 
@@ -28,19 +31,21 @@ class Speed:
 
 
 def measure(
-    ladder: Ladder, seconds_per_image: Callable[[Architecture, Architecture], Sequence[float]]
+    ladder: Ladder,
+    seconds_per_image: Callable[[Architecture, Architecture], Sequence[float]],
+    moderate: float = 50e6,
 ) -> Speed:
     """Return the speed from two measurements, made side by side.
 
     Small networks are bound by overhead, large ones by arithmetic.
 
-    The second network is the largest that costs at most 50 M, so that one step of it stays short
-    on a CPU; beyond, time grows in proportion.
+    The second network is the largest of `moderate` multiply-adds, so that one step of it stays
+    short; beyond, time grows in proportion.
     """
     costs = {cell.architecture: cell.member_macs for cell in ladder.cells}
     small = min(costs, key=lambda a: costs[a])
-    moderate = [a for a in costs if costs[a] <= 50e6] or [small]
-    large = max(moderate, key=lambda a: costs[a])
+    short = [a for a in costs if costs[a] <= moderate] or [small]
+    large = max(short, key=lambda a: costs[a])
     fast, slow = seconds_per_image(small, large)
     if costs[large] == costs[small] or slow <= fast:
         return Speed(fixed=0.0, per_mac=slow / costs[large])
@@ -56,18 +61,20 @@ def measured(study: Study, store: Store, where: Placement) -> Speed:
     kept with the study, for this version of PyTorch.
     """
     dataset, batch_size = study.dataset, study.config.schedule.batch_size
-    conditions = _conditions(study, where.device)
+    conditions = _conditions(study, where)
     known, now = store.speed(study.config.name, **conditions), datetime.now(UTC)
     if known is None or known.measured < now - timedelta(days=1):
         shape = (dataset.channels, len(dataset.classes), dataset.resolution)
         launcher = launch.get(where.launcher)
+        group = (min(study.config.seeds, SIDE_BY_SIDE), study.images["train"])
         speed = measure(
             study.ladder,
             lambda *networks: launcher.call_each(
                 training.measure_speed,
-                [(network, shape, batch_size, where.device) for network in networks],
+                [(network, shape, batch_size, where.device, 1.0, *group) for network in networks],
                 where.device,
             ),
+            _MODERATE[where.device],
         )
         known = SpeedRecord(fixed=speed.fixed, per_mac=speed.per_mac, measured=now, **conditions)
         store.save_speed(study.config.name, known)
@@ -82,9 +89,9 @@ class _Conditions(TypedDict):
     batch_size: int
 
 
-def _conditions(study: Study, device: str) -> _Conditions:
+def _conditions(study: Study, where: Placement) -> _Conditions:
     return {
-        "device": training.describe_device(device),
+        "device": where.name or training.describe_device(where.device),
         "torch": version("torch"),
         "batch_size": study.config.schedule.batch_size,
     }
@@ -108,8 +115,8 @@ def contradiction(
     return None if 0.5 <= ratio <= 2 else ratio
 
 
-def forget(study: Study, store: Store, device: str) -> None:
+def forget(study: Study, store: Store, where: Placement) -> None:
     """Forget the speed measured here: the machine was busy then, or is now."""
-    known = store.speed(study.config.name, **_conditions(study, device))
+    known = store.speed(study.config.name, **_conditions(study, where))
     if known is not None:
         store.forget_speed(study.config.name, known)
