@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from ensearch.core import (
         Architecture,
         Cost,
+        Ensemble,
         Evaluation,
         Member,
         Schedule,
@@ -77,6 +78,7 @@ _HOMES = {
     "core": (
         "Architecture",
         "Cost",
+        "Ensemble",
         "Evaluation",
         "Member",
         "Schedule",
@@ -102,6 +104,7 @@ __all__ = [
     "Cost",
     "Dataset",
     "EnsearchError",
+    "Ensemble",
     "Evaluation",
     "Exported",
     "Member",

@@ -1,7 +1,7 @@
 """The nouns: frozen types that flow through ensearch, and nothing else.
 
 A width, depth and family make an `Architecture`; trained by a `Schedule` on a dataset from a
-seed it is a `Member`; averaged members are an ensemble, whose size may be 1. Training returns
+seed it is a `Member`; members make an `Ensemble`, whose size may be 1. Training returns
 `Predictions`; scoring them gives an `Evaluation`, the only thing that reports see.
 """
 
@@ -152,6 +152,17 @@ class Member:
         content = asdict(self) | {"schedule": self.schedule.content(), "recipe": RECIPE}
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ensemble:
+    """Members whose predictions are averaged. Size 1 is not special."""
+
+    members: tuple[Member, ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.members)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

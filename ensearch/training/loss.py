@@ -22,7 +22,7 @@ def losses(logits: torch.Tensor, y: torch.Tensor, label_smoothing: float) -> tor
 # All of them stay, small as they are: recorded steps read them.
 @functools.cache
 def _targets(classes: int, label_smoothing: float, size: int, device: str) -> torch.Tensor:
-    """By label, minus the smoothed probabilities over the number of images; made once."""
+    """Minus the smoothed probabilities of each label, over the number of images; made once."""
     exact = (1 - label_smoothing) * torch.eye(classes, dtype=torch.float64)
     exact = -(exact + label_smoothing / classes) / size
     return exact.to(device, torch.float64 if device == "cpu" else torch.float32)
