@@ -116,6 +116,7 @@ def measure_latency(
     study: str | None = None,
     *,
     pool: str | None = None,
+    folder: str | Path | None = None,
     batch: int | str | Iterable[int] = BATCHES,
     threads: int = 1,
     runtime: str = "torch",
@@ -133,6 +134,8 @@ def measure_latency(
     Args:
         study: its name; every configuration that its search evaluated is measured.
         pool: instead, a query of the pool as `combine` takes it; every network is measured alone.
+        folder: instead, a folder that `export` wrote; its first 1, 2, ... members are measured on a
+            CPU, with normalising, and nothing is kept. Its model.py is run.
         batch: images at a time, one or several numbers: 64, (1, 64) or "1,64".
         threads: of the processor.
         runtime: "torch", or "onnx" for ONNX Runtime (`ensearch[export]`), on a CPU only.
@@ -146,17 +149,47 @@ def measure_latency(
         UnavailableError: a device, a package or memory is missing.
     """
     note, batches = Notes(on_note), _batches(batch)
-    if (study is None) == (pool is None):
-        raise UsageError("either a study or a query of the pool is measured: name one of them.")
+    if sum(given is not None for given in (study, pool, folder)) != 1:
+        raise UsageError(
+            "either a study, a query of the pool or an exported folder is measured: name one."
+        )
     if threads < 1:
         raise invalid("threads", f"must be a whole number of at least 1; got {threads}.")
     if runtime not in latency.RUNTIMES:
         raise unknown("runtime", runtime, latency.RUNTIMES)
+    if folder is not None:
+        return _of_folder(Path(folder), batches, threads, runtime, note, on_progress or unheard)
     where = training.resolve_device("auto" if device is None else device)
     with Store.open(storage_url(storage), create=False) as store:
         wanted = _of_pool(store, pool, note) if pool is not None else _of_study(store, study or "")
         records = _measured(store, wanted, batches, threads, runtime, where, on_progress or unheard)
     rows = _rows(wanted, records)
+    _note_spread(rows, note)
+    return MeasuredLatencies(setup=records[0].setup, batches=batches, rows=rows, notes=note.kept)
+
+
+def _of_folder(
+    folder: Path,
+    batches: tuple[int, ...],
+    threads: int,
+    runtime: str,
+    note: Notes,
+    on_progress: OnNote,
+) -> MeasuredLatencies:
+    from ensearch.api import _exported_latency  # torch takes 2 s to import
+
+    title, records = _exported_latency.records(folder, batches, threads, runtime, note, on_progress)
+    sizes = sorted({record.size for record in records}, reverse=True)
+    rows = tuple(
+        MeasuredLatency(
+            label=f"first {counted(size, 'member')}" if size < sizes[0] else title,
+            architecture=title,
+            size=size,
+            macs=next(r.macs for r in records if r.size == size) * size,
+            times={r.batch: r for r in records if r.size == size},
+        )
+        for size in sizes
+    )
     _note_spread(rows, note)
     return MeasuredLatencies(setup=records[0].setup, batches=batches, rows=rows, notes=note.kept)
 

@@ -1,6 +1,7 @@
 """`latency`: measure how long configurations take for an image."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 @guarded
 def latency(
     study: Annotated[
-        str | None, typer.Argument(help="A study of the storage: all that its search evaluated.")
+        str | None,
+        typer.Argument(
+            metavar="[STUDY|FOLDER]",
+            help="A study of the storage: all that its search evaluated. Or a folder that "
+            "`ensearch export` wrote: its first members, as exported.",
+        ),
     ] = None,
     pool: Annotated[
         str | None,
@@ -38,9 +44,11 @@ def latency(
     """Measure how long configurations take for an image, with random weights; kept for reports."""
     from ensearch.api.latency import measure_latency
 
+    folder = Path(study) if study is not None and (Path(study) / "config.json").exists() else None
     measured = measure_latency(
-        study,
+        study if folder is None else None,
         pool=pool,
+        folder=folder,
         batch=batch,
         threads=threads,
         runtime=runtime,

@@ -74,16 +74,18 @@ def predictor(
     if workers > 1:
         return _by_workers(folder, members or count, config["rule"], workers)
     if runtime_of(folder, runtime, members) == "onnx":
-        return _by_onnx(folder / "model.onnx", bool(settings(folder).get("cascade")))
+        return by_onnx(folder / "model.onnx", one_by_one=bool(config.get("cascade")))
     return _by_torch(folder, members)
 
 
-def _by_onnx(path: Path, one_by_one: bool) -> Predict:
+def by_onnx(path: Path, *, one_by_one: bool, threads: int = 0) -> Predict:
+    """Return what a model.onnx predicts, on so many threads; on all if that is 0."""
     import onnxruntime
 
     if not path.exists():
         raise InputError(f"{path} is not there: this model was exported without it.")
     options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors: its warnings are about the graph, not about images
     providers = onnxruntime.get_available_providers()
     session = onnxruntime.InferenceSession(path, options, providers=providers)

@@ -79,22 +79,43 @@ def _accuracy(chosen: Winner) -> str:
 
 def _table(chosen: Winner) -> str:
     if len(chosen.members) == 1:
-        return _wrapped("It is a single network: there are no members to leave out.")
+        alone = [_wrapped("It is a single network: there are no members to leave out.")]
+        return "\n\n".join([*alone, *_times(chosen)])
     rows = [
         f"| {prefix.members} | {format_count(prefix.macs)} | {format_count(prefix.params)} | "
         f"{100 * prefix.score.accuracy:.2f} | {100 * prefix.score.low:.2f} to "
         f"{100 * prefix.score.high:.2f} |"
+        + "".join(f" {times.ms[prefix.members - 1]:.3g} |" for times in chosen.times)
         for prefix in chosen.prefixes
     ]
+    timed = "".join(f" ms@{times.batch} |" for times in chosen.times)
     heads = [
-        "| members | multiply-adds | parameters | accuracy, % | 95 % |",
-        "|---|---|---|---|---|",
+        f"| members | multiply-adds | parameters | accuracy, % | 95 % |{timed}",
+        f"|---|---|---|---|---|{'---|' * len(chosen.times)}",
     ]
     parts = [
         _wrapped("With `model(images, members=k)` the first k members run, on all images:"),
         "\n".join([*heads, *rows]),
+        *_times(chosen),
     ]
     return "\n\n".join([*([] if chosen.cascade is None else _exits(chosen)), *parts])
+
+
+def _times(chosen: Winner) -> list[str]:
+    """What was measured, and how; nothing where nobody did."""
+    if not chosen.times:
+        return []
+    if len(chosen.members) == 1:
+        each = " and ".join(f"{times.ms[0]:.3g} ms@{times.batch}" for times in chosen.times)
+        says = f"It takes {each}: milliseconds"
+    else:
+        says = f"ms@{chosen.times[0].batch}, for example, are milliseconds"
+    return [
+        _wrapped(
+            f"{says} an image with so many at a time, members one after another, as its networks "
+            f"were measured on {chosen.times[0].place}, without reading and resizing images."
+        )
+    ]
 
 
 def _exits(chosen: Winner) -> list[str]:

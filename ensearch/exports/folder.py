@@ -141,6 +141,7 @@ def config(chosen: Winner) -> dict[str, Any]:
             ],
             "estimate": chosen.estimate,
         },
+        "milliseconds": [asdict(times) for times in chosen.times],
         "data": chosen.data,
         "fingerprint": chosen.members[0].member.dataset,
         "schedules": [asdict(schedule) for schedule in chosen.schedules],

@@ -9,8 +9,9 @@ from ensearch import datasets
 from ensearch.core import Evaluation, Floats, Schedule, Split
 from ensearch.datasets import Dataset
 from ensearch.errors import StorageError, UnavailableError
-from ensearch.exports import stored_members
+from ensearch.exports import stored_members, times
 from ensearch.exports.stored_members import Exits, Prefix, Score
+from ensearch.exports.times import PrefixTimes
 from ensearch.pool import predictions
 from ensearch.pool.best_cascade import BestCascade
 from ensearch.pool.entry import Entry
@@ -28,8 +29,9 @@ class Winner:
     `prefixes` are measured on `split`, on so many `images`: the members' own predictions. `stored`
     are the N x C probabilities of val that the storage holds, by number of members. `dataset` is
     None where the images are gone or changed, and `gone` says why then. `estimate` is the accuracy
-    that a study estimates for such a configuration, without the luck of selecting it. Of a
-    `cascade` members are in the order in which they run.
+    that a study estimates for such a configuration, without the luck of selecting it. `times` are
+    those that were measured of its networks. Of a `cascade` members are in the order in which they
+    run.
     """
 
     name: str  # for a folder
@@ -49,6 +51,7 @@ class Winner:
     dataset: Dataset | None
     gone: str
     environment: dict[str, Any]
+    times: tuple[PrefixTimes, ...] = ()
     estimate: float | None = None
     cascade: BestCascade | None = None
 
@@ -252,6 +255,7 @@ def _winner(
         dataset=dataset,
         gone=gone,
         environment=environment,
+        times=times.of_members(store, members),
         estimate=estimate,
     )
 
