@@ -158,6 +158,8 @@ def measure_latency(
     if runtime not in latency.RUNTIMES:
         raise unknown("runtime", runtime, latency.RUNTIMES)
     if folder is not None:
+        if device not in (None, "auto", "cpu"):
+            raise invalid("device", f"must be cpu for an exported folder; got {device!r}.")
         return _of_folder(Path(folder), batches, threads, runtime, note, on_progress or unheard)
     where = training.resolve_device("auto" if device is None else device)
     with Store.open(storage_url(storage), create=False) as store:

@@ -10,11 +10,14 @@ from safetensors.numpy import load_file, save_file
 
 import ensearch
 from ensearch import datasets
+from ensearch.core import Architecture
 from ensearch.errors import BudgetError, EnsearchError, StorageError, UsageError
 from ensearch.exports import onnx_file, verification
+from ensearch.latency import timing
 from ensearch.store import Store, files, samples
 from scripts.benchmarks import latency
 from tests.command_line import DB
+from tests.command_line import ensearch as ensearch_typed
 from tests.exports.conftest import STUDY
 
 
@@ -205,3 +208,31 @@ def test_members_side_by_side_predict_the_same(
         ensearch.load_exported("mine", workers=0)
     latency.side_by_side(Path("mine"), [1], [2])
     assert "@2: 1 workers" in capsys.readouterr().out
+
+
+def test_times_that_were_measured_are_in_the_card_and_of_the_folder(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "WARM", 0.0)
+    monkeypatch.setattr(timing, "TIMED", 0.0)
+    measured = ensearch.measure_latency(STUDY, batch=2, device="cpu")
+    ensearch.export(STUDY, kind="ensemble", out="mine", onnx=False)
+    config, card = json.loads(Path("mine/config.json").read_text()), Path("mine/README.md")
+    (times,) = config["milliseconds"]
+    assert (times["batch"], times["place"]) == (2, measured.where)
+    known = {(row.architecture, row.size): row.times[2].ms for row in measured.rows}
+    name = Architecture(
+        **{k: config["members"][0][k] for k in ("family", "width", "depth", "resolution")}
+    ).key
+    assert times["ms"] == [known[name, 1], known[name, 2]]
+    assert "| 95 % | ms@2 |" in card.read_text()
+    of_folder = ensearch.measure_latency(folder="mine", batch=2)
+    assert [(row.size, row.label) for row in of_folder.rows] == [
+        (2, config["title"]), (1, "first 1 member")
+    ]  # fmt: skip
+    assert of_folder.rows[0].macs == config["multiply_adds_per_example"]
+    for options in ({"folder": "elsewhere"}, {"folder": "mine", "study": STUDY}):
+        with pytest.raises(UsageError):
+            ensearch.measure_latency(**options)
+    shown = ensearch_typed("latency mine --batch 2 --json")
+    assert json.loads(shown.stdout)["batches"] == [2]
