@@ -107,13 +107,14 @@ def _times(chosen: Winner) -> list[str]:
         return []
     if len(chosen.members) == 1:
         each = " and ".join(f"{times.ms[0]:.3g} ms@{times.batch}" for times in chosen.times)
-        says = f"It takes {each}: milliseconds"
+        says = f"It takes {each}: milliseconds an image in batches of so many"
     else:
-        says = f"ms@{chosen.times[0].batch}, for example, are milliseconds"
+        batch = chosen.times[0].batch
+        says = f"The times are milliseconds an image, ms@{batch} in batches of {batch}"
     return [
         _wrapped(
-            f"{says} an image with so many at a time, members one after another, as its networks "
-            f"were measured on {chosen.times[0].place}, without reading and resizing images."
+            f"{says}, members one after another, without reading and resizing images, as the "
+            f"networks were measured on {chosen.times[0].place}."
         )
     ]
 
@@ -191,6 +192,8 @@ def _usage(chosen: Winner, settings: dict[str, Any], *, onnx: bool, pt2: bool) -
         "Pictures, folders of pictures, .npz or .npy files, from a shell:",
         _block("", "python predict.py PICTURES > classes.csv"),
     ]
+    if len(chosen.members) > 1 and chosen.cascade is None:
+        parts.append(_wrapped("With `--workers 2` its members run in two processes side by side."))
     return "\n\n".join(parts)
 
 

@@ -2,12 +2,13 @@
 
 First, of every line of networks, widths that double, up to the first that is above the budget.
 Between these, times are interpolated for a ladder, and what that selects is measured, until it
-selects nothing else. Whoever builds a ladder of the result takes measured networks only.
+selects nothing else. What is selected then was the widest that seemed fast enough, some of it by
+luck of the measurement: so it is measured again, together, for a ladder of these times alone.
 """
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from ensearch.budget import Budget
 from ensearch.core import Architecture, Schedule
@@ -19,7 +20,7 @@ from ensearch.search_space.space import NetworkLine, SearchSpace
 # Networks -> milliseconds an image of each, alone.
 Measure = Callable[[Sequence[Architecture]], Mapping[Architecture, float]]
 
-_PASSES = 3  # of ladders over interpolated times
+_PASSES = 2  # of ladders over interpolated times
 _STEP = 4.0  # multiply-adds of what is measured together are at most so many times apart
 # Of multiply-adds that were above the budget once, so many times as many are not even tried.
 _HOPELESS = 8.0
@@ -33,12 +34,16 @@ def measured(
     count: Count,
     measure: Measure,
 ) -> dict[Architecture, float]:
-    """Return milliseconds an image by network, of those that a ladder over the budget may take.
+    """Return milliseconds an image by network, of those alone that a ladder may take.
 
     The arguments are those of `ladder.build`, whose errors are raised where a space is not legal.
     """
     limit = next(b.amount for b in budget.bounds if b.unit == budget.timed) / space.members[0]
     lines = space.lines(resolution)
+
+    def in_order(networks: Collection[Architecture]) -> Mapping[Architecture, float]:
+        return measure(sorted(networks, key=lambda shape: (count(shape).macs, shape.key)))
+
     known = _anchors(lines, limit, count, measure)
     for _ in range(_PASSES):
         guessed = {shape: ms for line in lines for shape, ms in _interpolated(line, known)}
@@ -49,8 +54,12 @@ def measured(
         new = {cell.architecture for cell in steps.cells} - known.keys()
         if not new:
             break
-        known |= measure(sorted(new, key=lambda shape: (count(shape).macs, shape.key)))
-    return known
+        known |= in_order(new)
+    try:
+        steps = ladder.build(space, budget, schedule, resolution, count, known)
+    except BudgetError:
+        return known
+    return dict(in_order({cell.architecture for cell in steps.cells}))
 
 
 def _anchors(

@@ -48,7 +48,7 @@ class Timer:
         )
 
         def measure(networks: Sequence[Architecture]) -> Mapping[Architecture, float]:
-            self.on_progress(f"measuring how long {counted(len(networks), 'network')} take here")
+            self.on_progress(f"timing {counted(len(networks), 'network')} on {place.name}")
             wanted = [
                 Configuration(
                     architecture=network,

@@ -231,8 +231,9 @@ def test_times_that_were_measured_are_in_the_card_and_of_the_folder(
         (2, config["title"]), (1, "first 1 member")
     ]  # fmt: skip
     assert of_folder.rows[0].macs == config["multiply_adds_per_example"]
-    for options in ({"folder": "elsewhere"}, {"folder": "mine", "study": STUDY}):
-        with pytest.raises(UsageError):
-            ensearch.measure_latency(**options)
+    with pytest.raises(UsageError, match="holds no exported model"):
+        ensearch.measure_latency(folder="elsewhere")
+    with pytest.raises(UsageError, match="name one"):
+        ensearch.measure_latency(STUDY, folder="mine")
     shown = ensearch_typed("latency mine --batch 2 --json")
     assert json.loads(shown.stdout)["batches"] == [2]
