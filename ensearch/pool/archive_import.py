@@ -121,13 +121,13 @@ def _checked(archive: zipfile.ZipFile) -> _Content:
 
 def _member(row: dict[str, Any]) -> MemberRecord:
     created = datetime.fromisoformat(row["created"])
-    like_a_row: Any = SimpleNamespace(**row | {"created": created})
+    like_a_row: Any = SimpleNamespace(**{"strategy": ""} | row | {"created": created})
     record = records.member_record(like_a_row)
     _check(record.member.key == row["key"] and record.state == "trained", row["key"])
     _check(set(record.splits) <= set(SPLITS) and len(record.splits) > 0, row["key"])
     _check(isinstance(record.has_weights, bool), row["key"])
     registration.check_size(row["key"], record.cost.macs, record.cost.params)
-    texts = (record.study, record.stage, record.device)
+    texts = (record.study, record.stage, record.device, record.strategy)
     _check(all(isinstance(text, str) and len(text) < 200 for text in texts), row["key"])
     numbers = (record.train_macs, record.seconds, *record.losses)
     _check(all(isinstance(number, int | float) for number in numbers), row["key"])

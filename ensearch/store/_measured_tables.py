@@ -1,6 +1,17 @@
 """The tables of what was measured on a machine, with the metadata that all our tables share."""
 
-from sqlalchemy import BigInteger, Column, Double, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    true,
+)
 
 from ensearch.store.column_types import Json, Utc
 
@@ -30,6 +41,7 @@ group_speeds = Table(
     Column("strategy", KEY, nullable=False),
     Column("rates", Json, nullable=False),
     Column("dropped", Json, nullable=False),
+    Column("complete", Boolean, nullable=False, server_default=true()),
 )
 
 # How long configurations take for an image, whichever study they belong to.

@@ -45,6 +45,7 @@ class MemberRecord:
     stage: str = SEARCH  # in which it was trained: the study's search, or a confirmation
     splits: tuple[str, ...] = ()  # of which there are predictions
     has_weights: bool = False
+    strategy: str = ""  # by which it was trained: "8 fused, graph"; "" where nobody knows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +139,7 @@ def member_row(record: MemberRecord) -> dict[str, Any]:
         "created": record.created,
         "splits": record.splits,
         "has_weights": record.has_weights,
+        "strategy": record.strategy,
     }
 
 
@@ -169,6 +171,7 @@ def member_record(row: AnyRow) -> MemberRecord:
         created=row.created,
         splits=tuple(row.splits),
         has_weights=row.has_weights,
+        strategy=row.strategy,
     )
 
 

@@ -43,6 +43,7 @@ class GroupSpeedRecord:
     strategy: str  # the fastest
     rates: Mapping[str, float]  # images a second of all members together, by strategy
     dropped: Mapping[str, str]  # strategies that do not work, and why
+    complete: bool = True  # else one ended the worker, and others have not been tried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,7 @@ from ensearch.store._measured_tables import speeds as speeds
 from ensearch.store.column_types import Json, OptionalJson, OptionalUtc, Utc
 
 # Raise it when a table changes, and add a step to `migrations`.
-VERSION = 10
+VERSION = 11
 
 versions = Table("ensearch_version", metadata, Column("version", Integer, nullable=False))
 
@@ -185,6 +185,7 @@ members = Table(
     Column("created", Utc, nullable=False),
     Column("splits", Json, nullable=False),  # predictions that must lie in files
     Column("has_weights", Boolean, nullable=False),
+    Column("strategy", _NAME, nullable=False, server_default=""),  # that trained it, if known
 )
 # What files of members and models held when they were written; none where nobody has verified it.
 digests = Table(

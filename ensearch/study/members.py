@@ -108,15 +108,14 @@ class MemberQueue:
                 strategy=record.strategy,
                 rates=dict(record.rates),
                 dropped=dict(record.dropped),
+                complete=record.complete,
             )
             for record in self.store.group_speeds(key)
         )
 
     def _remember(self, new: Measured) -> None:
         """Keep a measurement for all studies of the storage, in place of an older one."""
-        kept = asdict(new)
-        del kept["complete"]
-        self.store.save_group_speed(GroupSpeedRecord(**kept))
+        self.store.save_group_speed(GroupSpeedRecord(**asdict(new)))
         self.on_event(
             StrategyMeasured(
                 network=new.lockstep_key,
@@ -261,6 +260,7 @@ class MemberQueue:
             detail=failed.detail if failed else None,
             seconds=trained.seconds if trained else 0.0,
             losses=trained.losses if trained else (),
+            strategy=trained.strategy if trained else "",
             device=self.device,
             study=self.study.config.name,
             stage=self.stage,

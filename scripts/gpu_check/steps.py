@@ -64,7 +64,7 @@ def steps(out: str, data: str | None, small: bool) -> list[Step]:
         ),
         Step(
             name="plan of digits",
-            arguments=("-m", "ensearch.cli", "plan", "--budget", "2e6", *own, *digits),
+            arguments=("-m", "ensearch.cli", "run", "--plan", "--budget", "2e6", *own, *digits),
             seconds=90,
             shows="the time that the next step should take, within a factor of 1.5",
         ),

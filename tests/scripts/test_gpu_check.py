@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
+from ensearch.cli import app
 from scripts.gpu_check import __main__ as check
 from scripts.gpu_check.steps import LAST, Step, steps
 
@@ -47,11 +49,16 @@ def test_options_of_other_steps_are_known() -> None:
     from scripts.benchmarks.fused.__main__ import _parser as fused
     from scripts.benchmarks.recipe.__main__ import _parser as recipe
 
+    verbs = typer.main.get_command(app.app)
     readers = {"scripts.benchmarks.fused": fused, "scripts.benchmarks.recipe": recipe}
     for small in (True, False):
         for step in steps("out", "digits", small):
             if step.arguments[1] in readers:
                 readers[step.arguments[1]]().parse_args(step.arguments[2:])
+            elif step.arguments[1] == "ensearch.cli":
+                verb, *options = step.arguments[2:]
+                command = verbs.get_command(None, verb)  # type: ignore[attr-defined]
+                command.make_context(verb, options)
 
 
 def test_a_step_ends_at_its_limit_and_what_it_said_is_kept(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def member_records(draw: st.DrawFn) -> MemberRecord:
         reason=None if trained else draw(st.sampled_from(["diverged", "killed"])),
         detail=None if trained else draw(st.text(st.characters())),
         seconds=draw(NUMBERS),
+        strategy=draw(st.sampled_from(["", "8 fused, graph"])),
         losses=tuple(draw(st.lists(st.floats(allow_nan=False)))),
         created=draw(st.datetimes(timezones=st.just(UTC))),
     )

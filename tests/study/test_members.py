@@ -1,5 +1,6 @@
 """The pool: how missing members are put into tasks, and what becomes of what comes back."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +204,8 @@ def test_what_was_measured_is_remembered_for_every_study_and_goes_out_with_tasks
     pool.on_event = events.append
     pool.require(members(opened, 2))
     assert [job.measured for job in tasks(pool).tasks[0]] == [(), ()]
-    old, other, new = measured("2 fused"), measured("2 fused", "a CPU"), measured("2 branches")
+    old, other = measured("2 fused"), measured("2 fused", "a CPU")
+    new = replace(measured("2 branches"), complete=False)
     tasks(pool).updates = [old, other, measured("4 fused", members=4), new]
     pool.collect(0)
     assert [e.strategy for e in events if isinstance(e, StrategyMeasured)][-1] == "2 branches"

@@ -165,6 +165,7 @@ def test_more_members_than_a_chunk_train_in_turns(jobs: Jobs, ran: list[tuple[in
     together_ = trained(jobs(5, "2 fused"))
     assert [size for size, epoch in ran if epoch == 0] == [2, 2, 1]
     assert_close(together_, alone(jobs(5)))
+    assert [one.strategy for one in together_] == 4 * ["2 fused"] + ["one after another"]
 
 
 def test_one_after_another_is_bit_for_bit_alone(jobs: Jobs, ran: list[tuple[int, int]]) -> None:
@@ -396,6 +397,8 @@ def test_a_way_that_breaks_half_way_leaves_members_to_go_on_alone(
     assert_close([o for o in outcomes(updates) if isinstance(o, Trained)], alone(jobs(3)))
     epochs = [u.epoch for u in updates if isinstance(u, Progress)]
     assert sorted(epochs) == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+    ways = {o.strategy for o in outcomes(updates) if isinstance(o, Trained)}
+    assert ways == {"3 fused and then one after another"}
     # So that the next task does not try it again.
     (measured,) = (update for update in updates if isinstance(update, Measured))
     assert measured.strategy == "one after another"

@@ -20,6 +20,7 @@ from ensearch.store.migrations import (
     version_8,
     version_9,
     version_10,
+    version_11,
 )
 from ensearch.store.migrations._version_3_leases import leases
 
@@ -34,6 +35,7 @@ STEPS: dict[int, Callable[[Connection], None]] = {
     7: version_8.upgrade,
     8: version_9.upgrade,
     9: version_10.upgrade,
+    10: version_11.upgrade,
 }
 FIRST = min(STEPS)  # of those that were released
 
