@@ -44,7 +44,7 @@ def test_muon_makes_other_members_even_with_the_same_numbers() -> None:
 def test_what_is_not_said_is_as_usual_for_the_optimizer() -> None:
     assert (PLAIN.optimizer, PLAIN.peak_lr, PLAIN.momentum) == ("sgd", 0.4, 0.9)
     muon = Schedule(epochs=8, optimizer="muon", flip=True, crop=4)
-    assert (muon.peak_lr, muon.momentum, muon.weight_decay) == (0.24, 0.6, 5e-4)
+    assert (muon.peak_lr, muon.momentum, muon.weight_decay) == (0.12, 0.6, 5e-4)
     assert Schedule(epochs=8, optimizer="muon", peak_lr=0.1).momentum == 0.6
     assert all(usual.keys() == BY_OPTIMIZER["sgd"].keys() for usual in BY_OPTIMIZER.values())
 

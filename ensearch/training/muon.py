@@ -30,8 +30,8 @@ from torch.optim.sgd import sgd
 from ensearch.core import Schedule
 from ensearch.training.fused import SideBySide
 
-# SGD's own rate and momentum for the rest, of which the rate is that multiple of Muon's: as usual
-# for either, 0.4 and 0.24.
+# SGD's own rate and momentum for the rest, of which the rate is that multiple of Muon's: as 0.4,
+# usual for SGD, is of 0.24, the rate of the authors of Muon's figures.
 RATIO, MOMENTUM = 5 / 3, 0.9
 
 _STEPS = 3

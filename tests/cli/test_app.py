@@ -127,7 +127,7 @@ def test_a_study_by_muon_says_so_and_goes_on_by_muon(folder: Path) -> None:
     (written,) = folder.rglob("evaluations.csv")
     rows = list(csv.DictReader(written.read_text().splitlines()))
     assert {(row["schedule_optimizer"], row["schedule_peak_lr"]) for row in rows} == {
-        ("muon", "0.24")
+        ("muon", "0.12")
     }
     report = ensearch("report digits-tiny-400k --full").stdout
     assert "batch 64, muon, seed 0" in " ".join(report.split())

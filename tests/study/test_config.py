@@ -129,7 +129,7 @@ def test_a_study_that_goes_on_keeps_its_optimizer() -> None:
     assert [str(d) for d in config.differences(muon.as_dict(), going_on.as_dict())] == [
         "schedule.momentum: stored 0.6, asked 0.9",
         "schedule.optimizer: stored 'muon', asked None",
-        "schedule.peak_lr: stored 0.24, asked 0.1",
+        "schedule.peak_lr: stored 0.12, asked 0.1",
     ]
 
 
@@ -173,14 +173,14 @@ def test_the_studys_schedule_is_one_of_those_searched() -> None:
 
 
 def test_a_study_by_muon_searches_the_rates_for_muon() -> None:
-    table = {"peak_lr": [0.2, 0.8], "epochs": [6, 40], "muon": {"peak_lr": [0.06, 0.2]}}
+    table = {"peak_lr": [0.2, 0.8], "epochs": [6, 40], "muon": {"peak_lr": [0.06, 0.1]}}
     asked = ASKED | {"space": AXES | {"schedule": table}}
     sgd = config.resolve(RunOptions(**asked))
     assert sgd == config.resolve(RunOptions(**ASKED | {"space": AXES}))
     muon = config.resolve(RunOptions(**asked | {"optimizer": "muon"}))
-    assert (muon.schedule.peak_lr, muon.schedule.momentum) == (0.2, 0.6)
+    assert (muon.schedule.peak_lr, muon.schedule.momentum) == (0.1, 0.6)
     assert config.from_dict(json.loads(json.dumps(muon.as_dict()))) == muon
-    assert {s.peak_lr for s in muon.space.schedules(muon.schedule)} == {0.06, 0.2}
+    assert {s.peak_lr for s in muon.space.schedules(muon.schedule)} == {0.06, 0.1}
     with pytest.raises(UsageError, match="values of peak_lr for sgd only"):
         config.resolve(RunOptions(**ASKED | {"space": AXES, "optimizer": "muon"}))
     whole = config.resolve(RunOptions(**asked | {"schedule": muon.schedule}))
