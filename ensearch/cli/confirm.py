@@ -23,7 +23,10 @@ def confirm(
     study: Annotated[str, typer.Argument(help="Name of a study of the storage.")],
     budgets: Annotated[
         str | None,
-        typer.Option(help="FLOPs to compare at: 1e9,2e9. (default: those of the report)"),
+        typer.Option(
+            help="Budgets to compare at, in the unit of the study's: 1e9,2e9. (default: those of "
+            "the report)"
+        ),
     ] = None,
     top: Annotated[
         int,
@@ -131,6 +134,8 @@ def _conclude(confirmed: "Confirmed", as_json: bool, here: str) -> None:
     folder = confirmed.write()
     say(f"\nwritten to {folder}: {', '.join(confirmed.file_names)}")
     conditions = confirmed.results.conditions
+    if conditions.other_axis is not None:  # by FLOPs alone is anything mixed on test
+        return
     budget = units.format_count(conditions.budget, 6)
     say(
         f"mix       ensearch front --pool confirmed:{conditions.study} --budget {budget} --test"

@@ -19,7 +19,11 @@ def export(
         typer.Option(help="Instead of a study: all that this query of the pool selects."),
     ] = None,
     budget: Annotated[
-        str | None, typer.Option(help="FLOPs per example: 5e9, 5G. (default: the study's)")
+        str | None,
+        typer.Option(
+            help="In the unit of the study's budget, FLOPs of a cascade: 5e9, 5G. (default: the "
+            "study's)"
+        ),
     ] = None,
     kind: Annotated[
         str,

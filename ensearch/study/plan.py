@@ -81,9 +81,10 @@ class StudyPlan:
     def lines(self) -> list[str]:
         """Return the plan as lines of a label and what it says."""
         config, show = self.config, self.config.axis.show
+        unit = "" if config.budget.is_flops else " FLOPs"
         members = sorted(cell.member_macs for cell in self.ladder.cells)
         rates = [
-            f"{format_count(1 / self.speed.seconds(macs))} images/s at {self._flops(macs)}"
+            f"{format_count(1 / self.speed.seconds(macs))} images/s at {self._flops(macs)}{unit}"
             for macs in (members[0], members[-1])
         ]
         return [

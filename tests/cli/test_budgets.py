@@ -80,6 +80,7 @@ def test_a_search_over_parameters_is_confirmed_over_them(study: str) -> None:
     confirmed = ensearch(f"confirm {study} --epochs 1 --members 1 --fewest 2 --launcher inline")
     assert confirmed.exit_code == 0, confirmed.stderr
     assert "parameters" in confirmed.stderr
+    assert "\nmix  " not in confirmed.stderr, "mixed ensembles are searched by FLOPs alone"
     with Store.open(DB, create=False) as store:
         assert all(e.price == e.cost.params for e in store.evaluations(study, "confirm-1"))
 

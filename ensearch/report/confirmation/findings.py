@@ -166,7 +166,10 @@ def _results(
         train_macs=sum(member.train_macs for member in members),
         train_seconds=sum(member.seconds for member in members),
         predicted=(),
-        diversity=diversity.of_confirmation(store, study, plan.stage, plan.budgets[-1]),
+        # Mixed ensembles are searched by FLOPs alone.
+        diversity=None
+        if whole.conditions.other_axis
+        else diversity.of_confirmation(store, study, plan.stage, plan.budgets[-1]),
         seed_errors={e.key: seed_variance.seed_error(e, test[1]) for e in test[0]},
         notes=(),
         under_way=False,  # it is scored
