@@ -30,6 +30,7 @@ from ensearch.latency import RUNTIMES, Configuration, timing
 from ensearch.latency.measurement import Place, measure
 from ensearch.store import LatencyRecord
 from ensearch.training import name_device
+from ensearch.units import counted
 from scripts.benchmarks.machine import machine
 from scripts.benchmarks.networks import architecture
 from scripts.benchmarks.spread import median_and_range
@@ -83,8 +84,8 @@ def side_by_side(folder: Path, workers: list[int], batches: list[int]) -> None:
         for count, one in zip(workers, taken, strict=True):
             median, low, high = (1000 * t / batch for t in (one.median, one.low, one.high))
             print(
-                f"@{batch}: {count} workers {median:.4g} [{low:.4g}, {high:.4g}] ms an image, "
-                f"{taken[0].median / one.median:.2f} times as fast as {workers[0]}"
+                f"@{batch}: {counted(count, 'worker')} {median:.4g} [{low:.4g}, {high:.4g}] ms an "
+                f"image, {taken[0].median / one.median:.2f} times as fast as {workers[0]}"
             )
 
 

@@ -207,7 +207,7 @@ def test_members_side_by_side_predict_the_same(
     with pytest.raises(UsageError, match="at least 1"):
         ensearch.load_exported("mine", workers=0)
     latency.side_by_side(Path("mine"), [1], [2])
-    assert "@2: 1 workers" in capsys.readouterr().out
+    assert "@2: 1 worker " in capsys.readouterr().out
 
 
 def test_times_that_were_measured_are_in_the_card_and_of_the_folder(
