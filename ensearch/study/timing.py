@@ -2,25 +2,30 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from ensearch import latency, training
+from ensearch import latency, launch, training
 from ensearch.core import Architecture, Cost
 from ensearch.latency import Configuration
 from ensearch.search_space import Ladder, ladder, timetable
 from ensearch.store import LatencyRecord, Store
 from ensearch.study.config import StudyConfig
+from ensearch.study.placement import Placement
 from ensearch.units import counted, parse_axis
+
+if TYPE_CHECKING:  # imports torch
+    from ensearch.latency.measurement import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timer:
-    """Times networks on a device ("cpu" or "cuda"), and keeps the times in the storage.
+    """Times networks where members will train, and keeps the times in the storage.
 
     `on_progress` hears what is done.
     """
 
     store: Store
-    device: str
+    where: Placement
     on_progress: Callable[[str], None]
 
     def ladder(
@@ -41,8 +46,8 @@ class Timer:
         from ensearch.latency import measurement  # torch takes 2 s to import
 
         place = measurement.Place(
-            device=self.device,
-            name=training.name_device(self.device),
+            device=self.where.device,
+            name=training.name_device("cpu") if self.where.device == "cpu" else self.where.name,
             runtime=runtime or latency.RUNTIMES[0],
             threads=1,
         )
@@ -59,10 +64,13 @@ class Timer:
                 )
                 for network in networks
             ]
-            records: list[LatencyRecord] = []
-            for several in measurement.measure(wanted, (batch,), place):
-                self.store.save_latencies(several)
-                records += several
+            if self.where.device == "cpu":
+                records = _records(wanted, batch, place)
+            else:  # in a worker: this process would hold a part of the GPU until the study ends
+                launcher = launch.get(self.where.launcher)
+                arguments = [(wanted, batch, place)]
+                (records,) = launcher.call_each(_records, arguments, self.where.device)
+            self.store.save_latencies(records)
             by_key = {record.architecture: record.ms for record in records}
             return {network: by_key[network.key] for network in networks}
 
@@ -70,3 +78,11 @@ class Timer:
         times = timetable.measured(*setting, measure)
         timed = latency.measured_on(place.setup)
         return replace(ladder.build(*setting, times), timed=timed)
+
+
+def _records(wanted: Sequence[Configuration], batch: int, place: "Place") -> list[LatencyRecord]:
+    from ensearch.latency import measurement
+
+    return [
+        record for several in measurement.measure(wanted, (batch,), place) for record in several
+    ]
