@@ -28,7 +28,9 @@ def steps(out: str, data: str | None, small: bool) -> list[Step]:
     bits = ("--families", "wide_resnet", "--resolution", "8", "--batch", "4") if small else ()
     own = ("--dataset", "digits", "--device", device, "--storage", f"{out}/studies.db")
     digits = ("--limit-train", "200", "--epochs", "1", "--trials", "2") if small else ()
-    tests = ("tests/training/test_cuda.py", "-p", "no:cacheprovider", "-o", "addopts=")
+    # Without what other tests need; a warning of another PyTorch is no failure here.
+    alone = ("--noconftest", "-W", "default", "-p", "no:cacheprovider", "-o", "addopts=")
+    tests = ("tests/training/test_cuda.py", *alone)
     found = [
         Step(
             name="tests",

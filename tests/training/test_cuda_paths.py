@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
-from ensearch import training
+from ensearch import families, training
 from ensearch.core import Architecture, Member, Schedule
 from ensearch.launch import (
     Failed,
@@ -36,8 +37,22 @@ SMALL = Architecture(family="wide_resnet", width=0.25, depth=10, resolution=8)
 SCHEDULE = Schedule(epochs=2, batch_size=4, peak_lr=0.1, flip=True, crop=1)
 
 
+def network(*_: object) -> nn.Module:
+    """A network of every kind of layer, as small as it gets: tensors without contents are slow."""
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1, bias=False),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Conv2d(4, 8, 3, padding=1, bias=False),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(8, 10),
+    )
+
+
 @pytest.fixture
-def gpu() -> Iterator[Gpu]:
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gpu]:
+    monkeypatch.setattr(families, "build", network)
     with fake_gpu() as fake:
         yield fake
 
