@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 import ensearch as package
+from ensearch.errors import UsageError
+from ensearch.report.study import comparison
+from ensearch.units import parameters
 from tests.command_line import ensearch, quick
+from tests.worlds import handmade
 
 NAME = "digits-tiny-400k"
 
@@ -53,3 +57,10 @@ def test_studies_of_other_images_or_budgets(folder: Path) -> None:
         (True, False),
     }
     assert all(row.difference is None for row in compared.rows)
+
+
+def test_budgets_of_two_units_do_not_compare() -> None:
+    first = handmade()
+    other = handmade(other_axis=parameters())
+    with pytest.raises(UsageError, match="budgets of FLOPs and parameters"):
+        comparison.compare(first, other)
