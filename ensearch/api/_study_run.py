@@ -79,7 +79,12 @@ class OpenedStudy:
         for note in where.notes:
             show(Note(text=note))
         data_dir = datasets.data_folder(options.data_dir)
-        timer = Timer(store=store, where=where, on_progress=lambda text: show(Preparing(text=text)))
+        timer = Timer(
+            store=store,
+            where=where,
+            on_progress=lambda text: show(Preparing(text=text)),
+            on_note=lambda text: show(Note(text=text)),
+        )
         study = open_study(config, store, data_dir, where.name, timer)
         return cls(study=study, store=store, where=where, device=where.name)
 

@@ -3,7 +3,7 @@
 First, of every line of networks, widths that double, up to the first that is above the budget.
 Between these, times are interpolated for a ladder, and what that selects is measured, until it
 selects nothing else. What is selected then was the widest that seemed fast enough, some of it by
-luck of the measurement: so it is measured again, together, for a ladder of these times alone.
+luck of the measurement: so it is measured again, together, and these times count.
 """
 
 import itertools
@@ -20,7 +20,7 @@ from ensearch.search_space.space import NetworkLine, SearchSpace
 # Networks -> milliseconds an image of each, alone.
 Measure = Callable[[Sequence[Architecture]], Mapping[Architecture, float]]
 
-_PASSES = 2  # of ladders over interpolated times
+_PASSES = 2  # of ladders over interpolated times, and of those over measured ones
 _STEP = 4.0  # multiply-adds of what is measured together are at most so many times apart
 # Of multiply-adds that were above the budget once, so many times as many are not even tried.
 _HOPELESS = 8.0
@@ -34,7 +34,7 @@ def measured(
     count: Count,
     measure: Measure,
 ) -> dict[Architecture, float]:
-    """Return milliseconds an image by network, of those alone that a ladder may take.
+    """Return milliseconds an image by network, of those that a ladder may take.
 
     The arguments are those of `ladder.build`, whose errors are raised where a space is not legal.
     """
@@ -55,11 +55,18 @@ def measured(
         if not new:
             break
         known |= in_order(new)
-    try:
-        steps = ladder.build(space, budget, schedule, resolution, count, known)
-    except BudgetError:
-        return known
-    return dict(in_order({cell.architecture for cell in steps.cells}))
+    again: set[Architecture] = set()
+    for _ in range(_PASSES):
+        try:
+            steps = ladder.build(space, budget, schedule, resolution, count, known)
+        except BudgetError:
+            break
+        once = {cell.architecture for cell in steps.cells} - again
+        if not once:
+            break
+        known |= in_order(once)
+        again |= once
+    return known
 
 
 def _anchors(

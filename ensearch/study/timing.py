@@ -16,17 +16,20 @@ from ensearch.units import counted, parse_axis
 if TYPE_CHECKING:  # imports torch
     from ensearch.latency.measurement import Place
 
+_WIDE = 0.1  # of a time: rounds that differ by more are told of
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timer:
     """Times networks where members will train, and keeps the times in the storage.
 
-    `on_progress` hears what is done.
+    `on_progress` hears what is done, and `on_note` what a person should know of the result.
     """
 
     store: Store
     where: Placement
     on_progress: Callable[[str], None]
+    on_note: Callable[[str], None]
 
     def ladder(
         self,
@@ -51,9 +54,9 @@ class Timer:
             runtime=runtime or latency.RUNTIMES[0],
             threads=1,
         )
+        every: list[LatencyRecord] = []
 
         def measure(networks: Sequence[Architecture]) -> Mapping[Architecture, float]:
-            self.on_progress(f"timing {counted(len(networks), 'network')} on {place.name}")
             wanted = [
                 Configuration(
                     architecture=network,
@@ -64,20 +67,37 @@ class Timer:
                 )
                 for network in networks
             ]
-            if self.where.device == "cpu":
-                records = _records(wanted, batch, place)
-            else:  # in a worker: this process would hold a part of the GPU until the study ends
-                launcher = launch.get(self.where.launcher)
-                arguments = [(wanted, batch, place)]
-                (records,) = launcher.call_each(_records, arguments, self.where.device)
-            self.store.save_latencies(records)
+            records = self._timed(wanted, batch, place)
+            every.extend(records)
             by_key = {record.architecture: record.ms for record in records}
             return {network: by_key[network.key] for network in networks}
 
         setting = (config.space, config.budget, config.schedule, resolution, count)
         times = timetable.measured(*setting, measure)
+        self._note_spread(every)
         timed = latency.measured_on(place.setup)
         return replace(ladder.build(*setting, times), timed=timed)
+
+    def _timed(
+        self, wanted: Sequence[Configuration], batch: int, place: "Place"
+    ) -> list[LatencyRecord]:
+        self.on_progress(f"timing {counted(len(wanted), 'network')} on {place.name}")
+        if place.device == "cpu":
+            records = _records(wanted, batch, place)
+        else:  # in a worker: this process would hold a part of the GPU until the study ends
+            launcher = launch.get(self.where.launcher)
+            (records,) = launcher.call_each(_records, [(wanted, batch, place)], place.device)
+        self.store.save_latencies(records)
+        return records
+
+    def _note_spread(self, every: Sequence[LatencyRecord]) -> None:
+        wide = sum(record.high - record.low > _WIDE * record.ms for record in every)
+        if wide:
+            self.on_note(
+                f"the rounds of {wide} of {counted(len(every), 'timing')} differ by more than "
+                f"{_WIDE:.0%}: something else used the machine. A study that begins when it is "
+                "idle matches costs better"
+            )
 
 
 def _records(wanted: Sequence[Configuration], batch: int, place: "Place") -> list[LatencyRecord]:
