@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ensearch.fronts import FrontRow, Verdict
-from ensearch.report.page import commands, evaluations
-from ensearch.report.page.evaluations import Place, Table
-from ensearch.report.study import answer, brief, figure_data, files, text, words
-from ensearch.report.study.figure_data import Tradeoff
+from ensearch.report.page import advantages, charts, commands, evaluations, views
+from ensearch.report.page.advantages import Advantages
+from ensearch.report.page.charts import Chart
+from ensearch.report.page.evaluations import Table
+from ensearch.report.page.views import View
+from ensearch.report.study import answer, brief, files, text, words
 from ensearch.report.study.findings import Findings
-from ensearch.report.study.records import Failure, Record
+from ensearch.report.study.records import Failure, OnTest, Record
 from ensearch.units import counted, format_duration
 
 
@@ -36,29 +38,8 @@ class Card(NamedTuple):
     command: str
 
 
-class Gap(NamedTuple):
-    """The advantage at a matched budget in points, with what its tooltip says."""
-
-    budget: float
-    points: float
-    low: float | None
-    high: float | None
-    verdict: Verdict | None
-    says: str
-
-
-class Advantages(NamedTuple):
-    """Ensemble minus single by budget, ascending; None where costs are not matched."""
-
-    x_label: str
-    x_range: tuple[float, float]
-    margin: float  # in points
-    gaps: tuple[Gap | None, ...]
-    zone: tuple[float, float] | None
-
-
-class Effort(NamedTuple):
-    """What was tried and what training cost, by budget, the largest first."""
+class Grid(NamedTuple):
+    """Cells under their headings, by budget, the largest first."""
 
     heads: tuple[str, ...]
     lines: tuple[tuple[str, ...], ...]
@@ -71,14 +52,18 @@ class Page(NamedTuple):
     headline: str
     sentences: tuple[Fact, ...]  # the answer, as the terminal tells it
     under_way: bool
-    tradeoff: Tradeoff | None  # None where nothing was evaluated
+    views: tuple[View, ...]  # the study's own first; none where nothing was evaluated
     advantages: Advantages
     cards: tuple[Card, ...]
     settle: str  # the command that would settle what is open; empty if none would
-    effort: Effort
+    tried: Grid
+    effort: Grid
     mixing: tuple[str, ...]  # whether mixed ensembles are better
     table: Table
-    places: tuple[Place, ...]  # of the table's rows
+    charts: tuple[Chart, ...]
+    looks: tuple[Fact, ...]  # where there was more than one
+    confirmation: str  # what it concluded
+    confirmed: Table | None  # what it scored on test
     failures: tuple[Failure, ...]
     conditions: tuple[str, ...]
     uses_of_test: tuple[str, ...]
@@ -97,19 +82,26 @@ def compute(
     decide a budget.
     """
     c, there = findings.conditions, bool(findings.evaluations and findings.fronts.rows)
+    on_test = record.on_test
     return Page(
         study=c.study,
         headline=words.headline(findings) if there else "Nothing has been evaluated yet",
         sentences=_sentences(findings) if there else (),
         under_way=findings.under_way,
-        tradeoff=figure_data.compute(findings) if there else None,
-        advantages=_advantages(findings),
-        cards=tuple(_card(row, findings, storage) for row in reversed(findings.fronts.rows)),
+        views=views.views(findings, on_test) if there else (),
+        advantages=advantages.of(findings),
+        cards=tuple(_card(row, findings, storage) for row in reversed(findings.fronts.rows))
+        if there
+        else (),
         settle=commands.settle(findings, storage) if settles else "",
-        effort=Effort(text.EFFORT, tuple(map(tuple, text.efforts(findings)))),
+        tried=_tried(findings),
+        effort=Grid(text.EFFORT, tuple(map(tuple, text.efforts(findings)))),
         mixing=tuple(text.further(findings)),
         table=evaluations.table(findings, record),
-        places=evaluations.places(findings),
+        charts=charts.charts(findings, record),
+        looks=_looks(findings, record) if len(record.looks) > 1 else (),
+        confirmation="" if findings.conclusion is None else findings.conclusion.sentence,
+        confirmed=None if on_test is None else _confirmed(findings, on_test),
         failures=record.failures,
         conditions=tuple(text.conditions(findings)) if there else (),
         uses_of_test=_uses(record),
@@ -164,35 +156,39 @@ def _advantage(row: FrontRow) -> str:
     return f"{told} points" if row.advantage is not None else told
 
 
-def _advantages(findings: Findings) -> Advantages:
+def _tried(findings: Findings) -> Grid:
+    """How many configurations of each size were measured between a budget and the one below."""
     c, rows = findings.conditions, findings.fronts.rows
-    unit = c.axis.factor
-    crossing = figure_data.crossing(findings)
-    gaps = [_gap(row, findings) for row in rows]
-    budgets = [row.budget * unit for row in rows] or [1.0]
-    return Advantages(
-        x_label=f"budget: {c.axis.title}",
-        x_range=(budgets[0] / 1.3, budgets[-1] * 1.3),
-        margin=100 * findings.fronts.margin,
-        gaps=tuple(gaps),
-        zone=None if crossing is None else (crossing.low, crossing.high),
-    )
+    sizes = sorted({e.size for e in findings.evaluations})
+    lines, below = [], 0.0
+    for row in rows:
+        near = [e.size for e in findings.evaluations if below < e.price <= row.budget]
+        counts = (str(near.count(size) or "") for size in sizes)
+        matched = "matched" if row.matched else "not matched"
+        lines.append((c.axis.show(row.budget), *counts, matched))
+        below = row.budget
+    heads = ("Budget", *(counted(size, "member") for size in sizes), "Costs")
+    return Grid(heads, tuple(reversed(lines)))
 
 
-def _gap(row: FrontRow, findings: Findings) -> Gap | None:
-    if row.advantage is None:
-        return None
-    c = findings.conditions
-    verdict = None if findings.under_way else row.verdict
-    says = f"{c.axis.tell(row.budget)}: {text.advantage(row)} points"
-    return Gap(
-        budget=row.budget * c.axis.factor,
-        points=100 * row.advantage,
-        low=None if row.low is None else 100 * row.low,
-        high=None if row.high is None else 100 * row.high,
-        verdict=verdict,
-        says=says if verdict is None else f"{says}, {verdict}",
-    )
+def _looks(findings: Findings, record: Record) -> tuple[Fact, ...]:
+    """Each look at the verdicts: what it had cost, and what it claimed at the largest budget."""
+    c, facts, spent = findings.conditions, [], 0.0
+    for look in record.looks:
+        spent += look.train_macs
+        if look.seen is None:
+            continue
+        says = f"after {text.count(spent, c)} FLOPs of training beyond the search"
+        if look.claims:
+            top = max(look.claims, key=lambda claim: float(claim["budget"]))
+            low, high = 100 * top["low"], 100 * top["high"]
+            says += f": [{low:+.2f}, {high:+.2f}] points at the largest budget"
+        facts.append(Fact(f"look {look.number}, {look.seen:%Y-%m-%d}", says))
+    return tuple(facts)
+
+
+def _confirmed(findings: Findings, on_test: OnTest) -> Table:
+    return evaluations.table(views.of_test(findings, on_test), Record())
 
 
 def _uses(record: Record) -> tuple[str, ...]:

@@ -7,14 +7,17 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from ensearch.report import _figure_labels as figure_labels
 from ensearch.report._palette import ENSEMBLE, GREY, INK, PALE, SINGLE
 from ensearch.report.page import svg
-from ensearch.report.page.data import Advantages, Gap
+from ensearch.report.page.advantages import Advantages, Gap
+from ensearch.report.page.charts import Chart
 from ensearch.report.page.evaluations import Place
 from ensearch.report.study import figure
 from ensearch.report.study.figure_data import Steps, Tradeoff
+from ensearch.units import format_count
 
 WIDTH = 560  # on a phone it is two thirds as wide, and letters of 11 pixels can still be read
 
@@ -37,10 +40,13 @@ class Drawing(NamedTuple):
     label: str
     parts: svg.Svg
     marks: tuple[Mark, ...]
+    table: int = 0  # of the page, whose rows the dots are
 
 
-def tradeoff(shown: Tradeoff, places: Sequence[Place], name: str = "tradeoff") -> Drawing:
-    """Draw accuracy against cost; `places` are those of the table's rows."""
+def tradeoff(
+    shown: Tradeoff, places: Sequence[Place], name: str = "tradeoff", table: int = 0
+) -> Drawing:
+    """Draw accuracy against cost; `places` are those of the rows of a table of the page."""
     height, marks = 380, []
 
     def paint(canvas: Figure) -> None:
@@ -61,7 +67,7 @@ def tradeoff(shown: Tradeoff, places: Sequence[Place], name: str = "tradeoff") -
 
     parts = svg.draw(WIDTH, height, paint, name)
     label = f"{shown.y_label} against {shown.x_label}. {shown.title}."
-    return Drawing(name, WIDTH, height, label, parts, tuple(marks))
+    return Drawing(name, WIDTH, height, label, parts, tuple(marks), table)
 
 
 def advantage(shown: Advantages, name: str = "advantage") -> Drawing:
@@ -91,6 +97,54 @@ def advantage(shown: Advantages, name: str = "advantage") -> Drawing:
 
     label = "Accuracy of the best ensemble minus that of the best single network, by budget."
     return Drawing(name, WIDTH, height, label, svg.draw(WIDTH, height, paint, name), ())
+
+
+def chart(shown: Chart) -> Drawing:
+    """Draw a chart with linear axes that hold all its dots and lines."""
+    height, marks = 300, list[Mark]()
+
+    def paint(canvas: Figure) -> None:
+        axes = canvas.add_axes((56 / WIDTH, 48 / height, 1 - 66 / WIDTH, 1 - 60 / height))
+        _style(axes, shown.x_label, shown.y_label)
+        x = [s.x for s in shown.spots] + [x for line in shown.lines for x in line.x]
+        y = [s.y for s in shown.spots] + [y for line in shown.lines for y in line.y]
+        axes.set_xlim(*_around(x))
+        axes.set_ylim(*_around(y))
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        write = format_count if shown.counts else "{:g}".format
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
+        if shown.ticks:
+            axes.set_xticks([at for at, _ in shown.ticks], [name for _, name in shown.ticks])
+        for line in shown.lines:
+            color, style, width, alpha = _LINES[line.style]
+            axes.plot(line.x, line.y, color=color, linestyle=style, linewidth=width, alpha=alpha)
+        svg.mark_here(axes, zorder=3)
+        places = axes.transData.transform([(s.x, s.y) for s in shown.spots] or [(0.0, 0.0)])
+        for spot, (at, up) in zip(shown.spots, places, strict=False):
+            marks.append(Mark(f"{at:.1f}", f"{height - up:.1f}", spot.kind, spot.row))
+
+    label = f"{shown.heading}: {shown.y_label} against {shown.x_label}."
+    parts = svg.draw(WIDTH, height, paint, shown.name)
+    return Drawing(shown.name, WIDTH, height, label, parts, tuple(marks), shown.table)
+
+
+# Colour, style, width and opacity of a line.
+_LINES = {
+    "thin": (ENSEMBLE, "-", 0.8, 0.35),
+    "law": (INK, "--", 1.2, 1.0),
+    "single": (SINGLE, "-", 1.8, 1.0),
+    "ensemble": (ENSEMBLE, "-", 1.8, 1.0),
+    "both": (GREY, "-", 1.8, 1.0),
+}
+
+
+def _around(values: Sequence[float]) -> tuple[float, float]:
+    """The ends of an axis that holds these values with some room."""
+    low, high = min(values), max(values)
+    room = 0.06 * (high - low) or 0.5
+    return low - room, high + room
 
 
 def _style(axes: Axes, x_label: str, y_label: str) -> None:
@@ -150,18 +204,18 @@ def _front(
 def _marks(axes: Axes, height: int, shown: Tradeoff, places: Sequence[Place]) -> list[Mark]:
     """The dots on the axes, the best last, so that these lie on top."""
     inside = [
-        (place, row)
-        for row, place in enumerate(places)
+        place
+        for place in places
         if shown.y_range[0] <= place.accuracy <= shown.y_range[1]
         and shown.x_range[0] <= place.cost <= shown.x_range[1]
     ]
-    inside.sort(key=lambda each: (each[0].kind != "predicted", each[0].accuracy))
+    inside.sort(key=lambda place: (place.kind != "predicted", place.accuracy))
     if not inside:
         return []
-    pixels = axes.transData.transform([place[:2] for place, _ in inside])
+    pixels = axes.transData.transform([place[:2] for place in inside])
     return [
-        Mark(f"{x:.1f}", f"{height - y:.1f}", place.kind, row)
-        for (place, row), (x, y) in zip(inside, pixels, strict=True)
+        Mark(f"{x:.1f}", f"{height - y:.1f}", place.kind, place.row)
+        for place, (x, y) in zip(inside, pixels, strict=True)
     ]
 
 

@@ -1,6 +1,7 @@
 """The evaluations of a study as a table that people sort and filter, and that tooltips read."""
 
 import math
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from ensearch.core import Evaluation
@@ -23,11 +24,12 @@ class Column(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where an evaluation lies on a figure: its cost, its accuracy in percent, and its kind."""
+    """Where an evaluation lies on a figure: its cost, its accuracy in percent, and its row."""
 
     cost: float
     accuracy: float
     kind: str  # single, ensemble or predicted
+    row: int  # of the table
 
 
 class Table(NamedTuple):
@@ -63,11 +65,11 @@ def shown(value: Cell, kind: Kind) -> str:
     return f"{value:.4g}" if kind == "number" else f"{value:.0f}"
 
 
-def places(findings: Findings) -> tuple[Place, ...]:
-    """Return where the rows of `table` lie, in their order."""
+def places(findings: Findings, rows: Mapping[str, int]) -> tuple[Place, ...]:
+    """Return where evaluations lie; `rows` are those of the table by the evaluations' keys."""
     factor = findings.conditions.axis.factor
     return tuple(
-        Place(e.price * factor, 100 * e.scores.accuracy, _kind(e))
+        Place(e.price * factor, 100 * e.scores.accuracy, _kind(e), rows[e.key])
         for e in (*findings.evaluations, *findings.predicted)
     )
 

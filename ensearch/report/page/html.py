@@ -23,12 +23,16 @@ def text(page: Page) -> str:
     """Return the page."""
     env = _environment()
     script = env.get_template("page.js").render()
-    figures = []
-    if page.tradeoff is not None:
-        figures.append(drawings.tradeoff(page.tradeoff, page.places))
+    views = [
+        (view, drawings.tradeoff(view.tradeoff, view.places, f"tradeoff-{number}", view.table))
+        for number, view in enumerate(page.views, 1)
+    ]
+    tables = [page.table, *([page.confirmed] if page.confirmed else [])]
     return env.get_template("page.html").render(
         page=page,
-        tradeoff=figures[0] if figures else None,
+        views=views,
+        charts=[(chart, drawings.chart(chart)) for chart in page.charts],
+        confirmed=[] if page.confirmed is None else _listed(page.confirmed),
         advantage=drawings.advantage(page.advantages),
         rows=_listed(page.table),
         titles=_titles(page.table) if len(page.table.rows) <= SPOKEN else {},
@@ -36,7 +40,11 @@ def text(page: Page) -> str:
         style=env.get_template("page.css").render(),
         script=script,
         digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        content={"summary": page.content, "evaluations": _plain(page.table), "listed": LISTED},
+        content={
+            "summary": page.content,
+            "tables": [_plain(table) for table in tables],
+            "listed": LISTED,
+        },
     )
 
 

@@ -1,6 +1,8 @@
 """Everything that the trade-off figure shows, as numbers: computed once, drawn twice."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from ensearch.core import Evaluation
@@ -73,12 +75,19 @@ class Tradeoff(NamedTuple):
 NAMED = 4
 
 
-def compute(results: Findings) -> Tradeoff:
+def compute(findings: Findings) -> Tradeoff:
+    """Return the figure of a study. What has no place on it, as a cost of 0, is left out."""
+    results = replace(
+        findings,
+        evaluations=tuple(filter(_has_place, findings.evaluations)),
+        predicted=tuple(filter(_has_place, findings.predicted)),
+    )
     c = results.conditions
     evaluations, axis = results.evaluations, c.axis
     singles = [e for e in evaluations if e.is_single]
-    low = min(e.price for e in evaluations) * axis.factor / 1.2
-    high = max(*(e.price for e in evaluations), c.budget) * axis.factor * 1.2
+    prices = [*(e.price for e in evaluations), c.budget]
+    low = min(prices) * axis.factor / 1.2
+    high = max(prices) * axis.factor * 1.2
     fronts = [_front(results, is_single, high) for is_single in (True, False)]
     y_range = _y_range(results)
     kind = "full" if c.stage == "retrained" else "short"
@@ -106,6 +115,11 @@ def compute(results: Findings) -> Tradeoff:
         crossing=crossing(results),
         named=(*_named(results, True, fronts[1]), *_named(results, False, fronts[0])),
     )
+
+
+def _has_place(e: Evaluation) -> bool:
+    """Whether it can be drawn where costs have a logarithmic scale."""
+    return math.isfinite(e.scores.accuracy) and math.isfinite(e.price) and e.price > 0
 
 
 def _dot(e: Evaluation, c: Conditions) -> Dot:
@@ -146,7 +160,7 @@ def _chosen(results: Findings, is_single: bool) -> list[Dot]:
     for row in results.fronts.rows:
         e = row.single if is_single else row.ensemble
         # A step for each choice, at its own cost: never above the budget that chose it first.
-        if e is not None and _dot(e, c) not in dots:
+        if e is not None and _has_place(e) and _dot(e, c) not in dots:
             dots.append(_dot(e, c))
     return dots
 
@@ -184,8 +198,11 @@ def _y_range(results: Findings) -> tuple[float, float]:
     """
     every = [100 * e.scores.accuracy for e in results.evaluations]
     rows = results.fronts.rows
-    bests = [100 * e.scores.accuracy for r in rows for e in (r.single, r.ensemble) if e]
+    of_rows = [e for r in rows for e in (r.single, r.ensemble) if e and _has_place(e)]
+    bests = [100 * e.scores.accuracy for e in of_rows]
     promised = [100 * e.scores.accuracy for e in results.predicted]
+    if not every:
+        return 0.0, 100.0
     top, bottom = max(every + promised), min(bests or every)
     span = max(top - bottom, 1.0)
     return max(min(every), bottom - span / 3) - 0.12 * span, top + 0.12 * span
@@ -201,7 +218,7 @@ def _gaps(results: Findings) -> tuple[Gap, ...]:
             None if row.high is None else 100 * row.high,
         )
         for row in results.fronts.rows
-        if row.advantage is not None
+        if row.advantage is not None and math.isfinite(row.advantage)
     )
 
 

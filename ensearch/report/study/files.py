@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,7 @@ def summary(results: Findings) -> dict[str, Any]:
     While the search is under way nothing is a verdict: `zone` and every `verdict` are null.
     """
     found = answer.of(results)
-    return {
+    content = {
         "schema": SCHEMA,
         "unit": UNIT if results.conditions.other_axis is None else results.conditions.axis.says,
         "axis": results.conditions.axis.name,
@@ -133,6 +134,16 @@ def summary(results: Findings) -> dict[str, Any]:
         "config": dict(results.config),
         "environment": dict(results.environment),
     }
+    return {key: _finite(value) for key, value in content.items()}
+
+
+def _finite(value: Any) -> Any:
+    """The same plain data, with nothing where JSON knows no number."""
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _beside(results: Findings) -> dict[str, Any]:

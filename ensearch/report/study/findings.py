@@ -113,14 +113,21 @@ class Findings:
     beside: tuple["Findings", ...] = ()
 
 
-def collect(store: Store, study: str, *, margin: float = MARGIN, x: str | None = None) -> Findings:
+def collect(
+    store: Store,
+    study: str,
+    *,
+    margin: float = MARGIN,
+    x: str | None = None,
+    even_empty: bool = False,
+) -> Findings:
     """Read a study and analyse its fronts on the validation split.
 
     `margin` is the difference in accuracy, a fraction, that does not matter. `x` is what costs are
     compared by, if not by the unit of the study's budget: flops, params, or ms@64 for milliseconds
     an image in batches of 64. Raises UsageError for another `x`, StorageError if there is no such
-    study, if nothing of it has been evaluated yet or such times were not measured, or if its
-    configuration was not written by a compatible version.
+    study, if such times were not measured, if its configuration was not written by a compatible
+    version, or, unless `even_empty`, if nothing of it has been evaluated yet.
     """
     asked = None if x is None else x.strip().lower()
     batch = None if asked in (None, PARAMS) else parse_axis(asked)
@@ -129,7 +136,7 @@ def collect(store: Store, study: str, *, margin: float = MARGIN, x: str | None =
     trials = store.trials(study)
     failures = Counter(t.reason or "error" for t in trials if t.state == "failed")
     evaluations = tuple(e for e in store.evaluations(study) if e.split == SPLIT)
-    if not evaluations:
+    if not evaluations and not even_empty:
         reasons = ", ".join(f"{reason}: {n}" for reason, n in failures.most_common())
         failed = f" ({counted(failures.total(), 'trial')} failed: {reasons})" if failures else ""
         raise StorageError(

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from ensearch.confirmation import plan as plans
+from ensearch.confirmation.plan import Confirmation
 from ensearch.core import Evaluation
+from ensearch.errors import StorageError
 from ensearch.store import LookRecord, Store, TrialRecord, UseOfTest
 
 
@@ -14,6 +17,14 @@ class Failure(NamedTuple):
     what: str
     reason: str
     detail: str
+
+
+class OnTest(NamedTuple):
+    """A confirmation that was scored: its evaluations on test, and those on val that selected."""
+
+    plan: Confirmation
+    val: tuple[Evaluation, ...]
+    test: tuple[Evaluation, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +40,7 @@ class Record:
     failures: tuple[Failure, ...] = ()
     uses_of_test: tuple[UseOfTest, ...] = ()  # oldest first, those by others than the study too
     looks: tuple[LookRecord, ...] = ()
+    on_test: OnTest | None = None  # the last confirmation, if one was scored
 
     def trial_of(self, e: Evaluation) -> int | None:
         """Return the first trial that asked for this size of the network, or for a larger one."""
@@ -65,4 +77,18 @@ def read(store: Store, study: str) -> Record:
         failures=tuple(failures),
         uses_of_test=tuple(sorted(uses, key=lambda use: use.used)),
         looks=tuple(store.looks(study)),
+        on_test=_on_test(store, study),
     )
+
+
+def _on_test(store: Store, study: str) -> OnTest | None:
+    try:
+        known = plans.plans(store, study)
+    except StorageError:  # another version wrote them; the notes of the findings say so
+        return None
+    for plan in sorted(known, key=lambda plan: -plan.number):
+        every = store.evaluations(study, plan.stage)
+        val, test = (tuple(e for e in every if e.split == split) for split in ("val", "test"))
+        if val and test:
+            return OnTest(plan, val, test)
+    return None

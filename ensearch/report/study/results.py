@@ -136,16 +136,17 @@ def collect(
     margin: float = MARGIN,
     patiently: bool = False,
     x: str | None = None,
+    even_empty: bool = False,
 ) -> Results:
     """Read a study and analyse its fronts on the validation split.
 
     It is `findings.collect`, whose arguments and errors these are. Whether mixed ensembles would be
     better is answered too, over FLOPs; `patiently` also where that takes long.
     """
-    whole = findings.collect(store, study, margin=margin, x=x)
+    whole = findings.collect(store, study, margin=margin, x=x, even_empty=even_empty)
     content = {each.name: getattr(whole, each.name) for each in fields(whole)}
     compared = None
-    if whole.conditions.other_axis is None:
+    if whole.conditions.other_axis is None and whole.evaluations:
         compared = diversity.of_search(store, study, whole.conditions.budget, always=patiently)
     here = {
         "diversity": compared,

@@ -1,7 +1,7 @@
 "use strict";
 (function () {
   var data = JSON.parse(document.getElementById("data").textContent);
-  var columns = data.evaluations.columns, rows = data.evaluations.rows;
+  var columns = data.tables[0].columns, rows = data.tables[0].rows;
   var place = {};
   columns.forEach(function (column, index) { place[column.key] = index; });
 
@@ -45,11 +45,12 @@
       hide();
       marked = dot;
       dot.classList.add("on");
-      var row = rows[Number(dot.dataset.row)];
+      var of = data.tables[Number(dot.ownerSVGElement.dataset.table)];
+      var row = of.rows[Number(dot.dataset.row)];
       tip.textContent = "";
-      tip.appendChild(element("b", row[place.name]));
-      columns.forEach(function (column, index) {
-        if (index !== place.name && row[index] !== null) {
+      tip.appendChild(element("b", row[0]));
+      of.columns.forEach(function (column, index) {
+        if (index && row[index] !== null) {
           tip.appendChild(element("div", column.title + ": " + show(row[index], column.kind)));
         }
       });
