@@ -15,10 +15,13 @@ from ensearch.errors import StorageError, invalid
 from ensearch.study.matches import Remedy
 
 PACKAGE = Path(__file__).parents[2] / "ensearch"
-# A part of a program of its own, with a command line of its own.
-EXPORTED = PACKAGE / "exports/_predict.py"
+# A part of a program of its own, with a command line of its own; and what a page, which is no
+# message and is read without whoever made it, tells its readers to type.
+ELSEWHERE = {PACKAGE / "exports/_predict.py", PACKAGE / "report/page/commands.py"}
 LIBRARY = [
-    path for path in sorted(PACKAGE.rglob("*.py")) if "cli" not in path.parts and path != EXPORTED
+    path
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if "cli" not in path.parts and path not in ELSEWHERE
 ]
 # A flag, a verb of the command line behind its name, or what else only a terminal takes.
 TYPED = re.compile(
