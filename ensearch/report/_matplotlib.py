@@ -7,7 +7,9 @@ the notebook's environment has, and its import fails then. Figures here need no 
 import contextlib
 import io
 import os
+import threading
 from collections.abc import Callable
+from typing import Any
 
 from ensearch.errors import EnsearchError
 
@@ -24,6 +26,10 @@ if _backend:  # as matplotlib does when it is imported; for figures of the user'
         matplotlib.rcParams["backend"] = _backend
 
 
+# Settings are global to the process, and a server draws in several threads.
+_LOCK = threading.Lock()
+
+
 def drawn(draw: Callable[[], Figure]) -> Figure:
     """The figure that `draw` makes by matplotlib's defaults, whatever is configured here."""
     with style.context("default"):
@@ -32,10 +38,29 @@ def drawn(draw: Callable[[], Figure]) -> Figure:
 
 def png(name: str, draw: Callable[[], Figure]) -> bytes:
     """The same as a PNG. Raises EnsearchError, which names it, where matplotlib fails."""
+    return _saved(name, draw, {}, format="png", metadata={"Software": None})
+
+
+def svg(name: str, draw: Callable[[], Figure]) -> str:
+    """The same as an SVG whose texts are texts; the ids that it refers to are those of the name.
+
+    Raises EnsearchError, which names it, where matplotlib fails.
+    """
+    own = {
+        "svg.hashsalt": name,
+        "svg.fonttype": "none",
+        "font.family": ["DejaVu Sans"],  # comes with matplotlib: measures are the same everywhere
+        "text.parse_math": False,  # a $ in a name is no formula
+    }
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    return _saved(name, draw, own, format="svg", metadata=nothing).decode()
+
+
+def _saved(name: str, draw: Callable[[], Figure], own: dict[str, Any], **how: Any) -> bytes:
     buffer = io.BytesIO()
     try:
-        with style.context("default"):
-            draw().savefig(buffer, format="png", metadata={"Software": None})
+        with _LOCK, style.context(["default", own]):
+            draw().savefig(buffer, **how)
     except Exception as error:  # of fonts, of memory, of a matplotlib that is half installed
         raise EnsearchError(
             f"{name} could not be drawn ({type(error).__name__}: {error}). The figure alone is "

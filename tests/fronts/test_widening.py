@@ -35,13 +35,14 @@ def test_two_budgets_have_no_slope() -> None:
 
 
 def test_the_interval_holds_every_line_through_the_intervals() -> None:
-    rows = [row(1e6, 0.0, 0.01), row(2e6, 0.02, 0.02), row(4e6, 0.01, 0.005), row(9e6, 0.03, 0.01)]
-    found = slope(rows)
+    budgets, advantages, halves = (1e6, 2e6, 4e6, 9e6), (0.0, 0.02, 0.01, 0.03), (10, 20, 5, 10)
+    given = list(zip(budgets, advantages, (half / 1000 for half in halves), strict=True))
+    found = slope([row(*each) for each in given])
     assert found is not None
     assert found.low is not None
-    x = np.log2([r.budget for r in rows])
-    corners = itertools.product(*((r.low, r.high) for r in rows))
-    slopes = [np.polyfit(x, corner, 1)[0] for corner in corners]
+    x = np.log2(budgets)
+    corners = itertools.product(*((d - half, d + half) for _, d, half in given))
+    slopes = [float(np.polyfit(x, corner, 1)[0]) for corner in corners]
     assert found.low == pytest.approx(min(slopes))
     assert found.high == pytest.approx(max(slopes))
-    assert found.value == pytest.approx(np.polyfit(x, [r.advantage for r in rows], 1)[0])
+    assert found.value == pytest.approx(float(np.polyfit(x, advantages, 1)[0]))

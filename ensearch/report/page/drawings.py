@@ -4,6 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ensearch.report.page import svg  # before matplotlib itself
+
+# isort: split
+
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -11,7 +15,6 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from ensearch.report import _figure_labels as figure_labels
 from ensearch.report._palette import ENSEMBLE, GREY, INK, PALE, SINGLE
-from ensearch.report.page import svg
 from ensearch.report.page.advantages import Advantages, Gap
 from ensearch.report.page.charts import Chart
 from ensearch.report.page.evaluations import Place

@@ -1,15 +1,13 @@
-"""A matplotlib figure -> inline SVG for a page: small, in the page's colours and font.
+"""A matplotlib figure -> inline SVG for a page: small, in the page's colours and font."""
 
-Settings of matplotlib are the page's own, whatever the user's matplotlibrc says.
-"""
-
-import io
 import re
-import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
-import matplotlib
+from ensearch.report import _matplotlib  # before matplotlib itself
+
+# isort: split
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -29,8 +27,6 @@ _VARIABLES = {
     STRIP: "strip",
     "#ffffff": "paper",
 }
-# Settings are global to the process, and a server draws in several threads.
-_LOCK = threading.Lock()
 
 
 class Svg(NamedTuple):
@@ -41,24 +37,17 @@ class Svg(NamedTuple):
 
 
 def draw(width: int, height: int, paint: Callable[[Figure], None], name: str) -> Svg:
-    """Return what `paint` draws on a figure of so many pixels; `name` is unique in the page."""
-    buffer = io.StringIO()
-    with _LOCK, matplotlib.rc_context():
-        _own_settings(name)
-        figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="none")
-        paint(figure)
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        figure.savefig(buffer, format="svg", dpi=DPI, metadata=nothing)
-    return _inline(buffer.getvalue())
+    """Return what `paint` draws on a figure of so many pixels; `name` is unique in the page.
 
+    Raises EnsearchError where matplotlib fails.
+    """
 
-def _own_settings(name: str) -> None:
-    matplotlib.rcdefaults()
-    settings = matplotlib.rcParams
-    settings["svg.hashsalt"] = name  # of the ids that the drawing refers to
-    settings["svg.fonttype"] = "none"  # text stays text: a tenth of the size
-    settings["font.family"] = ["DejaVu Sans"]  # comes with matplotlib: measures are the same
-    settings["text.parse_math"] = False  # a $ in a name is no formula
+    def figure() -> Figure:
+        made = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="none")
+        paint(made)
+        return made
+
+    return _inline(_matplotlib.svg(name, figure))
 
 
 def mark_here(axes: Axes, zorder: float) -> None:
