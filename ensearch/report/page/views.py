@@ -11,7 +11,7 @@ from ensearch.report.study import figure_data
 from ensearch.report.study.figure_data import Tradeoff
 from ensearch.report.study.findings import Findings
 from ensearch.report.study.records import OnTest
-from ensearch.units import FLOPS, Axis
+from ensearch.units import PARAMS, Axis, parameters
 
 
 class View(NamedTuple):
@@ -37,18 +37,22 @@ def views(findings: Findings, on_test: OnTest | None) -> tuple[View, ...]:
     if on_test is not None:
         confirmed = of_test(findings, on_test)
         rows = numbers(confirmed.evaluations)
-        label = f"{_label(confirmed)}, test"
+        label = f"{confirmed.conditions.axis.called}, test"
         found.append(_view(confirmed, rows, drawn.title)._replace(label=label, table=1))
     return tuple(found)
 
 
 def of_test(findings: Findings, on_test: OnTest) -> Findings:
-    """Return the findings of a confirmation: what val selected, scored on test; no verdicts."""
-    plan, c = on_test.plan, findings.conditions
+    """Return the findings of a confirmation: what val selected, scored on test; no verdicts.
+
+    Its budgets are in the unit of the study's, also where the findings are by another axis.
+    """
+    own = findings if findings.conditions.is_own else findings.beside[0]
+    plan, c = on_test.plan, own.conditions
     schedules = sorted({f.full for f in plan.finalists}, key=lambda schedule: schedule.epochs)
     selected_on = (on_test.val, None)
     return replace(
-        findings,
+        own,
         conditions=replace(
             c,
             stage="retrained" if plan.retrain else "rescored",
@@ -57,7 +61,6 @@ def of_test(findings: Findings, on_test: OnTest) -> Findings:
             epochs=tuple(sorted({schedule.epochs for schedule in schedules})),
             budgets=plan.budgets,
             budget=plan.budgets[-1],
-            other_axis=None,
         ),
         evaluations=on_test.test,
         predicted=(),
@@ -75,33 +78,23 @@ def numbers(evaluations: Sequence[Evaluation]) -> dict[str, int]:
 
 def _view(findings: Findings, rows: dict[str, int], title: str) -> View:
     drawn = figure_data.compute(findings)._replace(title=title)
-    return View(_label(findings), drawn, places(findings, rows))
-
-
-def _label(findings: Findings) -> str:
-    axis = findings.conditions.axis
-    return "FLOPs" if axis.name == FLOPS else axis.name
+    return View(findings.conditions.axis.called, drawn, places(findings, rows))
 
 
 def _others(findings: Findings) -> list[tuple[Axis, Callable[[Evaluation], float]]]:
-    """Costs that every evaluation has beside what it is compared by."""
-    factor = findings.conditions.flops_per_mac
-    parameters = Axis(
-        name="parameters",
-        unit="parameters",
-        key="params",
-        title="parameters of all members",
-        says="parameters of all members",
-    )
+    """Costs that every evaluation has beside those by which there are findings."""
     training = Axis(
         name="training",
-        unit="FLOPs",
+        unit="training",
         key="train_macs",
         title="FLOPs of training all members (estimated)",
         says="FLOPs of training all members, estimated",
-        factor=factor,
+        factor=findings.conditions.flops_per_mac,
     )
-    return [(parameters, lambda e: e.cost.params), (training, lambda e: e.train_macs)]
+    others: list[tuple[Axis, Callable[[Evaluation], float]]] = [(training, lambda e: e.train_macs)]
+    if all(one.conditions.axis.name != PARAMS for one in (findings, *findings.beside)):
+        others.insert(0, (parameters(), lambda e: e.cost.params))
+    return others
 
 
 def _over(findings: Findings, axis: Axis, price: Callable[[Evaluation], float]) -> Findings:

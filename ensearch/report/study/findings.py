@@ -190,6 +190,8 @@ def collect(
         if outcomes
         else {},
     )
+    if not evaluations:
+        return found
     known = axes.sets(store, evaluations)
 
     in_flops = axes.in_flops(evaluations, found.predicted, conditions.flops_per_mac)
