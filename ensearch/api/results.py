@@ -1,13 +1,13 @@
 """What a storage holds: the results of its studies, and how far they are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ensearch.errors import StorageError
+from ensearch.errors import StorageError, UsageError
 from ensearch.report._layout import LEAST_WIDTH as LEAST_WIDTH
 from ensearch.store import AnswerRecord, Store, StudySummary, storage_url
 
@@ -61,6 +61,48 @@ def best(
     with Store.open(storage_url(storage), create=False) as store:
         found = findings.collect(store, study, margin=fraction, x=x)
         return answer.of(found, budget, answer.Origin(url=store.url, study=study))
+
+
+def report_together(
+    studies: Sequence[str],
+    *,
+    out: str | Path | None = None,
+    margin: float | None = None,
+    x: str | None = None,
+    storage: str | Path | None = None,
+) -> tuple[tuple["Results", ...], Path]:
+    """Write one page on several studies of a storage; return their results, and the page.
+
+    It is index.html in the folder `out`, beside the storage if nobody says otherwise. The other
+    arguments and the errors are those of `results`; UsageError if a study is named twice, if the
+    studies have budgets in several units and no `x` is named, or if no folder is named and this
+    machine does not have the storage's.
+    """
+    from ensearch.report.page import html, several
+    from ensearch.report.study import answer, files
+    from ensearch.report.study.results import collect
+
+    if len(set(studies)) < len(studies):
+        raise UsageError(f"each study may be named once; got {', '.join(studies)}.")
+    fraction = answer.margin_of(margin)
+    with Store.open(storage_url(storage), create=False) as store:
+        found = tuple(collect(store, study, margin=fraction, x=x) for study in studies)
+    units = {one.conditions.axis.name: one.conditions.study for one in found}
+    if len(units) > 1:
+        told = ", ".join(f"{study} by {unit}" for unit, study in units.items())
+        raise UsageError(f"studies on one page are compared by one unit; got {told}.")
+    where = Path(out) if out is not None else _together(found)
+    page = html.of_several(several.compute(found))
+    return found, files.write_file(where / "index.html", page.encode())
+
+
+def _together(found: Sequence["Results"]) -> Path:
+    """The folder of a page on several studies: beside those of each."""
+    own = found[0].folder
+    if own is None:
+        raise UsageError("this machine does not have the storage's folder: name one to write to.")
+    names = "+".join(one.conditions.study for one in found)
+    return own.parent / (names if len(names) <= 200 else f"{len(found)} studies")
 
 
 def compare(first: str, second: str, *, storage: str | Path | None = None) -> "Comparison":

@@ -15,12 +15,15 @@ from ensearch.cli.terminal import guarded, place, say, tell
 from ensearch.errors import printable
 
 if TYPE_CHECKING:
-    from ensearch.api.results import StudyStatus
+    from ensearch.api.results import Results, StudyStatus
 
 
 @guarded
 def report(
-    study: Annotated[str, typer.Argument(help="Name of a study of the storage.")],
+    studies: Annotated[
+        list[str],
+        typer.Argument(metavar="STUDY...", help="Name of a study of the storage, or several."),
+    ],
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for the page, CSV, JSON and PNG. (default: beside the storage)"),
@@ -35,10 +38,16 @@ def report(
 ) -> None:
     """Print the answer of a study; write its page index.html, CSV, JSON and PNG.
 
-    Another margin than 1 writes them only where --out names a folder.
+    Of several studies it prints all answers and writes one page. Another margin than 1 writes the
+    files of a study only where --out names a folder.
     """
+    from ensearch.api.results import report_together
     from ensearch.api.results import results as results_of
 
+    if len(studies) > 1:
+        _together(report_together(studies, out=out, margin=margin, x=x, storage=storage), as_json)
+        return
+    study = studies[0]
     results = results_of(study, margin=margin, x=x, storage=storage)
     show(results, as_json, full)
     # After the answer: a failure to write must not cost the user the result.
@@ -59,6 +68,18 @@ def report(
     unwritten = "files     not written: the study's are of margin 1; --out FOLDER takes these"
     for line in files(folder) if folder else [unwritten]:
         say(line)
+
+
+def _together(done: "tuple[tuple[Results, ...], Path]", as_json: bool) -> None:
+    """Print the answers of several studies, one below the other, and where their page is."""
+    found, page = done
+    if as_json:
+        tell(json.dumps([results.summary() for results in found], indent=2, allow_nan=False))
+    for results in () if as_json else found:
+        tell(f"study     {results.conditions.study}")
+        show(results, as_json)
+        tell("")
+    say(f"page      {page}")
 
 
 @guarded

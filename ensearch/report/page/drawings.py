@@ -25,6 +25,9 @@ from ensearch.units import format_count
 WIDTH = 560  # on a phone it is two thirds as wide, and letters of 11 pixels can still be read
 
 
+MANY = 1500  # dots
+
+
 class Mark(NamedTuple):
     """A dot of the page: where, of which kind, and of which row of the table."""
 
@@ -44,6 +47,7 @@ class Drawing(NamedTuple):
     parts: svg.Svg
     marks: tuple[Mark, ...]
     table: int = 0  # of the page, whose rows the dots are
+    covered: int = 0  # dots that others would cover, and that are not drawn
 
 
 def tradeoff(
@@ -56,7 +60,7 @@ def tradeoff(
         axes = canvas.add_axes((56 / WIDTH, 48 / height, 1 - 66 / WIDTH, 1 - 60 / height))
         figure.cost_axis(axes, shown.x_range)
         axes.set_ylim(*shown.y_range)
-        _style(axes, shown.x_label, shown.y_label)
+        style(axes, shown.x_label, shown.y_label)
         _zone(axes, shown.crossing)
         _lines(axes, shown)
         svg.mark_here(axes, zorder=3)
@@ -70,7 +74,7 @@ def tradeoff(
 
     parts = svg.draw(WIDTH, height, paint, name)
     label = f"{shown.y_label} against {shown.x_label}. {shown.title}."
-    return Drawing(name, WIDTH, height, label, parts, tuple(marks), table)
+    return _drawing(name, height, label, parts, marks, table)
 
 
 def advantage(shown: Advantages, name: str = "advantage") -> Drawing:
@@ -84,7 +88,7 @@ def advantage(shown: Advantages, name: str = "advantage") -> Drawing:
         ends = [end for g in gaps for end in (g.low, g.high, g.points) if end is not None]
         reach = 1.15 * max((abs(end) for end in (*ends, 1.5 * shown.margin)), default=1.0)
         axes.set_ylim(-reach, reach)
-        _style(axes, shown.x_label, "ensemble minus single (points)")
+        style(axes, shown.x_label, "ensemble minus single (points)")
         axes.axhspan(-shown.margin, shown.margin, color=svg.STRIP, linewidth=0, zorder=0.5)
         _zone(axes, shown.zone)
         axes.axhline(0, color=INK, linewidth=0.8, zorder=2)
@@ -108,7 +112,7 @@ def chart(shown: Chart) -> Drawing:
 
     def paint(canvas: Figure) -> None:
         axes = canvas.add_axes((56 / WIDTH, 48 / height, 1 - 66 / WIDTH, 1 - 60 / height))
-        _style(axes, shown.x_label, shown.y_label)
+        style(axes, shown.x_label, shown.y_label)
         x = [s.x for s in shown.spots] + [x for line in shown.lines for x in line.x]
         y = [s.y for s in shown.spots] + [y for line in shown.lines for y in line.y]
         axes.set_xlim(*_around(x))
@@ -121,8 +125,8 @@ def chart(shown: Chart) -> Drawing:
         if shown.ticks:
             axes.set_xticks([at for at, _ in shown.ticks], [name for _, name in shown.ticks])
         for line in shown.lines:
-            color, style, width, alpha = _LINES[line.style]
-            axes.plot(line.x, line.y, color=color, linestyle=style, linewidth=width, alpha=alpha)
+            color, dashes, width, alpha = _LINES[line.style]
+            axes.plot(line.x, line.y, color=color, linestyle=dashes, linewidth=width, alpha=alpha)
         svg.mark_here(axes, zorder=3)
         places = axes.transData.transform([(s.x, s.y) for s in shown.spots] or [(0.0, 0.0)])
         for spot, (at, up) in zip(shown.spots, places, strict=False):
@@ -130,7 +134,18 @@ def chart(shown: Chart) -> Drawing:
 
     label = f"{shown.heading}: {shown.y_label} against {shown.x_label}."
     parts = svg.draw(WIDTH, height, paint, shown.name)
-    return Drawing(shown.name, WIDTH, height, label, parts, tuple(marks), shown.table)
+    return _drawing(shown.name, height, label, parts, marks, shown.table)
+
+
+def _drawing(
+    name: str, height: int, label: str, parts: svg.Svg, marks: Sequence[Mark], table: int
+) -> Drawing:
+    """The drawing with its dots; of many, only those that can be told apart."""
+    kept = tuple(marks)
+    if len(marks) > MANY:  # 20,000 in every figure take a browser half a minute
+        places = {(int(float(m.x) / 3), int(float(m.y) / 3), m.kind): m for m in marks}
+        kept = tuple(places.values())
+    return Drawing(name, WIDTH, height, label, parts, kept, table, len(marks) - len(kept))
 
 
 # Colour, style, width and opacity of a line.
@@ -150,7 +165,8 @@ def _around(values: Sequence[float]) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _style(axes: Axes, x_label: str, y_label: str) -> None:
+def style(axes: Axes, x_label: str, y_label: str) -> None:
+    """Give axes the look of all figures of a page."""
     axes.set_xlabel(x_label, size=11, color=INK)
     axes.set_ylabel(y_label, size=11, color=INK)
     axes.set_facecolor("none")

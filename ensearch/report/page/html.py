@@ -6,14 +6,16 @@ its own and no request at all.
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ensearch.report.page import commands, drawings
+from ensearch.report.page import commands, drawings, several_drawings
 from ensearch.report.page.data import Page
 from ensearch.report.page.evaluations import Cell, Column, Table, shown
+from ensearch.report.page.several import Several
 
 LISTED = 300  # rows of evaluations at most that are there without the script: the most accurate
 SPOKEN = 1500  # dots at most that have a tooltip without the script
@@ -21,14 +23,14 @@ SPOKEN = 1500  # dots at most that have a tooltip without the script
 
 def text(page: Page) -> str:
     """Return the page."""
-    env = _environment()
-    script = env.get_template("page.js").render()
     views = [
         (view, drawings.tradeoff(view.tradeoff, view.places, f"tradeoff-{number}", view.table))
         for number, view in enumerate(page.views, 1)
     ]
     tables = [page.table, *([page.confirmed] if page.confirmed else [])]
-    return env.get_template("page.html").render(
+    return _rendered(
+        "page.html",
+        {"summary": page.content, "tables": [_plain(table) for table in tables], "listed": LISTED},
         page=page,
         views=views,
         charts=[(chart, drawings.chart(chart)) for chart in page.charts],
@@ -37,14 +39,34 @@ def text(page: Page) -> str:
         rows=_listed(page.table),
         titles=_titles(page.table) if len(page.table.rows) <= SPOKEN else {},
         again=commands.again(),
+    )
+
+
+def of_several(page: Several) -> str:
+    """Return the page of several studies."""
+    return _rendered(
+        "several.html",
+        page.content,
+        page=page,
+        fronts=several_drawings.fronts(page),
+        gaps=several_drawings.gaps(page),
+        colours=("single", "ensemble", "mixed", "cascade"),
+    )
+
+
+def _rendered(template: str, content: Mapping[str, Any], **shown: Any) -> str:
+    """A template filled in, with the style and the script of all pages and the data that it holds.
+
+    The script is named by its digest, and no other may run.
+    """
+    env = _environment()
+    script = env.get_template("page.js").render()
+    return env.get_template(template).render(
         style=env.get_template("page.css").render(),
         script=script,
         digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        content={
-            "summary": page.content,
-            "tables": [_plain(table) for table in tables],
-            "listed": LISTED,
-        },
+        content=content,
+        **shown,
     )
 
 

@@ -11,7 +11,7 @@ from ensearch.report import _matplotlib  # before matplotlib itself
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ensearch.report._palette import ENSEMBLE, GREY, INK, PALE, SINGLE
+from ensearch.report._palette import CASCADE, ENSEMBLE, GREY, INK, MIXED, PALE, SINGLE
 
 DPI = 72  # a point is a pixel of the drawing then
 MARKS = "marks"  # the group in which the page puts dots that have tooltips
@@ -23,6 +23,8 @@ _VARIABLES = {
     PALE: "pale",
     SINGLE: "single",
     ENSEMBLE: "ensemble",
+    MIXED: "mixed",
+    CASCADE: "cascade",
     ZONE: "zone",
     STRIP: "strip",
     "#ffffff": "paper",

@@ -1,6 +1,7 @@
 "use strict";
 (function () {
   var data = JSON.parse(document.getElementById("data").textContent);
+  if (!data.tables) return;
   var columns = data.tables[0].columns, rows = data.tables[0].rows;
   var place = {};
   columns.forEach(function (column, index) { place[column.key] = index; });
@@ -33,6 +34,7 @@
 
   // Tooltips: the nearest dot of the figure, for a mouse and for a finger.
   var tip = document.getElementById("tip"), marked = null;
+  var untold = ["kind", "subsets", "alone", "ece", "training"]; // a phone has no room for all
 
   function hide() {
     tip.hidden = true;
@@ -50,7 +52,7 @@
       tip.textContent = "";
       tip.appendChild(element("b", row[0]));
       of.columns.forEach(function (column, index) {
-        if (index && row[index] !== null) {
+        if (index && row[index] !== null && untold.indexOf(column.key) < 0) {
           tip.appendChild(element("div", column.title + ": " + show(row[index], column.kind)));
         }
       });

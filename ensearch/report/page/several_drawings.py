@@ -1,0 +1,86 @@
+"""The two figures of several studies: their fronts, and their advantages by budget."""
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ensearch.report._palette import CASCADE, ENSEMBLE, INK, MIXED, SINGLE
+from ensearch.report.page import svg
+from ensearch.report.page.drawings import WIDTH, Drawing, style
+from ensearch.report.page.several import Several, Side
+from ensearch.report.study import figure
+
+COLOURS = (SINGLE, ENSEMBLE, MIXED, CASCADE)
+MARKERS = ("o", "D", "s", "^")
+HEIGHT = 360
+
+
+def fronts(shown: Several) -> Drawing:
+    """Draw the fronts of all studies: dashed for single networks, solid for ensembles."""
+
+    def paint(canvas: Figure) -> None:
+        axes = _axes(canvas, shown)
+        axes.set_ylim(*shown.y_range)
+        style(axes, shown.x_label, "measured accuracy (%)")
+        for side in shown.sides:
+            for front, line in ((side.single_front, (0, (4, 1.5))), (side.ensemble_front, "-")):
+                if front.costs:
+                    axes.step(
+                        front.costs,
+                        front.accuracies,
+                        where="post",
+                        color=COLOURS[side.colour],
+                        linestyle=line,
+                        linewidth=1.8,
+                    )
+
+    label = f"Fronts of {shown.title}: accuracy against cost."
+    return Drawing("fronts", WIDTH, HEIGHT, label, svg.draw(WIDTH, HEIGHT, paint, "fronts"), ())
+
+
+def gaps(shown: Several) -> Drawing:
+    """Draw ensemble minus single by budget of all studies, with the line through each."""
+    known = [gap for side in shown.sides for gap in side.gaps if gap is not None]
+    ends = [end for gap in known for end in (gap.low, gap.high, gap.points) if end is not None]
+    reach = 1.15 * max(abs(end) for end in (*ends, 1.5 * shown.margin))
+
+    def paint(canvas: Figure) -> None:
+        axes = _axes(canvas, shown)
+        axes.set_ylim(-reach, reach)
+        style(axes, f"budget: {shown.x_label}", "ensemble minus single (points)")
+        axes.axhspan(-shown.margin, shown.margin, color=svg.STRIP, linewidth=0, zorder=0.5)
+        axes.axhline(0, color=INK, linewidth=0.8, zorder=2)
+        for number, side in enumerate(shown.sides):
+            # Budgets of several studies are often the same: side by side, nothing is covered.
+            _side(axes, side, 1.035 ** (number - (len(shown.sides) - 1) / 2))
+
+    label = f"Accuracy of ensembles minus that of single networks, of {shown.title}, by budget."
+    return Drawing("gaps", WIDTH, HEIGHT, label, svg.draw(WIDTH, HEIGHT, paint, "gaps"), ())
+
+
+def _axes(canvas: Figure, shown: Several) -> Axes:
+    axes = canvas.add_axes((56 / WIDTH, 48 / HEIGHT, 1 - 66 / WIDTH, 1 - 60 / HEIGHT))
+    figure.cost_axis(axes, shown.x_range)
+    return axes
+
+
+def _side(axes: Axes, side: Side, beside: float) -> None:
+    color = COLOURS[side.colour]
+    for gap in side.gaps:
+        if gap is None:
+            continue
+        x = gap.budget * beside
+        if gap.low is not None and gap.high is not None:
+            axes.plot([x, x], [gap.low, gap.high], color=color, linewidth=1.3, zorder=2.5)
+        clear = gap.low is not None and gap.high is not None and (gap.low > 0 or gap.high < 0)
+        axes.plot(
+            [x],
+            [gap.points],
+            marker=MARKERS[side.colour],
+            color=color,
+            markerfacecolor=color if clear else "white",
+            markersize=6,
+            zorder=3,
+        )
+    if side.line:
+        budgets, points = zip(*side.line, strict=True)
+        axes.plot(budgets, points, color=color, linewidth=1.2, linestyle="--", zorder=2.2)
