@@ -74,14 +74,15 @@ def _drawn(axes: Axes, tradeoff: Tradeoff) -> tuple[Points, Points]:
     place = axes.transData.transform
     lines = [place([(d.cost, d.accuracy) for d in line]) for line in tradeoff.ensembles]
     every = (*tradeoff.singles, *tradeoff.predicted, *(d for e in tradeoff.ensembles for d in e))
-    solid = [place([(dot.cost, dot.accuracy)]) for dot in every]
+    dots = place([(dot.cost, dot.accuracy) for dot in every]) if every else np.empty((0, 2))
+    solid = []
     for front in (tradeoff.single_front, tradeoff.ensemble_front):
         if front.costs:
             corners = place(np.column_stack((front.costs, front.accuracies)))
             before = np.column_stack((corners[1:, 0], corners[:-1, 1]))
             steps = np.stack((corners[:-1], before), axis=1).reshape(-1, 2)
             solid.append(np.vstack((steps, corners[-1:])))
-    return _along(lines), _along(solid)
+    return _along(lines), np.vstack((_along(solid), dots))
 
 
 def _along(lines: list[Points]) -> Points:

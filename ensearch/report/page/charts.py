@@ -97,7 +97,7 @@ def _by_size(ensembles: Sequence[tuple[int, Evaluation]]) -> Chart | None:
 
 
 def _apart(ticks: list[tuple[float, str]]) -> tuple[tuple[float, str], ...]:
-    """Those ticks whose numbers do not touch, the first and the last first."""
+    """The ticks whose numbers do not touch, beginning with the first and the last."""
     kept = [ticks[0]]
     for tick in reversed(ticks[1:]):
         if all(abs(tick[0] - other[0]) > 0.035 for other in kept):

@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from ensearch.report import _figure_labels as figure_labels
 from ensearch.report._palette import ENSEMBLE, GREY, INK, PALE, SINGLE
 from ensearch.report.page.advantages import Advantages, Gap
-from ensearch.report.page.charts import Chart
+from ensearch.report.page.charts import Chart, Line
 from ensearch.report.page.evaluations import Place
 from ensearch.report.study import figure
 from ensearch.report.study.figure_data import Steps, Tradeoff
@@ -124,7 +124,7 @@ def chart(shown: Chart) -> Drawing:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
         if shown.ticks:
             axes.set_xticks([at for at, _ in shown.ticks], [name for _, name in shown.ticks])
-        for line in shown.lines:
+        for line in _joined(shown.lines):
             color, dashes, width, alpha = _LINES[line.style]
             axes.plot(line.x, line.y, color=color, linestyle=dashes, linewidth=width, alpha=alpha)
         svg.mark_here(axes, zorder=3)
@@ -146,6 +146,14 @@ def _drawing(
         places = {(int(float(m.x) / 3), int(float(m.y) / 3), m.kind): m for m in marks}
         kept = tuple(places.values())
     return Drawing(name, WIDTH, height, label, parts, kept, table, len(marks) - len(kept))
+
+
+def _joined(lines: Sequence[Line]) -> list[Line]:
+    """The lines, and all thin ones as a single path with gaps: there may be thousands."""
+    thin = [line for line in lines if line.style == "thin"]
+    x = tuple(x for line in thin for x in (*line.x, math.nan))
+    y = tuple(y for line in thin for y in (*line.y, math.nan))
+    return [Line(x, y, "thin"), *(line for line in lines if line.style != "thin")]
 
 
 # Colour, style, width and opacity of a line.
