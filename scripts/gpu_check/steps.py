@@ -29,7 +29,7 @@ def steps(out: str, data: str | None, small: bool) -> list[Step]:
     own = ("--dataset", "digits", "--device", device, "--storage", f"{out}/studies.db")
     digits = ("--limit-train", "200", "--epochs", "1", "--trials", "2") if small else ()
     # Without what other tests need; a warning of another PyTorch is no failure here.
-    alone = ("--noconftest", "-W", "default", "-p", "no:cacheprovider", "-o", "addopts=")
+    alone = ("--noconftest", "-c", "/dev/null", "--rootdir", ".", "-p", "no:cacheprovider")
     tests = ("tests/training/test_cuda.py", *alone)
     found = [
         Step(

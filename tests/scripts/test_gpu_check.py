@@ -34,7 +34,10 @@ def test_programs_of_steps_run_on_a_cpu(
     step = steps(str(tmp_path), None, small=True)[number]
     assert step.arguments[0] == "-m"
     monkeypatch.setattr(sys, "argv", ["program", *step.arguments[2:]])
+    codes = [0]
+    monkeypatch.setattr(sys, "exit", codes.append)
     runpy.run_module(step.arguments[1], run_name="__main__")
+    assert not any(codes)
     said = capsys.readouterr().out
     assert {
         "convolutions": "stem, 1 alone: NHWC ",

@@ -4,6 +4,7 @@ python -m scripts.benchmarks.fused.bits
 """
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from ensearch.training.data import Images
 from ensearch.training.device import reproducible
 from ensearch.training.lockstep import Lockstep
 from ensearch.training.state import tensors
-from ensearch.training.strategy import Strategy, candidates
+from ensearch.training.strategy import ALONE, Strategy, candidates
 from scripts.benchmarks.fused.turns import pictures
 
 # Family, width, depth: what each has of its own are pooling, depthwise convolutions and attention.
@@ -67,17 +68,18 @@ def same(some: Ended, others: Ended) -> bool:
 
 
 def _twice(name: str, train: Callable[[], Ended]) -> Ended | None:
-    """Train twice, print whether the bits are the same, and return the first."""
+    """Train twice, print whether the bits are the same, and return the first if they are."""
     try:
         first = train()
-        print(f"{name}: same bits {same(first, train())}", flush=True)
+        equal = same(first, train())
     except Exception as error:
         print(f"{name}: {strategies.first_line(error)}", flush=True)
         return None
-    return first
+    print(f"{name}: same bits {equal}", flush=True)
+    return first if equal else None
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--families", nargs="+", default=list(NETWORKS), choices=NETWORKS)
     parser.add_argument("--members", type=int, default=4)
@@ -86,21 +88,25 @@ def main() -> None:
     parser.add_argument("--resolution", type=int, default=32)
     options = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    images = pictures(options.resolution, device, options.steps, options.batch)
+    images, ended_well = pictures(options.resolution, device, options.steps, options.batch), True
     with reproducible(device):
         for family in options.families:
             members = members_of(family, options.resolution, options.batch, options.members)
             first = _twice(f"{family} alone", lambda m=members: alone(m, images, device))  # type: ignore[misc]
-            if family != "wide_resnet" or first is None:
+            ended_well &= first is not None
+            if family != "wide_resnet":
                 continue
             for way in candidates(device, options.members):
                 ended = _twice(
                     f"{family} {way.name}",
                     lambda m=members, w=way: together(w, m, images, device),  # type: ignore[misc]
                 )
-                if ended is not None and replace(way, graph=False).name == "one after another":
+                ended_well &= ended is not None
+                if ended and first and replace(way, graph=False) == ALONE:
                     print(f"a recorded step and one without: same bits {same(ended, first)}")
+                    ended_well &= same(ended, first)
+    return 0 if ended_well else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

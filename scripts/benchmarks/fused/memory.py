@@ -7,6 +7,7 @@ Without a GPU nothing is short of memory, and only the way through is shown.
 
 import argparse
 import contextlib
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from ensearch.training import loop, strategies, train_members
 from ensearch.training.lockstep import Lockstep
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--share", type=float, default=0.05, help="of the GPU that may be used")
     parser.add_argument("--network", type=float, nargs=2, default=(10.0, 40.0), help="width, depth")
@@ -32,17 +33,20 @@ def main() -> None:
     if device == "cuda":
         torch.cuda.set_per_process_memory_fraction(options.share)
     jobs = _jobs(device, options.network[0], options.network[1], options.members)
+    lost = 0
     for turn in range(3):
         updates: list[Update] = []
         with _tried() as sizes:
             train_members(jobs, updates.append)
         trained = sum(isinstance(update, Trained) for update in updates)
+        lost += len(jobs) - trained
         failures = [f"{u.reason}: {u.detail[:100]}" for u in updates if isinstance(u, Failed)]
         held = torch.cuda.memory_allocated() / 2**20 if device == "cuda" else 0.0
         print(
             f"turn {turn}: {trained} of {len(jobs)} trained, groups tried {sizes}, {held:.0f} MiB"
         )
         print(*failures, sep="\n", end="\n" if failures else "", flush=True)
+    return min(lost, 1)
 
 
 @contextlib.contextmanager
@@ -86,4 +90,4 @@ def _jobs(device: str, width: float, depth: float, count: int) -> tuple[MemberJo
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
