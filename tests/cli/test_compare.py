@@ -47,7 +47,7 @@ def test_two_studies_are_shown_side_by_side(folder: Path, monkeypatch: pytest.Mo
 
 def test_several_studies_are_reported_on_one_page(folder: Path) -> None:
     assert quick().exit_code == 0
-    assert quick("--study other --seeds 2").exit_code == 0
+    assert quick("--study other").exit_code == 0  # of the same members, which are there
     shown = ensearch(f"report {NAME} other")
     assert shown.exit_code == 0, shown.stderr
     assert [line for line in shown.stdout.splitlines() if line.startswith("study")] == [
@@ -57,9 +57,6 @@ def test_several_studies_are_reported_on_one_page(folder: Path) -> None:
     page = folder / "studies" / "ensearch.reports" / f"{NAME}+other" / "index.html"
     assert shown.stderr.endswith(f"page      {page}\n")
     assert f"<h2>{NAME}</h2>" in page.read_text()
-    found = json.loads(ensearch(f"report {NAME} other --json --out out").stdout)
-    assert [one["study"] for one in found] == [NAME, "other"]
-    assert (folder / "out" / "index.html").exists()
     twice = ensearch(f"report {NAME} {NAME}")
     assert (twice.exit_code, "named once" in twice.stderr) == (2, True)
 
