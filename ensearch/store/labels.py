@@ -24,6 +24,7 @@ from ensearch.store import files
 
 # So many images, evenly spaced, tell one selection or order of images from another.
 LOOKED_AT = 64
+_KINDS = [("i", 1), ("i", 0), ("U", 1), ("U", 0)]  # of the arrays of a file, and their axes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,6 +107,8 @@ def read(root: Path, fingerprint: str) -> SplitLabels:
     """The labels of a fingerprint. Raises StorageError if they are missing or damaged."""
     source = path(root, fingerprint)
     arrays = files.read_arrays(source, ("values", "count", "classes", "images"), _unusable)
+    if [(array.dtype.kind, array.ndim) for array in arrays] != _KINDS:
+        raise _unusable(source, "is damaged: it holds no labels")
     values, count, classes, images = arrays
     labels = SplitLabels(
         values=values.astype(np.int64),

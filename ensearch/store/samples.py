@@ -17,6 +17,7 @@ from ensearch.errors import StorageError
 from ensearch.store import files
 
 _ARRAYS = ("images", "places", "mean", "std", "crop")
+_KINDS = [("u", 4), ("i", 1), ("f", 1), ("f", 1), ("f", 0)]  # of these, and their axes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,8 +72,10 @@ def write(root: Path, dataset: str, sample: ImageSample) -> None:
 def read(root: Path, dataset: str) -> ImageSample:
     """The sample of a dataset. Raises StorageError if it is missing or damaged."""
     source = path(root, dataset)
-    images, places, mean, std, crop = files.read_arrays(source, _ARRAYS, _unusable)
-    if images.ndim != 4 or images.dtype != np.uint8 or len(images) != len(places):
+    arrays = files.read_arrays(source, _ARRAYS, _unusable)
+    images, places, mean, std, crop = arrays
+    kinds = [(array.dtype.kind, array.ndim) for array in arrays]
+    if kinds != _KINDS or images.dtype != np.uint8 or len(images) != len(places):
         raise _unusable(source, f"holds no images: found {images.dtype} {images.shape}")
     return ImageSample(
         images=images,

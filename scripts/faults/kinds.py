@@ -1,0 +1,296 @@
+"""The faults: each does something to a study that runs, or to what it left, and lets go of it.
+
+A function is given a site where no study has begun, and random numbers. What it leaves is gone on
+with until it ends. It returns keys of members that may be trained again, because it took their
+files away; an assertion says that the user was not told.
+"""
+
+import errno
+import os
+import random
+import shutil
+import signal
+import time
+from collections.abc import Callable, Collection
+from functools import partial
+from pathlib import Path
+
+from scripts.faults import servers, wrappers
+from scripts.faults.site import SECONDS, Site, processes_of
+
+Fault = Callable[[Site, random.Random], Collection[str]]
+NOTHING: tuple[str, ...] = ()
+
+
+def _moment(site: Site, rng: random.Random, least: int = 0) -> None:
+    """Wait until so many members are in training or more, and a little longer."""
+    wanted = rng.randint(least, 8)
+    end = time.monotonic() + 60
+    while len(site.trained()) < wanted and time.monotonic() < end:
+        time.sleep(0.005)
+    time.sleep(rng.uniform(0, 0.03))
+
+
+def killed(site: Site, rng: random.Random) -> Collection[str]:
+    with site.running() as process:
+        _moment(site, rng)
+        process.kill()
+    return NOTHING
+
+
+def terminated(site: Site, rng: random.Random) -> Collection[str]:
+    with site.running() as process:
+        _moment(site, rng)
+        process.terminate()
+        process.join()
+    return NOTHING
+
+
+def killed_thrice(site: Site, rng: random.Random) -> Collection[str]:
+    for _ in range(3):
+        killed(site, rng)
+    return NOTHING
+
+
+def killed_at_a_rename(site: Site, rng: random.Random) -> Collection[str]:
+    site.run(partial(wrappers.kill_at, "replace", rng.randint(1, 20)))
+    return NOTHING
+
+
+def killed_at_a_sync(site: Site, rng: random.Random) -> Collection[str]:
+    site.run(partial(wrappers.kill_at, "fsync", rng.randint(1, 20)))
+    return NOTHING
+
+
+def killed_before_a_commit(site: Site, rng: random.Random) -> Collection[str]:
+    site.run(partial(wrappers.kill_after_write, rng.randint(1, 60)))
+    return NOTHING
+
+
+def _refused(site: Site, arm: wrappers.Arm) -> Collection[str]:
+    """A run that cannot go on says so and ends; one that never meets the limit ends well."""
+    code = site.run(arm)
+    assert code is not None, "the run hung"
+    assert code >= 0, f"a signal ended the run: {code}"
+    assert code == 0 or site.said, "the run failed without a word"
+    return NOTHING
+
+
+def disk_full(site: Site, rng: random.Random) -> Collection[str]:
+    return _refused(site, partial(wrappers.fail_from, "fsync", rng.randint(1, 20), errno.ENOSPC))
+
+
+def disk_failing(site: Site, rng: random.Random) -> Collection[str]:
+    return _refused(site, partial(wrappers.fail_from, "fsync", rng.randint(1, 20), errno.EIO))
+
+
+def disk_read_only(site: Site, rng: random.Random) -> Collection[str]:
+    return _refused(site, partial(wrappers.fail_from, "replace", rng.randint(1, 20), errno.EROFS))
+
+
+def database_full(site: Site, rng: random.Random) -> Collection[str]:
+    return _refused(site, partial(wrappers.small_database, rng.randint(0, 40)))
+
+
+def few_handles(site: Site, rng: random.Random) -> Collection[str]:
+    return _refused(site, partial(wrappers.few_handles, rng.randint(1, 12)))
+
+
+def little_memory(site: Site, rng: random.Random) -> Collection[str]:
+    site.run(partial(wrappers.little_memory, rng.randint(0, 60)))  # libraries may abort
+    return NOTHING
+
+
+def clock_jumps(site: Site, rng: random.Random) -> Collection[str]:
+    day = 86_400.0
+    with site.running(
+        partial(wrappers.clock_off_by, rng.choice((-day, -3600, 3600, day)))
+    ) as process:
+        _moment(site, rng)
+        process.kill()
+    return NOTHING
+
+
+def second_driver(site: Site, rng: random.Random) -> Collection[str]:
+    with site.running() as first:
+        _moment(site, rng, least=1)
+        os.kill(first.pid or 0, signal.SIGSTOP)  # it lives, and must not be done before
+        code = site.run()
+        os.kill(first.pid or 0, signal.SIGCONT)
+        first.join()
+        assert code == 4, f"the second driver ended with {code}"
+        assert "is being run by process" in site.said, site.said
+        assert first.exitcode == 0, f"the first driver ended with {first.exitcode}: {site.said}"
+    return NOTHING
+
+
+def taken_over(site: Site, rng: random.Random) -> Collection[str]:
+    """A driver is stopped, another one takes the study over, and the first wakes up."""
+    with site.running() as first:
+        _moment(site, rng, least=1)
+        os.kill(first.pid or 0, signal.SIGSTOP)
+        code = site.run(take_over=True)
+        before = site.kept()
+        os.kill(first.pid or 0, signal.SIGCONT)
+        first.join()
+        assert code == 0, f"the second driver ended with {code}: {site.said}"
+        assert before == site.kept()
+    return set(site.trained()[-1:])  # what the first one trained as it was stopped
+
+
+def folder_renamed(site: Site, rng: random.Random) -> Collection[str]:
+    with site.running() as process:
+        while not (site.files / "storage.id").exists():
+            time.sleep(0.005)
+        _moment(site, rng, least=1)
+        site.files.rename(site.folder / "elsewhere")
+        process.join()
+        assert process.exitcode != 0, "the run did not notice"
+        assert str(site.files) in site.said, site.said
+        assert not site.files.exists(), "the folder was made anew"
+    (site.folder / "elsewhere").rename(site.files)
+    return set(site.trained()[-1:])  # could be kept nowhere
+
+
+def worker_killed(site: Site, rng: random.Random) -> Collection[str]:
+    with site.running() as process:
+        for _ in range(2):
+            _moment(site, rng, least=1)
+            if pids := _workers(site):
+                os.kill(rng.choice(pids), signal.SIGKILL)
+        process.join()
+        assert process.exitcode == 0, f"the driver ended with {process.exitcode}: {site.said}"
+    return set(site.trained())  # what the worker had in hand is trained once more
+
+
+def fork_server_killed(site: Site, rng: random.Random) -> Collection[str]:
+    with site.running() as process:
+        _moment(site, rng, least=1)
+        for pid in processes_of(site, "multiprocessing.forkserver"):
+            if _parent(pid) == process.pid:
+                os.kill(pid, signal.SIGKILL)
+        process.join()
+        assert process.exitcode in (0, 5), f"the driver ended with {process.exitcode}: {site.said}"
+    return set(site.trained())
+
+
+def _workers(site: Site) -> list[int]:
+    """Worker processes: the children of the driver's fork server."""
+    servers = processes_of(site, "multiprocessing.forkserver")
+    return [pid for pid in servers if _parent(pid) in servers]
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def _damaged(pattern: str, site: Site, rng: random.Random) -> Collection[str]:
+    """A byte of a file changes, or the file is cut or lost, while nobody runs the study."""
+    with site.running() as process:
+        while len(site.kept()) < 3 and process.is_alive():
+            time.sleep(0.05)
+        process.kill()
+    paths = sorted(site.files.glob(pattern))
+    assert paths, f"no file {pattern}"
+    path = rng.choice(paths)
+    content, how = path.read_bytes(), rng.choice(("flipped", "cut", "lost"))
+    place = rng.randrange(len(content))
+    if how == "lost":
+        path.unlink()
+    elif how == "cut":
+        path.write_bytes(content[:place])
+    else:
+        path.write_bytes(content[:place] + bytes([content[place] ^ 255]) + content[place + 1 :])
+    code = site.run()
+    if code == 0:  # the study did not need it, or wrote it again
+        return {path.name.partition(".")[0]}
+    assert path.name in site.said, f"{path.name} is not named: {site.said}"
+    if path.name == "storage.id":  # as the message says
+        path.write_bytes(content)
+        return NOTHING
+    path.unlink(missing_ok=True)
+    site.run(retrain_missing=True)
+    return {path.name.partition(".")[0]}
+
+
+def database_damaged(site: Site, rng: random.Random) -> Collection[str]:
+    """The database itself is cut: nothing survives that but a copy."""
+    with site.running() as process:
+        while len(site.kept()) < 3 and process.is_alive():
+            time.sleep(0.05)
+        process.kill()
+    database, copy = site.folder / "s.db", site.folder / "copy"
+    copy.mkdir()
+    for path in site.folder.glob("s.db*"):
+        shutil.copy(path, copy)
+    size = database.stat().st_size
+    os.truncate(database, rng.randrange(size // 4, size // 2))
+    for path in site.folder.glob("s.db-*"):
+        path.unlink()
+    code = site.run()
+    assert code == 4, f"the run ended with {code}: {site.said}"
+    for path in site.folder.glob("s.db*"):
+        path.unlink()
+    for path in copy.iterdir():
+        shutil.move(path, site.folder)
+    copy.rmdir()
+    return NOTHING
+
+
+def connections_cut(site: Site, rng: random.Random) -> Collection[str]:
+    with site.running() as process:
+        _moment(site, rng)
+        servers.cut(site.database)
+        process.join(SECONDS)
+        assert process.exitcode == 0 or site.said, f"the run ended with {process.exitcode}"
+    return set(site.trained()[-1:])
+
+
+def server_killed(site: Site, rng: random.Random) -> Collection[str]:
+    with servers.restarted(site.database) as postmaster, site.running() as process:
+        _moment(site, rng)
+        postmaster.kill()
+        process.join(SECONDS)
+        assert process.exitcode == 0 or site.said, f"the run ended with {process.exitcode}"
+    return set(site.trained()[-1:])
+
+
+# By name; those of `IN_PROCESSES` train in worker processes.
+KINDS: dict[str, Fault] = {
+    "driver killed": killed,
+    "driver killed three times": killed_thrice,
+    "driver terminated": terminated,
+    "killed at a rename": killed_at_a_rename,
+    "killed at an fsync": killed_at_a_sync,
+    "killed before a commit": killed_before_a_commit,
+    "disk full": disk_full,
+    "disk failing": disk_failing,
+    "disk read-only": disk_read_only,
+    "database full": database_full,
+    "few file handles": few_handles,
+    "little memory": little_memory,
+    "clock jumps": clock_jumps,
+    "second driver": second_driver,
+    "stopped and taken over": taken_over,
+    "folder renamed": folder_renamed,
+    "predictions damaged": partial(_damaged, "??/*.npz"),
+    "weights damaged": partial(_damaged, "??/*.safetensors"),
+    "labels damaged": partial(_damaged, "labels/*.npz"),
+    "images damaged": partial(_damaged, "images/*.npz"),
+    "mark damaged": partial(_damaged, "storage.id"),
+    "database damaged": database_damaged,
+    "worker killed": worker_killed,
+    "fork server killed": fork_server_killed,
+    "connections cut by the server": connections_cut,
+    "server killed and restarted": server_killed,
+    "driver killed on the server": killed,
+}
+IN_PROCESSES = ("worker killed", "fork server killed")
+ON_SERVER = (
+    "connections cut by the server",
+    "server killed and restarted",
+    "driver killed on the server",
+)
