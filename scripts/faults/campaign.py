@@ -31,6 +31,7 @@ class Run:
     wrong: str
     told: str  # what the user was told on the way
     seconds: float
+    struck: bool = True  # whether the first run ended early
 
 
 def faults(
@@ -103,7 +104,14 @@ def _one(site: Site, kind: str, number: int, seed: int, whole: Outcome) -> Run:
     told = site.said
     if not wrong:
         shutil.rmtree(site.folder)  # that of a lost one stays, to be looked at
-    return Run(kind=kind, number=number, wrong=wrong, told=told, seconds=time.monotonic() - started)
+    return Run(
+        kind=kind,
+        number=number,
+        wrong=wrong,
+        told=told,
+        seconds=time.monotonic() - started,
+        struck=site.codes[:1] != [0],
+    )
 
 
 def _go_on(site: Site, again: set[str]) -> None:
@@ -144,14 +152,17 @@ def keep(path: Path, run: Run) -> None:
 def table(runs: Iterable[Run]) -> str:
     """A Markdown table: a line for each kind, and what was lost."""
     every = list(runs)
-    lines = ["| fault | tried | survived | lost | median seconds |", "|---|---|---|---|---|"]
+    heads = ("fault", "tried", "ended a run", "survived", "lost", "median s")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for kind in KINDS:
         own = [run for run in every if run.kind == kind]
         if not own:
             continue
         lost = sum(run.wrong != "" for run in own)
         seconds = sorted(run.seconds for run in own)[len(own) // 2]
-        lines.append(f"| {kind} | {len(own)} | {len(own) - lost} | {lost} | {seconds:.1f} |")
-    lost = sum(run.wrong != "" for run in every)
-    lines.append(f"| all | {len(every)} | {len(every) - lost} | {lost} | |")
+        ended = sum(run.struck for run in own)
+        numbers = f"{len(own)} | {ended} | {len(own) - lost} | {lost} | {seconds:.1f}"
+        lines.append(f"| {kind} | {numbers} |")
+    lost, ended = sum(run.wrong != "" for run in every), sum(run.struck for run in every)
+    lines.append(f"| all | {len(every)} | {ended} | {len(every) - lost} | {lost} | |")
     return "\n".join(lines)

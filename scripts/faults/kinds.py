@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
+from ensearch.pool import verification
 from scripts.faults import servers, wrappers
 from scripts.faults.site import SECONDS, Site, processes_of
 
@@ -205,7 +206,10 @@ def _damaged(pattern: str, site: Site, rng: random.Random) -> Collection[str]:
     else:
         path.write_bytes(content[:place] + bytes([content[place] ^ 255]) + content[place + 1 :])
     code = site.run()
-    if code == 0:  # the study did not need it, or wrote it again
+    if code == 0:  # the study wrote it again, or did not need it: then verifying finds it
+        if not path.exists() or path.read_bytes() != content:
+            problems = verification.verify(storage=site.url, data_dir=site.folder).problems
+            assert any(path.name in str(each.error) for each in problems), "nothing finds it"
         return {path.name.partition(".")[0]}
     assert path.name in site.said, f"{path.name} is not named: {site.said}"
     if path.name == "storage.id":  # as the message says

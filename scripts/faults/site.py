@@ -56,6 +56,7 @@ class Site:
     launcher: str = "inline"
     database: str = ""  # of a server, by URL
     sessions: list[int] = field(default_factory=list)
+    codes: list[int | None] = field(default_factory=list)  # with which its runs ended
 
     @property
     def url(self) -> str:
@@ -87,6 +88,7 @@ class Site:
             if process.is_alive():
                 process.kill()
             process.join()
+            self.codes.append(process.exitcode)
 
     def run(self, arm: Arm | None = None, **more: Any) -> int | None:
         """A run to its end; its exit code, negative where a signal ended it."""

@@ -19,9 +19,9 @@ def test_kinds_are_counted() -> None:
     runs = [run("disk full", 1), run("disk full", 2), run("disk full", 5, "other evaluations")]
     lines = campaign.table([*runs, run("driver killed", 3)]).splitlines()
     assert lines[2:] == [
-        "| driver killed | 1 | 1 | 0 | 3.0 |",
-        "| disk full | 3 | 2 | 1 | 2.0 |",
-        "| all | 4 | 3 | 1 | |",
+        "| driver killed | 1 | 1 | 1 | 0 | 3.0 |",
+        "| disk full | 3 | 3 | 2 | 1 | 2.0 |",
+        "| all | 4 | 4 | 3 | 1 | |",
     ]
 
 
