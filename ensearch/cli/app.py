@@ -31,9 +31,11 @@ from ensearch.cli import (
     study,
     terminal,
 )
+from ensearch.cli._help_page import Command, Group
 
 app = typer.Typer(
     name="ensearch",
+    cls=Group,
     help="For a FLOP budget and a dataset: one bigger network, or an ensemble of smaller ones?",
     no_args_is_help=True,
     add_completion=False,
@@ -64,28 +66,31 @@ def everywhere(
 
 
 # In the order in which `ensearch --help` lists them.
-app.command()(run.run)
-app.command()(run.resume)
-app.command()(settle.settle)
-app.command()(report.status)
-app.command()(report.report)
-app.command()(best.best)
-app.command()(compare.compare)
-app.command()(confirm.confirm)
-app.command()(export.export)
-app.command()(predict.predict)
-app.add_typer(study.app)
-pool.app.command("import")(pool_models.import_)
-pool.app.command()(pool_models.add)
-pool.app.command()(pool_models.images)
-pool.app.command()(pool_models.export)
-app.add_typer(pool.app)
-app.command()(front.front)
-app.command()(dashboard.dashboard)
-app.command()(cost.cost)
-app.command()(latency.latency)
-app.command()(lists.spaces)
-app.command()(lists.datasets)
+SEARCHING, READING, TAKING = "Search", "Read what was found", "Take the winner"
+COMBINING, BEFORE = "Combine what is trained", "Before a search"
+VERBS = {
+    SEARCHING: (run.run, run.resume, settle.settle, confirm.confirm),
+    READING: (
+        report.status,
+        report.report,
+        best.best,
+        compare.compare,
+        dashboard.dashboard,
+        latency.latency,
+    ),
+    TAKING: (export.export, predict.predict),
+    COMBINING: (front.front,),
+    BEFORE: (cost.cost, lists.spaces, lists.datasets),
+}
+for panel, verbs in VERBS.items():
+    for verb in verbs:
+        app.command(cls=Command, rich_help_panel=panel)(verb)
+app.add_typer(study.app, rich_help_panel=READING)
+app.add_typer(pool.app, rich_help_panel=COMBINING)
+pool.app.command("import", cls=Command)(pool_models.import_)
+pool.app.command(cls=Command)(pool_models.add)
+pool.app.command(cls=Command)(pool_models.images)
+pool.app.command(cls=Command)(pool_models.export)
 
 
 def main() -> None:

@@ -12,13 +12,19 @@ from ensearch.cli.terminal import guarded
 
 @guarded
 def compare(
-    first: Annotated[str, typer.Argument(help="Name of a study of the storage.")],
+    first: options.Study,
     second: Annotated[str, typer.Argument(help="Name of another one.")],
-    storage: options.Storage = options.DEFAULT_STORAGE,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print the budgets as CSV.")] = False,
+    storage: options.Storage = None,
+    as_csv: Annotated[
+        bool,
+        typer.Option("--csv", help="Print the budgets as CSV.", rich_help_panel=options.OUTPUT),
+    ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show two studies side by side: what each would take at each budget, and how they differ."""
+    """Show two studies side by side: what each would take at each budget, and how they differ.
+
+    Example: ensearch compare digits-wide_resnet-2M digits-convnet-2M
+    """
     from ensearch.api import results
 
     compared = results.compare(first, second, storage=storage)

@@ -2,7 +2,6 @@
 
 import json
 import shlex
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,15 +16,18 @@ from ensearch.errors import UnfinishedError
 if TYPE_CHECKING:
     from ensearch.api.confirmation import Confirmed, ConfirmOptions
 
+FINALISTS = "What to confirm"
+
 
 @guarded
 def confirm(
-    study: Annotated[str, typer.Argument(help="Name of a study of the storage.")],
+    study: options.Study,
     budgets: Annotated[
         str | None,
         typer.Option(
             help="Budgets to compare at, in the unit of the study's: 1e9,2e9. (default: those of "
-            "the report)"
+            "the report)",
+            rich_help_panel=FINALISTS,
         ),
     ] = None,
     top: Annotated[
@@ -34,43 +36,58 @@ def confirm(
             min=1,
             help="Retrain so many of the best single networks, and of the best ensembles, "
             "of each budget.",
+            rich_help_panel=FINALISTS,
         ),
     ] = 1,
     fewest: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Add the next best configurations until there are so many. (default: 12)"
+            min=1,
+            help="Add the next best configurations until there are so many. (default: 12)",
+            rich_help_panel=FINALISTS,
         ),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Epochs of every member. (default: 4 x the search's)")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Epochs of every member. (default: 4 x the search's)",
+            rich_help_panel=options.TRAINING,
+        ),
     ] = None,
     members: Annotated[
         int | None,
-        typer.Option(min=1, help="Train at least so many members of each network. (default: 2)"),
+        typer.Option(
+            min=1,
+            help="Train at least so many members of each network. (default: 2)",
+            rich_help_panel=options.TRAINING,
+        ),
     ] = None,
     no_retrain: Annotated[
-        bool, typer.Option("--no-retrain", help="Score the search's own members: optimistic.")
-    ] = False,
-    settle: Annotated[
         bool,
         typer.Option(
-            "--settle", help="Then train more members of the finalists where they decide most."
+            "--no-retrain",
+            help="Score the search's own members: optimistic.",
+            rich_help_panel=options.TRAINING,
         ),
     ] = False,
+    retrain_missing: options.RetrainMissing = False,
     timeout: options.Timeout = None,
+    settle: options.Settle = False,
     workers: options.Workers = None,
     device: options.Device = None,
-    launcher: options.LauncherName = "processes",
+    launcher: options.Launcher = None,
     ray_address: options.RayAddress = None,
-    weights: options.KeepWeights = True,
-    storage: options.Storage = options.DEFAULT_STORAGE,
-    data_dir: options.DataDir = Path("data"),
-    retrain_missing: options.RetrainMissing = False,
+    data_dir: options.DataDir = None,
+    storage: options.Storage = None,
     take_over: options.TakeOver = False,
+    weights: options.Weights = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Retrain the best with fresh seeds for longer and score them on test, once."""
+    """Retrain the best with fresh seeds for longer and score them on test, once.
+
+    Example: ensearch confirm digits-wide_resnet-2M --settle
+    """
     from ensearch.api import confirmation
 
     asked = confirmation.ConfirmOptions(

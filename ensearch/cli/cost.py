@@ -8,27 +8,55 @@ import typer
 from ensearch.cli import options
 from ensearch.cli.terminal import guarded, note, tell
 
+NETWORK = "The network"
+
 
 @guarded
 def cost(
     family: Annotated[str, typer.Argument(help="A family of networks, such as wide_resnet.")],
-    width: Annotated[float | None, typer.Option(help="Width as the family counts it.")] = None,
-    depth: Annotated[float | None, typer.Option(help="Depth as the family counts it.")] = None,
+    width: Annotated[
+        float | None,
+        typer.Option(help="Width as the family counts it.", rich_help_panel=NETWORK),
+    ] = None,
+    depth: Annotated[
+        float | None,
+        typer.Option(help="Depth as the family counts it.", rich_help_panel=NETWORK),
+    ] = None,
     resolution: Annotated[
-        int | None, typer.Option(min=1, max=10_000, help="Pixels a side. (default: published)")
+        int | None,
+        typer.Option(
+            min=1,
+            max=10_000,
+            help="Pixels a side. (default: published)",
+            rich_help_panel=NETWORK,
+        ),
     ] = None,
     channels: Annotated[
-        int, typer.Option(min=1, max=10_000, help="Channels of the input images.")
+        int,
+        typer.Option(
+            min=1, max=10_000, help="Channels of the input images.", rich_help_panel=NETWORK
+        ),
     ] = 3,
     classes: Annotated[
         int | None,
-        typer.Option(min=2, max=10**6, help="Classes of the output. (default: published)"),
+        typer.Option(
+            min=2,
+            max=10**6,
+            help="Classes of the output. (default: published)",
+            rich_help_panel=NETWORK,
+        ),
     ] = None,
-    members: Annotated[int, typer.Option(min=1, max=10**6, help="Members of the ensemble.")] = 1,
+    members: Annotated[
+        int,
+        typer.Option(min=1, max=10**6, help="Members of the ensemble.", rich_help_panel=NETWORK),
+    ] = 1,
     flops_per_mac: options.FlopsPerMac = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Count the parameters and multiply-adds of a network or an ensemble."""
+    """Count the parameters and multiply-adds of a network or an ensemble.
+
+    Example: ensearch cost wide_resnet --width 10 --depth 28
+    """
     from ensearch.api.counting import count
 
     counted = count(

@@ -11,13 +11,27 @@ from ensearch.cli.terminal import guarded, say
 @guarded
 def dashboard(
     study: Annotated[str | None, typer.Argument(help="Open at this study.")] = None,
-    storage: options.Storage = options.DEFAULT_STORAGE,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = 8080,
+    port: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Where the page is served; 0 picks a free one.",
+            rich_help_panel=options.RUNNING,
+        ),
+    ] = 8080,
+    storage: options.Storage = None,
     allow_edit: Annotated[
-        bool, typer.Option("--allow-edit", help="Let the page change notes.")
+        bool,
+        typer.Option(
+            "--allow-edit", help="Let the page change notes.", rich_help_panel=options.OUTPUT
+        ),
     ] = False,
 ) -> None:
-    """Serve the Optuna dashboard of a storage on this machine, read-only."""
+    """Serve the Optuna dashboard of a storage on this machine, read-only.
+
+    Example: ensearch dashboard digits-wide_resnet-2M
+    """
     from ensearch.api.page import dashboard as serve
 
     serve(

@@ -13,43 +13,51 @@ from ensearch.cli.terminal import guarded, note, say, tell
 
 @guarded
 def export(
-    study: Annotated[str | None, typer.Argument(help="Name of a study of the storage.")] = None,
-    pool: Annotated[
-        str | None,
-        typer.Option(help="Instead of a study: all that this query of the pool selects."),
-    ] = None,
-    budget: Annotated[
-        str | None,
-        typer.Option(
-            help="In the unit of the study's budget, FLOPs of a cascade: 5e9, 5G. (default: the "
-            "study's)"
-        ),
-    ] = None,
+    study: options.StudyIfAny = None,
+    pool: options.PoolInstead = None,
+    budget: options.WithinBudget = None,
     kind: Annotated[
         str,
         typer.Option(
-            help="best, as `ensearch best` says, or the best single, ensemble or cascade."
+            help="best, as `ensearch best` says, or the best single, ensemble or cascade.",
+            rich_help_panel=options.READING,
         ),
     ] = "best",
+    confirmed: Annotated[
+        bool,
+        typer.Option(
+            "--confirmed",
+            help="The members of the last confirmation.",
+            rich_help_panel=options.READING,
+        ),
+    ] = False,
+    measure: options.Measure = "max",
+    data_dir: options.DataDir = None,
+    storage: options.Storage = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="A folder that is not there yet. (default: beside the storage)"),
+        typer.Option(
+            help="A folder that is not there yet. (default: beside the storage)",
+            rich_help_panel=options.OUTPUT,
+        ),
     ] = None,
-    confirmed: Annotated[
-        bool, typer.Option("--confirmed", help="The members of the last confirmation.")
+    onnx: Annotated[
+        bool,
+        typer.Option(
+            "--onnx/--no-onnx", help="Write model.onnx too.", rich_help_panel=options.OUTPUT
+        ),
+    ] = True,
+    pt2: Annotated[
+        bool,
+        typer.Option("--pt2", help="Write model.pt2 too.", rich_help_panel=options.OUTPUT),
     ] = False,
-    onnx: Annotated[bool, typer.Option("--onnx/--no-onnx", help="Write model.onnx too.")] = True,
-    pt2: Annotated[bool, typer.Option("--pt2", help="Write model.pt2 too.")] = False,
-    measure: Annotated[
-        str, typer.Option(help="When images leave a cascade, by: max probability, margin, entropy.")
-    ] = "max",
-    storage: options.Storage = options.DEFAULT_STORAGE,
-    data_dir: options.DataDir = Path("data"),
     as_json: options.AsJson = False,
 ) -> None:
     """Write what a study recommends as a folder that runs without ensearch.
 
     It has the name that it is given once the exported model predicts what the storage holds.
+
+    Example: ensearch export digits-wide_resnet-2M --budget 1M
     """
     from ensearch.api import export as api
 

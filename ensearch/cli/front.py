@@ -1,7 +1,6 @@
 """`ensearch front`: search ensembles and cascades over the pool, without training."""
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,39 +18,44 @@ def front(
         typer.Option(
             help="Who takes part: all, names as tables show them, patterns such as 'eff*', "
             "study:NAME, confirmed:NAME, dataset:FINGERPRINT; '!eff*' leaves out. Several with "
-            "commas."
+            "commas.",
+            rich_help_panel=options.READING,
         ),
     ],
     budget: Annotated[
-        str, typer.Option(help="FLOPs (multiply-adds) per example: 5e9, 5G; or of --x.")
+        str,
+        typer.Option(
+            help="FLOPs (multiply-adds) per example: 5e9, 5G; or of another --x.",
+            rich_help_panel=options.READING,
+        ),
     ],
     dataset: Annotated[
         str,
         typer.Option(
             help="Only entries of this dataset: its name, such as digits or folder:PATH, or the "
-            "beginning of a fingerprint."
+            "beginning of a fingerprint.",
+            rich_help_panel=options.READING,
         ),
     ] = "",
     budgets: Annotated[
         str | None,
-        typer.Option(help="Also at these: 1e9,2e9. (default: halves of --budget, up to 8 in all)"),
+        typer.Option(
+            help="Also at these: 1e9,2e9. (default: halves of --budget, up to 8 in all)",
+            rich_help_panel=options.READING,
+        ),
     ] = None,
-    measure: Annotated[
-        str, typer.Option(help="When cascades stop, by: max probability, margin or entropy.")
-    ] = "max",
-    test: Annotated[
-        bool, typer.Option("--test", help="Also score on test. This is recorded as a use of it.")
-    ] = False,
-    flops_per_mac: options.FlopsPerMac = None,
+    measure: options.Measure = "max",
+    test: options.Test = False,
     x: options.Axis = units.FLOPS,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder for CSV, JSON and PNG. (default: beside the storage)"),
-    ] = None,
-    storage: options.Storage = options.DEFAULT_STORAGE,
+    storage: options.Storage = None,
+    out: options.Folder = None,
+    flops_per_mac: options.FlopsPerMac = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Search ensembles and cascades over the pool, without training anything."""
+    """Search ensembles and cascades over the pool, without training anything.
+
+    Example: ensearch front --pool all --budget 5e9
+    """
     from ensearch.api import pool as api
 
     fronts = api.combine(

@@ -8,7 +8,10 @@ from ensearch.cli.terminal import guarded, tell
 
 @guarded
 def spaces(as_json: options.AsJson = False) -> None:
-    """List the search spaces that ship with ensearch."""
+    """List the search spaces that ship with ensearch.
+
+    Example: ensearch spaces
+    """
     from ensearch.api.catalogue import list_spaces
 
     _print(list_spaces(), as_json)
@@ -16,7 +19,10 @@ def spaces(as_json: options.AsJson = False) -> None:
 
 @guarded
 def datasets(as_json: options.AsJson = False) -> None:
-    """List the datasets that `--dataset` takes."""
+    """List the datasets that `--dataset` takes.
+
+    Example: ensearch datasets
+    """
     from ensearch.api.catalogue import list_datasets
 
     _print(list_datasets(), as_json)

@@ -1,55 +1,94 @@
-"""Options that several verbs of the command line take."""
+"""Options that several verbs of the command line take, each declared once, with its panel of help.
+
+What is not given is None: the library has the defaults, and the help says them.
+"""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Storage = Annotated[
-    str,
-    typer.Option(
-        envvar="ENSEARCH_STORAGE", help="Database of studies: an SQLAlchemy URL or a .db file."
-    ),
-]
 DEFAULT_STORAGE = "sqlite:///studies/ensearch.db"
-DataDir = Annotated[
-    Path, typer.Option(envvar="ENSEARCH_DATA_DIR", help="Where datasets are kept and downloaded.")
-]
-Flops = Annotated[
-    str | None,
-    typer.Option(help="FLOPs (multiply-adds) per example of the whole ensemble: 5e9, 5G."),
-]
-Params = Annotated[
-    str | None,
-    typer.Option(
-        help="Parameters of the whole ensemble: 1e6, 1M. Alone, costs are compared in parameters; "
-        "beside another budget nothing has more.",
-    ),
-]
-Milliseconds = Annotated[
-    str | None,
-    typer.Option(
-        help="Milliseconds an image of the whole ensemble, and the images at a time: 2@64, or "
-        "2@64:onnx by ONNX Runtime. Networks are timed here first, and costs are compared in "
-        "milliseconds; beside --budget nothing takes longer.",
-    ),
-]
-DatasetSpec = Annotated[
+
+# The panels of help, in the order in which verbs declare their options.
+SEARCH = "What to search"
+STOPPING = "Budget and stopping"
+TRAINING = "Training"
+RUNNING = "Where to run"
+OUTPUT = "Output"
+# Of verbs that train nothing.
+READING = "What to compare"
+MODELS = "Models and images"
+
+Study = Annotated[str, typer.Argument(help="Name of a study of the storage.")]
+StudyIfAny = Annotated[str | None, typer.Argument(help="Name of a study of the storage.")]
+
+# What to search
+_DATASETS = "A name from `ensearch datasets`, npz:FILE, folder:PATH of pictures or imagenet:PATH."
+DatasetIfAny = Annotated[str | None, typer.Option(help=_DATASETS, rich_help_panel=SEARCH)]
+Dataset = Annotated[str, typer.Option(help=_DATASETS, rich_help_panel=MODELS)]
+Space = Annotated[
     str | None,
     typer.Option(
-        help="A name from `ensearch datasets`, npz:FILE, folder:PATH of pictures or imagenet:PATH."
+        help="From `ensearch spaces`, or FILE.toml. (default: wide_resnet)", rich_help_panel=SEARCH
     ),
 ]
-SpaceName = Annotated[
-    str | None, typer.Option(help="From `ensearch spaces`, or FILE.toml. (default: wide_resnet)")
+SamplerName = Annotated[
+    str | None,
+    typer.Option(help="tpe, random, nsga2, gp or qmc. (default: tpe)", rich_help_panel=SEARCH),
 ]
+Rule = Annotated[
+    str | None,
+    typer.Option(
+        help="Averaging of probabilities: arithmetic or geometric. (default: arithmetic)",
+        rich_help_panel=SEARCH,
+    ),
+]
+
+# Budget and stopping
+Trials = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Trials of the study in all, then stop. (default: 20, with two seeds 26, with one 40; "
+        "or 4 more than each budget takes to get a single network and an ensemble; or as many as "
+        "were asked for the last time, if these are more)",
+        rich_help_panel=STOPPING,
+    ),
+]
+Timeout = Annotated[
+    str | None,
+    typer.Option(
+        help="Stop this run after so long: 90s, 30m, 2h. Resumable.", rich_help_panel=STOPPING
+    ),
+]
+TrainBudget = Annotated[
+    str | None,
+    typer.Option(
+        help="Begin no trial once the study has spent so many multiply-adds on training: 1e15. "
+        "Trials under way are finished.",
+        rich_help_panel=STOPPING,
+    ),
+]
+Settle = Annotated[
+    bool,
+    typer.Option(
+        "--settle",
+        help="Then train more members where they decide most, as `ensearch settle` does.",
+        rich_help_panel=STOPPING,
+    ),
+]
+
+# Training
 Epochs = Annotated[
-    int | None, typer.Option(help="Epochs of every member. (default: the dataset's)")
+    int | None,
+    typer.Option(help="Epochs of every member. (default: the dataset's)", rich_help_panel=TRAINING),
 ]
 Optimizer = Annotated[
     str | None,
     typer.Option(
-        help="sgd or muon, for every member; its own learning rate comes with it. (default: sgd)"
+        help="sgd or muon, for every member; its own learning rate comes with it. (default: sgd)",
+        rich_help_panel=TRAINING,
     ),
 ]
 Seeds = Annotated[
@@ -59,12 +98,14 @@ Seeds = Annotated[
         help="Train every network at least so many times, each time from another seed, also where "
         "it is tried as a single network. More seeds tell the better network from the lucky one. "
         "(default: 3)",
+        rich_help_panel=TRAINING,
     ),
 ]
 LimitTrain = Annotated[
     int | None,
     typer.Option(
-        help="Train on a stratified subset of so many images; those that are left validate."
+        help="Train on a stratified subset of so many images; those that are left validate.",
+        rich_help_panel=TRAINING,
     ),
 ]
 Val = Annotated[
@@ -72,85 +113,101 @@ Val = Annotated[
     typer.Option(
         help="Validate on so many of the training images, which then do not train. (default: a "
         "tenth, or 500 where that is at most a third; with --limit-train all that are left, up to "
-        "10,000)"
+        "10,000)",
+        rich_help_panel=TRAINING,
     ),
 ]
-SamplerName = Annotated[
-    str | None, typer.Option(help="tpe, random, nsga2, gp or qmc. (default: tpe)")
-]
-Rule = Annotated[
-    str | None,
-    typer.Option(help="Averaging of probabilities: arithmetic or geometric. (default: arithmetic)"),
-]
-# Those of `run` may stand in a file instead, so that they have no value where none is given.
-RunStorage = Annotated[
-    str | None,
+RetrainMissing = Annotated[
+    bool,
     typer.Option(
-        envvar="ENSEARCH_STORAGE",
-        help=f"SQLAlchemy URL or .db file. (default: {DEFAULT_STORAGE})",
+        "--retrain-missing",
+        help="Train members again whose files are gone.",
+        rich_help_panel=TRAINING,
     ),
 ]
-RunDataDir = Annotated[
-    Path | None,
-    typer.Option(envvar="ENSEARCH_DATA_DIR", help="Where datasets are. (default: data)"),
-]
-RunLauncher = Annotated[
-    str | None,
-    typer.Option(help="Where members train: processes, inline or ray. (default: processes)"),
-]
-RunWeights = Annotated[
-    bool | None,
-    typer.Option(
-        "--weights/--no-weights", help="Keep the members' weights on disk. (default: weights)"
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Trials = Annotated[
+
+# Where to run
+Workers = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="Trials of the study in all, then stop. (default: 20, with two seeds 26, with one 40; "
-        "or 4 more than each budget takes to get a single network and an ensemble)",
+        help="Members trained at a time. (default: one per CPU core, one per GPU)",
+        rich_help_panel=RUNNING,
     ),
 ]
-ResumeTrials = Annotated[
-    int | None,
-    typer.Option(
-        min=1, help="Trials of the study in all. (default: as many as were asked for the last time)"
-    ),
+Device = Annotated[
+    str | None, typer.Option(help="auto, cpu or cuda. (default: auto)", rich_help_panel=RUNNING)
 ]
-Timeout = Annotated[
-    str | None, typer.Option(help="Stop this run after so long: 90s, 30m, 2h. Resumable.")
-]
-TrainBudget = Annotated[
+Launcher = Annotated[
     str | None,
     typer.Option(
-        help="Begin no trial once the study has spent so many multiply-adds on training: 1e15. "
-        "Trials under way are finished."
+        help="Where members train: processes, inline or ray. (default: processes)",
+        rich_help_panel=RUNNING,
     ),
 ]
-Workers = Annotated[
-    int | None,
-    typer.Option(min=1, help="Members trained at a time. (default: one per CPU core, one per GPU)"),
-]
-Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda. (default: auto)")]
-LauncherName = Annotated[str, typer.Option(help="Where members train: processes, inline or ray.")]
 RayAddress = Annotated[
     str | None,
-    typer.Option(help="Ray cluster: auto or HOST:PORT. (default: RAY_ADDRESS, or one of its own)"),
+    typer.Option(
+        help="Ray cluster: auto or HOST:PORT. (default: RAY_ADDRESS, or one of its own)",
+        rich_help_panel=RUNNING,
+    ),
 ]
-RetrainMissing = Annotated[
-    bool, typer.Option("--retrain-missing", help="Train members again whose files are gone.")
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="ENSEARCH_DATA_DIR",
+        help="Where datasets are kept and downloaded. (default: data)",
+        rich_help_panel=RUNNING,
+    ),
+]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        envvar="ENSEARCH_STORAGE",
+        help=f"Database of studies: an SQLAlchemy URL or a .db file. (default: {DEFAULT_STORAGE})",
+        rich_help_panel=RUNNING,
+    ),
 ]
 TakeOver = Annotated[
-    bool, typer.Option("--take-over", help="Take the study from a driver that seems alive.")
+    bool,
+    typer.Option(
+        "--take-over",
+        help="Take the study from a driver that seems alive.",
+        rich_help_panel=RUNNING,
+    ),
 ]
-KeepWeights = Annotated[
-    bool, typer.Option("--weights/--no-weights", help="Keep the members' weights on disk.")
+
+# Output
+Weights = Annotated[
+    bool | None,
+    typer.Option(
+        "--weights/--no-weights",
+        help="Keep the members' weights on disk. (default: weights)",
+        rich_help_panel=OUTPUT,
+    ),
 ]
-USUAL_MARGIN = 1.0
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        help="Folder for what is written. (default: beside the storage)",
+        rich_help_panel=OUTPUT,
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel=OUTPUT)
+]
+
+FlopsPerMac = Annotated[
+    int | None,
+    typer.Option(
+        help="1: a FLOP is a multiply-add, as in the papers; 2: count two. (default: 1)",
+        rich_help_panel=OUTPUT,
+    ),
+]
 
 
+# What to compare
 def _points(given: str) -> float:
     try:
         return float(given)
@@ -159,12 +216,22 @@ def _points(given: str) -> float:
         raise typer.BadParameter(f"{says}; got {given!r}.") from None
 
 
+WithinBudget = Annotated[
+    str | None,
+    typer.Option(
+        "--budget",
+        help="In the unit of the study's budget, or of --x; of a cascade in FLOPs: 5e9, 5G. "
+        "(default: the study's)",
+        rich_help_panel=READING,
+    ),
+]
 Margin = Annotated[
     float | None,
     typer.Option(
         parser=_points,
         metavar="<float>",
         help="Points of accuracy that do not matter. (default: 1)",
+        rich_help_panel=READING,
     ),
 ]
 Axis = Annotated[
@@ -173,6 +240,7 @@ Axis = Annotated[
         "--x",
         help="What costs are compared by: flops, or ms@64 for milliseconds an image in batches of "
         "64, as `ensearch latency` measured them (ms@64:onnx by ONNX Runtime).",
+        rich_help_panel=READING,
     ),
 ]
 OwnAxis = Annotated[
@@ -182,9 +250,29 @@ OwnAxis = Annotated[
         help="What costs are compared by: flops, params, or ms@64 for milliseconds an image in "
         "batches of 64, as `ensearch latency` measured them (ms@64:onnx by ONNX Runtime). "
         "(default: the unit of the study's budget)",
+        rich_help_panel=READING,
     ),
 ]
-FlopsPerMac = Annotated[
-    int | None,
-    typer.Option(help="1: a FLOP is a multiply-add, as in the papers; 2: count two. (default: 1)"),
+Measure = Annotated[
+    str,
+    typer.Option(
+        help="When images leave a cascade, by: max probability, margin or entropy.",
+        rich_help_panel=READING,
+    ),
+]
+Test = Annotated[
+    bool,
+    typer.Option(
+        "--test",
+        help="Also score on test. This is recorded as a use of it.",
+        rich_help_panel=READING,
+    ),
+]
+PoolInstead = Annotated[
+    str | None,
+    typer.Option(
+        "--pool",
+        help="Instead of a study: what this query of the pool selects, as `front --pool` has it.",
+        rich_help_panel=READING,
+    ),
 ]

@@ -11,6 +11,7 @@ from ensearch import units
 from ensearch.cli import _console_table as console_table
 from ensearch.cli import options
 from ensearch.cli._console_table import TableRow
+from ensearch.cli._help_page import Command, Group
 from ensearch.cli.advice import ADVICE, explain
 from ensearch.cli.terminal import guarded, note, place, tell
 from ensearch.errors import StorageError
@@ -20,25 +21,26 @@ if TYPE_CHECKING:  # imported when a verb needs it
     from ensearch.api.pool import EntryDescription, EntryDetails, Verification
 
 app = typer.Typer(
+    cls=Group,
     name="pool",
     help="Trained members and models of others: what can be combined without training.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-Test = Annotated[
-    bool, typer.Option("--test", help="Also on test. This is recorded as a use of it.")
-]
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 @guarded
 def list_(
-    test: Test = False,
-    storage: options.Storage = options.DEFAULT_STORAGE,
+    test: options.Test = False,
+    storage: options.Storage = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show members, by network, and models, with cost and accuracy (JSON: every entry)."""
+    """Show members, by network, and models, with cost and accuracy (JSON: every entry).
+
+    Example: ensearch pool list
+    """
     from ensearch.api import pool
 
     entries = pool.entries(storage=storage, test=test, on_note=note)
@@ -87,15 +89,18 @@ def _mean_percent(values: Sequence[float | None]) -> str:
     return f"{100 * sum(known) / len(known):.2f}" if known else "?"
 
 
-@app.command()
+@app.command(cls=Command)
 @guarded
 def show(
     name: Annotated[str, typer.Argument(help="As `ensearch pool list` shows it.")],
-    test: Test = False,
-    storage: options.Storage = options.DEFAULT_STORAGE,
+    test: options.Test = False,
+    storage: options.Storage = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show an entry or all of a network: what its rows belong to and which studies use it."""
+    """Show an entry or all of a network: what its rows belong to and which studies use it.
+
+    Example: ensearch pool show 10-0.5
+    """
     from ensearch.api import pool
 
     entries = pool.show(name, storage=storage, test=test, on_note=note)
@@ -153,25 +158,33 @@ def _inputs(details: "EntryDetails") -> str:
     )
 
 
-@app.command()
+@app.command(cls=Command)
 @guarded
 def remove(
     names: Annotated[
         list[str], typer.Argument(help="As tables show them; of a network, all its members.")
     ],
     force: Annotated[
-        bool, typer.Option("--force", help="Also members that evaluations of studies use.")
+        bool,
+        typer.Option(
+            "--force",
+            help="Also members that evaluations of studies use.",
+            rich_help_panel=options.MODELS,
+        ),
     ] = False,
-    storage: options.Storage = options.DEFAULT_STORAGE,
+    storage: options.Storage = None,
 ) -> None:
-    """Take models or trained members out of the storage, with their files."""
+    """Take models or trained members out of the storage, with their files.
+
+    Example: ensearch pool remove efficientnet_b0
+    """
     from ensearch.api import pool
 
     for name in pool.remove(names, storage=storage, force=force):
         tell(f"removed {name}")
 
 
-@app.command()
+@app.command(cls=Command)
 @guarded
 def verify(
     predict_again: Annotated[
@@ -179,14 +192,18 @@ def verify(
         typer.Option(
             "--predict-again",
             help="Let members whose files are unverified predict again, and compare.",
+            rich_help_panel=options.MODELS,
         ),
     ] = False,
-    storage: options.Storage = options.DEFAULT_STORAGE,
-    data_dir: options.RunDataDir = None,
     device: options.Device = None,
+    data_dir: options.DataDir = None,
+    storage: options.Storage = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Check every file of the pool, and kept images: whole, unchanged, rows of the labels."""
+    """Check every file of the pool, and kept images: whole, unchanged, rows of the labels.
+
+    Example: ensearch pool verify
+    """
     from ensearch.api import pool
 
     checked = pool.verify(

@@ -20,18 +20,24 @@ ChooseOn = Annotated[
     typer.Option(
         help="What val is: held-out, half of the held-out images, the other half being test; or "
         "study, as in studies with this --seed and no --limit-train or --val, for models trained "
-        "without that val."
+        "without that val.",
+        rich_help_panel=options.MODELS,
     ),
 ]
 Seed = Annotated[
-    int, typer.Option(help="Seed of the halves, or of the studies whose val and test are meant.")
+    int,
+    typer.Option(
+        help="Seed of the halves, or of the studies whose val and test are meant.",
+        rich_help_panel=options.MODELS,
+    ),
 ]
 ClassOrder = Annotated[
     str | None,
     typer.Option(
         help="Order of the model's columns: dataset, that of its classes; or plain (0, 1, 10, 2) "
         "or natural (0, 1, 2, 10) order of their names. (default: dataset, and refused where "
-        "another is right far more often)"
+        "another is right far more often)",
+        rich_help_panel=options.MODELS,
     ),
 ]
 OTHER_IMAGES = "--choose-on held-out of `pool add` and `pool images` takes other images as val"
@@ -42,24 +48,37 @@ def import_(
     file: Annotated[
         Path, typer.Argument(help="An npz file; see above for its arrays. Or of `pool export`.")
     ],
-    name: Annotated[str | None, typer.Option(help="What the model is called in the pool.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="What the model is called in the pool.", rich_help_panel=options.MODELS),
+    ] = None,
     macs: Annotated[
         str | None,
-        typer.Option(help="Multiply-adds of one forward pass of one example: 0.39e9, 390M."),
+        typer.Option(
+            help="Multiply-adds of one forward pass of one example: 0.39e9, 390M.",
+            rich_help_panel=options.MODELS,
+        ),
     ] = None,
-    params: Annotated[str | None, typer.Option(help="Parameters: 5.3M.")] = None,
+    params: Annotated[
+        str | None, typer.Option(help="Parameters: 5.3M.", rich_help_panel=options.MODELS)
+    ] = None,
     network: Annotated[
-        str, typer.Option(help="Equal for models that differ in their training only.")
+        str,
+        typer.Option(
+            help="Equal for models that differ in their training only.",
+            rich_help_panel=options.MODELS,
+        ),
     ] = "",
     dataset: Annotated[
         str,
         typer.Option(
             help="Fingerprint of images, or of the labels of val or of test, that the rows must "
-            "belong to; its beginning will do."
+            "belong to; its beginning will do.",
+            rich_help_panel=options.MODELS,
         ),
     ] = "",
     class_order: ClassOrder = None,
-    storage: options.Storage = options.DEFAULT_STORAGE,
+    storage: options.Storage = None,
 ) -> None:
     """Import predictions of any model, made anywhere, on val, test or both; or a whole archive.
 
@@ -71,6 +90,8 @@ def import_(
 
     A FILE of `ensearch pool export` brings entries with all that is known of them: no option but
     --storage is for these.
+
+    Example: ensearch pool import b0.npz --name b0 --macs 390M
     """
     from ensearch.api import pool
 
@@ -110,14 +131,27 @@ def _refuse_options(*values: str | None) -> None:
 @guarded
 def export(
     query: Annotated[str, typer.Argument(help="What to export, as `front --pool` takes it: all.")],
-    out: Annotated[Path, typer.Option(help="The file to write; one that is there stays.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="The file to write; one that is there stays.", rich_help_panel=options.OUTPUT
+        ),
+    ],
+    storage: options.Storage = None,
     weights: Annotated[
-        bool, typer.Option("--weights/--no-weights", help="With the weights of trained members.")
+        bool,
+        typer.Option(
+            "--weights/--no-weights",
+            help="With the weights of trained members.",
+            rich_help_panel=options.OUTPUT,
+        ),
     ] = True,
-    storage: options.Storage = options.DEFAULT_STORAGE,
     as_json: options.AsJson = False,
 ) -> None:
-    """Write members and models, with all their files, to a file that `pool import` takes."""
+    """Write members and models, with all their files, to a file that `pool import` takes.
+
+    Example: ensearch pool export all --out pool.zip
+    """
     from ensearch.api import pool
 
     archive = pool.export(query, out, weights=weights, storage=storage, on_note=note)
@@ -140,32 +174,50 @@ def _print_added(added: "AddedModel") -> None:
 
 @guarded
 def add(
-    dataset: Annotated[str, typer.Option(help="From `ensearch datasets`, such as folder:PATH.")],
-    timm: Annotated[str, typer.Option(help="Models of timm: efficientnet_b0,resnet50.")],
+    dataset: options.Dataset,
+    timm: Annotated[
+        str,
+        typer.Option(
+            help="Models of timm: efficientnet_b0,resnet50.", rich_help_panel=options.MODELS
+        ),
+    ],
     checkpoint: Annotated[
         Path | None,
-        typer.Option(help="Weights, .safetensors or of torch.save. (default: timm's pretrained)"),
+        typer.Option(
+            help="Weights, .safetensors or of torch.save. (default: timm's pretrained)",
+            rich_help_panel=options.MODELS,
+        ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="What one model is called in the pool. (default: timm's)")
+        str | None,
+        typer.Option(
+            help="What one model is called in the pool. (default: timm's)",
+            rich_help_panel=options.MODELS,
+        ),
     ] = None,
     resolution: Annotated[
         int | None,
-        typer.Option(min=1, max=10_000, help="Pixels a side to predict at. (default: as they are)"),
+        typer.Option(
+            min=1,
+            max=10_000,
+            help="Pixels a side to predict at. (default: as they are)",
+            rich_help_panel=options.MODELS,
+        ),
     ] = None,
     normalise: Annotated[
         str | None,
         typer.Option(
             help="By mean and deviation of: dataset, or model, those of timm's weights. (default: "
-            "model for pretrained weights, dataset for a checkpoint)"
+            "model for pretrained weights, dataset for a checkpoint)",
+            rich_help_panel=options.MODELS,
         ),
     ] = None,
     class_order: ClassOrder = None,
     choose_on: ChooseOn = "held-out",
     seed: Seed = 0,
     device: options.Device = None,
-    data_dir: options.DataDir = Path("data"),
-    storage: options.Storage = options.DEFAULT_STORAGE,
+    data_dir: options.DataDir = None,
+    storage: options.Storage = None,
 ) -> None:
     """Score models that exist on images of a dataset, with their exact cost.
 
@@ -178,6 +230,8 @@ def add(
     bicubic interpolation to the side behind the @; imagenet: 87.5 % of that square); --resolution
     scales these by bilinear interpolation. They are divided by 255, less mean, over deviation: a
     note says which, and `pool show` keeps it.
+
+    Example: ensearch pool add --dataset folder:photos --timm resnet50
     """
     from ensearch.api import pool
 
@@ -216,16 +270,26 @@ def _advise(added: Sequence["AddedModel"]) -> None:
 
 @guarded
 def images(
-    dataset: Annotated[str, typer.Option(help="From `ensearch datasets`, such as folder:PATH.")],
-    out: Annotated[Path, typer.Option(help="The npz file to write; one that is there stays.")],
+    dataset: options.Dataset,
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="The npz file to write; one that is there stays.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ],
     choose_on: ChooseOn = "held-out",
     seed: Seed = 0,
     train: Annotated[
         bool,
-        typer.Option("--train", help="Also x_train and y_train, which may be large: see above."),
+        typer.Option(
+            "--train",
+            help="Also x_train and y_train, which may be large: see above.",
+            rich_help_panel=options.MODELS,
+        ),
     ] = False,
-    data_dir: options.DataDir = Path("data"),
-    storage: options.Storage = options.DEFAULT_STORAGE,
+    data_dir: options.DataDir = None,
+    storage: options.Storage = None,
 ) -> None:
     """Write val and test of a dataset, to be predicted by any program for `pool import`.
 
@@ -233,6 +297,8 @@ def images(
     order in which predictions are expected. The storage keeps the labels, so that an import is
     known to be of these images. With --train it holds x_train and y_train too, all other images,
     for models that are to be trained without those that judge them (ImageNet: 193 GB).
+
+    Example: ensearch pool images --dataset folder:photos --out photos.npz
     """
     from ensearch.api import pool
 

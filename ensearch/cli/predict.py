@@ -22,14 +22,29 @@ def predict(
         list[Path], typer.Argument(help="Pictures, folders of pictures, .npz or .npy files.")
     ],
     members: Annotated[
-        int | None, typer.Option(help="Average the first so many members only. (default: all)")
+        int | None,
+        typer.Option(
+            help="Average the first so many members only. (default: all)",
+            rich_help_panel=options.RUNNING,
+        ),
     ] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 64,
+    batch: Annotated[
+        int, typer.Option(min=1, help="Images at a time.", rich_help_panel=options.RUNNING)
+    ] = 64,
     runtime: Annotated[
-        str, typer.Option(help="torch, onnx, or auto: model.onnx where that can be run.")
+        str,
+        typer.Option(
+            help="torch, onnx, or auto: model.onnx where that can be run.",
+            rich_help_panel=options.RUNNING,
+        ),
     ] = "auto",
     workers: Annotated[
-        int, typer.Option(min=1, help="Processes that run members side by side, by torch.")
+        int,
+        typer.Option(
+            min=1,
+            help="Processes that run members side by side, by torch.",
+            rich_help_panel=options.RUNNING,
+        ),
     ] = 1,
     as_json: options.AsJson = False,
 ) -> None:
@@ -37,6 +52,8 @@ def predict(
 
     The folder's model.py is run, so name a folder that you trust. Pictures that cannot be read are
     named and left out; then the exit code is 5.
+
+    Example: ensearch predict exported photo.png
     """
     from ensearch.api import export as api
 

@@ -1,7 +1,6 @@
 """`report` and `status`: look at what a storage holds."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,22 +23,26 @@ def report(
         list[str],
         typer.Argument(metavar="STUDY...", help="Name of a study of the storage, or several."),
     ],
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the page, CSV, JSON and PNG. (default: beside the storage)"),
-    ] = None,
-    full: Annotated[
-        bool, typer.Option("--full", help="Also both fronts and what the numbers are true of.")
-    ] = False,
     margin: options.Margin = None,
     x: options.OwnAxis = None,
-    storage: options.Storage = options.DEFAULT_STORAGE,
+    storage: options.Storage = None,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            help="Also both fronts and what the numbers are true of.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = False,
+    out: options.Folder = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Print the answer of a study; write its page index.html, CSV, JSON and PNG.
 
     Of several studies it prints all answers and writes one page. Another margin than 1 writes the
     files of a study only where --out names a folder.
+
+    Example: ensearch report digits-wide_resnet-2M --full
     """
     from ensearch.api.results import report_together
     from ensearch.api.results import results as results_of
@@ -52,7 +55,7 @@ def report(
     show(results, as_json, full)
     # After the answer: a failure to write must not cost the user the result.
     # The study's own folder is of the usual margin: whoever reads it later cannot ask which.
-    keeps = out is not None or margin in (None, options.USUAL_MARGIN)
+    keeps = out is not None or results.has_usual_margin
     folder = results.write(out) if keeps else None
     budget, here = units.format_count(results.conditions.budget, 6), place(storage)
     say("")
@@ -84,11 +87,14 @@ def _together(done: "tuple[tuple[Results, ...], Path]", as_json: bool) -> None:
 
 @guarded
 def status(
-    study: Annotated[str | None, typer.Argument(help="One study; all if left out.")] = None,
-    storage: options.Storage = options.DEFAULT_STORAGE,
+    study: options.StudyIfAny = None,
+    storage: options.Storage = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show the studies of a storage, how far they are and what they answer."""
+    """Show the studies of a storage, how far they are and what they answer.
+
+    Example: ensearch status
+    """
     from ensearch.api.results import studies
 
     rows = studies(study, storage=storage)

@@ -19,49 +19,85 @@ if TYPE_CHECKING:
 
 @guarded
 def run(
-    budget: options.Flops = None,
-    budget_params: options.Params = None,
-    budget_ms: options.Milliseconds = None,
-    dataset: options.DatasetSpec = None,
-    space: options.SpaceName = None,
-    study: Annotated[
-        str | None, typer.Option(help="Name of the study. (default: DATASET-SPACE-BUDGET)")
+    dataset: options.DatasetIfAny = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help="FLOPs (multiply-adds) per example of the whole ensemble: 5e9, 5G. [required: one "
+            "of the three budgets, and --dataset; here or in the file of --config]",
+            rich_help_panel=options.SEARCH,
+        ),
     ] = None,
+    budget_params: Annotated[
+        str | None,
+        typer.Option(
+            help="Parameters of the whole ensemble: 1e6, 1M. Alone, costs are compared in "
+            "parameters; beside another budget nothing has more.",
+            rich_help_panel=options.SEARCH,
+        ),
+    ] = None,
+    budget_ms: Annotated[
+        str | None,
+        typer.Option(
+            help="Milliseconds an image of the whole ensemble, and the images at a time: 2@64, or "
+            "2@64:onnx by ONNX Runtime. Networks are timed here first, and costs are compared in "
+            "milliseconds; beside --budget nothing takes longer.",
+            rich_help_panel=options.SEARCH,
+        ),
+    ] = None,
+    space: options.Space = None,
+    study: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the study. (default: DATASET-SPACE-BUDGET)",
+            rich_help_panel=options.SEARCH,
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="A TOML file with these options; flags win over it.",
+            rich_help_panel=options.SEARCH,
+        ),
+    ] = None,
+    sampler: options.SamplerName = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Seed of the study. (default: 0)", rich_help_panel=options.SEARCH),
+    ] = None,
+    rule: options.Rule = None,
+    plan: Annotated[
+        bool,
+        typer.Option(
+            "--plan",
+            help="Print the plan, as of a new study, and stop.",
+            rich_help_panel=options.STOPPING,
+        ),
+    ] = False,
     trials: options.Trials = None,
     timeout: options.Timeout = None,
     train_budget: options.TrainBudget = None,
+    settle: options.Settle = False,
     epochs: options.Epochs = None,
     optimizer: options.Optimizer = None,
     seeds: options.Seeds = None,
     limit_train: options.LimitTrain = None,
     val: options.Val = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the study. (default: 0)")] = None,
-    sampler: options.SamplerName = None,
-    rule: options.Rule = None,
     workers: options.Workers = None,
     device: options.Device = None,
-    launcher: options.RunLauncher = None,
+    launcher: options.Launcher = None,
     ray_address: options.RayAddress = None,
-    flops_per_mac: options.FlopsPerMac = None,
-    weights: options.RunWeights = None,
-    storage: options.RunStorage = None,
-    data_dir: options.RunDataDir = None,
-    config: Annotated[
-        Path | None, typer.Option(help="A TOML file with these options; flags win over it.")
-    ] = None,
-    plan: Annotated[
-        bool, typer.Option("--plan", help="Print the plan, as of a new study, and stop.")
-    ] = False,
-    settle: Annotated[
-        bool,
-        typer.Option(
-            "--settle", help="Then train more members where they decide most, as `settle` does."
-        ),
-    ] = False,
+    data_dir: options.DataDir = None,
+    storage: options.Storage = None,
     take_over: options.TakeOver = False,
+    weights: options.Weights = None,
+    flops_per_mac: options.FlopsPerMac = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Search members, width and depth under a budget; run it again to go on."""
+    """Search members, width and depth under a budget; run it again to go on.
+
+    Example: ensearch run --dataset digits --budget 2e6
+    """
     from ensearch.api import search
 
     asked = search.RunOptions(
@@ -118,22 +154,25 @@ def run(
 
 @guarded
 def resume(
-    study: Annotated[str, typer.Argument(help="Name of a study of the storage.")],
-    trials: options.ResumeTrials = None,
+    study: options.Study,
+    trials: options.Trials = None,
     timeout: options.Timeout = None,
     train_budget: options.TrainBudget = None,
     workers: options.Workers = None,
     device: options.Device = None,
-    launcher: options.LauncherName = "processes",
+    launcher: options.Launcher = None,
     ray_address: options.RayAddress = None,
-    weights: options.KeepWeights = True,
-    storage: options.Storage = options.DEFAULT_STORAGE,
-    data_dir: options.DataDir = Path("data"),
-    retrain_missing: options.RetrainMissing = False,
+    data_dir: options.DataDir = None,
+    storage: options.Storage = None,
     take_over: options.TakeOver = False,
+    retrain_missing: options.RetrainMissing = False,
+    weights: options.Weights = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Go on with a study: its configuration and images are those it began with."""
+    """Go on with a study: its configuration and images are those it began with.
+
+    Example: ensearch resume digits-wide_resnet-2M --trials 40
+    """
     from ensearch.api import search
 
     with watching() as watch:

@@ -1,6 +1,5 @@
 """`settle`: train more members where they decide most, and show what is known then."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,25 +12,31 @@ from ensearch.cli.watch import watching
 
 @guarded
 def settle(
-    study: Annotated[str, typer.Argument(help="Name of a study of the storage.")],
-    margin: options.Margin = None,
+    study: options.Study,
     cost: Annotated[
         float | None,
-        typer.Option(help="Times the training of the search to spend at most. (default: 1)"),
+        typer.Option(
+            help="Times the training of the search to spend at most. (default: 1)",
+            rich_help_panel=options.STOPPING,
+        ),
     ] = None,
     timeout: options.Timeout = None,
     workers: options.Workers = None,
     device: options.Device = None,
-    launcher: options.LauncherName = "processes",
+    launcher: options.Launcher = None,
     ray_address: options.RayAddress = None,
-    weights: options.KeepWeights = True,
-    storage: options.Storage = options.DEFAULT_STORAGE,
-    data_dir: options.DataDir = Path("data"),
-    retrain_missing: options.RetrainMissing = False,
+    data_dir: options.DataDir = None,
+    storage: options.Storage = None,
     take_over: options.TakeOver = False,
+    retrain_missing: options.RetrainMissing = False,
+    margin: options.Margin = None,
+    weights: options.Weights = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train more members where they decide most; run it again to go on."""
+    """Train more members where they decide most; run it again to go on.
+
+    Example: ensearch settle digits-wide_resnet-2M --cost 0.5
+    """
     from ensearch.api import settlement
 
     asked = settlement.SettleOptions(

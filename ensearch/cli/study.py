@@ -5,33 +5,40 @@ from typing import Annotated
 import typer
 
 from ensearch.cli import options
+from ensearch.cli._help_page import Command, Group
 from ensearch.cli.terminal import guarded, note
 from ensearch.units import counted
 
 app = typer.Typer(
+    cls=Group,
     name="study",
     help="Whole studies of a storage: remove, rename and copy them.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-Study = Annotated[str, typer.Argument(help="Name of a study of the storage.")]
 Name = Annotated[str, typer.Argument(help="A name that no study has.")]
 
 
-@app.command()
+@app.command(cls=Command)
 @guarded
 def remove(
-    study: Study,
+    study: options.Study,
     members: Annotated[
         bool,
-        typer.Option("--members", help="Also members that no other study uses, with their files."),
+        typer.Option(
+            "--members",
+            help="Also members that no other study uses, with their files.",
+            rich_help_panel=options.MODELS,
+        ),
     ] = False,
-    storage: options.Storage = options.DEFAULT_STORAGE,
+    storage: options.Storage = None,
 ) -> None:
     """Take a study out of the storage, unless a driver runs it.
 
     Its members stay in the pool, and that it used test is not forgotten.
+
+    Example: ensearch study remove digits-wide_resnet-2M --members
     """
     from ensearch.api import housekeeping
 
@@ -43,22 +50,27 @@ def remove(
         note(f"{counted(removed.kept, 'member')} of it stay in the pool{others}")
 
 
-@app.command()
+@app.command(cls=Command)
 @guarded
-def rename(study: Study, name: Name, storage: options.Storage = options.DEFAULT_STORAGE) -> None:
-    """Call a study otherwise, unless a driver runs it."""
+def rename(study: options.Study, name: Name, storage: options.Storage = None) -> None:
+    """Call a study otherwise, unless a driver runs it.
+
+    Example: ensearch study rename digits-wide_resnet-2M digits
+    """
     from ensearch.api import housekeeping
 
     housekeeping.rename_study(study, name, storage=storage)
     typer.echo(f"renamed {study} to {name}")
 
 
-@app.command()
+@app.command(cls=Command)
 @guarded
-def copy(study: Study, name: Name, storage: options.Storage = options.DEFAULT_STORAGE) -> None:
+def copy(study: options.Study, name: Name, storage: options.Storage = None) -> None:
     """Copy the search of a study, to go on with it in another way; nothing is trained.
 
     Members are shared. Confirmations stay with the study that they confirmed.
+
+    Example: ensearch study copy digits-wide_resnet-2M digits-again
     """
     from ensearch.api import housekeeping
 

@@ -2,9 +2,7 @@
 
 import contextlib
 import functools
-import inspect
 import os
-import re
 import shlex
 import signal
 import sys
@@ -60,8 +58,6 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
             say(message)
             raise typer.Exit(code) from None
 
-    # A help page keeps line breaks, and those of the source are no good on narrower terminals.
-    wrapper.__doc__ = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(verb.__doc__ or ""))
     return wrapper
 
 
@@ -77,7 +73,8 @@ def advising(storage: object) -> Iterator[None]:
 
 def place(storage: object) -> str:
     """What a person must type behind a command to mean this storage, without its password."""
-    if storage in (None, options.DEFAULT_STORAGE, os.environ.get("ENSEARCH_STORAGE")):
+    usual = os.environ.get("ENSEARCH_STORAGE", options.DEFAULT_STORAGE)
+    if storage in (None, usual):
         return ""
     from ensearch.api.storage import redacted  # SQLAlchemy takes 0.3 s to import
 

@@ -59,6 +59,11 @@ class Results(Findings):
         return words.headline(self)
 
     @property
+    def has_usual_margin(self) -> bool:
+        """Whether verdicts are of the margin that they have if nobody says another."""
+        return self.fronts.margin == MARGIN
+
+    @property
     def may_settle(self) -> bool:
         """Whether more members could decide a budget, and a look may still claim anything."""
         wanting = any(row.to_settle and row.to_settle.seeds for row in self.fronts.rows)

@@ -1,0 +1,69 @@
+"""Help: options by purpose, required ones marked, an example that works, at any width."""
+
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+
+from ensearch.cli import app
+from tests.command_line import ensearch
+
+GENERAL = {"help", "version", "debug"}
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every verb by what is typed for it."""
+    top: Any = typer.main.get_command(app.app)
+    for name, command in top.commands.items():
+        for below, one in getattr(command, "commands", {"": command}).items():
+            yield f"{name} {below}".strip(), one
+
+
+COMMANDS = dict(commands())
+
+
+def joined(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_nothing_breaks_inside_a_word(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    for line, command in COMMANDS.items():
+        shown = ensearch(f"{line} --help").stdout
+        for row in shown.splitlines():
+            assert len(row) <= width or row.startswith("  ensearch "), row
+        for param in command.params:
+            assert joined(param.help or "") in joined(shown)
+        assert "…" not in shown
+
+
+def test_a_wide_terminal_has_an_option_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    lines = ensearch("resume --help").stdout.splitlines()
+    for param in COMMANDS["resume"].params:
+        assert any(param.opts[0] in line and param.help in line for line in lines), param.name
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_verb_has_an_example_that_parses(line: str) -> None:
+    shown = ensearch(f"{line} --help").stdout.splitlines()
+    example = shown[shown.index("Example") + 1].strip()
+    assert example.startswith(f"ensearch {line}")
+    rest = shlex.split(example.removeprefix(f"ensearch {line}"))
+    COMMANDS[line].make_context(line, rest)  # raises for what does not parse
+
+
+def test_every_option_has_a_panel_and_required_ones_a_mark() -> None:
+    for line, command in COMMANDS.items():
+        shown = ensearch(f"{line} --help").stdout
+        for param in command.params:
+            if param.param_type_name == "option" and param.name not in GENERAL:
+                assert param.rich_help_panel, (line, param.name)
+        required = sum(param.required for param in command.params)
+        assert joined(shown).count("required]") >= required, line
+    panels = ["What to search", "Budget and stopping", "Training", "Where to run", "Output"]
+    shown = ensearch("run --help").stdout.splitlines()
+    assert [row for row in shown if row in panels] == panels
