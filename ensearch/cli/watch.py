@@ -38,13 +38,13 @@ class Watch:
 
 @contextmanager
 def watching() -> Iterator[Watch]:
-    """Yield the watch of one run: bars on a terminal, else a plain line for each event."""
+    """Yield the watch of one run: a picture on a terminal, else a plain line for each event."""
     from ensearch.api import progress
 
     console = Console(stderr=True)
     with Interrupts().installed() as interrupts:
         if console.is_terminal:
-            with progress.bars(console) as show:
+            with progress.drawn(console) as show:
                 yield Watch(interrupts, show)
         else:
             yield Watch(interrupts, progress.Lines(say))

@@ -33,6 +33,15 @@ def best_within(
     return max(fitting, key=lambda e: (e.scores.accuracy, -e.price), default=None)
 
 
+def corners(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    """Return those that are more accurate than everything cheaper, by cost."""
+    found: list[Evaluation] = []
+    for e in sorted(evaluations, key=lambda e: (e.price, -e.scores.accuracy)):
+        if not found or e.scores.accuracy > found[-1].scores.accuracy:
+            found.append(e)
+    return found
+
+
 def within(evaluations: Sequence[Evaluation], budget: float, singles: bool) -> npt.NDArray[np.intp]:
     """Return the indices of single networks (or ensembles) of at most `budget`, cheapest first."""
     chosen = [i for i, e in enumerate(evaluations) if e.is_single == singles]

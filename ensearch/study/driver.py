@@ -15,7 +15,7 @@ from ensearch.fronts import best_within
 from ensearch.search_space import Cell
 from ensearch.store import Store, TrialRecord
 from ensearch.study import pace, scoring
-from ensearch.study.events import EndReason, Event, TrialDone, TrialFailed
+from ensearch.study.events import EndReason, Evaluated, Event, TrialDone, TrialFailed
 from ensearch.study.members import MemberQueue
 from ensearch.study.options import Limits
 from ensearch.study.pace import TICK, Renewal
@@ -65,6 +65,7 @@ class Driver:
         counts = self.sampler.counts()
         self.told = self.told_before = counts.done + counts.failed
         self.spent_before = self.queue.spent
+        self.show_evaluated()
         used = self.store.members({key for keys in self.members.values() for key in keys})
         members = [record.member for record in used.values()]
         self.queue.require(members)
@@ -154,7 +155,13 @@ class Driver:
             evaluation = self.evaluations[evaluation_key(trial.cell.size, trial.cell.network)]
             self.sampler.tell(trial.number, evaluation.scores.accuracy, evaluation.price)
             self.on_event(self.trial_done(trial, evaluation))
+            self.show_evaluated()
         return True
+
+    def show_evaluated(self) -> None:
+        """Tell what has been evaluated by now."""
+        budgets = tuple(sorted(self.study.ladder.budgets))
+        self.on_event(Evaluated(evaluations=tuple(self.evaluations.values()), budgets=budgets))
 
     def overhead(self) -> float:
         """Seconds of the driver's own work since it last recorded a trial.

@@ -120,6 +120,17 @@ class TrialDone:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """All that a search has evaluated by now, earlier runs included.
+
+    It is compared at `budgets`, in multiply-adds, ascending; the last is that of the study.
+    """
+
+    evaluations: tuple[Evaluation, ...]
+    budgets: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrialFailed:
     """A trial has failed because of its members; `told` of `trials` are over."""
 
@@ -195,6 +206,7 @@ Event = (
     | MemberFailed
     | StrategyMeasured
     | TrialDone
+    | Evaluated
     | TrialFailed
     | MemberReady
     | SearchEnded

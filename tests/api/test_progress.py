@@ -9,6 +9,7 @@ from rich.console import Console
 from ensearch.api import progress
 from ensearch.api.progress import OnEvent
 from ensearch.study.events import (
+    Evaluated,
     MemberDone,
     MemberFailed,
     MemberProgress,
@@ -26,12 +27,12 @@ PLANNED = Planned(lines=("study     one",), unit="trials", total=2, flops_per_ma
 
 @pytest.fixture
 def console() -> Console:
-    return Console(file=io.StringIO(), force_terminal=True, width=60)
+    return Console(file=io.StringIO(), force_terminal=True, width=60, height=30)
 
 
 @pytest.fixture
 def show(console: Console) -> Iterator[OnEvent]:
-    with progress.bars(console) as drawn:
+    with progress.drawn(console) as drawn:
         drawn(PLANNED)
         yield drawn
 
@@ -63,10 +64,20 @@ def test_trials_members_and_the_best_so_far_fit_60_columns(console: Console, sho
             best_single=single, best_ensemble=None,
         )
     )  # fmt: skip
+    show(Evaluated(evaluations=(single,), budgets=(1e6,)))
     text = drawn_since(console, before)
     assert "1/2" in text
     assert "about 1m35s left" in text
-    assert "best single 10-1 90.00% at 1M" in text
+    # Sentences are broken between words, and not in front of a unit.
+    assert "The best single network is 10-1: 90.00 % at 1M" in text
+    assert "No ensemble has been evaluated yet." in text
+    assert "90.00 │" in text
+
+
+def test_lines_are_clean_of_what_only_a_picture_shows() -> None:
+    single = evaluation(1, 10, 1, 1_000_000, 0.9)
+    event = Evaluated(evaluations=(single,), budgets=(1e6,))
+    assert progress.line(event, 1, flops(1)) is None
 
 
 def test_a_failure_stays_on_the_screen_as_it_is_written(console: Console, show: OnEvent) -> None:
@@ -75,7 +86,7 @@ def test_a_failure_stays_on_the_screen_as_it_is_written(console: Console, show: 
 
 
 def test_what_is_prepared_is_drawn_until_there_is_a_plan(console: Console) -> None:
-    with progress.bars(console) as drawn:
+    with progress.drawn(console) as drawn:
         drawn(Preparing(text="reading [digits]"))
         assert "reading [digits]" in drawn_since(console, 0)
         drawn(PLANNED)

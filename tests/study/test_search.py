@@ -19,7 +19,7 @@ from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.report.study.results import collect
 from ensearch.store import Store
 from ensearch.study import config, search, study
-from ensearch.study.events import MemberFailed, SearchEnded, TrialDone, TrialFailed
+from ensearch.study.events import Evaluated, MemberFailed, SearchEnded, TrialDone, TrialFailed
 from ensearch.study.options import Limits, RunOptions
 from ensearch.study.placement import Placement
 from ensearch.study.scoring import Scorer
@@ -538,6 +538,10 @@ def test_what_is_told_is_what_was_evaluated(store: Store, spec: str) -> None:
     for event in done:
         assert event.evaluation.key in stored
         assert event.label == f"{event.evaluation.size} × {event.evaluation.architecture.label}"
+    everything = [e for e in events if isinstance(e, Evaluated)]
+    assert len(everything) == 1 + 6  # what earlier runs have left, then after each trial
+    assert everything[0].evaluations == ()
+    assert {e.key for e in everything[-1].evaluations} == stored
 
 
 def test_the_configuration_survives_the_way_through_the_store(store: Store, spec: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ensearch.core import Evaluation
+from ensearch.fronts.matching import corners
 from ensearch.report.study import text, words
 from ensearch.report.study.findings import Conditions, Findings
 
@@ -151,7 +152,7 @@ def _best(results: Findings, is_single: bool) -> list[Dot]:
     if results.conditions.stage != "search":
         return _chosen(results, is_single)
     kind = [e for e in results.evaluations if e.is_single == is_single]
-    return _corners(kind, results.conditions)
+    return [_dot(e, results.conditions) for e in corners(kind)]
 
 
 def _chosen(results: Findings, is_single: bool) -> list[Dot]:
@@ -165,23 +166,14 @@ def _chosen(results: Findings, is_single: bool) -> list[Dot]:
     return dots
 
 
-def _corners(evaluations: Sequence[Evaluation], c: Conditions) -> list[Dot]:
-    """The evaluations that are better than everything cheaper, by cost."""
-    best: list[Dot] = []
-    for e in sorted(evaluations, key=lambda e: (e.price, -e.scores.accuracy)):
-        if not best or 100 * e.scores.accuracy > best[-1].accuracy:
-            best.append(_dot(e, c))
-    return best
-
-
 def _named(results: Findings, is_single: bool, other: Steps) -> list[Named]:
-    corners = list(dict.fromkeys(_best(results, is_single)))
-    last = len(corners) - 1
+    best = list(dict.fromkeys(_best(results, is_single)))
+    last = len(best) - 1
     # Of many corners, the cheapest is the least interesting one.
     picks = {round(last * k / NAMED) for k in range(1, NAMED + 1)}
-    if len(corners) <= NAMED:
-        picks = set(range(len(corners)))
-    return [Named(corners[i], _ahead(other, corners[i])) for i in sorted(picks, reverse=True)]
+    if len(best) <= NAMED:
+        picks = set(range(len(best)))
+    return [Named(best[i], _ahead(other, best[i])) for i in sorted(picks, reverse=True)]
 
 
 def _ahead(other: Steps, dot: Dot) -> bool:
