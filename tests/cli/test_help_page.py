@@ -65,5 +65,5 @@ def test_every_option_has_a_panel_and_required_ones_a_mark() -> None:
         required = sum(param.required for param in command.params)
         assert joined(shown).count("required]") >= required, line
     panels = ["What to search", "Budget and stopping", "Training", "Where to run", "Output"]
-    shown = ensearch("run --help").stdout.splitlines()
-    assert [row for row in shown if row in panels] == panels
+    lines = ensearch("run --help").stdout.splitlines()
+    assert [row for row in lines if row in panels] == panels
