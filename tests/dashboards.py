@@ -7,14 +7,32 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlparse
 
+from ensearch.errors import StorageError
 from ensearch.report.dashboard import dashboard
+from ensearch.report.dashboard.pages import Listed, Pages, StudyPage
 
 Ask = Callable[..., tuple[int, bytes]]
+HOSTILE = "<img src=x onerror=alert(1)>"
 
 
-def serving(url: str, **options: Any) -> Iterator[Ask]:
+def page_of(study: str) -> StudyPage:
+    """The page of `first`, which runs, and of a study that has evaluated nothing yet."""
+    if study == "empty":
+        raise StorageError("study 'empty' has no evaluation.", problem="nothing_evaluated")
+    if study not in ("first", HOSTILE):
+        raise StorageError(f"unknown study {study!r}.")
+    return StudyPage("<html><body>take 2 × 10-1</body></html>", is_running=study == "first")
+
+
+PAGES = Pages(
+    studies=lambda: [Listed("first", "2 × 10-1: ensembles", "running"), Listed(HOSTILE, "", "")],
+    page=page_of,
+)
+
+
+def serving(url: str, pages: Pages = PAGES, **options: Any) -> Iterator[Ask]:
     """Yields a function that sends the dashboard a request: its status and body come back."""
-    server, address = dashboard.open_server(url, port=0, **options)
+    server, address = dashboard.open_server(url, pages, port=0, **options)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     where = urlparse(address)

@@ -174,10 +174,11 @@ def studies(study: str | None = None, *, storage: str | Path | None = None) -> l
         if study is not None:
             store.study(study)  # refuses an unknown name with the nearest
         summaries = [s for s in store.summaries() if study in (None, s.name)]
-        return [_status(store, summary, alone=study is not None) for summary in summaries]
+        return [status_of(store, summary, alone=study is not None) for summary in summaries]
 
 
-def _status(store: Store, summary: StudySummary, *, alone: bool) -> StudyStatus:
+def status_of(store: Store, summary: StudySummary, *, alone: bool = False) -> StudyStatus:
+    """Return how far a study is; `alone` also which of its members failed, and why."""
     trials = summary.trials_asked
     over = summary.trials_done + summary.trials_failed
     complete = summary.ended == "exhausted" or (trials is not None and over >= trials)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ensearch.cli import options
-from ensearch.cli.terminal import guarded, say
+from ensearch.cli.terminal import INTERRUPTED, guarded, say
 
 
 @guarded
@@ -28,16 +28,22 @@ def dashboard(
         ),
     ] = False,
 ) -> None:
-    """Serve the Optuna dashboard of a storage on this machine, read-only.
+    """Serve the pages of studies and Optuna's dashboard on this machine, read-only.
+
+    It opens at the page of a study: the answer and the figures, read again while the study runs.
 
     Example: ensearch dashboard digits-wide_resnet-2M
     """
     from ensearch.api.page import dashboard as serve
 
-    serve(
-        study,
-        storage=storage,
-        port=port,
-        allow_edit=allow_edit,
-        ready=lambda address: say(f"Optuna dashboard at {address} (stop with Ctrl-C)"),
-    )
+    try:
+        serve(
+            study,
+            storage=storage,
+            port=port,
+            allow_edit=allow_edit,
+            ready=lambda address: say(f"dashboard at {address} (Ctrl-C ends it)"),
+        )
+    except KeyboardInterrupt:
+        say("The dashboard is closed. Studies that run go on without it.")
+        raise typer.Exit(INTERRUPTED) from None

@@ -15,10 +15,10 @@ import pytest
 from ensearch.errors import StorageError, UnavailableError
 from ensearch.report.dashboard import dashboard
 from ensearch.report.dashboard.guard import guard
-from ensearch.report.study import words
+from ensearch.report.study import brief
 from ensearch.report.study.figure_data import compute
 from ensearch.report.study.results import Results
-from tests.dashboards import Ask, names, serving
+from tests.dashboards import PAGES, Ask, names, serving
 from tests.worlds import surrogate
 
 
@@ -149,23 +149,23 @@ def test_guard_knows_its_own_names(bound: str, port: int, asked: str, answers: b
 
 
 def test_a_port_in_use_is_an_error_that_names_the_option(url: str) -> None:
-    server, address = dashboard.open_server(url, port=0)
+    server, address = dashboard.open_server(url, PAGES, port=0)
     with server, pytest.raises(UnavailableError, match="or 0 for any that is free"):
-        dashboard.open_server(url, port=urlparse(address).port or 0)
+        dashboard.open_server(url, PAGES, port=urlparse(address).port or 0)
 
 
 def test_an_impossible_port_or_host_is_an_error(url: str) -> None:
     with pytest.raises(UnavailableError, match="port 70000"):
-        dashboard.open_server(url, port=70_000)
+        dashboard.open_server(url, PAGES, port=70_000)
     with pytest.raises(UnavailableError, match=r"192\.0\.2\.1"):
-        dashboard.open_server(url, port=0, host="192.0.2.1")
+        dashboard.open_server(url, PAGES, port=0, host="192.0.2.1")
 
 
 def test_a_storage_without_studies_is_an_error_and_stays_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "empty.db"
     path.touch()
     with pytest.raises(StorageError, match="no studies that this Optuna can read"):
-        dashboard.open_server(f"sqlite:///{path}", port=0)
+        dashboard.open_server(f"sqlite:///{path}", PAGES, port=0)
     assert path.stat().st_size == 0
 
 
@@ -176,16 +176,16 @@ def test_the_engine_is_prepared_before_it_is_used(url: str) -> None:
 
 
 def test_the_address_is_the_page_of_the_study_that_is_named(url: str) -> None:
-    server, address = dashboard.open_server(url, port=0, study="first")
+    server, address = dashboard.open_server(url, PAGES, port=0, study="first")
     server.server_close()
-    assert urlparse(address).path == "/dashboard/studies/1"
+    assert urlparse(address).path == "/ensearch/first"
 
 
 def test_a_study_that_optuna_does_not_have_is_an_error(url: str, world: Results) -> None:
     with pytest.raises(StorageError, match="Known: first"):
         dashboard.publish(url, world)
     with pytest.raises(StorageError, match="Did you mean 'first'"):
-        dashboard.open_server(url, port=0, study="frist")
+        dashboard.open_server(url, PAGES, port=0, study="frist")
 
 
 def test_serve_tells_its_address_and_ends_when_interrupted(
@@ -198,10 +198,10 @@ def test_serve_tells_its_address_and_ends_when_interrupted(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        dashboard.serve(url, port=0, ready=interrupt)
+        dashboard.serve(url, PAGES, port=0, ready=interrupt)
     port = urlparse(told[0]).port
-    assert told == [f"http://127.0.0.1:{port}/dashboard"]
-    server, _ = dashboard.open_server(url, port=port or 0)  # the port is free again
+    assert told == [f"http://127.0.0.1:{port}/ensearch"]
+    server, _ = dashboard.open_server(url, PAGES, port=port or 0)  # the port is free again
     server.server_close()
 
 
@@ -215,7 +215,7 @@ def test_publishing_twice_leaves_one_note_and_one_figure_and_warns_of_nothing(
         dashboard.publish(url, first)
     for ask in serving(url):
         page = json.loads(ask("GET", "/api/studies/1")[1])
-    assert words.headline(world) in page["note"]["body"]
+    assert page["note"]["body"].startswith(f"## {brief.first(world)}\n")
     assert [f["id"] for f in page["plotly_graph_objects"]] == ["tradeoff"]
 
 

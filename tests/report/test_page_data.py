@@ -39,9 +39,9 @@ def test_the_page_says_what_the_terminal_says() -> None:
     made = page(found)
     said = answer.of(found)
     assert made.headline == words.headline(found)
-    assert made.sentences[0].value == brief.both(said, found)
+    assert made.sentences[0].value == brief.first(found)
     assert [tuple(fact) for fact in made.sentences[1:]] == list(said.sentences[1:])
-    assert made.views[0].tradeoff.title == made.headline
+    assert made.views[0].tradeoff.title == made.sentences[0].value
 
 
 def test_a_card_for_each_budget_the_largest_first() -> None:

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ensearch.fronts import Zone, best_within
-from ensearch.report.study import figure, figure_data, words
+from ensearch.report.study import brief, figure, figure_data
 from ensearch.report.study.results import Results
 from tests.worlds import evaluation, fronts_of, handmade, results, surrogate
 
 
 def test_tradeoff_holds_what_the_figure_shows() -> None:
     drawn = figure_data.compute(handmade())
-    assert drawn.title == words.headline(handmade())
+    assert drawn.title == brief.first(handmade())
     assert "5,000 val images" in drawn.subtitle
     assert "seed 0" in drawn.subtitle
     assert drawn.x_label == "FLOPs (multiply-adds) per example, all members"

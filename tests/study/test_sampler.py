@@ -101,6 +101,8 @@ def test_kinds_take_turns_and_axes_are_parameters(tmp_path: Path, name: str) -> 
         # What the dashboard shows: every value of an axis, as what it is.
         assert trial.distributions["weight_decay"] == CategoricalDistribution((0.0, 1e-4, 5e-4))
         assert trial.user_attrs["configuration"] == cell.label
+        kind = "single network" if cell.size == 1 else "ensemble"
+        assert trial.user_attrs["kind"] == kind
     for axis, values in AXES.items():
         assert {trial.params[axis] for trial in study.trials} == set(values)
 

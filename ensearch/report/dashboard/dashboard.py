@@ -17,7 +17,8 @@ from optuna.storages import RDBStorage
 from ensearch.errors import StorageError, UnavailableError, unknown
 from ensearch.report._palette import ENSEMBLE, GREY, SINGLE
 from ensearch.report.dashboard.guard import guard
-from ensearch.report.study import answer, text, words
+from ensearch.report.dashboard.pages import Pages, address, with_pages
+from ensearch.report.study import answer, brief, text
 from ensearch.report.study.figure_data import Dot, Steps, Tradeoff, compute
 from ensearch.report.study.findings import Conditions, Findings
 from ensearch.units import counted, format_count, unit_name
@@ -71,17 +72,15 @@ def _budget(c: Conditions) -> str:
 
 
 def note(results: Findings) -> str:
-    """The report in Markdown: the finding, a row per budget, the conditions."""
+    """The report in Markdown: the answer, a row per budget, the conditions."""
     heads = text.columns(results.conditions)
     align = ["---:" if index in text.NUMBERS else ":---" for index in range(len(heads))]
     rows = [heads, align, *text.lines(results)]
     table = ["| " + " | ".join(row) + " |" for row in rows]
     caveats = [f"- {sentence}" for sentence in text.conditions(results)]
-    said = [f"- {label}: {sentence}" for label, sentence in answer.of(results).sentences]
+    said = [f"- {label}: {sentence}" for label, sentence in answer.of(results).sentences[1:]]
     second = [line for also in text.further(results) for line in (also, "")]
-    return "\n".join(
-        [f"## {words.headline(results)}", "", *said, "", *second, *table, "", *caveats]
-    )
+    return "\n".join([f"## {brief.first(results)}", "", *said, "", *second, *table, "", *caveats])
 
 
 def figure(tradeoff: Tradeoff) -> go.Figure:
@@ -200,6 +199,7 @@ class _Quiet(WSGIRequestHandler):
 
 def open_server(
     storage_url: str,
+    pages: Pages,
     *,
     study: str | None = None,
     port: int,
@@ -209,14 +209,18 @@ def open_server(
 ) -> tuple[WSGIServer, str]:
     """The dashboard of a storage that exists, bound but not serving yet, and its address.
 
-    The address is the page of `study` if one is named. `port` 0 picks a free one. `prepare` is
-    given the storage's SQLAlchemy engine. Raises StorageError if the storage holds no studies of
-    Optuna, UnavailableError if the port or the host cannot be had.
+    The address is the page of `study` if one is named, else the list of studies, which `pages`
+    makes. `port` 0 picks a free one. `prepare` is given the storage's SQLAlchemy engine. Raises
+    StorageError if the storage holds no studies of Optuna, UnavailableError if the port or the host
+    cannot be had.
     """
     storage = _storage(storage_url, prepare)
-    page = "" if study is None else f"/studies/{_study_id(storage, study)}"
+    if study is not None:
+        _study_id(storage, study)  # refuses a name that Optuna does not know
     kind = _Server6 if ":" in host else _Server
-    app = optuna_dashboard.wsgi(storage)
+    app = with_pages(
+        optuna_dashboard.wsgi(storage), pages, lambda name: _study_id(storage, name), allow_edit
+    )
     try:
         # The guard must know the port, which port 0 makes known only after binding.
         server = make_server(host, port, app, server_class=kind, handler_class=_Quiet)
@@ -229,7 +233,7 @@ def open_server(
     server.storage = storage
     server.set_app(guard(app, host, server.server_port, allow_edit))
     name = f"[{host}]" if ":" in host else host
-    return server, f"http://{name}:{server.server_port}/dashboard{page}"
+    return server, f"http://{name}:{server.server_port}{address(study)}"
 
 
 def _storage(url: str, prepare: Prepare | None) -> RDBStorage:
@@ -259,6 +263,7 @@ def _study_id(storage: RDBStorage, name: str) -> int:
 
 def serve(
     storage_url: str,
+    pages: Pages,
     *,
     study: str | None = None,
     port: int,
@@ -268,8 +273,9 @@ def serve(
     ready: Callable[[str], None] = lambda address: None,
 ) -> None:
     """Serve until interrupted; `ready` is told the address. Raises as `open_server` does."""
-    server, address = open_server(
+    server, where = open_server(
         storage_url,
+        pages,
         study=study,
         port=port,
         host=host,
@@ -277,5 +283,5 @@ def serve(
         prepare=prepare,
     )
     with server:
-        ready(address)
+        ready(where)
         server.serve_forever()

@@ -115,7 +115,7 @@ def compute(
 def _sentences(findings: Findings) -> tuple[Fact, ...]:
     """The answer as the terminal tells it."""
     found = answer.of(findings)
-    first = Fact("answer", brief.both(found, findings))
+    first = Fact("answer", brief.first(findings))
     return (first, *(Fact(*sentence) for sentence in found.sentences[1:]))
 
 

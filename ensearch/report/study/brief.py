@@ -42,7 +42,7 @@ class Brief:
 def lines(findings: Findings, width: int = answer.WIDTH) -> list[str]:
     """Return the lines of a brief."""
     found = answer.of(findings)
-    sentences = [("answer", both(found, findings)), *found.sentences[1:]]
+    sentences = [("answer", first(findings)), *found.sentences[1:]]
     head = answer.layout(tuple(sentences), width)
     if findings.under_way:
         return head
@@ -57,8 +57,14 @@ def lines(findings: Findings, width: int = answer.WIDTH) -> list[str]:
     return [*head, "", *budgets, *_settle(others, findings, width)[:left]]
 
 
-def both(found: answer.Answer, findings: Findings) -> str:
-    """Return what holds for the study as a whole and for its budget, once where it is the same."""
+def first(findings: Findings) -> str:
+    """Return what holds for the study as a whole and for its budget, once where it is the same.
+
+    Reports, pages, notes and titles of figures begin with it.
+    """
+    if not findings.fronts.rows:
+        return words.overall(findings)
+    found = answer.of(findings)
     same = {"crossed": "ensembles", "ensembles": "ensembles", "singles": "single", "equal": "equal"}
     # The budget of a study is the largest: what holds of the upper end of the zone holds of it.
     if found.overall == found.statement or found.verdict == same.get(

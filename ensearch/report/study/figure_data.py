@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ensearch.core import Evaluation
 from ensearch.fronts.matching import corners
-from ensearch.report.study import text, words
+from ensearch.report.study import brief, text
 from ensearch.report.study.findings import Conditions, Findings
 
 
@@ -93,7 +93,7 @@ def compute(findings: Findings) -> Tradeoff:
     y_range = _y_range(results)
     kind = "full" if c.stage == "retrained" else "short"
     return Tradeoff(
-        title=words.headline(results),
+        title=brief.first(results),
         subtitle=f"{c.dataset}, {c.family}, {text.epochs(c)} ({kind} schedule), seed {c.seed}. "
         f"{text.scored(c)}",
         y_label=f"measured accuracy on {c.split} (%)",
