@@ -16,7 +16,7 @@ from tests.worlds import handmade
 
 def test_the_backend_of_a_notebook_in_another_environment_is_no_obstacle() -> None:
     code = (
-        "import os; from ensearch.report.study import figure; import ensearch.report.pool.figure\n"
+        "import os; import ensearch.report.study.results, ensearch.report.pool.figure\n"
         "print(os.environ['MPLBACKEND'])"
     )
     backend = "module://no_such_package.backend_inline"
