@@ -34,6 +34,17 @@ def report(
             rich_help_panel=options.OUTPUT,
         ),
     ] = False,
+    figures: Annotated[
+        str | None,
+        typer.Option(
+            help="Also write these as figures for a paper, each with its data as CSV: tradeoff, "
+            "advantage; several with commas.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
+    format: Annotated[
+        str, typer.Option(help="Of --figures: png, svg or pdf.", rich_help_panel=options.OUTPUT)
+    ] = "png",
     out: options.Folder = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -42,7 +53,7 @@ def report(
     Of several studies it prints all answers and writes one page. Another margin than 1 writes the
     files of a study only where --out names a folder.
 
-    Example: ensearch report digits-wide_resnet-2M --full
+    Example: ensearch report digits-wide_resnet-2M --figures tradeoff,advantage --format pdf
     """
     from ensearch.api.results import report_together
     from ensearch.api.results import results as results_of
@@ -57,6 +68,7 @@ def report(
     # The study's own folder is of the usual margin: whoever reads it later cannot ask which.
     keeps = out is not None or results.has_usual_margin
     folder = results.write(out) if keeps else None
+    drawn = results.write_figures(figures, format, out) if figures and keeps else []
     budget, here = units.format_count(results.conditions.budget, 6), place(storage)
     say("")
     if results.under_way:
@@ -71,6 +83,8 @@ def report(
     unwritten = "files     not written: the study's are of margin 1; --out FOLDER takes these"
     for line in files(folder) if folder else [unwritten]:
         say(line)
+    if drawn:
+        say(f"figures   {drawn[0].parent}: {', '.join(path.name for path in drawn)}")
 
 
 def _together(done: "tuple[tuple[Results, ...], Path]", as_json: bool) -> None:

@@ -26,6 +26,13 @@ if _backend:  # as matplotlib does when it is imported; for figures of the user'
         matplotlib.rcParams["backend"] = _backend
 
 
+# What changes from one day to the next, and with versions, is left out.
+_METADATA: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None},
+}
+_SETTINGS: dict[str, Any] = {"svg.hashsalt": "ensearch", "pdf.fonttype": 42}
 # Settings are global to the process, and a server draws in several threads.
 _LOCK = threading.Lock()
 
@@ -36,9 +43,13 @@ def drawn(draw: Callable[[], Figure]) -> Figure:
         return draw()
 
 
-def png(name: str, draw: Callable[[], Figure]) -> bytes:
-    """The same as a PNG. Raises EnsearchError, which names it, where matplotlib fails."""
-    return _saved(name, draw, {}, format="png", metadata={"Software": None})
+def image(name: str, draw: Callable[[], Figure]) -> bytes:
+    """The same as the content of a file of that name: .png, .svg or .pdf; equal for equal figures.
+
+    Raises EnsearchError, which names it, where matplotlib fails.
+    """
+    kind = name.rpartition(".")[2]
+    return _saved(name, draw, _SETTINGS, format=kind, metadata=_METADATA[kind])
 
 
 def svg(name: str, draw: Callable[[], Figure]) -> str:

@@ -49,4 +49,5 @@ def test_a_figure_that_fails_leaves_the_tables(
     monkeypatch.setattr(figure, "_draw", fail)
     with pytest.raises(EnsearchError, match=r"tradeoff\.png could not be drawn .*no fonts here"):
         handmade().write(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"evaluations.csv", "summary.json"}
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"evaluations.csv", "index.html", "summary.json"}

@@ -78,7 +78,7 @@ def write_png(findings: PoolFindings, axis: Axis, path: Path) -> Path:
 
     Raises EnsearchError if it cannot be drawn, StorageError if it cannot be written.
     """
-    return write_file(path, _matplotlib.png(path.name, lambda: _draw(findings, axis)))
+    return write_file(path, _matplotlib.image(path.name, lambda: _draw(findings, axis)))
 
 
 def _title(figure: Figure, findings: PoolFindings, axis: Axis) -> float:

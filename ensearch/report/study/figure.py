@@ -29,7 +29,7 @@ def draw_png(tradeoff: Tradeoff, path: Path) -> Path:
 
     Raises EnsearchError if it cannot be drawn, StorageError if `path` cannot be written.
     """
-    return write_file(path, _matplotlib.png(path.name, lambda: _draw(tradeoff)))
+    return write_file(path, _matplotlib.image(path.name, lambda: _draw(tradeoff)))
 
 
 def draw(tradeoff: Tradeoff) -> Figure:
@@ -51,9 +51,9 @@ def _draw(tradeoff: Tradeoff) -> Figure:
     upper = figure.add_axes((LEFT, 0.345, 0.98 - LEFT, top - 0.345))
     lower = figure.add_axes((LEFT, 0.105, 0.98 - LEFT, 0.185), sharex=upper)
     _style(upper, lower, tradeoff)
-    _configurations(upper, tradeoff)
-    _advantage(lower, tradeoff)
-    _crossing((upper, lower), tradeoff)
+    configurations(upper, tradeoff)
+    gaps(lower, tradeoff)
+    crossing((upper, lower), tradeoff)
     handles, names = upper.get_legend_handles_labels()
     legend = figure.legend(
         handles,
@@ -102,7 +102,11 @@ def cost_axis(axes: Axes, ends: tuple[float, float]) -> None:
     axes.set_xscale("log")
     axes.set_xlim(*ends)
     decades = math.log10(ends[1] / ends[0])
-    marks = (1.0,) if decades > 4 else (1.0, 3.0) if decades > 2.5 else (1.0, 2.0, 5.0)
+    marks: tuple[float, ...] = (
+        (1.0,) if decades > 4 else (1.0, 3.0) if decades > 2.5 else (1.0, 2.0, 5.0)
+    )
+    if decades < 0.6:  # of these there may be none
+        marks = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
     axes.xaxis.set_major_locator(LogLocator(subs=marks, numticks=20))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_count(value)))
     axes.xaxis.set_minor_formatter(NullFormatter())
@@ -118,14 +122,19 @@ def _style(upper: Axes, lower: Axes, tradeoff: Tradeoff) -> None:
     lower.set_xlabel(tradeoff.x_label, size=8, color=INK)
     lower.yaxis.set_major_locator(MaxNLocator(4))
     for axes in (upper, lower):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[["left", "bottom"]].set_color(GREY)
-        axes.tick_params(labelsize=7.5, color=GREY, labelcolor=INK, which="both")
-        axes.tick_params(which="minor", length=0)
-        axes.grid(color=PALE, linewidth=0.5)
-        axes.set_axisbelow(True)
+        plain(axes, size=7.5)
         axes.yaxis.set_label_coords(-0.058, 0.5)
     upper.tick_params(labelbottom=False)
+    if any(gap.low is not None for gap in tradeoff.gaps):
+        lower.text(
+            0,
+            1.08,
+            "bars: 95 %, all at once; filled: not zero"
+            + "; allowing for the luck of selecting" * tradeoff.corrected,
+            transform=lower.transAxes,
+            size=7,
+            color=GREY,
+        )
     if tradeoff.hidden:
         plural = "" if tradeoff.hidden == 1 else "s"
         lower.text(
@@ -139,7 +148,18 @@ def _style(upper: Axes, lower: Axes, tradeoff: Tradeoff) -> None:
         )
 
 
-def _configurations(axes: Axes, tradeoff: Tradeoff) -> None:
+def plain(axes: Axes, size: float) -> None:
+    """Take the box away, and draw a pale grid below everything; `size` is of letters, in points."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GREY)
+    axes.tick_params(labelsize=size, color=GREY, labelcolor=INK, which="both")
+    axes.tick_params(which="minor", length=0)
+    axes.grid(color=PALE, linewidth=0.5)
+    axes.set_axisbelow(True)
+
+
+def configurations(axes: Axes, tradeoff: Tradeoff) -> None:
+    """Draw every configuration, and both fronts over them."""
     # 300 configurations of full colour hide the fronts: fade them as they become many.
     count = sum(len(line) for line in tradeoff.ensembles) + len(tradeoff.singles)
     faint = min(0.55, max(0.2, 30 / count))
@@ -201,7 +221,8 @@ def _configurations(axes: Axes, tradeoff: Tradeoff) -> None:
         )
 
 
-def _advantage(axes: Axes, tradeoff: Tradeoff) -> None:
+def gaps(axes: Axes, tradeoff: Tradeoff, size: float = 7.5) -> None:
+    """Draw ensemble minus single at each matched budget, with its bar; `size` is of letters."""
     axes.axhline(0, color=INK, linewidth=0.8)
     if not tradeoff.gaps:
         axes.set_yticks([])
@@ -211,17 +232,7 @@ def _advantage(axes: Axes, tradeoff: Tradeoff) -> None:
             "at no budget do a single network and an ensemble have matched costs",
             transform=axes.transAxes,
             ha="center",
-            size=7.5,
-            color=GREY,
-        )
-    if any(gap.low is not None for gap in tradeoff.gaps):
-        axes.text(
-            0,
-            1.08,
-            "bars: 95 %, all at once; filled: not zero"
-            + "; allowing for the luck of selecting" * tradeoff.corrected,
-            transform=axes.transAxes,
-            size=7,
+            size=size,
             color=GREY,
         )
     for gap in tradeoff.gaps:
@@ -241,7 +252,8 @@ def _advantage(axes: Axes, tradeoff: Tradeoff) -> None:
         )
 
 
-def _crossing(panels: tuple[Axes, Axes], tradeoff: Tradeoff) -> None:
+def crossing(panels: tuple[Axes, ...], tradeoff: Tradeoff, size: float = 7.5) -> None:
+    """Shade the zone of the crossover, and name it in the first panel."""
     if tradeoff.crossing is None:
         return
     low, high = tradeoff.crossing
@@ -254,7 +266,7 @@ def _crossing(panels: tuple[Axes, Axes], tradeoff: Tradeoff) -> None:
         ha="center",
         xycoords=panels[0].get_xaxis_transform(),
         textcoords="offset points",
-        size=7.5,
+        size=size,
         color=INK,
         path_effects=[withStroke(linewidth=2.5, foreground="white")],
         zorder=5,

@@ -1,5 +1,6 @@
 """The results of a study, as a person uses them: in a terminal, in a notebook, in a script."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from ensearch.report.study import (
     figure_data,
     files,
     findings,
+    paper,
     records,
     table,
     words,
@@ -123,14 +125,34 @@ class Results(Findings):
         The folder is beside the storage if nobody says otherwise. Raises StorageError if it cannot
         be written, and EnsearchError, once all else is, if the figure cannot be drawn.
         """
+        where = self._where(folder)
+        files.write(self, where)
+        files.write_file(where / "index.html", self.page().encode())
+        figure.draw_png(figure_data.compute(self), where / "tradeoff.png")
+        return where
+
+    def write_figures(
+        self,
+        figures: str | Iterable[str] = ("tradeoff", "advantage"),
+        format: str = "png",
+        folder: str | Path | None = None,
+    ) -> list[Path]:
+        """Write figures for a paper, each with its data as CSV; return the paths of all files.
+
+        `figures` are tradeoff and advantage, several with commas, and `format` is png, svg or pdf.
+        The folder is that of `write` if nobody says otherwise. Raises UsageError for another figure
+        or format, EnsearchError if one cannot be drawn, StorageError if it cannot be written.
+        """
+        content, where = paper.files(self, figures, format), self._where(folder)
+        return [files.write_file(where / name, body) for name, body in content.items()]
+
+    def _where(self, folder: str | Path | None) -> Path:
+        """The folder to write to: this one, or that of the study."""
         where = self.folder if folder is None else Path(folder)
         if where is None:
             raise UsageError(
                 "this machine does not have the storage's folder: name one to write to."
             )
-        files.write(self, where)
-        figure.draw_png(figure_data.compute(self), where / "tradeoff.png")
-        files.write_file(where / "index.html", self.page().encode())
         return where
 
 
