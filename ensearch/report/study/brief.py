@@ -8,7 +8,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from ensearch.fronts import FrontRow
-from ensearch.report._layout import LEAST_WIDTH
+from ensearch.report._layout import LEAST_WIDTH, fitted
 from ensearch.report.study import answer, text, words
 from ensearch.report.study.findings import Findings
 
@@ -16,15 +16,16 @@ from ensearch.report.study.findings import Findings
 LINES = 17
 FEWEST = 2  # lines of other budgets: one of them, and how many have no line
 SETTLED = 3  # budgets at most of which is said what would settle them
-_HEADS = ("Budget", "Take", "Advantage", "Verdict")
-_GAP = "  "
+HEADS = ("Budget", "Take", "Advantage", "Verdict")
+GAP, RIGHT = "  ", frozenset({0, 2})  # between columns, and those aligned to the right
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brief:
     """The answer for the budget of a study, and a line for each other one that was compared.
 
-    rich prints it: at most 17 lines of 80 characters, where names and paths are of usual length.
+    rich prints it: at most 17 lines of 80 characters, where names and paths are of usual length, or
+    more and shorter ones on a narrow terminal.
     """
 
     findings: Findings
@@ -52,7 +53,7 @@ def lines(findings: Findings, width: int = answer.WIDTH) -> list[str]:
     room = LINES - len(head) - 2  # a blank line and the heads of columns
     if room < FEWEST:
         return head
-    budgets = table(others, findings, room)
+    budgets = table(others, findings, room, width)
     left = max(LINES - len(head) - len(budgets) - 1, 0)
     return [*head, "", *budgets, *_settle(others, findings, width)[:left]]
 
@@ -77,26 +78,32 @@ def first(findings: Findings) -> str:
     return f"{found.statement} {found.overall}"  # what was asked for comes first
 
 
-def table(rows: list[FrontRow], findings: Findings, room: int) -> list[str]:
-    """Return a line for each budget in this order; the last one counts those without a line."""
-    c = findings.conditions
-    cells = [_HEADS]
-    for row in rows:
-        take = "nothing" if row.take is None else text.label(row.take, c)
-        cells.append((c.axis.show(row.budget), take, text.advantage(row), row.verdict))
-    left = 0
-    if len(rows) > room:
-        left = len(rows) - max(room - 1, 1)
-        cells = cells[: len(cells) - left]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    found = [
-        _GAP.join(
-            (cell.rjust if k in (0, 2) else cell.ljust)(widths[k]) for k, cell in enumerate(row)
-        )
-        for row in cells
-    ]
+def table(
+    rows: list[FrontRow], findings: Findings, room: int, width: int = answer.WIDTH
+) -> list[str]:
+    """Return a line for each budget in this order; the last one counts those without a line.
+
+    Where a line would be longer than `width`, it goes on below.
+    """
+    left = len(rows) - max(room - 1, 1) if len(rows) > room else 0
+    shown = [HEADS, *cells(rows[: len(rows) - left], findings)]
+    found = fitted(shown, width, right=RIGHT, gap=GAP)
     smaller = [f"and {left} smaller budgets, in the details"] if left else []
-    return [*(line.rstrip() for line in found), *smaller]
+    return [*(line for lines in found for line in lines), *smaller]
+
+
+def cells(rows: list[FrontRow], findings: Findings) -> list[tuple[str, ...]]:
+    """Return the cells of each budget, below HEADS."""
+    c = findings.conditions
+    return [
+        (
+            c.axis.show(row.budget),
+            "nothing" if row.take is None else text.label(row.take, c),
+            text.advantage(row),
+            row.verdict,
+        )
+        for row in rows
+    ]
 
 
 def _settle(rows: list[FrontRow], findings: Findings, width: int) -> list[str]:

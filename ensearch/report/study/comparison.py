@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from ensearch.errors import UsageError
 from ensearch.fronts import FrontRow
+from ensearch.report._layout import FittedTable
 from ensearch.report.study import text
 from ensearch.report.study.findings import Conditions, Findings
 from ensearch.study.config import differences
@@ -100,23 +100,14 @@ class Comparison:
 
     def table(self) -> Group:
         """Return the comparison for `rich.print`."""
-        table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-        for head in (
-            "Budget",
-            self.first,
-            "val %",
-            "verdict",
-            self.second,
-            "val %",
-            "verdict",
-            "±",
-        ):
-            table.add_column(head, overflow="fold")
+        side = ("val %", "verdict")
+        heads = ("Budget", self.first, *side, self.second, *side, "±")
+        rows = []
         for row in reversed(self.rows):
-            cells = [self.axis.show(row.budget)]
-            cells += [*_cells(row.first), *_cells(row.second)]
+            cells = (self.axis.show(row.budget), *_cells(row.first), *_cells(row.second))
             gap = row.difference
-            table.add_row(*map(Text, (*cells, "" if gap is None else f"{100 * gap:+.2f}")))
+            rows.append((*cells, "" if gap is None else f"{100 * gap:+.2f}"))
+        table = FittedTable(heads, rows)
         lines = [f"{key}: {a} | {b}" for key, (a, b) in self.differences.items()]
         said = [Text(line) for line in lines] or [Text("The configurations are equal.")]
         return Group(table, "", *said, "", Text(self.note, style="dim"))

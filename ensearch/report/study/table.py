@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from rich.console import Group
-from rich.table import Table
+from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ensearch.fronts import FrontRow
+from ensearch.report._layout import FittedTable
 from ensearch.report.study import brief, text, words
 from ensearch.report.study.findings import Findings
 
@@ -23,51 +24,42 @@ def renderable(results: Findings) -> Group:
     )
 
 
-def _beside(results: Findings) -> Iterator[Text]:
+def _beside(results: Findings) -> Iterator[RenderableType]:
     """The verdicts over other axes, each of them below what it says as a whole."""
     for other in results.beside:
         axis = other.conditions.axis
         yield Text(f"Over {axis.title}: {words.overall(other)}", style="bold")
         rows = list(reversed(other.fronts.rows))
-        for line in brief.table(rows, other, len(rows)):
-            yield Text(line)
+        yield FittedTable(brief.HEADS, brief.cells(rows, other), brief.RIGHT, gap=brief.GAP)
         yield Text()
 
 
-def _table(results: Findings) -> Table:
+def _table(results: Findings) -> FittedTable:
     # One space between columns, two before a name: 80 columns then hold the widest legal labels.
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-    for index, name in enumerate(text.columns(results.conditions)):
-        if index in text.NUMBERS:
-            table.add_column(name, justify="right", no_wrap=True)
-        else:
-            table.add_column(f" {name}", overflow="fold")
-    for row, line in zip(reversed(results.fronts.rows), text.lines(results), strict=True):
-        cells = [
-            Text(cell if index in text.NUMBERS else f" {cell}") for index, cell in enumerate(line)
-        ]
-        if row.side > 0:
-            cells[-1].stylize("bold green")
-        elif row.side < 0:
-            cells[-1].stylize("bold blue")
-        elif row.advantage is None:
-            cells[-1].stylize("dim")
-        table.add_row(*cells)
-    return table
+    heads = tuple(
+        name if index in text.NUMBERS else f" {name}"
+        for index, name in enumerate(text.columns(results.conditions))
+    )
+    rows = [
+        tuple(cell if index in text.NUMBERS else f" {cell}" for index, cell in enumerate(line))
+        for line in text.lines(results)
+    ]
+    return FittedTable(
+        heads, rows, frozenset(text.NUMBERS), tuple(map(_style, reversed(results.fronts.rows)))
+    )
 
 
-def _effort(results: Findings) -> Table:
+def _style(row: FrontRow) -> str:
+    if row.side:
+        return "bold green" if row.side > 0 else "bold blue"
+    return "dim" if row.advantage is None else ""
+
+
+def _effort(results: Findings) -> FittedTable:
     """What was tried for each budget, and what training cost."""
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-    for name in text.EFFORT[:-1]:
-        table.add_column(name, justify="right", overflow="fold")
     # The last column is empty as a rule: it has no heading then.
     lines = text.efforts(results)
-    if any(line.predicted for line in lines):
-        table.add_column(f" {text.EFFORT[-1]}", overflow="fold")
-        for line in lines:
-            table.add_row(*(Text(cell) for cell in (*line[:-1], f" {line.predicted}")))
-        return table
-    for line in lines:
-        table.add_row(*(Text(cell) for cell in line[:-1]))
-    return table
+    predicted = any(line.predicted for line in lines)
+    heads = (*text.EFFORT[:-1], *([f" {text.EFFORT[-1]}"] if predicted else []))
+    rows = [(*line[:-1], *([f" {line.predicted}"] if predicted else [])) for line in lines]
+    return FittedTable(heads, rows, frozenset(range(len(text.EFFORT) - 1)))
