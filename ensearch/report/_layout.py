@@ -1,13 +1,21 @@
 """How wide tables and sentences are, and how a table fits into a narrow terminal."""
 
+import re
+import textwrap
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 # Characters: what is narrower wraps whole lines.
 LEAST_WIDTH = 60
+_TIE = "\N{NO-BREAK SPACE}"
+_TIES = re.compile(
+    r" (?=[×%])|(?<=×) "  # 4 × 10-0.5, 96.1 %
+    r"|(?<=\d) (?=\[)|(?<=,) (?=[+-]?[\d.∞]+[\])])"  # +0.13 [-0.82, +1.17]
+)
 INDENT = 4  # of what did not fit on the first line of a row
 
 
@@ -32,6 +40,28 @@ class FittedTable:
                 if line is lines[-1] and last:
                     shown.stylize(style, len(line) - last)
                 yield from console.render(shown, options)
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A sentence or several, as wide as the console is."""
+
+    text: str
+    style: str = ""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for line in wrapped(self.text, options.max_width):
+            yield from console.render(Text(line, style=self.style), options)
+
+
+def wrapped(text: str, width: int, **more: Any) -> list[str]:
+    """Return lines of at most `width` characters, broken between words.
+
+    None is broken in an interval, around a × or before a %. `more` is for textwrap.wrap.
+    """
+    tied = _TIES.sub(_TIE, text)
+    lines = textwrap.wrap(tied, width, break_on_hyphens=False, **more)
+    return [line.replace(_TIE, " ") for line in lines]
 
 
 def fitted(

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from ensearch.report._layout import fitted
+from ensearch.report._layout import fitted, wrapped
 from ensearch.report.study import text
 from ensearch.report.study.comparison import compare
 from tests.worlds import handmade
@@ -33,6 +33,15 @@ def test_what_does_not_fit_stands_below_and_nothing_is_broken() -> None:
         ["    1M"],
     ]
     assert [len(lines) for lines in fitted(ROWS, 5)] == [3, 3, 1]
+
+
+@pytest.mark.parametrize("width", range(24, 60))
+def test_a_sentence_is_broken_between_words_alone(width: int) -> None:
+    parts = ("-0.19 [-1.29, +0.78]", "1.50 [0.65, ∞)", "3 × 10-0.625", "98.38 %")
+    lines = wrapped(f"Ensemble minus single: {' points, '.join(parts)} of val.", width)
+    assert max(map(len, lines)) <= width
+    for part in parts:
+        assert any(part in line for line in lines), part
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])

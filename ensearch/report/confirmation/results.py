@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
-from rich.text import Text
 
 from ensearch.errors import UsageError
 from ensearch.report import _notebook as notebook
+from ensearch.report._layout import Paragraph
 from ensearch.report.confirmation import files, findings, text
 from ensearch.report.confirmation.findings import ConfirmedFindings
 from ensearch.store import Store
@@ -30,8 +30,9 @@ class Confirmed(ConfirmedFindings):
         """Return the fronts on test and what must stand beside them, for `rich.print`."""
         return Group(
             self.results.table(),
-            *(Text(f"\n{paragraph}") for paragraph in text.paragraphs(self)),
-            Text(f"\n{self.headline}", style="bold"),
+            *(part for said in text.paragraphs(self) for part in ("", Paragraph(said))),
+            "",
+            Paragraph(self.headline, style="bold"),
         )
 
     def __repr__(self) -> str:

@@ -4,12 +4,12 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
 from ensearch.ensembles import CUTS
 from ensearch.pool.results import FRONTS, FrontPoint, PoolFindings
-from ensearch.report._layout import LEAST_WIDTH
+from ensearch.report._layout import LEAST_WIDTH, Paragraph
 from ensearch.report.pool import text
 from ensearch.report.pool.conditions import conditions
 from ensearch.units import Axis
@@ -38,13 +38,13 @@ class FrontTable:
         for line in self._sentences():
             yield from console.render(line, wide)
 
-    def _sentences(self) -> Iterator[Text]:
+    def _sentences(self) -> Iterator[RenderableType]:
         yield Text()
         for sentence in text.verdict(self.findings, self.axis):
-            yield Text(sentence, style="bold")
+            yield Paragraph(sentence, style="bold")
         yield Text()
         for sentence in conditions(self.findings, self.axis):
-            yield Text(sentence, style="dim")
+            yield Paragraph(sentence, style="dim")
 
 
 def _table(findings: PoolFindings, axis: Axis, width: int) -> list[Text]:

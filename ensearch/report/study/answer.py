@@ -1,13 +1,13 @@
 """Which configuration to take within a budget, and how sure that is: data, then sentences."""
 
 import math
-import textwrap
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ensearch.core import Evaluation
 from ensearch.errors import BudgetError, UsageError, invalid
 from ensearch.fronts import MARGIN, FrontRow, Verdict
+from ensearch.report._layout import wrapped
 from ensearch.report.study import beside, text, words
 from ensearch.report.study.findings import Conditions, Findings
 from ensearch.store import SEARCH, Store
@@ -174,17 +174,14 @@ def layout(sentences: tuple[tuple[str, str], ...], width: int = WIDTH) -> list[s
     """Return lines of at most `width` characters: labels, and their sentences beside them."""
     lines = []
     for label, sentence in sentences:
-        lines += textwrap.wrap(
-            sentence.replace(" × ", "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}").replace(
-                " %", "\N{NO-BREAK SPACE}%"
-            ),
+        lines += wrapped(
+            sentence,
             width,
             initial_indent=label.ljust(LABEL),
             subsequent_indent=" " * LABEL,
             break_long_words=False,
-            break_on_hyphens=False,
         )
-    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
+    return lines
 
 
 def _answer(findings: Findings, row: FrontRow, remark: str) -> Answer:

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ensearch.fronts import FrontRow
-from ensearch.report._layout import FittedTable
+from ensearch.report._layout import FittedTable, Paragraph
 from ensearch.report.study import brief, text, words
 from ensearch.report.study.findings import Findings
 
@@ -19,8 +19,8 @@ def renderable(results: Findings) -> Group:
         _effort(results),
         "",
         *_beside(results),
-        *(Text(f"{sentence}\n") for sentence in text.further(results)),
-        *(Text(sentence, style="dim") for sentence in text.conditions(results)),
+        *(part for sentence in text.further(results) for part in (Paragraph(sentence), "")),
+        *(Paragraph(sentence, style="dim") for sentence in text.conditions(results)),
     )
 
 
