@@ -11,9 +11,11 @@ from ensearch.cli import options
 from ensearch.cli._console_table import TableRow, print_rows
 from ensearch.cli.run import files, further, going_on, show
 from ensearch.cli.terminal import guarded, place, say, tell
-from ensearch.errors import printable
+from ensearch.errors import invalid, printable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ensearch.api.results import Results, StudyStatus
 
 
@@ -59,6 +61,8 @@ def report(
     from ensearch.api.results import results as results_of
 
     if len(studies) > 1:
+        if figures:
+            raise invalid("figures", f"is for one study; got {len(studies)} studies.")
         _together(report_together(studies, out=out, margin=margin, x=x, storage=storage), as_json)
         return
     study = studies[0]

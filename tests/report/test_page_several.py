@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ensearch.report.page import html, several
-from ensearch.report.study import answer, brief
+from ensearch.report.study import brief
 from ensearch.report.study.results import Results
 from tests.worlds import evaluation, fronts_of, handmade, results, row
 
@@ -27,7 +27,7 @@ def test_both_answers_and_both_slopes(widening: Results) -> None:
     made = several.compute([handmade(), widening])
     assert [side.study for side in made.sides] == ["cifar10-wide_resnet-5G", "other"]
     for side, found in zip(made.sides, (handmade(), widening), strict=True):
-        assert side.sentences[0] == ("answer", brief.both(answer.of(found), found))
+        assert side.sentences[0] == ("answer", brief.first(found))
     assert made.sides[0].line == ()
     assert made.sides[0].widens.startswith("Fewer than three budgets are matched")
     assert made.sides[1].line[0] == pytest.approx((1e9, 1.0))

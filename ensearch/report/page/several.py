@@ -67,7 +67,7 @@ def _side(findings: Findings, colour: int) -> Side:
         study=c.study,
         colour=colour,
         conditions=f"{c.dataset}, {c.family}, {text.epochs(c)}, seed {c.seed}. {text.scored(c)}",
-        sentences=(("answer", brief.both(found, findings)), *found.sentences[1:]),
+        sentences=(("answer", brief.first(findings)), *found.sentences[1:]),
         single_front=drawn.single_front,
         ensemble_front=drawn.ensemble_front,
         gaps=own.gaps,
