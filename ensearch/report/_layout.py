@@ -24,7 +24,7 @@ class FittedTable:
     """Rows of cells below their heads, as wide as the console is; styles are of last cells."""
 
     heads: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
     right: frozenset[int] = frozenset()
     styles: tuple[str, ...] = ()
     gap: str = " "

@@ -59,6 +59,6 @@ def test_no_table_breaks_a_word_or_an_interval(width: int) -> None:
             assert line.count("[") == line.count("]"), line
     table = io.StringIO()
     Console(file=table, width=width).print(found.table())
-    for line in text.lines(found):
-        for cell in line:
+    for cells in text.lines(found):
+        for cell in cells:
             assert cell in table.getvalue(), cell

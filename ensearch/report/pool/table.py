@@ -35,8 +35,8 @@ class FrontTable:
         for line in _table(self.findings, self.axis, wide.max_width):
             line.no_wrap, line.overflow = True, "ignore"
             yield from console.render(line, wide)
-        for line in self._sentences():
-            yield from console.render(line, wide)
+        for part in self._sentences():
+            yield from console.render(part, wide)
 
     def _sentences(self) -> Iterator[RenderableType]:
         yield Text()
