@@ -123,7 +123,6 @@ class Sampler:
                 cell = self._ladder_sampler.cell(trial.params)
                 if cell is not None:
                     trial.set_user_attr("configuration", cell.label)
-                    # A column of the dashboard's table, by which both kinds are told apart.
                     trial.set_user_attr("kind", "single network" if cell.is_single else "ensemble")
                     trial.set_user_attr("multiply_adds", cell.cost.macs)
                     return trial.number, cell
