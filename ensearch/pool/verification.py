@@ -113,7 +113,10 @@ def problems(store: Store) -> list[Problem]:
     entries = all_entries(store)
     labels: dict[str, SplitLabels] = {}
     problems = []
-    for fingerprint in sorted({f for entry in entries for f in entry.labels.values()}):
+    # Those of a test split that nothing has predicted yet too: the next confirmation needs them.
+    of_datasets = {f for known in store.pool.datasets().values() for f in known.labels.values()}
+    named = {f for entry in entries for f in entry.labels.values()}
+    for fingerprint in sorted(named | of_datasets):
         try:
             labels[fingerprint] = store.pool.labels(fingerprint)
         except StorageError as error:
@@ -139,10 +142,10 @@ def _labels_problem(
     store: Store, fingerprint: str, error: StorageError, entries: Sequence[Entry]
 ) -> Problem:
     names = tuple(entry.name for entry in entries if fingerprint in entry.labels.values())
-    needed = names[0] if len(names) == 1 else f"{len(names)} entries such as {names[0]}"
+    needed = f"{len(names)} entries such as {names[0]}" if len(names) > 1 else "".join(names)
     says = " ".join(str(error.facts[name]) for name in ("path", "says") if name in error.facts)
     return Problem(
-        name=f"labels {fingerprint[:8]}, of {needed}",
+        name=f"labels {fingerprint[:8]}, of {needed or 'no entry yet'}",
         error=_labels_unusable(store, fingerprint, f"{says or error}.", names),
         entries=names,
     )

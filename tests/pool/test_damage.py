@@ -53,6 +53,18 @@ def flip(path: Path, place: int, bit: int = 1) -> None:
     path.write_bytes(content)
 
 
+def test_damaged_labels_are_found_also_where_nothing_has_predicted_them(member: Files) -> None:
+    """The study keeps the labels of val and those of test, which it never opened."""
+    paths = sorted((member.val.parents[1] / "labels").glob("*.npz"))
+    assert len(paths) == 2
+    assert pool.verify(storage=DB).problems == ()
+    for path in paths:
+        flip(path, path.stat().st_size // 2)
+        (problem,) = pool.verify(storage=DB).problems
+        assert path.name in str(problem.error)
+        flip(path, path.stat().st_size // 2)
+
+
 def flip_weights(found: Files) -> Path:
     flip(found.weights, -1, 0x40)  # of an exponent
     return found.weights
