@@ -123,3 +123,16 @@ def holder_of(store: Store, study: str) -> lease.LeaseHolder | None:
     """Who holds the lease of a study, alive or not."""
     with store._read() as connection:
         return lease.holder(connection, study)
+
+
+def done_trial(number: int, e: Evaluation) -> TrialRecord:
+    """A trial that ended with the evaluation, as a report reads it."""
+    return TrialRecord(
+        number=number,
+        state="done",
+        network=e.network,
+        size=e.size,
+        reason=None,
+        overhead_seconds=0.0,
+        members=(),
+    )

@@ -10,8 +10,8 @@ from ensearch.report.page import charts, data, views
 from ensearch.report.page.charts import Chart
 from ensearch.report.study.records import OnTest, Record
 from ensearch.report.study.results import Results
-from ensearch.store import LookRecord, TrialRecord
-from tests.records import NOW
+from ensearch.store import LookRecord
+from tests.records import NOW, done_trial
 from tests.worlds import evaluation, handmade
 
 
@@ -58,18 +58,7 @@ def test_calibration_is_nll_before_and_after_a_temperature() -> None:
 
 
 def history(found: Results, spent: tuple[float, ...]) -> Chart | None:
-    trials = tuple(
-        TrialRecord(
-            number=number,
-            state="done",
-            network=e.network,
-            size=e.size,
-            reason=None,
-            overhead_seconds=0.0,
-            members=(),
-        )
-        for number, e in enumerate(found.evaluations)
-    )
+    trials = tuple(done_trial(number, e) for number, e in enumerate(found.evaluations))
     return named(found, Record(trials=trials, spent=spent)).get("history")
 
 

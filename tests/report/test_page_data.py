@@ -6,28 +6,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ensearch.core import AxisCost, Evaluation
+from ensearch.core import AxisCost
 from ensearch.fronts import ToSettle
 from ensearch.report.page import commands, data, evaluations
 from ensearch.report.page.data import Page
 from ensearch.report.study import answer, brief, words
 from ensearch.report.study.records import Failure, Record
 from ensearch.report.study.results import Results
-from ensearch.store import TrialRecord, UseOfTest
+from ensearch.store import UseOfTest
 from ensearch.units import milliseconds
+from tests.records import done_trial
 from tests.worlds import evaluation, handmade
-
-
-def trial(number: int, e: Evaluation) -> TrialRecord:
-    return TrialRecord(
-        number=number,
-        state="done",
-        network=e.network,
-        size=e.size,
-        reason=None,
-        overhead_seconds=0.0,
-        members=(),
-    )
 
 
 def page(found: Results, record: Record | None = None) -> Page:
@@ -90,7 +79,7 @@ def test_what_would_settle_a_budget_stands_on_its_card() -> None:
 def test_the_table_has_what_tooltips_tell() -> None:
     found = handmade()
     four = found.evaluations[2]
-    record = Record(trials=(trial(3, four), trial(5, found.evaluations[3])))
+    record = Record(trials=(done_trial(3, four), done_trial(5, found.evaluations[3])))
     found = replace(found, seed_errors={four.key: 0.0035})
     made = page(found, record)
     keys = [column.key for column in made.table.columns]
