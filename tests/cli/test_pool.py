@@ -234,7 +234,7 @@ def test_labels_of_images_are_written_again_as_verify_advises(folder: Path) -> N
     for path in kept.iterdir():
         path.write_bytes(path.read_bytes()[:50])
     lines = ensearch("pool verify").stdout.splitlines()
-    assert len(lines) == 3  # of the study's val, and of both halves
+    assert len(lines) == 4  # of both splits of the study, and of both halves
     advice = {re.findall("`(.*?)`", line)[0] for line in lines}
     halved = "ensearch pool images --dataset digits --seed 3 --out NEW.npz"
     assert advice == {halved, "ensearch resume digits-tiny-400k"}
