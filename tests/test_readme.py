@@ -11,7 +11,7 @@ from tests.command_line import VERBS, ensearch
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [README, ROOT / "studies" / "paper.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXTS = "\n".join(page.read_text() for page in PAGES)
 COMMANDS = sorted(set(re.findall(r"^ {4}(ensearch .+?)(?:\s+#.*)?$", TEXTS, re.MULTILINE)))
 WRITTEN = ("mine.toml", "study.toml", "model.py")  # by readers, and by an export
@@ -50,7 +50,9 @@ GROUPED = [
 def test_options_named_in_the_text_exist() -> None:
     shown = " ".join(ensearch(f"{verb} --help").stdout for verb in (*VERBS, *GROUPED))
     shown += ensearch("--help").stdout
-    for option in set(re.findall(r"`[^`]*?(--[a-z][a-z-]+)", TEXTS)):
+    prose = re.sub(r"```.*?```", "", TEXTS, flags=re.DOTALL)
+    spans = " ".join(re.findall(r"`[^`]+`", prose))
+    for option in set(re.findall(r"--[a-z][a-z-]+", spans)):
         assert option in shown, option
 
 
