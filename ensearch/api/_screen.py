@@ -52,6 +52,7 @@ class Screen:
             console=console,
         )
         self.standing: Standing | None = None
+        self.is_over = False  # whether that is of a search which is being confirmed
         self.total: TaskID | None = None
         self.members: dict[str, TaskID] = {}
         self.live: Live | None = None
@@ -80,6 +81,7 @@ class Screen:
             self.progress.update(self.total, completed=done, description=says)
         if isinstance(event, Evaluated):
             self.standing = standing.compute(event.evaluations, event.budgets, self.axis)
+            self.is_over = event.is_over
         if isinstance(event, SearchEnded | SettlementEnded):
             self.stop()
         if isinstance(ended, _SAID):
@@ -93,7 +95,8 @@ class Screen:
         if self.standing is None:
             return self.progress
         console = self.console
-        said = [*standing.sentences(self.standing, self.axis), *self._speed()]
+        known = standing.sentences(self.standing, self.axis, self.is_over)
+        said = [*known, *self._speed()]
         lines = answer.layout(tuple(said), min(console.width, WIDEST))
         # One line stays free for the cursor; three are the axis and the legend below the field.
         height = console.height - len(self.progress.tasks) - len(lines) - 4

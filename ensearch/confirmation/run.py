@@ -13,7 +13,7 @@ from ensearch.launch import Train
 from ensearch.store import Store
 from ensearch.study import driving, scoring
 from ensearch.study.driving import Counting, Ended, Waiting
-from ensearch.study.events import Event, LookPlanned
+from ensearch.study.events import Evaluated, Event, LookPlanned
 from ensearch.study.members import MemberQueue
 from ensearch.study.placement import Placement
 from ensearch.study.scoring import Scorer
@@ -49,6 +49,9 @@ def run(
         _check_files(study, store, plan, wanted, retrain_missing)
         confirmation_plan.save(store, name, plan)
         store.confirm_on_test(name, plan.number, study.dataset.y_test)
+        found = tuple(e for e in store.evaluations(name) if e.split == "val")
+        budgets = tuple(sorted(study.ladder.budgets))
+        on_event(Evaluated(evaluations=found, budgets=budgets, is_over=True))
         with driving.trained(
             study,
             store,

@@ -121,13 +121,15 @@ class TrialDone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluated:
-    """All that a search has evaluated by now, earlier runs included.
+    """All that a study has evaluated on val by now, earlier runs included.
 
-    It is compared at `budgets`, in multiply-adds, ascending; the last is that of the study.
+    It is compared at `budgets`, in the unit of the study's budget, ascending; the last is that of
+    the study. Where the search `is_over`, a confirmation goes on from it.
     """
 
     evaluations: tuple[Evaluation, ...]
     budgets: tuple[float, ...]
+    is_over: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,14 @@ from ensearch.launch import Train
 from ensearch.store import LookRecord, SettlementRecord, Store
 from ensearch.study import driving, looks, scoring
 from ensearch.study.driving import Counting, Waiting
-from ensearch.study.events import Event, LookDone, LookPlanned, SettlementEnded, SettlementReason
+from ensearch.study.events import (
+    Evaluated,
+    Event,
+    LookDone,
+    LookPlanned,
+    SettlementEnded,
+    SettlementReason,
+)
 from ensearch.study.next_look import Candidates, Shape
 from ensearch.study.placement import Placement
 from ensearch.study.scoring import Scorer
@@ -160,6 +167,7 @@ class _Settling:
     def run(self) -> SettlementEnded:
         """Go on with the plan that is under way."""
         plan = self._begun()
+        self._show_evaluated()
         while True:
             planned = next((look for look in self._own(plan) if look.seen is None), None)
             if planned is not None:
@@ -211,7 +219,14 @@ class _Settling:
         if ended == "done":
             for name, (_, largest) in look.members.items():
                 self._evaluate(candidates.shape(name), name, groups[name], largest)
+            self._show_evaluated()
         return ended
+
+    def _show_evaluated(self) -> None:
+        """Tell what has been evaluated by now."""
+        budgets = tuple(sorted(self.study.ladder.budgets))
+        known = tuple(_evaluations(self.store, self.name))
+        self.on_event(Evaluated(evaluations=known, budgets=budgets))
 
     def _evaluate(
         self, shape: Shape, network: str, members: Sequence[Member], largest: int

@@ -10,6 +10,7 @@ from ensearch.api import progress
 from ensearch.api.progress import OnEvent
 from ensearch.study.events import (
     Evaluated,
+    LookPlanned,
     MemberDone,
     MemberFailed,
     MemberProgress,
@@ -78,6 +79,21 @@ def test_lines_are_clean_of_what_only_a_picture_shows() -> None:
     single = evaluation(1, 10, 1, 1_000_000, 0.9)
     event = Evaluated(evaluations=(single,), budgets=(1e6,))
     assert progress.line(event, 1, flops(1)) is None
+
+
+def test_fronts_are_drawn_while_a_study_is_settled_or_confirmed(
+    console: Console, show: OnEvent
+) -> None:
+    single = evaluation(1, 10, 1, 1_000_000, 0.9)
+    show(Evaluated(evaluations=(single,), budgets=(1e6,), is_over=True))
+    planned = LookPlanned(number=1, looks=4, members={"10-1": 3}, missing=2, total=3, seconds=9)
+    before = size(console)
+    show(planned)
+    text = drawn_since(console, before)
+    assert "look 1 of at most 4 is of 3 of 10-1" in text
+    assert "1/3" in text
+    assert "searched" in text
+    assert "90.00 │" in text
 
 
 def test_a_failure_stays_on_the_screen_as_it_is_written(console: Console, show: OnEvent) -> None:

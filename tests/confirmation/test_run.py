@@ -22,7 +22,7 @@ from ensearch.report.study import text as study_text
 from ensearch.seeds import derive
 from ensearch.store import Store
 from ensearch.study import study
-from ensearch.study.events import MemberReady
+from ensearch.study.events import Evaluated, MemberReady
 from tests import closed_form
 from tests.confirmation.searched import (
     INLINE,
@@ -222,6 +222,10 @@ def test_the_plan_counts_what_is_ahead(store: Store, searched: study.Study) -> N
 def test_progress_counts_members_and_time(store: Store, searched: study.Study) -> None:
     events: list[object] = []
     confirm_in(store, searched, on_event=events.append)
+    found = events[0]
+    assert isinstance(found, Evaluated)
+    assert found.is_over
+    assert {e.split for e in found.evaluations} == {"val"}
     ready = [e for e in events if isinstance(e, MemberReady)]
     assert [e.done for e in ready] == list(range(1, len(ready) + 1))
     assert ready[-1].done == ready[-1].members

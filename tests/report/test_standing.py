@@ -39,6 +39,15 @@ def test_it_says_who_is_ahead_at_which_budgets() -> None:
     )
 
 
+def test_what_is_confirmed_is_what_the_search_found() -> None:
+    stands = standing.compute(rows(0.5, 0.5, 0.8), BUDGETS, AXIS)
+    assert standing.sentences(stands, AXIS, is_over=True)[-1] == (
+        "searched",
+        "Ensembles are ahead at 250k to 1M FLOPs (by 0.80 points at 1M), as the search measured on "
+        "val, without an interval.",
+    )
+
+
 def test_alternating_leads_are_counted() -> None:
     budgets = tuple(1e5 * 2.0**step for step in range(6))
     found = []

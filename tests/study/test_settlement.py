@@ -14,7 +14,7 @@ from ensearch.errors import StorageError, UsageError
 from ensearch.launch import Train
 from ensearch.store import LookRecord, Store
 from ensearch.study import config, looks, search, settlement
-from ensearch.study.events import Event, LookDone, LookPlanned, SettlementEnded
+from ensearch.study.events import Evaluated, Event, LookDone, LookPlanned, SettlementEnded
 from ensearch.study.options import Limits, RunOptions
 from ensearch.study.placement import Placement
 from ensearch.study.settlement import Request
@@ -96,6 +96,12 @@ def test_it_trains_what_it_may_where_it_decides_and_keeps_its_looks(
     done = [event for event in events if isinstance(event, LookDone)]
     assert len(planned) == len(done) == len(own) == ended.looks
     assert done[-1].undecided <= done[0].undecided
+    # Both fronts can be drawn from the start, and again after the members of each look.
+    told = [event for event in events if isinstance(event, Evaluated)]
+    assert isinstance(events[0], Evaluated)
+    assert {e.key: e for e in told[0].evaluations} == before
+    assert {e.key: e for e in told[-1].evaluations} == after
+    assert (len(told), told[0].budgets) == (1 + len(own), tuple(sorted(study.ladder.budgets)))
 
 
 def test_a_second_settlement_continues_the_first(study: Study, store: Store) -> None:

@@ -1,4 +1,4 @@
-"""How a search stands while it runs: both fronts and who is ahead where, as measured.
+"""How a search stands, or what it found: both fronts and who is ahead where, as measured.
 
 It is no verdict: nothing is estimated and nothing is claimed, so that looking on costs nothing.
 """
@@ -73,12 +73,19 @@ def compute(evaluations: Sequence[Evaluation], budgets: Sequence[float], axis: A
     )
 
 
-def sentences(standing: Standing, axis: Axis) -> tuple[tuple[str, str], ...]:
-    """Return what to say of it, each sentence behind a short label."""
+def sentences(standing: Standing, axis: Axis, is_over: bool = False) -> tuple[tuple[str, str], ...]:
+    """Return what to say of it, each sentence behind a short label.
+
+    Where the search `is_over`, the last one says so: what goes on then is its confirmation.
+    """
+    said = _ahead(standing.leads, axis)
+    last = ("so far", f"{said}, as measured, without an interval.")
+    if is_over:
+        last = ("searched", f"{said}, as the search measured on val, without an interval.")
     return (
         ("single", _best(standing.single, "single network", axis)),
         ("ensemble", _best(standing.ensemble, "ensemble", axis)),
-        ("so far", f"{_ahead(standing.leads, axis)}, as measured, without an interval."),
+        last,
     )
 
 
