@@ -13,18 +13,18 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from ensearch.report import _axes as looks
 from ensearch.report import _figure_labels as figure_labels
-from ensearch.report._palette import ENSEMBLE, GREY, INK, PALE, SINGLE
+from ensearch.report._palette import ENSEMBLE, GREY, INK, SINGLE
 from ensearch.report.page.advantages import Advantages, Gap
 from ensearch.report.page.charts import Chart, Line
 from ensearch.report.page.evaluations import Place
 from ensearch.report.study import figure
-from ensearch.report.study.figure_data import Steps, Tradeoff
+from ensearch.report.study.figure_data import Tradeoff
 from ensearch.units import format_count
 
 WIDTH = 560  # on a phone it is two thirds as wide, and letters of 11 pixels can still be read
-
-
+SIZE = 11  # of letters
 MANY = 1500  # dots
 
 
@@ -57,15 +57,14 @@ def tradeoff(
     height, marks = 380, []
 
     def paint(canvas: Figure) -> None:
-        axes = canvas.add_axes((56 / WIDTH, 48 / height, 1 - 66 / WIDTH, 1 - 60 / height))
-        figure.cost_axis(axes, shown.x_range)
+        axes = panel(canvas, height)
+        looks.cost_axis(axes, shown.x_range)
         axes.set_ylim(*shown.y_range)
-        style(axes, shown.x_label, shown.y_label)
+        looks.plain(axes, SIZE, shown.x_label, shown.y_label)
         _zone(axes, shown.crossing)
         _lines(axes, shown)
         svg.mark_here(axes, zorder=3)
-        _front(axes, shown.single_front, SINGLE, (0, (4, 1.5)), "o")
-        _front(axes, shown.ensemble_front, ENSEMBLE, "-", "D")
+        figure.fronts(axes, shown, width=2, size=6)
         agg = FigureCanvasAgg(canvas)
         figure_labels.name(axes, agg, shown, (SINGLE, ENSEMBLE), size=9)
         for text in axes.texts:  # outlines of the page's own, by its style sheet
@@ -83,12 +82,12 @@ def advantage(shown: Advantages, name: str = "advantage") -> Drawing:
     gaps = [gap for gap in shown.gaps if gap is not None]
 
     def paint(canvas: Figure) -> None:
-        axes = canvas.add_axes((56 / WIDTH, 48 / height, 1 - 66 / WIDTH, 1 - 60 / height))
-        figure.cost_axis(axes, shown.x_range)
+        axes = panel(canvas, height)
+        looks.cost_axis(axes, shown.x_range)
         ends = [end for g in gaps for end in (g.low, g.high, g.points) if end is not None]
         reach = 1.15 * max((abs(end) for end in (*ends, 1.5 * shown.margin)), default=1.0)
         axes.set_ylim(-reach, reach)
-        style(axes, shown.x_label, "ensemble minus single (points)")
+        looks.plain(axes, SIZE, shown.x_label, "ensemble minus single")
         axes.axhspan(-shown.margin, shown.margin, color=svg.STRIP, linewidth=0, zorder=0.5)
         _zone(axes, shown.zone)
         axes.axhline(0, color=INK, linewidth=0.8, zorder=2)
@@ -97,7 +96,7 @@ def advantage(shown: Advantages, name: str = "advantage") -> Drawing:
             low, high = ([end for gap in run for end in [pick(gap)]] for pick in (_low, _high))
             axes.fill_between(x, low, high, color=GREY, alpha=0.18, linewidth=0, zorder=1.5)
         for gap in gaps:
-            _gap(axes, gap)
+            looks.advantage(axes, gap.budget, gap.points, (gap.low, gap.high), size=6)
         if not gaps:
             says = "at no budget do a single network and an ensemble have matched costs"
             axes.text(0.5, 0.6, says, transform=axes.transAxes, ha="center", color=GREY, size=10)
@@ -106,13 +105,19 @@ def advantage(shown: Advantages, name: str = "advantage") -> Drawing:
     return Drawing(name, WIDTH, height, label, svg.draw(WIDTH, height, paint, name), ())
 
 
+def panel(canvas: Figure, height: int) -> Axes:
+    """Return the axes of a figure of that height, with room for its labels."""
+    place = (56 / WIDTH, 48 / height, 1 - 66 / WIDTH, 1 - 60 / height)
+    return canvas.add_axes(place, facecolor="none")
+
+
 def chart(shown: Chart) -> Drawing:
     """Draw a chart with linear axes that hold all its dots and lines."""
     height, marks = 300, list[Mark]()
 
     def paint(canvas: Figure) -> None:
-        axes = canvas.add_axes((56 / WIDTH, 48 / height, 1 - 66 / WIDTH, 1 - 60 / height))
-        style(axes, shown.x_label, shown.y_label)
+        axes = panel(canvas, height)
+        looks.plain(axes, SIZE, shown.x_label, shown.y_label)
         x = [s.x for s in shown.spots] + [x for line in shown.lines for x in line.x]
         y = [s.y for s in shown.spots] + [y for line in shown.lines for y in line.y]
         axes.set_xlim(*_around(x))
@@ -173,19 +178,6 @@ def _around(values: Sequence[float]) -> tuple[float, float]:
     return low - room, high + room
 
 
-def style(axes: Axes, x_label: str, y_label: str) -> None:
-    """Give axes the look of all figures of a page."""
-    axes.set_xlabel(x_label, size=11, color=INK)
-    axes.set_ylabel(y_label, size=11, color=INK)
-    axes.set_facecolor("none")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(GREY)
-    axes.tick_params(labelsize=11, color=GREY, labelcolor=INK, which="both")
-    axes.tick_params(which="minor", length=0)
-    axes.grid(color=PALE, linewidth=0.6)
-    axes.set_axisbelow(True)
-
-
 def _zone(axes: Axes, ends: tuple[float, float] | None) -> None:
     if ends is None:
         return
@@ -204,28 +196,6 @@ def _lines(axes: Axes, shown: Tradeoff) -> None:
     faint = min(0.6, max(0.15, 15 / max(len(shown.ensembles), 1)))
     if x:
         axes.plot(x, y, color=ENSEMBLE, linewidth=0.9, alpha=faint, zorder=2)
-
-
-def _front(
-    axes: Axes, front: Steps, color: str, style: str | tuple[float, tuple[float, ...]], marker: str
-) -> None:
-    if not front.costs:
-        return
-    axes.step(
-        front.costs,
-        front.accuracies,
-        where="post",
-        color=color,
-        linestyle=style,
-        linewidth=2,
-        marker=marker,
-        markersize=6 if marker == "o" else 5.5,
-        # The last step only leads to the edge: nothing was measured there.
-        markevery=range(len(front.costs) - 1),
-        markeredgecolor="white",
-        markeredgewidth=0.7,
-        zorder=4,
-    )
 
 
 def _marks(axes: Axes, height: int, shown: Tradeoff, places: Sequence[Place]) -> list[Mark]:
@@ -263,19 +233,3 @@ def _low(gap: Gap) -> float:
 
 def _high(gap: Gap) -> float:
     return gap.points if gap.high is None else gap.high
-
-
-def _gap(axes: Axes, gap: Gap) -> None:
-    if gap.low is not None and gap.high is not None:
-        axes.plot([gap.budget] * 2, [gap.low, gap.high], color=GREY, linewidth=1.3, zorder=2.5)
-    clear = gap.low is not None and gap.high is not None and (gap.low > 0 or gap.high < 0)
-    color = ENSEMBLE if gap.points > 0 else SINGLE
-    axes.plot(
-        [gap.budget],
-        [gap.points],
-        marker="D" if gap.points > 0 else "o",
-        color=color,
-        markerfacecolor=color if clear else "white",
-        markersize=6,
-        zorder=3,
-    )

@@ -3,11 +3,11 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ensearch.report import _axes as looks
 from ensearch.report._palette import CASCADE, ENSEMBLE, INK, MIXED, SINGLE
 from ensearch.report.page import svg
-from ensearch.report.page.drawings import WIDTH, Drawing, style
+from ensearch.report.page.drawings import SIZE, WIDTH, Drawing, panel
 from ensearch.report.page.several import Several, Side
-from ensearch.report.study import figure
 
 COLOURS = (SINGLE, ENSEMBLE, MIXED, CASCADE)
 MARKERS = ("o", "D", "s", "^")
@@ -20,18 +20,13 @@ def fronts(shown: Several) -> Drawing:
     def paint(canvas: Figure) -> None:
         axes = _axes(canvas, shown)
         axes.set_ylim(*shown.y_range)
-        style(axes, shown.x_label, "measured accuracy (%)")
+        looks.plain(axes, SIZE, shown.x_label, "measured accuracy (%)")
         for side in shown.sides:
-            for front, line in ((side.single_front, (0, (4, 1.5))), (side.ensemble_front, "-")):
-                if front.costs:
-                    axes.step(
-                        front.costs,
-                        front.accuracies,
-                        where="post",
-                        color=COLOURS[side.colour],
-                        linestyle=line,
-                        linewidth=1.8,
-                    )
+            color = COLOURS[side.colour]
+            for front, dashes in ((side.single_front, looks.DASHED), (side.ensemble_front, "-")):
+                looks.steps(
+                    axes, front.costs, front.accuracies, color=color, dashes=dashes, width=1.8
+                )
 
     label = f"Fronts of {shown.title}: accuracy against cost."
     return Drawing("fronts", WIDTH, HEIGHT, label, svg.draw(WIDTH, HEIGHT, paint, "fronts"), ())
@@ -46,7 +41,7 @@ def gaps(shown: Several) -> Drawing:
     def paint(canvas: Figure) -> None:
         axes = _axes(canvas, shown)
         axes.set_ylim(-reach, reach)
-        style(axes, f"budget: {shown.x_label}", "ensemble minus single (points)")
+        looks.plain(axes, SIZE, f"budget: {shown.x_label}", "ensemble minus single (points)")
         axes.axhspan(-shown.margin, shown.margin, color=svg.STRIP, linewidth=0, zorder=0.5)
         axes.axhline(0, color=INK, linewidth=0.8, zorder=2)
         for number, side in enumerate(shown.sides):
@@ -58,8 +53,8 @@ def gaps(shown: Several) -> Drawing:
 
 
 def _axes(canvas: Figure, shown: Several) -> Axes:
-    axes = canvas.add_axes((56 / WIDTH, 48 / HEIGHT, 1 - 66 / WIDTH, 1 - 60 / HEIGHT))
-    figure.cost_axis(axes, shown.x_range)
+    axes = panel(canvas, HEIGHT)
+    looks.cost_axis(axes, shown.x_range)
     return axes
 
 
@@ -68,19 +63,8 @@ def _side(axes: Axes, side: Side, beside: float) -> None:
     for gap in side.gaps:
         if gap is None:
             continue
-        x = gap.budget * beside
-        if gap.low is not None and gap.high is not None:
-            axes.plot([x, x], [gap.low, gap.high], color=color, linewidth=1.3, zorder=2.5)
-        clear = gap.low is not None and gap.high is not None and (gap.low > 0 or gap.high < 0)
-        axes.plot(
-            [x],
-            [gap.points],
-            marker=MARKERS[side.colour],
-            color=color,
-            markerfacecolor=color if clear else "white",
-            markersize=6,
-            zorder=3,
-        )
+        at, look = gap.budget * beside, (color, MARKERS[side.colour])
+        looks.advantage(axes, at, gap.points, (gap.low, gap.high), size=6, look=look)
     if side.line:
         budgets, points = zip(*side.line, strict=True)
         axes.plot(budgets, points, color=color, linewidth=1.2, linestyle="--", zorder=2.2)

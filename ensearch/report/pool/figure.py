@@ -1,6 +1,5 @@
 """Findings of a pool -> a figure: accuracy against cost, one step line for each front."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import offset_copy
 
 from ensearch.pool.results import (
@@ -27,15 +25,17 @@ from ensearch.pool.results import (
     FrontPoint,
     PoolFindings,
 )
+from ensearch.report import _axes as looks
 from ensearch.report import _palette as palette
-from ensearch.report._palette import GREY, INK, PALE
+from ensearch.report._axes import DASHED, Dashes
+from ensearch.report._palette import GREY, INK
 from ensearch.report.pool import text
 from ensearch.report.study.figure import DPI, LEFT, PIXELS, wrapped
 from ensearch.report.study.files import write_file
-from ensearch.units import Axis, format_count
+from ensearch.units import Axis
 
-_LOOKS = {
-    SINGLE: (palette.SINGLE, "o", (0, (4, 1.5))),
+_LOOKS: dict[str, tuple[str, str, Dashes]] = {
+    SINGLE: (palette.SINGLE, "o", DASHED),
     SAME: (palette.ENSEMBLE, "D", "-"),
     MIXED: (palette.MIXED, "s", (0, (6, 1, 1, 1))),
     CASCADE: (palette.CASCADE, "^", "-"),
@@ -43,8 +43,7 @@ _LOOKS = {
 
 _WIDTHS = (1.2, 2.0, 2.9, 3.8)  # of the lines of fronts: where they are equal all can be seen
 _SIZES = (3.5, 5.0, 6.5, 8.0)  # of markers
-_Dashes = str | tuple[int, tuple[float, ...]]
-_THIN: dict[str, _Dashes] = {GREEDY: "-", RANDOM: (0, (1, 1.5))}
+_THIN: dict[str, Dashes] = {GREEDY: "-", RANDOM: (0, (1, 1.5))}
 
 
 def draw(findings: PoolFindings, axis: Axis) -> Figure:
@@ -116,15 +115,15 @@ def _points(findings: PoolFindings, rows: Sequence[FrontPoint]) -> list[tuple[fl
     return [*points, (last, points[-1][1])] if points else []
 
 
-def _baseline(axes: Axes, findings: PoolFindings, front: str, dashes: _Dashes, axis: Axis) -> None:
+def _baseline(axes: Axes, findings: PoolFindings, front: str, dashes: Dashes, axis: Axis) -> None:
     points = _points(findings, [row for row in findings.baselines if row.front == front])
-    axes.step(
+    looks.steps(
+        axes,
         [cost * axis.factor for cost, _ in points],
         [100 * score.accuracy for _, score in points],
-        where="post",
         color=GREY,
-        linestyle=dashes,
-        linewidth=0.8,
+        dashes=dashes,
+        width=0.8,
         label=front,
         zorder=8,
     )
@@ -142,18 +141,15 @@ def _front(axes: Axes, findings: PoolFindings, front: str, axis: Axis) -> None:
     for cost, score in points[:-1]:
         is_told = (cost, score.accuracy) in told
         _bar(axes, cost * axis.factor, score, color, dots=4 * level - 6, is_told=is_told)
-    axes.step(
+    looks.steps(
+        axes,
         costs,
         [100 * score.accuracy for _, score in points],
-        where="post",
         color=color,
-        linestyle=style,
-        linewidth=_WIDTHS[level],
+        dashes=style,
+        width=_WIDTHS[level],
         marker=marker,
-        markersize=_SIZES[level],
-        markevery=range(len(costs) - 1),
-        markeredgecolor="white",
-        markeredgewidth=0.5,
+        size=_SIZES[level],
         label=front,
         zorder=3 + len(FRONTS) - level,
     )
@@ -186,26 +182,12 @@ def _style(axes: Axes, findings: PoolFindings, axis: Axis) -> None:
     split = "test" if findings.has_test else "val"
     costs = [row.cost for row in findings.points] or [1.0]
     low, high = min(costs) * axis.factor, max(findings.budgets[-1], *costs) * axis.factor
-    axes.set_xscale("log")
-    axes.set_xlim(low / 1.1, high * 1.1)
-    decades = math.log10(high / low) if high > low else 0.0
-    marks = (1.0,) if decades > 4 else (1.0, 3.0) if decades > 2.5 else (1.0, 2.0, 5.0)
-    axes.xaxis.set_major_locator(LogLocator(subs=marks, numticks=20))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_count(value)))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    looks.cost_axis(axes, (low / 1.1, high * 1.1))
     is_told = any(text.side(findings, row) > 0 for row in findings.points)
     told = f"{text.AHEAD} beats the single network within its budget. " * is_told
-    axes.set_xlabel(
+    costs_of = (
         f"{axis.title.partition(',')[0]}, mean over images\nBars: 95 %. {told}Grey: baselines, "
-        "which the search of cascades should beat.",
-        size=8,
-        color=INK,
+        "which the search of cascades should beat."
     )
     how = "selected on val" if split == "test" else "by halves that did not select"
-    axes.set_ylabel(f"accuracy on {split} (%), {how}", size=8, color=INK)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(GREY)
-    axes.tick_params(labelsize=7.5, color=GREY, labelcolor=INK, which="both")
-    axes.tick_params(which="minor", length=0)
-    axes.grid(color=PALE, linewidth=0.5)
-    axes.set_axisbelow(True)
+    looks.plain(axes, 7.5, costs_of, f"accuracy on {split} (%), {how}", more=0.5)

@@ -13,13 +13,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
+from ensearch.report import _axes as looks
 from ensearch.report import _figure_labels as figure_labels
-from ensearch.report._palette import ENSEMBLE, GREY, INK, PALE, SINGLE
+from ensearch.report._palette import ENSEMBLE, GREY, INK, SINGLE
 from ensearch.report.study.figure_data import Tradeoff
 from ensearch.report.study.files import write_file
-from ensearch.units import format_count
 
 PIXELS, DPI, LEFT = (1200, 800), 150, 0.09
 
@@ -97,32 +97,13 @@ def wrapped(canvas: FigureCanvasAgg, text: str, size: float, weight: str = "norm
     return lines
 
 
-def cost_axis(axes: Axes, ends: tuple[float, float]) -> None:
-    """Make the horizontal axis one of costs, and write numbers of the other one without noughts."""
-    axes.set_xscale("log")
-    axes.set_xlim(*ends)
-    decades = math.log10(ends[1] / ends[0])
-    marks: tuple[float, ...] = (
-        (1.0,) if decades > 4 else (1.0, 3.0) if decades > 2.5 else (1.0, 2.0, 5.0)
-    )
-    if decades < 0.6:  # of these there may be none
-        marks = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
-    axes.xaxis.set_major_locator(LogLocator(subs=marks, numticks=20))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_count(value)))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    # Beside 99.75, matplotlib writes 100.00, which reaches into the label of the axis.
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-
-
 def _style(upper: Axes, lower: Axes, tradeoff: Tradeoff) -> None:
-    cost_axis(upper, tradeoff.x_range)
+    looks.cost_axis(upper, tradeoff.x_range)
     upper.set_ylim(*tradeoff.y_range)
-    upper.set_ylabel(tradeoff.y_label, size=8, color=INK)
-    lower.set_ylabel("ensemble minus\nsingle (points)", size=8, color=INK)
-    lower.set_xlabel(tradeoff.x_label, size=8, color=INK)
     lower.yaxis.set_major_locator(MaxNLocator(4))
+    looks.plain(upper, 7.5, "", tradeoff.y_label, more=0.5)
+    looks.plain(lower, 7.5, tradeoff.x_label, "ensemble minus\nsingle (points)", more=0.5)
     for axes in (upper, lower):
-        plain(axes, size=7.5)
         axes.yaxis.set_label_coords(-0.058, 0.5)
     upper.tick_params(labelbottom=False)
     if any(gap.low is not None for gap in tradeoff.gaps):
@@ -146,16 +127,6 @@ def _style(upper: Axes, lower: Axes, tradeoff: Tradeoff) -> None:
             size=7,
             color=GREY,
         )
-
-
-def plain(axes: Axes, size: float) -> None:
-    """Take the box away, and draw a pale grid below everything; `size` is of letters, in points."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(GREY)
-    axes.tick_params(labelsize=size, color=GREY, labelcolor=INK, which="both")
-    axes.tick_params(which="minor", length=0)
-    axes.grid(color=PALE, linewidth=0.5)
-    axes.set_axisbelow(True)
 
 
 def configurations(axes: Axes, tradeoff: Tradeoff) -> None:
@@ -199,25 +170,25 @@ def configurations(axes: Axes, tradeoff: Tradeoff) -> None:
         label="predicted, not trained" if tradeoff.predicted else None,
         zorder=2,
     )
-    for front, color, marker, style, name in (
-        (tradeoff.single_front, SINGLE, "o", (0, (4, 1.5)), tradeoff.front_names[0]),
+    fronts(axes, tradeoff, width=1.8, size=4.5)
+
+
+def fronts(axes: Axes, tradeoff: Tradeoff, width: float, size: float) -> None:
+    """Draw both fronts; `size` is of the markers."""
+    for front, color, marker, dashes, name in (
+        (tradeoff.single_front, SINGLE, "o", looks.DASHED, tradeoff.front_names[0]),
         (tradeoff.ensemble_front, ENSEMBLE, "D", "-", tradeoff.front_names[1]),
     ):
-        axes.step(
+        looks.steps(
+            axes,
             front.costs,
             front.accuracies,
-            where="post",
             color=color,
-            linestyle=style,
-            linewidth=1.8,
+            dashes=dashes,
+            width=width,
             marker=marker,
-            markersize=4.5 if marker == "o" else 4,
-            # The last step only leads to the edge: nothing was measured there.
-            markevery=range(max(len(front.costs) - 1, 0)),
-            markeredgecolor="white",
-            markeredgewidth=0.5,
+            size=size if marker == "o" else 0.9 * size,
             label=name,
-            zorder=4,
         )
 
 
@@ -236,20 +207,7 @@ def gaps(axes: Axes, tradeoff: Tradeoff, size: float = 7.5) -> None:
             color=GREY,
         )
     for gap in tradeoff.gaps:
-        low, high = gap.low, gap.high
-        if low is not None and high is not None:
-            axes.plot([gap.budget] * 2, [low, high], color=GREY, linewidth=1.2, zorder=2)
-        clear = low is not None and high is not None and (low > 0 or high < 0)
-        color = ENSEMBLE if gap.points > 0 else SINGLE
-        axes.plot(
-            [gap.budget],
-            [gap.points],
-            marker="D" if gap.points > 0 else "o",
-            color=color,
-            markerfacecolor=color if clear else "white",
-            markersize=4.5,
-            zorder=3,
-        )
+        looks.advantage(axes, gap.budget, gap.points, (gap.low, gap.high), size=4.5)
 
 
 def crossing(panels: tuple[Axes, ...], tradeoff: Tradeoff, size: float = 7.5) -> None:

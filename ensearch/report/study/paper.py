@@ -17,8 +17,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ensearch.errors import invalid, unknown
+from ensearch.report import _axes as looks
 from ensearch.report import _figure_labels as figure_labels
-from ensearch.report._palette import ENSEMBLE, GREY, INK, SINGLE
+from ensearch.report._palette import ENSEMBLE, SINGLE
 from ensearch.report.study import figure, figure_data, words
 from ensearch.report.study.figure_data import Dot, Tradeoff
 from ensearch.report.study.findings import Findings
@@ -56,9 +57,8 @@ def files(findings: Findings, figures: str | Iterable[str], format: str) -> dict
 def tradeoff(findings: Findings) -> Figure:
     """Draw accuracy against cost: every configuration, both fronts and the crossover."""
     shown = figure_data.compute(findings)
-    whole, axes = _panel(shown)
+    whole, axes = _panel(shown, shown.y_label)
     axes.set_ylim(*shown.y_range)
-    axes.set_ylabel(shown.y_label, size=SIZE + 0.5, color=INK)
     figure.configurations(axes, shown)
     figure.crossing((axes,), shown, size=SIZE)
     _legend(whole, axes)
@@ -69,8 +69,7 @@ def tradeoff(findings: Findings) -> Figure:
 def advantage(findings: Findings) -> Figure:
     """Draw ensemble minus single by budget, with the band and the strip that does not matter."""
     shown, margin = figure_data.compute(findings), 100 * findings.fronts.margin
-    whole, axes = _panel(shown)
-    axes.set_ylabel("ensemble minus single (points)", size=SIZE + 0.5, color=INK)
+    whole, axes = _panel(shown, "ensemble minus single (points)")
     figure.crossing((axes,), shown, size=SIZE)
     less = f"less than {words.points(findings.fronts.margin)}"
     axes.axhspan(-margin, margin, color=STRIP, zorder=0.5, label=less)
@@ -137,15 +136,13 @@ def _csv(rows: Iterable[Row]) -> bytes:
     return body.getvalue().encode()
 
 
-def _panel(shown: Tradeoff) -> tuple[Figure, Axes]:
+def _panel(shown: Tradeoff, y_label: str) -> tuple[Figure, Axes]:
     """A figure with one empty panel over costs, and room above it for two lines of a legend."""
     whole = Figure(figsize=INCHES, dpi=DPI, facecolor="white")
     FigureCanvasAgg(whole)
     axes = whole.add_axes((0.14, 0.155, 0.84, 0.7))
-    figure.cost_axis(axes, shown.x_range)
-    figure.plain(axes, size=SIZE)
-    axes.set_xlabel(shown.x_label, size=SIZE + 0.5, color=INK)
-    axes.spines[["left", "bottom"]].set_color(GREY)
+    looks.cost_axis(axes, shown.x_range)
+    looks.plain(axes, SIZE, shown.x_label, y_label, more=0.5)
     return whole, axes
 
 
