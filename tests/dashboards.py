@@ -16,9 +16,7 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 
 
 def page_of(study: str) -> StudyPage:
-    """The page of `first`, which runs, and of a study that has evaluated nothing yet."""
-    if study == "empty":
-        raise StorageError("study 'empty' has no evaluation.", problem="nothing_evaluated")
+    """The page of `first`, which runs, and of another."""
     if study not in ("first", HOSTILE):
         raise StorageError(f"unknown study {study!r}.")
     return StudyPage("<html><body>take 2 × 10-1</body></html>", is_running=study == "first")

@@ -58,6 +58,6 @@ def pages_of(store: Store) -> Pages:
     def page(study: str) -> StudyPage:
         with busy:
             is_running = store.study_summary(study).running
-            return StudyPage(collect(store, study).page(), is_running)
+            return StudyPage(collect(store, study, even_empty=True).page(), is_running)
 
     return Pages(listed, page)

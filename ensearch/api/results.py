@@ -42,6 +42,30 @@ def results(
         return collect(store, study, margin=fraction, x=x)
 
 
+def figure_names(figures: str, format: str) -> tuple[str, ...]:
+    """Return the figures for a paper that are named, several with commas.
+
+    Raises UsageError for a figure and for a format that `Results.write_figures` does not write.
+    """
+    from ensearch.report.study import figure_names as names
+
+    return names.chosen(figures, format)
+
+
+def write_page(
+    study: str, *, out: str | Path | None = None, storage: str | Path | None = None
+) -> Path:
+    """Write the page of a study, which may have evaluated nothing yet; return its path.
+
+    It is index.html in the folder `out`, beside the storage if nobody says otherwise. Raises
+    StorageError if there is no such study, or if the page cannot be written.
+    """
+    from ensearch.report.study.results import collect
+
+    with Store.open(storage_url(storage), create=False) as store:
+        return collect(store, study, even_empty=True).write_page(out)
+
+
 def best(
     study: str,
     *,

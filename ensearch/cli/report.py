@@ -1,6 +1,7 @@
 """`report` and `status`: look at what a storage holds."""
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +12,7 @@ from ensearch.cli import options
 from ensearch.cli._console_table import TableRow, print_rows
 from ensearch.cli.run import files, further, going_on, show
 from ensearch.cli.terminal import guarded, place, say, tell
-from ensearch.errors import invalid, printable
+from ensearch.errors import EnsearchError, StorageError, invalid, printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,22 +58,22 @@ def report(
 
     Example: ensearch report digits-wide_resnet-2M --figures tradeoff,advantage --format pdf
     """
-    from ensearch.api.results import report_together
-    from ensearch.api.results import results as results_of
+    from ensearch.api.results import figure_names, report_together
 
+    names = () if figures is None else figure_names(figures, format)
     if len(studies) > 1:
-        if figures:
+        if names:
             raise invalid("figures", f"is for one study; got {len(studies)} studies.")
         _together(report_together(studies, out=out, margin=margin, x=x, storage=storage), as_json)
         return
     study = studies[0]
-    results = results_of(study, margin=margin, x=x, storage=storage)
+    results = _results(study, margin, x, storage, out)
     show(results, as_json, full)
     # After the answer: a failure to write must not cost the user the result.
     # The study's own folder is of the usual margin: whoever reads it later cannot ask which.
     keeps = out is not None or results.has_usual_margin
     folder = results.write(out) if keeps else None
-    drawn = results.write_figures(figures, format, out) if figures and keeps else []
+    drawn = results.write_figures(names, format, out) if names and keeps else []
     budget, here = units.format_count(results.conditions.budget, 6), place(storage)
     say("")
     if results.under_way:
@@ -89,6 +90,21 @@ def report(
         say(line)
     if drawn:
         say(f"figures   {drawn[0].parent}: {', '.join(path.name for path in drawn)}")
+
+
+def _results(
+    study: str, margin: float | None, x: str | None, storage: str | None, out: "Path | None"
+) -> "Results":
+    """Return the results; where there are none, the page says what failed, and where it is."""
+    from ensearch.api.results import results, write_page
+
+    try:
+        return results(study, margin=margin, x=x, storage=storage)
+    except StorageError as error:
+        if error.problem == "nothing_evaluated":
+            with suppress(EnsearchError):  # what the user must know is the first error
+                say(f"page      {write_page(study, out=out, storage=storage)}")
+        raise
 
 
 def _together(done: "tuple[tuple[Results, ...], Path]", as_json: bool) -> None:

@@ -291,6 +291,13 @@ def test_a_member_that_diverges_is_a_recorded_failure(folder: Path) -> None:
     assert "all 3 trials" in result.stderr
     assert "diverged" in result.stderr
     assert "diverged" in ensearch("status digits-tiny-400k").stdout
+    report = ensearch("report digits-tiny-400k --out out")
+    assert (report.exit_code, report.stdout) == (4, "")
+    assert "3 trials failed: diverged: 3" in report.stderr
+    page = (folder / "out" / "index.html").read_text()
+    assert "Nothing has been evaluated yet." in page
+    assert page.count("diverged") >= 3
+    assert [path.name for path in (folder / "out").iterdir()] == ["index.html"]
 
 
 def test_a_budget_beyond_the_space_is_said_to_be(folder: Path) -> None:
@@ -331,6 +338,9 @@ BAD = [
     ("run --budget 2e6 --dataset digits --trials 0", 2, "--trials"),
     ("resume nothing", 4, "studies"),
     ("report nothing --storage gone.db", 4, "gone.db"),
+    # Refused before anything is read.
+    ("report nothing --storage gone.db --figures tradeof", 2, "Did you mean 'tradeoff'"),
+    ("report nothing --storage gone.db --figures tradeoff --format gif", 2, "got 'gif'"),
     ("status --storage gone.db", 4, "gone.db"),
     ("dashboard --storage gone.db", 4, "gone.db"),
     ("cost wide_resnt --width 1 --depth 10", 2, "Did you mean 'wide_resnet'"),

@@ -9,8 +9,10 @@ from urllib.parse import quote
 import optuna
 import pytest
 
+from ensearch.core import AxisCost
 from ensearch.report.dashboard.pages import Listed, Pages, StudyPage
 from ensearch.report.study.results import Results
+from ensearch.units import milliseconds
 from tests import browser as browsers
 from tests.browser import visiting
 from tests.dashboards import serving
@@ -31,7 +33,12 @@ def browser() -> Iterator["Browser"]:
 @pytest.fixture(scope="module")
 def world() -> Results:
     results = surrogate((10, 28), 4, 2_000)
-    return replace(results, conditions=replace(results.conditions, study=HOSTILE))
+    results = replace(results, conditions=replace(results.conditions, study=HOSTILE))
+    priced = tuple(
+        replace(e, on_axis=AxisCost(value=e.cost.macs / 1e9)) for e in results.evaluations
+    )
+    timed = replace(results.conditions, other_axis=milliseconds(64, "a CPU"), is_own=False)
+    return replace(results, beside=(replace(results, evaluations=priced, conditions=timed),))
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +75,30 @@ def test_the_page_of_a_study_complains_of_nothing_and_asks_nobody(
             f"/ensearch/{quote(HOSTILE, safe='')}",
             "/favicon.ico",
         }
+
+
+def test_switches_show_one_figure_at_a_time(browser: "Browser", own: str, world: Results) -> None:
+    with visiting(browser, f"{own}/ensearch/{quote(HOSTILE, safe='')}") as visit:
+        page = visit.page
+        shown = {}
+        for name in ("FLOPs", "ms@64", "parameters", "training"):
+            page.get_by_text(name, exact=True).and_(page.locator(".views > label")).click()
+            figures = page.locator(".view:visible svg")
+            assert figures.count() == 1, name
+            shown[name] = figures.text_content() or ""
+            # Each has dots with tooltips of its own.
+            dot = figures.locator("use[data-row]").last
+            dot.scroll_into_view_if_needed()
+            box = dot.bounding_box()
+            assert box is not None
+            page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+            page.wait_for_selector("#tip", state="visible")
+            assert "Members: " in page.inner_text("#tip")
+        assert "multiply-adds" in shown["FLOPs"]
+        assert "milliseconds an image" in shown["ms@64"]
+        assert "parameters" in shown["parameters"]
+        assert "training" in shown["training"]
+        assert visit.complaints == []
 
 
 def test_tooltips_sorting_and_filter_work(browser: "Browser", own: str, world: Results) -> None:

@@ -14,7 +14,7 @@ from tests.dashboards import HOSTILE, Ask, serving
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     address = f"sqlite:///{tmp_path / 'ensearch.db'}"
-    for name in ("first", HOSTILE, "empty"):
+    for name in ("first", HOSTILE):
         optuna.create_study(study_name=name, storage=address, directions=["maximize", "minimize"])
     return address
 
@@ -67,9 +67,6 @@ def test_a_study_without_a_page_says_why_in_plain_text(ask: Ask) -> None:
     status, body = ask("GET", "/ensearch/frist")
     assert (status, body) == (404, b"unknown study 'frist'.\n")
     assert headers(ask, "/ensearch/frist")["Content-Type"] == "text/plain; charset=utf-8"
-    status, body = ask("GET", "/ensearch/empty")  # begun: the page will come
-    assert (status, body) == (200, b"study 'empty' has no evaluation.\n")
-    assert headers(ask, "/ensearch/empty")["Refresh"] == "15"
 
 
 def test_optunas_pages_lose_the_buttons_that_cannot_work(url: str, ask: Ask) -> None:

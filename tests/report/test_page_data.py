@@ -93,6 +93,27 @@ def test_the_table_has_what_tooltips_tell() -> None:
     assert (single["trial"], single["disagreement"], single["kind"]) == (3, None, "single")
 
 
+def test_a_card_says_why_it_takes_what_it_takes_and_what_was_compared() -> None:
+    found = handmade()
+    tried = replace(found.fronts.rows[2], tried_singles=1, tried_ensembles=3)
+    better = replace(found.fronts.rows[0], take_accuracy=0.895, ensemble_accuracy=0.90)
+    rows = (better, found.fronts.rows[1], tried)
+    cards = page(replace(found, fronts=replace(found.fronts, rows=rows))).cards
+    assert dict(cards[0].facts)["compared"] == "1 single network and 3 ensembles"
+    assert dict(cards[1].facts)["compared"] == (
+        "nothing: no single network and ensemble of comparable cost"
+    )
+    assert dict(cards[2].facts)["take"].endswith(
+        "; it is simpler than the best, and within 1 point of it with 95 % probability"
+    )
+
+
+def test_a_column_of_nothing_is_left_out() -> None:
+    keys = [column.key for column in page(handmade()).table.columns]
+    assert "accuracy" in keys
+    assert not {"error", "trial", "estimate"} & set(keys)
+
+
 def test_times_are_columns_of_their_own() -> None:
     found = handmade()
     timed = [replace(e, on_axis=AxisCost(value=0.5)) for e in found.evaluations[:2]]

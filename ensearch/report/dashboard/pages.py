@@ -88,7 +88,8 @@ def with_pages(
             try:
                 return _study(pages.page(name), number(name), start, is_head)
             except EnsearchError as error:
-                return _refused(error, start, is_head)
+                body = f"{error}\n".encode()
+                return _send(start, body, is_head, "404 Not Found", kind="text/plain")
         if path == "/dashboard" or path.startswith("/dashboard/"):
             return _marked(app, environ, start, allow_edit)
         return app(environ, start)
@@ -105,14 +106,6 @@ def _study(page: StudyPage, number: int, start: StartResponse, is_head: bool) ->
     again = (("Refresh", str(EVERY)),) if page.is_running else ()
     body = page.html.replace("<body>", f"<body>{bar}", 1).encode()
     return _send(start, body, is_head, "200 OK", *again)
-
-
-def _refused(error: EnsearchError, start: StartResponse, is_head: bool) -> Iterable[bytes]:
-    """Why there is no page; where nothing has been evaluated yet, that is no error."""
-    is_begun = error.problem == "nothing_evaluated"
-    status = "200 OK" if is_begun else "404 Not Found"
-    again = (("Refresh", str(EVERY)),) if is_begun else ()
-    return _send(start, f"{error}\n".encode(), is_head, status, *again, kind="text/plain")
 
 
 def _listing(studies: Sequence[Listed]) -> str:

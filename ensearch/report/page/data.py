@@ -137,18 +137,25 @@ def _card(row: FrontRow, findings: Findings, storage: str) -> Card:
 def _facts(row: FrontRow, findings: Findings) -> list[Fact]:
     """What is taken and what else there is, with costs, accuracies and their difference."""
     facts = []
-    for name, e, estimate in (
-        ("take", row.take, row.take_accuracy),
-        ("or", row.runner_up, row.runner_up_accuracy),
+    for name, e, estimate, more in (
+        ("take", row.take, row.take_accuracy, answer.why(row, findings)),
+        ("or", row.runner_up, row.runner_up_accuracy, answer.loss(row)),
     ):
         if e is not None:
-            facts.append(Fact(name, answer.described(e, estimate, findings)))
+            facts.append(Fact(name, answer.described(e, estimate, findings) + more))
     facts.append(Fact("advantage", _advantage(row)))
     if row.expected_loss is not None:
         facts.append(Fact("expected loss", f"{100 * row.expected_loss:.2f} points"))
-    tried = f"{counted(row.tried_singles, 'single network')} and "
-    facts.append(Fact("compared", f"{tried}{counted(row.tried_ensembles, 'ensemble')}"))
+    facts.append(Fact("compared", _compared(row)))
     return [fact for fact in facts if fact.value]
+
+
+def _compared(row: FrontRow) -> str:
+    """How many of both kinds competed; without both there was no contest."""
+    if not (row.tried_singles and row.tried_ensembles):
+        return "nothing: no single network and ensemble of comparable cost"
+    singles = counted(row.tried_singles, "single network")
+    return f"{singles} and {counted(row.tried_ensembles, 'ensemble')}"
 
 
 def _advantage(row: FrontRow) -> str:

@@ -57,7 +57,7 @@ def tradeoff(
     height, marks = 380, []
 
     def paint(canvas: Figure) -> None:
-        axes = panel(canvas, height)
+        axes = panel(canvas, WIDTH, height)
         looks.cost_axis(axes, shown.x_range)
         axes.set_ylim(*shown.y_range)
         looks.plain(axes, SIZE, shown.x_label, shown.y_label)
@@ -73,7 +73,7 @@ def tradeoff(
 
     parts = svg.draw(WIDTH, height, paint, name)
     label = f"{shown.y_label} against {shown.x_label}. {shown.title}."
-    return _drawing(name, height, label, parts, marks, table)
+    return _drawing(name, WIDTH, height, label, parts, marks, table)
 
 
 def advantage(shown: Advantages, name: str = "advantage") -> Drawing:
@@ -82,7 +82,7 @@ def advantage(shown: Advantages, name: str = "advantage") -> Drawing:
     gaps = [gap for gap in shown.gaps if gap is not None]
 
     def paint(canvas: Figure) -> None:
-        axes = panel(canvas, height)
+        axes = panel(canvas, WIDTH, height)
         looks.cost_axis(axes, shown.x_range)
         ends = [end for g in gaps for end in (g.low, g.high, g.points) if end is not None]
         reach = 1.15 * max((abs(end) for end in (*ends, 1.5 * shown.margin)), default=1.0)
@@ -105,18 +105,25 @@ def advantage(shown: Advantages, name: str = "advantage") -> Drawing:
     return Drawing(name, WIDTH, height, label, svg.draw(WIDTH, height, paint, name), ())
 
 
-def panel(canvas: Figure, height: int) -> Axes:
-    """Return the axes of a figure of that height, with room for its labels."""
-    place = (56 / WIDTH, 48 / height, 1 - 66 / WIDTH, 1 - 60 / height)
-    return canvas.add_axes(place, facecolor="none")
+def panel(canvas: Figure, width: int, height: int) -> Axes:
+    """Return the axes of a figure of so many pixels.
+
+    Their labels stand at its edges, so that a page may enlarge letters on a small screen.
+    """
+    left, bottom, wide, high = 56, 48, width - 74, height - 60
+    place = (left / width, bottom / height, wide / width, high / height)
+    axes = canvas.add_axes(place, facecolor="none")
+    axes.yaxis.set_label_coords(-42 / wide, 0.5)
+    axes.xaxis.set_label_coords(0.5, -26 / high)
+    return axes
 
 
 def chart(shown: Chart) -> Drawing:
     """Draw a chart with linear axes that hold all its dots and lines."""
-    height, marks = 300, list[Mark]()
+    width, height, marks = 420, 270, list[Mark]()  # two stand side by side
 
     def paint(canvas: Figure) -> None:
-        axes = panel(canvas, height)
+        axes = panel(canvas, width, height)
         looks.plain(axes, SIZE, shown.x_label, shown.y_label)
         x = [s.x for s in shown.spots] + [x for line in shown.lines for x in line.x]
         y = [s.y for s in shown.spots] + [y for line in shown.lines for y in line.y]
@@ -130,27 +137,33 @@ def chart(shown: Chart) -> Drawing:
         if shown.ticks:
             axes.set_xticks([at for at, _ in shown.ticks], [name for _, name in shown.ticks])
         for line in _joined(shown.lines):
-            color, dashes, width, alpha = _LINES[line.style]
-            axes.plot(line.x, line.y, color=color, linestyle=dashes, linewidth=width, alpha=alpha)
+            color, dashes, thick, alpha = _LINES[line.style]
+            axes.plot(line.x, line.y, color=color, linestyle=dashes, linewidth=thick, alpha=alpha)
         svg.mark_here(axes, zorder=3)
         places = axes.transData.transform([(s.x, s.y) for s in shown.spots] or [(0.0, 0.0)])
         for spot, (at, up) in zip(shown.spots, places, strict=False):
             marks.append(Mark(f"{at:.1f}", f"{height - up:.1f}", spot.kind, spot.row))
 
     label = f"{shown.heading}: {shown.y_label} against {shown.x_label}."
-    parts = svg.draw(WIDTH, height, paint, shown.name)
-    return _drawing(shown.name, height, label, parts, marks, shown.table)
+    parts = svg.draw(width, height, paint, shown.name)
+    return _drawing(shown.name, width, height, label, parts, marks, shown.table)
 
 
 def _drawing(
-    name: str, height: int, label: str, parts: svg.Svg, marks: Sequence[Mark], table: int
+    name: str,
+    width: int,
+    height: int,
+    label: str,
+    parts: svg.Svg,
+    marks: Sequence[Mark],
+    table: int,
 ) -> Drawing:
     """The drawing with its dots; of many, only those that can be told apart."""
     kept = tuple(marks)
     if len(marks) > MANY:  # 20,000 in every figure take a browser half a minute
         places = {(int(float(m.x) / 3), int(float(m.y) / 3), m.kind): m for m in marks}
         kept = tuple(places.values())
-    return Drawing(name, WIDTH, height, label, parts, kept, table, len(marks) - len(kept))
+    return Drawing(name, width, height, label, parts, kept, table, len(marks) - len(kept))
 
 
 def _joined(lines: Sequence[Line]) -> list[Line]:

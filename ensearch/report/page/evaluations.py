@@ -15,12 +15,16 @@ Kind = Literal["text", "integer", "count", "number", "percent", "points"]
 
 
 class Column(NamedTuple):
-    """A column: how its cells are kept and shown (`shown`), and what it means."""
+    """A column: how its cells are kept and shown (`shown`), and what it means.
+
+    Tooltips and prints have room for the `brief` ones only.
+    """
 
     key: str
     title: str
     kind: Kind
     says: str
+    brief: bool = True
 
 
 class Place(NamedTuple):
@@ -40,7 +44,7 @@ class Table(NamedTuple):
 
 
 def table(findings: Findings, record: Record) -> Table:
-    """Return the measured evaluations and then the predicted ones."""
+    """Return the measured evaluations and then the predicted ones; without columns of nothing."""
     columns = _columns(findings)
     prices = {
         other.conditions.axis.name: {e.key: e.price for e in (*other.evaluations, *other.predicted)}
@@ -51,7 +55,13 @@ def table(findings: Findings, record: Record) -> Table:
         cells = _cells(e, findings, record)
         cells |= {name: of_axis.get(e.key) for name, of_axis in prices.items()}
         rows.append(tuple(_kept(cells[column.key], column.kind) for column in columns))
-    return Table(columns, tuple(rows))
+    there = [
+        place
+        for place, column in enumerate(columns)
+        if column.key == "accuracy" or any(row[place] is not None for row in rows)
+    ]
+    kept = tuple(tuple(row[place] for place in there) for row in rows)
+    return Table(tuple(columns[place] for place in there), kept)
 
 
 def shown(value: Cell, kind: Kind) -> str:
@@ -90,7 +100,7 @@ def _columns(findings: Findings) -> tuple[Column, ...]:
     times = [found.conditions.axis for found in _timed(findings)]
     return (
         Column("name", "Configuration", "text", "Members × depth-width."),
-        Column("kind", "Kind", "text", "Predicted: of a size that was not trained."),
+        Column("kind", "Kind", "text", "Predicted: of a size that was not trained.", False),
         Column("members", "Members", "integer", "Networks whose probabilities are averaged."),
         Column("depth", "Depth", "number", "Of each network."),
         Column("width", "Width", "number", "Of each network."),
@@ -102,12 +112,18 @@ def _columns(findings: Findings) -> tuple[Column, ...]:
         Column("estimate", "Estimate, %", "percent", "Less the luck of selecting the best."),
         Column("error", "± seeds", "points", "Standard error over training seeds, in points."),
         Column("seeds", "Seeds", "integer", "Members of this network that were trained."),
-        Column("subsets", "Subsets", "integer", "Ensembles of those members that were averaged."),
-        Column("alone", "One member, %", "percent", "Accuracy of one member alone."),
+        Column("subsets", "Subsets", "integer", "Ensembles of them that were averaged.", False),
+        Column("alone", "One member, %", "percent", "Accuracy of one member alone.", False),
         Column("disagreement", "Disagreement, %", "percent", "Images on which two members differ."),
         Column("nll", "NLL", "number", "In nats, after scaling with a temperature."),
-        Column("ece", "ECE, %", "percent", "Expected calibration error, without a temperature."),
-        Column("training", "Training", "count", "FLOPs, estimated: 3 × forward × images × epochs."),
+        Column("ece", "ECE, %", "percent", "Calibration error, without a temperature.", False),
+        Column(
+            "training",
+            "Training",
+            "count",
+            "FLOPs, estimated: 3 × forward × images × epochs.",
+            False,
+        ),
         Column("trial", "Trial", "integer", "That asked for it, or for a larger size."),
     )
 

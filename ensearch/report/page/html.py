@@ -6,19 +6,35 @@ its own and no request at all.
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from ensearch.report.page import commands, drawings, several_drawings
-from ensearch.report.page.data import Page
+from ensearch.report.page.data import Grid, Page
 from ensearch.report.page.evaluations import Cell, Column, Table, shown
 from ensearch.report.page.several import Several
+from ensearch.report.study.records import Failure
 
 LISTED = 300  # rows of evaluations at most that are there without the script: the most accurate
 SPOKEN = 1500  # dots at most that have a tooltip without the script
+
+
+class Head(NamedTuple):
+    """The head of a column: the class of its cells, and what it means."""
+
+    title: str
+    style: str = ""
+    says: str = ""
+
+
+class Listing(NamedTuple):
+    """A table as templates write it."""
+
+    heads: tuple[Head, ...]
+    lines: Sequence[tuple[str, ...]]
 
 
 def text(page: Page) -> str:
@@ -34,9 +50,12 @@ def text(page: Page) -> str:
         page=page,
         views=views,
         charts=[(chart, drawings.chart(chart)) for chart in page.charts],
-        confirmed=[] if page.confirmed is None else _listed(page.confirmed),
+        confirmed=None if page.confirmed is None else _listed(page.confirmed),
         advantage=drawings.advantage(page.advantages),
-        rows=_listed(page.table),
+        listed=_listed(page.table),
+        tried=_grid(page.tried),
+        effort=_grid(page.effort),
+        failed=_failed(page.failures),
         titles=_titles(page.table) if len(page.table.rows) <= SPOKEN else {},
         again=commands.again(),
     )
@@ -91,15 +110,31 @@ def _tie(said: str) -> str:
     )
 
 
-def _listed(table: Table) -> list[list[tuple[str, str]]]:
-    """The most accurate rows as the texts of their cells, each with its kind."""
-    keys = [column.key for column in table.columns]
-    at = keys.index("accuracy")
+def _listed(table: Table) -> Listing:
+    """The most accurate rows."""
+    at = [column.key for column in table.columns].index("accuracy")
     best = sorted(table.rows, key=lambda row: -float(row[at] or 0))[:LISTED]
-    return [
-        [(shown(cell, c.kind), c.kind) for cell, c in zip(row, table.columns, strict=True)]
-        for row in best
-    ]
+    heads = tuple(Head(c.title, _style(c), c.says) for c in table.columns)
+    return Listing(heads, tuple(tuple(_texts(row, table.columns).values()) for row in best))
+
+
+def _style(column: Column) -> str:
+    """The class of a column's cells: those that a print has no room for are less."""
+    return " ".join(["text"] * (column.kind == "text") + ["less"] * (not column.brief))
+
+
+def _grid(grid: Grid) -> Listing:
+    return Listing(tuple(Head(head) for head in grid.heads), grid.lines)
+
+
+def _failed(failures: Sequence[Failure]) -> Listing:
+    heads = (Head("What", "text long"), Head("Why", "text"), Head("Message", "text long"))
+    return Listing(heads, tuple(failures))
+
+
+def _texts(row: tuple[Cell, ...], columns: tuple[Column, ...]) -> dict[str, str]:
+    """The cells of a row for people, by the keys of their columns."""
+    return {c.key: shown(cell, c.kind) for cell, c in zip(row, columns, strict=True)}
 
 
 def _titles(table: Table) -> dict[int, str]:
@@ -108,9 +143,9 @@ def _titles(table: Table) -> dict[int, str]:
 
 
 def _title(row: tuple[Cell, ...], columns: tuple[Column, ...]) -> str:
-    cells = {c.key: shown(cell, c.kind) for cell, c in zip(row, columns, strict=True)}
-    error = f" ± {cells['error']} (seeds)" if cells["error"] else ""
-    trial = f", trial {cells['trial']}" if cells["trial"] else ""
+    cells = _texts(row, columns)
+    error = f" ± {cells['error']} (seeds)" if cells.get("error") else ""
+    trial = f", trial {cells['trial']}" if cells.get("trial") else ""
     return (
         f"{cells['name']}: {cells['members']} of depth {cells['depth']}, width {cells['width']}; "
         f"{cells['flops']} FLOPs, {cells['accuracy']} %{error}, {cells['seeds']} trained{trial}"

@@ -53,7 +53,7 @@ def gaps(shown: Several) -> Drawing:
 
 
 def _axes(canvas: Figure, shown: Several) -> Axes:
-    axes = panel(canvas, HEIGHT)
+    axes = panel(canvas, WIDTH, HEIGHT)
     looks.cost_axis(axes, shown.x_range)
     return axes
 

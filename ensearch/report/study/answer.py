@@ -230,11 +230,11 @@ def _sentences(
         )
     lines = [("answer", f"{remark}{statement}")]
     if row.take is not None:
-        why = _simpler(row, findings)
-        lines.append(("take", described(row.take, row.take_accuracy, findings) + why))
+        taken = described(row.take, row.take_accuracy, findings)
+        lines.append(("take", taken + why(row, findings)))
     if row.runner_up is not None:
         other = described(row.runner_up, row.runner_up_accuracy, findings)
-        lines.append(("or", other + _other(row)))
+        lines.append(("or", other + loss(row)))
     lines.append(("how sure", " ".join(_how_sure(findings, row))))
     if times := beside.sentences(findings, row):
         lines.append((beside.label(findings), " ".join(times)))
@@ -262,8 +262,8 @@ def _accuracy(e: Evaluation, estimate: float | None) -> str:
     return f"about {100 * estimate:.2f} % (measured {words.percent(e)})"
 
 
-def _simpler(row: FrontRow, findings: Findings) -> str:
-    """Why a simpler configuration than the best is taken, if one is."""
+def why(row: FrontRow, findings: Findings) -> str:
+    """Return why a simpler configuration than the best is taken; empty if the best is."""
     if row.take is None or row.take_accuracy is None:
         return ""
     best = max(a for a in (row.single_accuracy, row.ensemble_accuracy) if a is not None)
@@ -273,14 +273,14 @@ def _simpler(row: FrontRow, findings: Findings) -> str:
     return f"; it is simpler than the best, and within {margin} of it with 95 % probability"
 
 
-def _other(row: FrontRow) -> str:
-    """What one would lose with the runner-up, as far as it can be told."""
+def loss(row: FrontRow) -> str:
+    """Return what one would lose with the runner-up; empty where it cannot be told."""
     if row.take_accuracy is None or row.runner_up_accuracy is None:
         return ""
-    loss = row.take_accuracy - row.runner_up_accuracy
-    if abs(loss) < _SHOWN:
+    lost = row.take_accuracy - row.runner_up_accuracy
+    if abs(lost) < _SHOWN:
         return "; as good"
-    return f"; would {'lose' if loss > 0 else 'gain'} {100 * abs(loss):.2f} points"
+    return f"; would {'lose' if lost > 0 else 'gain'} {100 * abs(lost):.2f} points"
 
 
 def _how_sure(findings: Findings, row: FrontRow) -> list[str]:

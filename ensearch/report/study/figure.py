@@ -103,8 +103,8 @@ def _style(upper: Axes, lower: Axes, tradeoff: Tradeoff) -> None:
     lower.yaxis.set_major_locator(MaxNLocator(4))
     looks.plain(upper, 7.5, "", tradeoff.y_label, more=0.5)
     looks.plain(lower, 7.5, tradeoff.x_label, "ensemble minus\nsingle (points)", more=0.5)
-    for axes in (upper, lower):
-        axes.yaxis.set_label_coords(-0.058, 0.5)
+    upper.yaxis.set_label_coords(-0.065, 0.5)
+    lower.yaxis.set_label_coords(-0.058, 0.5)  # two lines
     upper.tick_params(labelbottom=False)
     if any(gap.low is not None for gap in tradeoff.gaps):
         lower.text(

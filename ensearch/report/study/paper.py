@@ -16,7 +16,6 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ensearch.errors import invalid, unknown
 from ensearch.report import _axes as looks
 from ensearch.report import _figure_labels as figure_labels
 from ensearch.report._palette import ENSEMBLE, SINGLE
@@ -27,26 +26,18 @@ from ensearch.report.study.findings import Findings
 INCHES, DPI = (3.5, 2.6), 300  # a column of two, and what journals ask for
 SIZE = 6.5  # of letters, in points
 STRIP = "#E8EAED"
-FORMATS = ("png", "svg", "pdf")
 
 Row = tuple[str | float | int, ...]
 
 
-def files(findings: Findings, figures: str | Iterable[str], format: str) -> dict[str, bytes]:
+def files(findings: Findings, figures: Iterable[str], format: str) -> dict[str, bytes]:
     """Return figures and their data as files by name: figure-tradeoff.svg, figure-tradeoff.csv.
 
-    `figures` are names of FIGURES, several with commas. Raises UsageError for other names and for
-    another format than png, svg and pdf, EnsearchError where a figure cannot be drawn.
+    `figures` and `format` are those of `figure_names.chosen`. Raises EnsearchError where a figure
+    cannot be drawn.
     """
-    names = figures.split(",") if isinstance(figures, str) else list(figures)
-    names = [name.strip() for name in names]
-    for name in names:
-        if name not in FIGURES:
-            raise unknown("figure", name, FIGURES)
-    if format not in FORMATS:
-        raise invalid("format", f"must be one of {', '.join(FORMATS)}; got {format!r}.")
     made: dict[str, bytes] = {}
-    for name in dict.fromkeys(names):
+    for name in figures:
         draw, rows = FIGURES[name]
         file = f"figure-{name}.{format}"
         made[f"figure-{name}.csv"] = _csv(rows(findings))

@@ -17,6 +17,7 @@ from ensearch.report.study import (
     answer,
     figure,
     figure_data,
+    figure_names,
     files,
     findings,
     paper,
@@ -127,9 +128,13 @@ class Results(Findings):
         """
         where = self._where(folder)
         files.write(self, where)
-        files.write_file(where / "index.html", self.page().encode())
+        self.write_page(where)
         figure.draw_png(figure_data.compute(self), where / "tradeoff.png")
         return where
+
+    def write_page(self, folder: str | Path | None = None) -> Path:
+        """Write index.html alone, as `write` does; return its path."""
+        return files.write_file(self._where(folder) / "index.html", self.page().encode())
 
     def write_figures(
         self,
@@ -143,7 +148,8 @@ class Results(Findings):
         The folder is that of `write` if nobody says otherwise. Raises UsageError for another figure
         or format, EnsearchError if one cannot be drawn, StorageError if it cannot be written.
         """
-        content, where = paper.files(self, figures, format), self._where(folder)
+        names = figure_names.chosen(figures, format)
+        content, where = paper.files(self, names, format), self._where(folder)
         return [files.write_file(where / name, body) for name, body in content.items()]
 
     def _where(self, folder: str | Path | None) -> Path:

@@ -34,7 +34,6 @@
 
   // Tooltips: the nearest dot of the figure, for a mouse and for a finger.
   var tip = document.getElementById("tip"), marked = null;
-  var untold = ["kind", "subsets", "alone", "ece", "training"]; // a phone has no room for all
 
   function hide() {
     tip.hidden = true;
@@ -52,7 +51,7 @@
       tip.textContent = "";
       tip.appendChild(element("b", row[0]));
       of.columns.forEach(function (column, index) {
-        if (index && row[index] !== null && untold.indexOf(column.key) < 0) {
+        if (index && row[index] !== null && column.brief) {
           tip.appendChild(element("div", column.title + ": " + show(row[index], column.kind)));
         }
       });
@@ -101,6 +100,7 @@
     return [row[place.name], row[place.kind]].join(" ").toLowerCase();
   });
   var order = rows.map(function (_, index) { return index; });
+  var styles = Array.prototype.map.call(heads, function (head) { return head.className; });
 
   function sort() {
     order.sort(function (a, b) {
@@ -123,8 +123,7 @@
     fitting.slice(0, limit).forEach(function (index) {
       var line = document.createElement("tr");
       columns.forEach(function (column, number) {
-        var kind = column.kind === "text" ? "text" : "";
-        line.appendChild(element("td", show(rows[index][number], column.kind), kind));
+        line.appendChild(element("td", show(rows[index][number], column.kind), styles[number]));
       });
       made.appendChild(line);
     });
