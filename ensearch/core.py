@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -121,12 +121,14 @@ def full_label(label: str, distinctions: tuple[str, ...]) -> str:
     return label + "".join(text if text[0] == "@" else f", {text}" for text in distinctions)
 
 
-def network_key(architecture: Architecture, schedule: Schedule) -> str:
+def network_key(architecture: Architecture, schedule: Schedule, distillation: str = "") -> str:
     """The key of an architecture trained by a schedule: wide_resnet-28-10@32 a1b2c3d4.
 
-    Members of one dataset that share it differ in their seed only.
+    Members of one dataset that share it differ in their seed only. With the key of a
+    `distillation`, which they learn from in place of labels, it ends with that: distilled 5e6f7a8b.
     """
-    return f"{architecture.key} {schedule.key}"
+    learned = f" distilled {distillation}" if distillation else ""
+    return f"{architecture.key} {schedule.key}{learned}"
 
 
 def evaluation_key(size: int, network: str) -> str:
@@ -138,6 +140,23 @@ def evaluation_key(size: int, network: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Distillation:
+    """What a member learns in place of labels: the mean probabilities of an ensemble.
+
+    `teachers` are the keys of the ensemble's members, `rule` says how they are averaged.
+    """
+
+    teachers: tuple[str, ...]
+    rule: str
+
+    @property
+    def key(self) -> str:
+        """Content key. 8 hexadecimal digits."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """One trained network: exists once in a storage and belongs to no study."""
 
@@ -145,13 +164,30 @@ class Member:
     schedule: Schedule
     dataset: str  # fingerprint of the images, labels and split it trains and is scored on
     seed: int
+    distillation: Distillation | None = None  # None: it learns the labels
 
     @property
     def key(self) -> str:
         """Content key: equal for equal content on every machine. 16 hexadecimal digits."""
-        content = asdict(self) | {"schedule": self.schedule.content(), "recipe": RECIPE}
+        content = self.content() | {"schedule": self.schedule.content(), "recipe": RECIPE}
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def network(self) -> str:
+        """The `network_key` of its architecture, its schedule and what it learns from."""
+        learned = "" if self.distillation is None else self.distillation.key
+        return network_key(self.architecture, self.schedule, learned)
+
+    def content(self) -> dict[str, Any]:
+        """All of it as plain data, of which keys are made and which storages keep.
+
+        Without `distillation` where there is none: members from before there was one stay the same.
+        """
+        content = asdict(self)
+        if self.distillation is None:
+            del content["distillation"]
+        return content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +288,7 @@ class Evaluation:
     size above `trained` they are predicted from smaller ensembles, and `subsets` is 0.
     `cost` is the ensemble's, `train_macs` the estimate 3 x macs x images x epochs for training it.
     `on_axis` is what it costs where evaluations are compared by something else than multiply-adds.
+    `distillation` is the key of what the members learned in place of labels, if they did.
     """
 
     architecture: Architecture
@@ -264,6 +301,7 @@ class Evaluation:
     train_macs: float
     scores: Scores
     on_axis: AxisCost | None = None
+    distillation: str = ""
 
     @property
     def price(self) -> float:
@@ -273,7 +311,7 @@ class Evaluation:
     @property
     def network(self) -> str:
         """The `network_key` that its members share: wide_resnet-28-10@32 a1b2c3d4."""
-        return network_key(self.architecture, self.schedule)
+        return network_key(self.architecture, self.schedule, self.distillation)
 
     @property
     def key(self) -> str:

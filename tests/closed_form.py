@@ -11,7 +11,6 @@ import hashlib
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from statistics import NormalDist
 
@@ -88,7 +87,7 @@ train = each(train_one)
 
 def _drawn_from(member: Member) -> str:
     """Its key under the first recipe: how real networks train must not move this world's noise."""
-    content = json.dumps(asdict(member) | {"recipe": 1}, sort_keys=True)
+    content = json.dumps(member.content() | {"recipe": 1}, sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 

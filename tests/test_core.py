@@ -1,8 +1,10 @@
 """Keys: they say which members a storage holds, so they may not change unnoticed."""
 
+from dataclasses import replace
+
 import pytest
 
-from ensearch.core import Architecture, Member, Schedule
+from ensearch.core import Architecture, Distillation, Member, Schedule
 
 
 def shape(depth: float, family: str = "wide_resnet", width: float = 4) -> Architecture:
@@ -34,3 +36,17 @@ def test_a_fractional_depth_makes_another_network() -> None:
 def test_a_model_by_name_has_no_depth_and_width() -> None:
     one = shape(1, "timm:resnet18", 1)
     assert (one.label, one.key) == ("resnet18", "timm:resnet18@32")
+
+
+def test_what_a_member_learned_is_part_of_its_key() -> None:
+    member = Member(
+        architecture=shape(28), schedule=Schedule(epochs=10), dataset="0123456789abcdef", seed=7
+    )
+    learned = [
+        replace(member, distillation=Distillation(teachers=teachers, rule=rule))
+        for teachers, rule in ((("a", "b"), "arithmetic"), (("a", "b"), "geometric"), (("b",), ""))
+    ]
+    assert len({one.key for one in (member, *learned)}) == 4
+    assert len({one.network for one in (member, *learned)}) == 4
+    assert "distillation" not in member.content(), "earlier versions read what is kept of members"
+    assert learned[0].network.startswith(f"{member.network} distilled ")

@@ -37,6 +37,7 @@ class ConfirmOptions:
     members: int | None = None
     retrain: bool = True
     settle: bool = False
+    distil: bool = False
     # How far to go, and where members train.
     timeout: float | str | None = None
     workers: int | None = None
@@ -50,7 +51,7 @@ class ConfirmOptions:
 
     def request(self, factor: float) -> Request:
         """Return what is asked for; costs are shown `factor` times as kept. Raises UsageError."""
-        for option in ("epochs", "members", "settle"):
+        for option in ("epochs", "members", "settle", "distil"):
             if not self.retrain and getattr(self, option):
                 raise UsageError(
                     f"{option} says how to retrain, and nothing is to be retrained.",
@@ -69,6 +70,7 @@ class ConfirmOptions:
             members=usual.members if self.members is None else self.members,
             retrain=self.retrain,
             settle=self.settle,
+            distil=self.distil,
         )
 
 
@@ -82,6 +84,7 @@ def confirm(
     members: int | None = None,
     retrain: bool = True,
     settle: bool = False,
+    distil: bool = False,
     timeout: float | str | None = None,
     workers: int | None = None,
     device: str | None = None,
@@ -110,6 +113,8 @@ def confirm(
         retrain: if False, the search's own members are scored: optimistic.
         settle: then train more members of finalists where they decide most, for at most as much as
             was trained before: at most four looks at test, which count as one use of it.
+        distil: train the best single network once more, on the mean probabilities of the best
+            ensemble in place of labels, and compare it with both. Needs the ensemble's weights.
         retrain_missing: train members again whose files are gone.
 
     The other options are those of `run`.
@@ -128,6 +133,7 @@ def confirm(
         members=members,
         retrain=retrain,
         settle=settle,
+        distil=distil,
         timeout=timeout,
         workers=workers,
         device=device,
@@ -202,6 +208,12 @@ class _Work:
         from ensearch.confirmation import run
 
         opened = OpenedStudy.of(self.config, self.store, self.options, show)
+        if self.plan.request.distil and not opened.where.keep_weights:
+            raise UsageError(
+                "a network learns from the weights of the ensemble's members, which are not to be "
+                "kept.",
+                problem="distilling_without_weights",
+            )
         speed = self._speed(opened)
         announcement = self._announcement(opened, speed)
         show(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ensearch import units
-from ensearch.errors import BudgetError, UsageError, invalid, unknown
+from ensearch.errors import BudgetError, StorageError, UsageError, invalid, unknown
 from ensearch.store import SEARCH, Store, storage_url
 from ensearch.study import config as configs
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # these import torch or matplotlib
     from ensearch.exports.winner import Winner
     from ensearch.report.study.findings import Findings
 
-KINDS = ("best", "single", "ensemble", "cascade")
+KINDS = ("best", "single", "ensemble", "cascade", "distilled")
 OnNote = Callable[[str], None]
 
 
@@ -81,7 +81,8 @@ def export(
             if nothing is said. Of a cascade always in FLOPs.
         kind: "best" is what the study recommends, "single" the best single network within the
             budget, "ensemble" the best ensemble, "cascade" the best cascade of its members, or of
-            the pool's, whose mean cost is within the budget.
+            the pool's, whose mean cost is within the budget, "distilled" the network that learned
+            from the ensemble in the study's last confirmation.
         out: a folder that is not there yet; beside the storage if nothing is said.
         confirmed: export members of the study's last confirmation, which trained for longer.
         onnx: write model.onnx too, where the extra `ensearch[export]` is installed.
@@ -163,6 +164,8 @@ def _chosen(
         raise unknown("kind", kind, KINDS)
     if (study is None) == (pool is None):
         raise UsageError("name either a study or a query of the pool.", problem="study_or_pool")
+    if study is not None and kind == "distilled":
+        return _distilled(store, study, budget, folder)
     if study is not None and kind != "cascade":
         return _of_study(store, study, budget, kind, confirmed, folder)
     if study is not None:
@@ -251,6 +254,33 @@ def _of_study(
         stage=stage,
         title=text.label(evaluation, found.conditions),
         estimate=estimate,
+        data_dir=data_dir,
+    )
+
+
+def _distilled(
+    store: Store, study: str, budget: float | str | None, data_dir: Path | None
+) -> "Winner":
+    """The first of the networks that learned from the ensemble in the last confirmation."""
+    from ensearch.confirmation import distilling
+    from ensearch.exports import winner
+    from ensearch.report.confirmation import findings
+
+    if budget is not None:
+        raise invalid("budget", "chooses nothing: a confirmation distils one network.")
+    found = findings.collect(store, study)
+    if found.distilled is None:
+        raise StorageError(
+            f"confirmation {found.plan.number} of study {study} distilled nothing.",
+            problem="nothing_distilled",
+            study=study,
+        )
+    return winner.of_study(
+        store,
+        study,
+        found.distilled.test,
+        stage=distilling.stage(found.plan),
+        title=found.distilled.pair.student.label,
         data_dir=data_dir,
     )
 

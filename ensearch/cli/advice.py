@@ -78,6 +78,9 @@ ADVICE: dict[str, str] = {
     "confirmed_files_missing": "To train them again: "
     "ensearch confirm {study} --retrain-missing{storage}",
     "members_failed": "Their messages: ensearch status {study}{storage}",
+    "nothing_distilled": "To do so: ensearch confirm {study} --distil{storage}",
+    "distilling_without_weights": "Leave out --no-weights or --distil.",
+    "teachers_without_weights": "Take another number of --epochs.",
     "no_retraining": "Leave it out, or leave out --no-retrain.",
     "no_confirmation": "Make one: ensearch confirm {study}{storage}",
     "confirmation_unfinished": "Go on with: ensearch confirm {study}{storage}",

@@ -71,6 +71,15 @@ def confirm(
             rich_help_panel=options.TRAINING,
         ),
     ] = False,
+    distil: Annotated[
+        bool,
+        typer.Option(
+            "--distil",
+            help="Also train the best single network on the best ensemble's mean probabilities in "
+            "place of labels, and compare it with both.",
+            rich_help_panel=FINALISTS,
+        ),
+    ] = False,
     retrain_missing: options.RetrainMissing = False,
     timeout: options.Timeout = None,
     settle: options.Settle = False,
@@ -98,6 +107,7 @@ def confirm(
         members=members,
         retrain=not no_retrain,
         settle=settle,
+        distil=distil,
         timeout=timeout,
         workers=workers,
         device=device,
@@ -133,7 +143,11 @@ def _again(study: str, asked: "ConfirmOptions") -> str:
         value = getattr(asked, name)
         if value not in (None, usual.get(name)):
             parts.append(f"--{name} {shlex.quote(str(value))}")
-    flags = [("--no-retrain", not asked.retrain), ("--settle", asked.settle)]
+    flags = [
+        ("--no-retrain", not asked.retrain),
+        ("--settle", asked.settle),
+        ("--distil", asked.distil),
+    ]
     return " ".join([*parts, *(flag for flag, is_set in flags if is_set)])
 
 

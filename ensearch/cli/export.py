@@ -19,7 +19,8 @@ def export(
     kind: Annotated[
         str,
         typer.Option(
-            help="best, as `ensearch best` says, or the best single, ensemble or cascade.",
+            help="best, as `ensearch best` says; the best single, ensemble or cascade; or what "
+            "`confirm --distil` distilled.",
             rich_help_panel=options.READING,
         ),
     ] = "best",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ensearch.confirmation import settling
+from ensearch.confirmation import distilling, settling
 from ensearch.confirmation.finalists import Reason
 from ensearch.confirmation.plan import Confirmation
 from ensearch.confirmation.work import Work
@@ -69,10 +69,12 @@ class Announcement:
                 "because they also selected the finalists",
             ]
         missing = work.members - work.ready
+        distilled = self._distilled()
         lines = [
             f"schedule  {plan.epochs}, everything else as in the search",
             f"members   {work.members} with fresh seeds, at least {plan.request.members} of every "
             f"network; {work.ready} are kept already",
+            *distilled,
         ]
         if not missing:
             return [*lines, "work      nothing is left to train"]
@@ -82,6 +84,16 @@ class Announcement:
             f"work      {counted(missing, 'member')} and "
             f"{format_count(work.train_macs)} multiply-adds of training",
             f"time      about {format_duration(work.seconds)} with {workers}",
+        ]
+
+    def _distilled(self) -> list[str]:
+        who = distilling.pair(self.plan)
+        if who is None:
+            return []
+        count = self.plan.at_first[who.student.network]
+        return [
+            f"distil    {count} of these members, {who.student.label}, learn the mean "
+            f"probabilities of {who.teacher.label} in place of labels"
         ]
 
     def _test(self) -> str:

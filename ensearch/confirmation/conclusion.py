@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import cast
 
+from ensearch.confirmation import distilled
 from ensearch.confirmation import plan as plans
+from ensearch.confirmation.distilled import Distilled
 from ensearch.confirmation.plan import Confirmation
 from ensearch.fronts import Finding
 from ensearch.store import ConclusionRecord, Store
@@ -22,11 +24,13 @@ class Conclusion:
 
     plan: Confirmation
     verdict: Finding
+    distilled: Distilled | None = None
 
     @property
     def sentence(self) -> str:
-        """Return it for the report of the search."""
-        return f"A confirmation with {self.plan.epochs} {_WORDS[self.verdict]}."
+        """Return it for the report of the search, with what it distilled if it did."""
+        sentence = f"A confirmation with {self.plan.epochs} {_WORDS[self.verdict]}."
+        return sentence if self.distilled is None else f"{sentence} {self.distilled.sentence}"
 
 
 def save(store: Store, study: str, plan: Confirmation, verdict: Finding) -> None:
@@ -37,10 +41,14 @@ def save(store: Store, study: str, plan: Confirmation, verdict: Finding) -> None
 def read(store: Store, study: str) -> Conclusion | None:
     """Return what a study's last confirmation concluded; None if none did.
 
-    StorageError if another version wrote its plan.
+    StorageError if another version wrote its plan, or what it distilled cannot be read.
     """
     record = store.confirmed(study)
     if record is None:
         return None
     plan = next(plan for plan in plans.plans(store, study) if plan.number == record.plan)
-    return Conclusion(plan=plan, verdict=cast(Finding, record.verdict))
+    return Conclusion(
+        plan=plan,
+        verdict=cast(Finding, record.verdict),
+        distilled=distilled.read(store, study, plan),
+    )

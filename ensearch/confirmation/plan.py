@@ -31,7 +31,7 @@ class Request:
 
     `epochs` None: 4 times the search's. `members`: at least so many of every network, and with
     `settle` more where they decide most. Without `retrain` the search's own members are scored, and
-    none of these counts.
+    none of these counts. With `distil` a single network also learns from an ensemble.
     """
 
     budgets: tuple[float, ...] | None = None
@@ -41,6 +41,7 @@ class Request:
     members: int = 2
     retrain: bool = True
     settle: bool = False
+    distil: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,14 +137,14 @@ class Confirmation:
             for name in self.networks
         }
 
-    def asks_the_same(self, other: "Confirmation") -> bool:
-        """The same budgets and the same members: its answer is already known."""
+    def answers(self, other: "Confirmation") -> bool:
+        """Whether it has the same budgets and members, and distils if the other does."""
 
         def content(plan: Confirmation) -> object:
             keys = {f.key for f in plan.finalists}
             return plan.retrain, plan.request.settle, plan.budgets, keys, plan.at_first
 
-        return content(self) == content(other)
+        return content(self) == content(other) and self.request.distil >= other.request.distil
 
 
 def plans(store: Store, study: str) -> list[Confirmation]:
@@ -194,6 +195,8 @@ def decide(store: Store, config: StudyConfig, request: Request) -> Confirmation:
         )
     budgets = _budgets(store, config, request, evaluations)
     nominees = finalists.select(evaluations, budgets, request.top, request.fewest)
+    if request.distil:
+        _check_pair(nominees, config, budgets[-1])
     made = Confirmation(
         number=len(begun) + 1,
         request=request,
@@ -201,7 +204,7 @@ def decide(store: Store, config: StudyConfig, request: Request) -> Confirmation:
         finalists=_finalists(nominees, request, config),
         created=_now(),
     )
-    return next((plan for plan in reversed(begun) if plan.asks_the_same(made)), made)
+    return next((plan for plan in reversed(begun) if plan.answers(made)), made)
 
 
 def _budgets(
@@ -219,6 +222,18 @@ def _budgets(
                 f"{show(config.budget.amount)}; got {show(budget)}.",
             )
     return request.budgets
+
+
+def _check_pair(nominees: list[Nominee], config: StudyConfig, budget: float) -> None:
+    """Raise UsageError unless there is an ensemble, and a single network that may learn from it."""
+    kinds = {n.evaluation.is_single for n in nominees if n.evaluation.price <= budget}
+    if len(kinds) < 2:
+        lacks = "ensemble" if True in kinds else "single network"
+        raise invalid(
+            "distil",
+            "needs a single network and an ensemble to learn from; study "
+            f"{config.name} has evaluated no {lacks} within {config.axis.show(budget)}.",
+        )
 
 
 def _finalists(

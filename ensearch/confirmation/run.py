@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from ensearch.confirmation import distilling, settling, work
 from ensearch.confirmation import plan as confirmation_plan
-from ensearch.confirmation import settling, work
 from ensearch.confirmation.plan import Confirmation
 from ensearch.confirmation.work import Work
 from ensearch.core import Member
@@ -46,7 +46,9 @@ def run(
     with driving.held(store, name, take_over=take_over) as renew:
         groups = work.members(study, store, plan)
         wanted = [member for group in groups.values() for member in group]
-        _check_files(study, store, plan, wanted, retrain_missing)
+        students = distilling.students(study, plan, groups)
+        _check_files(study, store, plan, [*wanted, *students], retrain_missing)
+        distilling.check_weights(store, name, plan, groups)
         confirmation_plan.save(store, name, plan)
         store.confirm_on_test(name, plan.number, study.dataset.y_test)
         found = tuple(e for e in store.evaluations(name) if e.split == "val")
@@ -100,6 +102,7 @@ class _Confirming:
 
     def _train(self, plan: Confirmation, groups: dict[str, tuple[Member, ...]]) -> Ended:
         wanted = [member for group in groups.values() for member in group]
+        students = distilling.students(self.study, plan, groups)
         ahead = work.ahead(self.study, self.store, plan, self.speed, self.workers)
         if plan.looks > 1:
             self.on_event(self._planned(plan, ahead))
@@ -109,7 +112,11 @@ class _Confirming:
             on_event=self.on_event,
             macs=ahead.macs,
         )
-        return self.waiting.collect(wanted, counting, splits=("val", "test"))
+        ended = self.waiting.collect(wanted, counting, splits=("val", "test"))
+        taught = self.waiting.queue.outcomes(distilling.teachers(plan, groups))
+        if ended != "done" or not students or any(taught or ()):
+            return ended
+        return self.waiting.collect([*wanted, *students], counting, splits=("val", "test"))
 
     def _planned(self, plan: Confirmation, ahead: Work) -> LookPlanned:
         first = plan.at_first
@@ -192,32 +199,24 @@ def _conclude(
     )
     failures = {}
     for name, group in groups.items():
-        reasons = sorted({outcome for outcome in queue.outcomes(group) or () if outcome})
-        if reasons:
-            failures[name] = ", ".join(reasons)
-            continue
-        keys = [member.key for member in group]
-        # The search's own members score what the search did.
-        largest = None if plan.retrain else study.largest_size(group[0].architecture)
-        for split in ("val", "test"):
-            scored = scorer.score(name, keys, split, largest)
-            rows = scoring.evaluations(
-                scored,
-                len(keys),
-                group[0].architecture,
-                group[0].schedule,
-                split,
-                study.count(group[0].architecture),
-                queue.train_macs(group[0]),
-                study.price(group[0].architecture),
-            )
-            outcomes = [hits for _, hits in scored]
-            store.save_evaluations(config.name, rows, keys, outcomes, stage=plan.stage)
+        failures[name] = _failed(queue, group)
+        if not failures[name]:
+            # The search's own members score what the search did.
+            largest = None if plan.retrain else study.largest_size(group[0].architecture)
+            _score(scorer, study, queue, group, plan.stage, largest)
+    left = sum(not reason for reason in failures.values())
+    students = distilling.students(study, plan, groups)
+    if students:
+        name, taught = students[0].network, distilling.teachers(plan, groups)
+        failures[name] = _failed(queue, taught) or _failed(queue, students)
+        if not failures[name]:
+            _score(scorer, study, queue, students, distilling.stage(plan), 1)
+    failures = {name: reason for name, reason in failures.items() if reason}
     # Only divergence is a fact about a member; the others are tried again by the same command.
     finished = set(failures.values()) <= {"diverged"} and not plan.request.settle
     done = replace(plan, failures=tuple(sorted(failures.items())), finished=finished)
     confirmation_plan.save(store, config.name, done)
-    if len(failures) == len(groups):
+    if not left:
         raise TrialsFailedError(
             f"the members of all {len(groups)} networks failed: "
             f"{', '.join(sorted(set(failures.values())))}.",
@@ -225,3 +224,35 @@ def _conclude(
             study=config.name,
         )
     return done
+
+
+def _failed(queue: MemberQueue, group: Sequence[Member]) -> str:
+    """Why members of a group failed, in words; empty if none did."""
+    return ", ".join(sorted({outcome for outcome in queue.outcomes(group) or () if outcome}))
+
+
+def _score(
+    scorer: Scorer,
+    study: Study,
+    queue: MemberQueue,
+    group: Sequence[Member],
+    stage: str,
+    largest: int | None,
+) -> None:
+    """Score sizes up to `largest`, or all, of members of one network on val and test."""
+    first, keys = group[0], [member.key for member in group]
+    for split in ("val", "test"):
+        scored = scorer.score(first.network, keys, split, largest)
+        rows = scoring.evaluations(
+            scored,
+            len(keys),
+            first.architecture,
+            first.schedule,
+            split,
+            study.count(first.architecture),
+            queue.train_macs(first),
+            study.price(first.architecture),
+            "" if first.distillation is None else first.distillation.key,
+        )
+        outcomes = [hits for _, hits in scored]
+        scorer.store.save_evaluations(study.config.name, rows, keys, outcomes, stage=stage)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ensearch.confirmation import distilling
 from ensearch.confirmation.plan import Confirmation, Finalist
 from ensearch.core import Member
 from ensearch.cost import training_macs
@@ -16,8 +17,8 @@ from ensearch.study.study import Study
 class Work:
     """What a plan still has to do.
 
-    It has so many `members` in all; `macs` are the multiply-adds of training those that are not
-    ready, by key.
+    It has so many `members` in all, with those that learn from others; `macs` are the multiply-adds
+    of training those that are not ready, by key.
     """
 
     members: int
@@ -68,7 +69,9 @@ def _fresh(study: Study, finalist: Finalist) -> tuple[Member, ...]:
 
 def ahead(study: Study, store: Store, plan: Confirmation, speed: Speed, workers: int) -> Work:
     """What is ahead. Predicting costs next to nothing and is not counted."""
-    wanted = [m for group in members(study, store, plan).values() for m in group]
+    groups = members(study, store, plan)
+    wanted = [m for group in groups.values() for m in group]
+    wanted += distilling.students(study, plan, groups)
     untrained = _missing(store, wanted)
     images = study.images["train"]
     seconds = [

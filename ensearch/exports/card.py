@@ -201,10 +201,15 @@ def _origin(chosen: Winner, settings: dict[str, Any]) -> str:
     searched = "the search of" if chosen.stage == SEARCH else f"{chosen.stage}, of"
     schedules = "; ".join(map(_schedule, chosen.schedules))
     versions = ", ".join(f"{name} {v}" for name, v in settings["versions"].items())
+    learned = {len(d.teachers) for r in chosen.members if (d := r.member.distillation)}
+    distilled = "".join(
+        f" In place of labels it learned the mean probabilities of an ensemble of {size}."
+        for size in learned
+    )
     return _wrapped(
         f"Trained by {searched} the study {chosen.study} on {chosen.data} (fingerprint "
-        f"{settings['fingerprint']}). Schedule: {schedules}. Exported with {versions}. config.json "
-        "has all of it, with the seeds."
+        f"{settings['fingerprint']}). Schedule: {schedules}.{distilled} Exported with {versions}. "
+        "config.json has all of it, with the seeds."
     )
 
 

@@ -115,6 +115,9 @@ def config(chosen: Winner) -> dict[str, Any]:
                 **asdict(record.member.architecture),
                 "key": record.member.key,
                 "seed": record.member.seed,
+                "learned_from": list(record.member.distillation.teachers)
+                if record.member.distillation
+                else None,
                 "multiply_adds": record.cost.macs,
                 "parameters": record.cost.params,
             }

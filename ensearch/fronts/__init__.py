@@ -8,6 +8,7 @@ the fronts of two schedules.
 """
 
 from ensearch.fronts.analysis import Fronts, analyse
+from ensearch.fronts.differences import Difference, difference
 from ensearch.fronts.judging import FEWEST_DEGREES
 from ensearch.fronts.matching import MATCHED_SHARE, USED_SHARE, best_within
 from ensearch.fronts.multiplier import Multiplier
@@ -26,6 +27,7 @@ __all__ = [
     "WEAK",
     "WIDTH",
     "Correlation",
+    "Difference",
     "Finding",
     "FrontRow",
     "Fronts",
@@ -38,4 +40,5 @@ __all__ = [
     "Zone",
     "analyse",
     "best_within",
+    "difference",
 ]

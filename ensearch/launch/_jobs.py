@@ -43,11 +43,20 @@ def lockstep_key(member: Member) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Teacher:
+    """A trained member that others learn from, and the file of its weights."""
+
+    member: Member
+    weights: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MemberJob:
     """Train one member and predict `splits`.
 
     `checkpoint` is where a killed job leaves its state to go on from. With `weights`, a file of
-    the member trained before, nothing is trained. `measured` is what earlier tasks have measured
+    the member trained before, nothing is trained. `teachers` are those that the distillation of the
+    member names, in their order. `measured` is what earlier tasks have measured
     of training such networks together, on whatever device. A `plain` job trains by the simplest
     strategy: what had been tried before it may have killed its worker.
     """
@@ -59,6 +68,7 @@ class MemberJob:
     checkpoint: Path | None
     splits: tuple[Split, ...] = ("val",)
     weights: Path | None = None
+    teachers: tuple[Teacher, ...] = ()
     measured: tuple[Measured, ...] = ()
     plain: bool = False
 

@@ -82,7 +82,9 @@ def _trouble(jobs: tuple[MemberJob, ...], wanted: dict[str, str]) -> Failed | No
             detail=f"{host()}: this node of the Ray cluster has {said(here)}, and the driver "
             f"{said(wanted)}. Install the same on every node: other versions train other members.",
         )
-    lost: list[Path] = [job.weights for job in jobs if job.weights and not job.weights.is_file()]
+    read = [job.weights for job in jobs if job.weights]
+    read += [teacher.weights for job in jobs for teacher in job.teachers]
+    lost: list[Path] = [path for path in read if not path.is_file()]
     if lost:
         return Failed(
             key="",

@@ -81,13 +81,14 @@ def all_entries(store: Store) -> list[Entry]:
 def _member_entry(record: MemberRecord, known: Mapping[str, DatasetRecord]) -> Entry:
     member = record.member
     labels = known[member.dataset].labels if member.dataset in known else {}
-    network = f"{member.architecture.key}/{member.schedule.key}"
+    learned = "" if member.distillation is None else f"-distilled-{member.distillation.key}"
+    network = f"{member.architecture.key}/{member.schedule.key}{learned}"
     return Entry(
         name=f"{network}/{member.key[:8]}",
         key=member.key,
         # Trained on other images, the same architecture is another network.
         network=f"{network} {member.dataset}",
-        label=member.architecture.label,
+        label=f"{member.architecture.label}{' distilled' if learned else ''}",
         macs=record.cost.macs,
         params=record.cost.params,
         labels={split: labels[split] for split in record.splits if split in labels},

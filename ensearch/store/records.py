@@ -8,7 +8,16 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, select
 
-from ensearch.core import Architecture, AxisCost, Cost, Evaluation, Member, Schedule, Scores
+from ensearch.core import (
+    Architecture,
+    AxisCost,
+    Cost,
+    Distillation,
+    Evaluation,
+    Member,
+    Schedule,
+    Scores,
+)
 from ensearch.errors import EnsearchError, StorageError
 from ensearch.store import tables
 from ensearch.store.study_state import AnswerRecord
@@ -124,7 +133,7 @@ def study_record(row: AnyRow) -> StudyRecord:
 def member_row(record: MemberRecord) -> dict[str, Any]:
     return {
         "key": record.member.key,
-        "member": asdict(record.member),
+        "member": record.member.content(),
         "macs": record.cost.macs,
         "params": record.cost.params,
         "train_macs": record.train_macs,
@@ -149,6 +158,11 @@ def member_record(row: AnyRow) -> MemberRecord:
         content = dict(row.member)
         architecture = Architecture(**content.pop("architecture"))
         schedule = Schedule(**content.pop("schedule"))
+        learned = content.pop("distillation", None)
+        if learned is not None:
+            content["distillation"] = Distillation(
+                teachers=tuple(learned["teachers"]), rule=learned["rule"]
+            )
         member = Member(architecture=architecture, schedule=schedule, **content)
         losses = tuple(row.losses)
     except (TypeError, ValueError, KeyError, EnsearchError) as error:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ensearch.core import Member, Split, network_key
+from ensearch.core import Member, Split
 from ensearch.cost import training_macs
 from ensearch.errors import StorageError, UnavailableError
 from ensearch.launch import (
@@ -16,6 +16,7 @@ from ensearch.launch import (
     MemberJob,
     Parted,
     Progress,
+    Teacher,
     Trained,
     lockstep_key,
 )
@@ -83,7 +84,7 @@ class MemberQueue:
             elif trained:
                 self.launcher.submit((self._job(member, missing, self._weights(member)),))
             else:
-                name = network_key(member.architecture, member.schedule)
+                name = member.network
                 together.setdefault(name, []).append(self._job(member, splits, None))
         for jobs in together.values():
             if self.device == "cuda":
@@ -142,7 +143,16 @@ class MemberQueue:
             checkpoint=self.store.checkpoint_path(member.key) if weights is None else None,
             splits=splits,
             weights=weights,
+            teachers=() if weights is not None else self._teachers(member),
         )
+
+    def _teachers(self, member: Member) -> tuple[Teacher, ...]:
+        """The members that it learns from; StorageError if their weights were not kept."""
+        if member.distillation is None:
+            return ()
+        records = self.store.members(member.distillation.teachers)
+        every = [records[key].member for key in member.distillation.teachers]
+        return tuple(Teacher(member=one, weights=self._weights(one)) for one in every)
 
     def _weights(self, member: Member) -> Path:
         """Its file of weights; StorageError if they were not kept."""

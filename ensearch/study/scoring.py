@@ -89,11 +89,13 @@ def evaluations(
     cost: Cost,
     train_macs: float,
     price: float | None,
+    distillation: str = "",
 ) -> list[Evaluation]:
     """Rows of sizes 1 and up, of `trained` members.
 
     `cost`, `train_macs` and `price` are one member's; the last is in the unit of the study's budget
-    and None where that is multiply-adds.
+    and None where that is multiply-adds. `distillation` is the key of what they learned in place of
+    labels.
     """
     return [
         Evaluation(
@@ -107,6 +109,7 @@ def evaluations(
             train_macs=size * train_macs,
             scores=scores,
             on_axis=None if price is None else AxisCost(value=size * price),
+            distillation=distillation,
         )
         for size, (scores, outcomes) in enumerate(scored, start=1)
     ]

@@ -30,7 +30,8 @@ class Images:
 
     Images are uint8, M x R x R x C, which seen as M x C x R x R is the channels_last layout. Where
     they are `streamed` they lie on the host, and batches of them go to the device. Networks read
-    them at `reads_at` pixels a side, if that is said, else as they are: see `sized`.
+    them at `reads_at` pixels a side, if that is said, else as they are: see `sized`. Where they
+    learn `targets` in place of labels, `y_train` says which row belongs to which image.
     """
 
     x_train: torch.Tensor
@@ -42,6 +43,7 @@ class Images:
     reads_at: int | None = None
     rows: torch.Tensor | None = None  # N of the M that train, on the host; None if all do
     streamed: bool = False
+    targets: torch.Tensor | None = None  # N x classes probabilities, on the device
     # Refuses those of the M that are damaged, where they lie in a file.
     check: Callable[[npt.NDArray[np.int64]], None] | None = None
 
@@ -63,6 +65,24 @@ class Images:
     def count(self) -> int:
         """How many images train."""
         return len(self.x_train) if self.rows is None else len(self.rows)
+
+    @property
+    def to_train(self) -> torch.Tensor | OnHost:
+        """The images that train, in their order, to be predicted like those of a split."""
+        if self.rows is None and not self.streamed:
+            return self.x_train
+        rows = torch.arange(self.count) if self.rows is None else self.rows
+        return OnHost(pixels=self.x_train, rows=rows, check=self.check)
+
+    def taught(self, targets: torch.Tensor) -> "Images":
+        """The same images with N x classes probabilities in place of their labels."""
+        places = torch.arange(self.count)
+        if self.rows is not None:
+            places = torch.zeros(len(self.x_train), dtype=torch.int64).index_copy(
+                0, self.rows, places
+            )
+        device = self.y_train.device
+        return replace(self, y_train=places.to(device), targets=targets.to(device))
 
 
 # The last one stays: a process trains member after member on one dataset.

@@ -72,7 +72,7 @@ def _train_alone(job: MemberJob, report: Callable[[Update], None], state: State 
 def _may_be_together(jobs: Sequence[MemberJob]) -> bool:
     """Whether there is more than one strategy to train the jobs."""
     first = jobs[0]
-    same = {(job.member.architecture, job.member.schedule, job.member.dataset) for job in jobs}
+    same = {(job.member.network, job.member.dataset) for job in jobs}
     return (
         len(same) == 1
         and not any(job.plain or job.weights is not None for job in jobs)

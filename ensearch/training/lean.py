@@ -22,8 +22,15 @@ from ensearch.training.state import State
 class LeanStep:
     """Steps of one module, of one member or of several that are fused, with what they need."""
 
-    def __init__(self, state: State, device: str, label_smoothing: float) -> None:
-        self._state, self._device, self._smoothing = state, device, label_smoothing
+    def __init__(
+        self,
+        state: State,
+        device: str,
+        label_smoothing: float,
+        targets: torch.Tensor | None = None,
+    ) -> None:
+        self._state, self._device = state, device
+        self._smoothing, self._targets = label_smoothing, targets
         model = state.model
         learning = {name: p for name, p in model.named_parameters() if p.requires_grad}
         named = _converted(model) if in_bfloat16(device) else set()
@@ -44,13 +51,13 @@ class LeanStep:
         ]
 
     def __call__(self, inputs: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """Forward, backward and update; losses by member, of labels B x k."""
+        """Forward, backward and update; losses by member, of labels (or of rows) B x k."""
         if self._copies:
             with torch.no_grad():
                 torch._foreach_copy_(list(self._copies.values()), list(self._masters.values()))
         with mixed_precision(self._device), self._counted():
             logits: torch.Tensor = functional_call(self._state.model, self._copies, (inputs,))
-        each = losses(logits.view(*y.shape, -1), y, self._smoothing)
+        each = losses(logits.view(*y.shape, -1), y, self._smoothing, self._targets)
         self._set_gradients(each.sum())
         self._state.optimizer.step()
         return each.detach()

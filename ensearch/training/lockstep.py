@@ -41,7 +41,7 @@ class Lockstep:
         self._width = 1 if strategy.kind == "branches" else len(states)
         self._parts = [self._part(state) for state in states[:: self._width]]
         smoothing = self._schedule.label_smoothing
-        self._steps = [LeanStep(part, device, smoothing) for part in self._parts]
+        self._steps = [LeanStep(part, device, smoothing, images.targets) for part in self._parts]
         self._total = torch.zeros(len(states), device=device)
         branch = strategy.graph and len(self._parts) > 1
         self._streams = [new_stream() for _ in self._parts] if branch else []

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
@@ -19,7 +18,7 @@ from ensearch.core import Member, Predictions, Schedule
 from ensearch.errors import UnavailableError, UsageError
 from ensearch.launch import Failed, FailureReason, MemberJob, Progress, Trained, Update
 from ensearch.seeds import derive
-from ensearch.training import augment, checkpoint, data, optimizer
+from ensearch.training import augment, checkpoint, data, distillation, optimizer
 from ensearch.training.data import Images
 from ensearch.training.device import (
     is_out_of_memory,
@@ -29,7 +28,7 @@ from ensearch.training.device import (
     reproducible,
 )
 from ensearch.training.loss import losses
-from ensearch.training.prefetch import OnHost
+from ensearch.training.prediction import predict
 from ensearch.training.schedule import learning_rate
 from ensearch.training.state import State, note, plain, trained_by
 from ensearch.training.strategy import ALONE
@@ -76,9 +75,15 @@ def train_alone(
 
 
 def images_of(job: MemberJob) -> Images:
-    """The images of the job's dataset, read at its network's resolution; see `data.load`."""
+    """The images of the job's dataset, read at its network's resolution; see `data.load`.
+
+    With what the member learns in place of labels, if it does and is to be trained.
+    """
     images = data.load(job.source, job.member.dataset, job.device, job.splits)
-    return replace(images, reads_at=job.member.architecture.resolution)
+    images = replace(images, reads_at=job.member.architecture.resolution)
+    if job.member.distillation is None or job.weights is not None:
+        return images
+    return distillation.taught(images, job)
 
 
 def begin(job: MemberJob) -> State:
@@ -193,7 +198,9 @@ def train_epoch(state: State, images: Images, member: Member, epoch: int, device
         rate = rate_on(device, rate)
         for group in state.optimizer.param_groups:
             group["lr"] = rate
-        loss = train_step(state, x, y[batch], schedule.label_smoothing, device)
+        loss = train_step(
+            state, x, y[batch], schedule.label_smoothing, device, targets=images.targets
+        )
         total += loss
         # On CUDA reading the loss would make the GPU wait for Python at every step.
         if device == "cpu" and not torch.isfinite(loss):
@@ -224,38 +231,28 @@ def draw_epoch(
 
 
 def train_step(
-    state: State, x: torch.Tensor, y: torch.Tensor, label_smoothing: float, device: str
+    state: State,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    label_smoothing: float,
+    device: str,
+    *,
+    targets: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Forward, backward and update on one batch; the loss, on the device."""
+    """Forward, backward and update on one batch; the loss, on the device.
+
+    With `targets`, `y` are rows of those; see `losses`.
+    """
+    by_label = device == "cpu" and targets is None
     with mixed_precision(device):
         logits = state.model(x)
-        if device == "cpu":
+        if by_label:
             loss = F.cross_entropy(logits, y, label_smoothing=label_smoothing)
-    if device != "cpu":  # half the kernels, and those of a recorded step
-        loss = losses(logits[:, None], y[:, None], label_smoothing)[0]
+    if not by_label:  # half the kernels, and those of a recorded step
+        loss = losses(logits[:, None], y[:, None], label_smoothing, targets)[0]
     for group in state.optimizer.param_groups:
         for parameter in group["params"]:
             parameter.grad = None  # as zero_grad does, whose hooks cost 2 % of a small step
     loss.backward()  # type: ignore[no-untyped-call]
     state.optimizer.step()
     return loss.detach()
-
-
-@torch.inference_mode()
-def predict(
-    model: nn.Module, x: torch.Tensor | OnHost, images: Images, batch_size: int
-) -> npt.NDArray[np.float16]:
-    """Logits N x C for uint8 images N x R x R x C; infinite where float16 cannot hold them.
-
-    In float32 also on CUDA: bfloat16 has 8 bits, and outputs that it makes equal are ties.
-    """
-    model.eval()
-    # A convolution on a GPU would multiply in TensorFloat-32, of 10 bits, if nobody forbade it.
-    with torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-    ):
-        logits = [
-            model(data.as_input(data.normalise(batch, images), images))
-            for batch in data.in_batches(x, batch_size, images.y_train.device)
-        ]
-    return torch.cat(logits).half().cpu().numpy()

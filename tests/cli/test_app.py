@@ -565,7 +565,11 @@ def test_a_study_is_confirmed_on_test_once(folder: Path) -> None:
     assert "used twice before (confirm digits-tiny-400k twice)" in look.stderr
     assert "test %" in look.stdout
     # Fresh members only: every plan looks after the others, and after `front`.
-    third = ensearch(f"{line} --fewest 1")
+    third = ensearch(f"{line} --fewest 1 --distil")
+    assert third.exit_code == 0, third.output
+    assert "learn the mean probabilities of 2 × 10-0" in words(third, stderr=True)
+    assert "Distilled minus this" in third.stdout
+    assert "Training one costs" in words(third)
     assert "confirm-3.csv, confirm-3.json, confirm-3.png" in third.stderr
     assert json.loads((report / "confirm.json").read_text())["plan"]["retrained"]
     assert not json.loads((report / "confirm-2.json").read_text())["plan"]["retrained"]
@@ -573,13 +577,19 @@ def test_a_study_is_confirmed_on_test_once(folder: Path) -> None:
     record = json.loads(ensearch(f"{line} --fewest 1 --json").stdout)
     assert (len(record["openings"]), len(record["openings_elsewhere"])) == (3, 1)
     assert record["opening"] == 4
+    assert record["distilled"]["sentence"] in words(third), "the same plan, though nobody asks"
+    assert record["distilled"]["sentence"] in words(ensearch("report digits-tiny-400k"))
+    distilled = ensearch("export digits-tiny-400k --kind distilled --no-onnx --out distilled")
+    assert distilled.exit_code == 0, distilled.output
+    card = " ".join(Path("distilled/README.md").read_text().split())
+    assert "it learned the mean probabilities of an ensemble of 2" in card
     status = json.loads(ensearch("status digits-tiny-400k --json").stdout)
     assert status[0]["trials_done"] == 3
 
 
-def words(result: Result) -> str:
+def words(result: Result, stderr: bool = False) -> str:
     """What was printed, without its line breaks."""
-    return " ".join(result.stdout.split())
+    return " ".join((result.stderr if stderr else result.stdout).split())
 
 
 BAD_CONFIRMATIONS = [
@@ -587,6 +597,7 @@ BAD_CONFIRMATIONS = [
     ("digits-tiny-400k --budgets 1e9", 2, "its budget of 400k; got 1G"),
     ("digits-tiny-400k --budgets 1e5,much", 2, "--budgets must be a positive number"),
     ("digits-tiny-400k --no-retrain --epochs 3", 2, "--epochs says how to retrain"),
+    ("digits-tiny-400k --distil --no-weights", 2, "Leave out --no-weights or --distil"),
     ("digits-tiny-400k --timeout soon", 2, "--timeout must be a time"),
     ("digits-tiny-400k --launcher rocket", 2, "Known: inline, processes"),
     ("digits-tiny-400k --epochs 0", 2, "--epochs"),

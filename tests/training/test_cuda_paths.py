@@ -28,6 +28,7 @@ from ensearch.training import group, loop, recording, strategies
 from ensearch.training.data import Images
 from ensearch.training.device import rate_on, reproducible
 from ensearch.training.lockstep import Lockstep
+from ensearch.training.prediction import predict
 from ensearch.training.recording import RecordingFailedError
 from ensearch.training.state import State
 from ensearch.training.strategy import ALONE, Strategy, candidates
@@ -321,7 +322,7 @@ def test_predictions_multiply_in_single_precision(
     (state,) = states_of(members_of(1), images)
     state.model.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
     monkeypatch.setattr(torch.Tensor, "numpy", lambda tensor: tensor)
-    loop.predict(state.model, images.x_train, images, 4)
+    predict(state.model, images.x_train, images, 4)
     assert seen == 3 * [False]
     assert torch.backends.cudnn.allow_tf32
 

@@ -18,6 +18,7 @@ from ensearch.training import fused, hardware, loop, optimizer
 from ensearch.training.data import Images
 from ensearch.training.device import prepared, reproducible
 from ensearch.training.lockstep import Lockstep
+from ensearch.training.prediction import predict
 from ensearch.training.state import State, tensors
 from ensearch.training.strategy import Strategy
 from tests.networks import NAMES, architecture, built
@@ -110,7 +111,7 @@ def compared(
     assert difference(alone[0], alone[1]) > 1e-3, "members of different seeds"
     for a, b in zip(alone, together, strict=True):
         # float16, as they are stored: at most the last bit may differ.
-        logits = [loop.predict(s.model, images.to_predict["val"], images, 8) for s in (a, b)]
+        logits = [predict(s.model, images.to_predict["val"], images, 8) for s in (a, b)]
         np.testing.assert_allclose(logits[0], logits[1], rtol=2e-3, atol=2e-3)
     return max(difference(a, b) for a, b in zip(alone, together, strict=True))
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ensearch.confirmation.distilled import Distilled
 from ensearch.confirmation.plan import Finalist
 from ensearch.core import Evaluation
 from ensearch.fronts import Correlation, Ranks
@@ -58,6 +59,7 @@ def summary(confirmed: ConfirmedFindings) -> dict[str, Any]:
             "finalists": [_finalist(confirmed, finalist) for finalist in plan.finalists],
         },
         "left_out": dict(confirmed.left_out),
+        "distilled": confirmed.distilled and _distilled(confirmed.distilled),
         "rank_correlation": None
         if confirmed.ranks is None
         else {name: ranks and _ranks(ranks) for name, ranks in confirmed.ranks.items()},
@@ -82,6 +84,29 @@ def _finalist(confirmed: ConfirmedFindings, finalist: Finalist) -> dict[str, Any
         "accuracy_val_fraction_short": finalist.accuracy,
         "accuracy_val_fraction_full": accuracy(confirmed.val),
         "accuracy_test_fraction_full": accuracy(confirmed.results.evaluations),
+    }
+
+
+def _distilled(found: Distilled) -> dict[str, Any]:
+    def row(evaluation: Evaluation) -> dict[str, Any]:
+        return {
+            "architecture": evaluation.architecture.key,
+            "size": evaluation.size,
+            "seeds": evaluation.trained,
+            "cost_multiply_adds_per_example": evaluation.cost.macs,
+            "accuracy_test_fraction": evaluation.scores.accuracy,
+        }
+
+    return {
+        **row(found.test),
+        "accuracy_val_fraction": found.val.scores.accuracy,
+        "on_labels": row(found.on_labels),
+        "ensemble": row(found.ensemble),
+        "difference_to_on_labels": asdict(found.over_labels),
+        "difference_to_ensemble": asdict(found.over_ensemble),
+        "train_multiply_adds": found.train_macs,
+        "train_multiply_adds_of_teachers": found.teacher_macs,
+        "sentence": found.sentence,
     }
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from ensearch.confirmation import distilled, distilling, settling
 from ensearch.confirmation import plan as confirmation_plan
-from ensearch.confirmation import settling
+from ensearch.confirmation.distilled import Distilled
 from ensearch.confirmation.plan import Confirmation, Finalist
 from ensearch.core import Evaluation, Labels, SubsetHits
 from ensearch.errors import StorageError
@@ -29,6 +30,7 @@ class ConfirmedFindings:
     the search, on val, at the same budgets. The ranks compare the finalists' accuracies, the
     search's on val and the confirmed on test, by group: all, single networks, ensembles. Ranks
     and shift are None where nothing was retrained. `left_out` are finalists whose members failed.
+    `distilled` is None unless a network learned from an ensemble.
     """
 
     plan: Confirmation
@@ -41,6 +43,7 @@ class ConfirmedFindings:
     pairs: Pairs | None
     shift: Shift | None
     left_out: Mapping[str, str]  # label -> reason
+    distilled: Distilled | None = None
 
     @property
     def use_number(self) -> int:
@@ -95,6 +98,7 @@ def collect(store: Store, study: str, number: int | None = None) -> ConfirmedFin
         else None,
         shift=rank_agreement.shift(search.fronts, fronts) if plan.retrain else None,
         left_out=_left_out(plan, there),
+        distilled=distilled.read(store, study, plan),
     )
 
 
@@ -195,6 +199,10 @@ def _ranks(
 
 def _left_out(plan: Confirmation, there: Sequence[Finalist]) -> dict[str, str]:
     kept, failures = {f.key for f in there}, dict(plan.failures)
-    return {
+    left = {
         f.label: failures.get(f.network, "not scored") for f in plan.finalists if f.key not in kept
     }
+    pair = distilling.pair(plan)
+    for network in failures.keys() - plan.networks.keys() if pair else ():
+        left[f"{pair.student.label} that learns from {pair.teacher.label}"] = failures[network]
+    return left

@@ -4,11 +4,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 
 from ensearch.errors import UsageError
 from ensearch.report import _notebook as notebook
-from ensearch.report._layout import Paragraph
+from ensearch.report._layout import FittedTable, Paragraph
 from ensearch.report.confirmation import files, findings, text
 from ensearch.report.confirmation.findings import ConfirmedFindings
 from ensearch.store import Store
@@ -30,10 +30,19 @@ class Confirmed(ConfirmedFindings):
         """Return the fronts on test and what must stand beside them, for `rich.print`."""
         return Group(
             self.results.table(),
+            *self._distilled(),
             *(part for said in text.paragraphs(self) for part in ("", Paragraph(said))),
             "",
             Paragraph(self.headline, style="bold"),
         )
+
+    def _distilled(self) -> list[RenderableType]:
+        """The network that learned from the ensemble, beside both."""
+        if self.distilled is None:
+            return []
+        c = self.results.conditions
+        heads = tuple(head.format(unit=c.axis.unit) for head in text.DISTILLED)
+        return ["", FittedTable(heads, text.rivals(self.distilled, c), text.NUMBERS, gap="  ")]
 
     def __repr__(self) -> str:
         return f"<Confirmed study {self.results.conditions.study}: {self.headline}>"

@@ -2,11 +2,13 @@
 
 import math
 
+from ensearch.confirmation.distilled import Distilled, points
 from ensearch.confirmation.plan import Confirmation
 from ensearch.fronts import Correlation, FrontRow, Ranks
 from ensearch.report.confirmation.findings import ConfirmedFindings
 from ensearch.report.study import words
 from ensearch.report.study.findings import Conditions
+from ensearch.report.study.text import count, price
 from ensearch.units import counted
 
 
@@ -35,10 +37,45 @@ def paragraphs(confirmed: ConfirmedFindings) -> list[str]:
         )
     if confirmed.shift is not None:
         lines.append(shifted(confirmed))
+    if confirmed.distilled is not None:
+        lines.append(distilled(confirmed.distilled, confirmed.results.conditions))
     if confirmed.left_out:
         names = ", ".join(f"{label} ({reason})" for label, reason in confirmed.left_out.items())
         lines.append(f"Left out, because members failed: {names}.")
     return [*lines, *warnings(confirmed)]
+
+
+DISTILLED = ("Learns", "Network", "{unit}", "test %", "Seeds", "Training", "Distilled minus this")
+NUMBERS = frozenset({2, 3, 4, 5})
+
+
+def rivals(found: Distilled, c: Conditions) -> list[tuple[str, ...]]:
+    """Rows of the single network, the ensemble and what was distilled, under `DISTILLED`."""
+    student, teacher = found.pair.student.label, found.pair.teacher.label
+    taught = f"{count(found.train_macs, c)} + {count(found.teacher_macs, c)}"
+    on_labels, ensemble = (count(e.train_macs, c) for e in (found.on_labels, found.ensemble))
+    return [
+        (learns, label, price(e, c), f"{100 * e.scores.accuracy:.2f}", str(e.trained), *more)
+        for learns, label, e, *more in (
+            ("labels", student, found.on_labels, on_labels, points(found.over_labels)),
+            ("labels", teacher, found.ensemble, ensemble, points(found.over_ensemble)),
+            (teacher, student, found.test, taught, ""),
+        )
+    ]
+
+
+def distilled(found: Distilled, c: Conditions) -> str:
+    """What distilling gave, and what it cost."""
+    helps = {
+        1: "Learning from the ensemble helps the single network",
+        0: "Whether learning from the ensemble helps the single network cannot be told",
+        -1: "Learning from the ensemble harms the single network",
+    }[found.over_labels.side]
+    return (
+        f"{found.sentence} {helps}. Training one costs {count(found.train_macs, c)} FLOPs, and "
+        f"what teaches it {count(found.teacher_macs, c)} more: the training of the ensemble, and "
+        "its predictions of the training images."
+    )
 
 
 def warnings(confirmed: ConfirmedFindings) -> list[str]:

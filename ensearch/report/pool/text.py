@@ -25,7 +25,11 @@ def labels(findings: PoolFindings) -> dict[str, str]:
     """A short name by network: `16-0.5`, and as much more as tells the networks apart."""
     names = {entry.network: pool_entry.spellings(entry) for entry in findings.entries}
     # Depth and width say enough where all members are of one family and resolution.
-    families = {names[e.network][1].replace(e.label, "") for e in findings.entries if e.is_member}
+    families = {
+        names[e.network][1].replace(e.architecture.label, "")
+        for e in findings.entries
+        if e.architecture is not None
+    }
     length = int(len(families) > 1)
     short = {network: _spelling(spellings, length) for network, spellings in names.items()}
     count = Counter(short.values())

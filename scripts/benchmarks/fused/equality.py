@@ -16,6 +16,7 @@ from ensearch.datasets import Source
 from ensearch.training import data, lockstep, loop
 from ensearch.training.data import Images
 from ensearch.training.lockstep import Lockstep
+from ensearch.training.prediction import predict
 from ensearch.training.state import State
 from ensearch.training.strategy import Strategy, candidates
 from scripts.benchmarks.fused.turns import BATCH, members_of
@@ -77,9 +78,7 @@ def _apart(
         together.copy_to(states[group])
     logits, accuracy = 0.0, 0.0
     for pair in zip(alone, states, strict=True):
-        a, b = (
-            loop.predict(state.model, images.to_predict["val"], images, BATCH) for state in pair
-        )
+        a, b = (predict(state.model, images.to_predict["val"], images, BATCH) for state in pair)
         logits = max(logits, float(np.abs(a.astype(float) - b).max()))
         hits = [(predicted.argmax(axis=1) == labels).mean() for predicted in (a, b)]
         accuracy = max(accuracy, float(abs(hits[0] - hits[1])))

@@ -14,8 +14,9 @@ from ensearch.datasets import Dataset, Source
 from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.seeds import derive
 from ensearch.training import data as tensors
-from ensearch.training import describe_device, loop, train_members
+from ensearch.training import describe_device, train_members
 from ensearch.training.device import prepared
+from ensearch.training.prediction import predict
 from scripts.benchmarks.networks import architecture
 from scripts.benchmarks.recipe.published import RECIPES, Recipe
 
@@ -106,7 +107,7 @@ def _by_published(
     model = prepared(families.build(shape, images.channels, images.classes), device)
     loss = recipe.train(model, images, epochs, seed, device)
     batch = Schedule(epochs=epochs).batch_size
-    return loop.predict(model, images.to_predict["val"], images, batch), loss
+    return predict(model, images.to_predict["val"], images, batch), loss
 
 
 def _nll(logits: Logits, data: Dataset) -> float:

@@ -29,7 +29,8 @@ from ensearch.study import config as configs
 from ensearch.study.options import RunOptions
 from ensearch.study.study import source
 from ensearch.training import data as tensors
-from ensearch.training import loop, train_members
+from ensearch.training import train_members
+from ensearch.training.prediction import predict
 from scripts.benchmarks import checkout
 
 STUDY = "search"
@@ -276,7 +277,7 @@ def test_by_hand(task: Task, selected: Sequence[Seen]) -> list[float]:
         for state in states:
             model = WideResNet(int(depth), float(width), data.channels, len(data.classes))
             model.load_state_dict(state)
-            logits.append(loop.predict(model, images.to_predict["test"], images, 500))
+            logits.append(predict(model, images.to_predict["test"], images, 500))
         probs = np.stack([averaging.probs_of(member) for member in logits])
         accuracies.append(float((probs.mean(axis=0).argmax(axis=1) == data.y_test).mean()))
     return accuracies

@@ -1,0 +1,169 @@
+"""A single network that learns from the ensemble: who learns from whom, and what comes out."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from ensearch.confirmation import conclusion, distilling, run, work
+from ensearch.confirmation import plan as confirmation_plan
+from ensearch.confirmation.distilled import Distilled
+from ensearch.confirmation.plan import Request
+from ensearch.errors import StorageError, UsageError
+from ensearch.launch import Failed, MemberJob, Trained, Update
+from ensearch.pool.entry import all_entries
+from ensearch.report.confirmation import files, text
+from ensearch.report.confirmation.results import collect
+from ensearch.store import Store
+from ensearch.study import study
+from tests import closed_form
+from tests.confirmation.searched import INLINE, SPEED, Counting, confirm_in
+
+PLAIN = Request(budgets=(2e6,), fewest=2)
+DISTIL = replace(PLAIN, distil=True)
+GAIN = 0.2  # what learning from the ensemble adds to the margins of a network
+
+
+def taught(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+    """A world in which it helps to learn from the ensemble."""
+    gain = 0.0 if job.member.distillation is None else GAIN
+    return closed_form.train_one(job, report, lambda macs: closed_form.margin(macs) + gain)
+
+
+def test_the_best_single_network_learns_from_the_best_ensemble(
+    store: Store, searched: study.Study
+) -> None:
+    trainer = Counting(train=taught)
+    ended, plan = confirm_in(store, searched, DISTIL, train=trainer)
+    assert (ended, plan.finished) == ("done", True)
+    pair = distilling.pair(plan)
+    assert pair is not None
+    assert (pair.student.size, pair.teacher.size > 1) == (1, True)
+    last = [job for job in trainer.jobs if job.teachers]
+    assert last == trainer.jobs[-2:], "its teachers are trained first"
+    groups = work.members(searched, store, plan)
+    expected = groups[pair.teacher.network][: pair.teacher.size]
+    for job in last:
+        assert tuple(teacher.member for teacher in job.teachers) == expected
+        assert job.teachers[0].weights.read_bytes() == closed_form.WEIGHTS
+        assert (job.member.architecture, job.member.schedule) == (
+            pair.student.architecture,
+            pair.student.full,
+        )
+    assert not {j.member.seed for j in last} & {j.member.seed for j in trainer.jobs[:-2]}
+    # Nothing of it is among what the fronts compare.
+    assert {e.network for e in store.evaluations("one", plan.stage)} == set(plan.networks)
+    kept = [store.members([job.member.key])[job.member.key].member for job in last]
+    assert kept == [job.member for job in last]
+
+
+def test_what_it_gains_is_said_everywhere(store: Store, searched: study.Study) -> None:
+    _, plan = confirm_in(store, searched, DISTIL, train=Counting(train=taught))
+    found = collect(store, "one")
+    distilled = found.distilled
+    assert isinstance(distilled, Distilled)
+    macs, gap = distilled.test.cost.macs, distilled.over_labels
+    better = closed_form.accuracy(macs, 1, lambda macs: closed_form.margin(macs) + GAIN)
+    assert gap.low < better - closed_form.accuracy(macs, 1) < gap.high
+    assert gap.side == 1
+    assert gap.value == pytest.approx(
+        distilled.test.scores.accuracy - distilled.on_labels.scores.accuracy
+    )
+    images = searched.images["train"]
+    teacher = distilled.ensemble
+    assert distilled.train_macs == 3 * macs * images * 4
+    assert distilled.teacher_macs == teacher.train_macs + teacher.cost.macs * images
+    said = " ".join(text.paragraphs(found))
+    assert distilled.sentence in said
+    assert "Learning from the ensemble helps" in said
+    rows = text.rivals(distilled, found.results.conditions)
+    assert [row[0] for row in rows] == ["labels", "labels", distilled.pair.teacher.label]
+    written = json.loads(json.dumps(files.summary(found)))["distilled"]
+    assert written["difference_to_on_labels"]["value"] == gap.value
+    assert written["train_multiply_adds_of_teachers"] == distilled.teacher_macs
+    conclusion.save(store, "one", plan, "holds")
+    concluded = conclusion.read(store, "one")
+    assert concluded is not None
+    assert concluded.sentence.endswith(distilled.sentence)
+    names = {entry.network: entry.label for entry in all_entries(store)}
+    assert sum(label.endswith(" distilled") for label in names.values()) == 1
+
+
+def test_a_confirmation_that_distilled_answers_one_that_does_not(
+    store: Store, searched: study.Study
+) -> None:
+    confirm_in(store, searched, PLAIN)
+    assert collect(store, "one").distilled is None
+    trainer = Counting()
+    _, second = confirm_in(store, searched, DISTIL, train=trainer)
+    assert second.number == 2
+    assert len(trainer.jobs) == 2, "all others are there"
+    assert [use.plan for use in store.confirmations_on_test("one")] == [1, 2]
+    asked = replace(PLAIN, epochs=4)
+    assert confirmation_plan.decide(store, searched.config, asked).number == 2
+
+
+def test_an_interrupted_student_is_trained_by_the_same_command(
+    store: Store, searched: study.Study
+) -> None:
+    killed = Counting(lambda job: "killed" if job.teachers else None)
+    _, first = confirm_in(store, searched, DISTIL, train=killed)
+    assert not first.finished
+    said = collect(store, "one")
+    assert said.distilled is None
+    assert list(said.left_out.values()) == ["killed"]
+    again = Counting()
+    _, second = confirm_in(store, searched, DISTIL, train=again)
+    assert (second.number, second.finished, second.failures) == (1, True, ())
+    assert [bool(job.teachers) for job in again.jobs] == [True, True]
+    assert collect(store, "one").distilled is not None
+
+
+def test_nobody_learns_from_an_ensemble_that_diverged(store: Store, searched: study.Study) -> None:
+    pair = distilling.pair(confirmation_plan.decide(store, searched.config, DISTIL))
+    assert pair is not None
+    trainer = Counting(
+        lambda job: "diverged" if job.member.architecture == pair.teacher.architecture else None
+    )
+    _, plan = confirm_in(store, searched, DISTIL, train=trainer)
+    assert plan.finished
+    assert not any(job.teachers for job in trainer.jobs)
+    found = collect(store, "one")
+    assert found.distilled is None
+    assert "diverged" in found.left_out.values()
+
+
+def test_what_is_ahead_counts_it(store: Store, searched: study.Study) -> None:
+    plain, more = (
+        work.ahead(
+            searched, store, confirmation_plan.decide(store, searched.config, asked), SPEED, 1
+        )
+        for asked in (PLAIN, DISTIL)
+    )
+    pair = distilling.pair(confirmation_plan.decide(store, searched.config, DISTIL))
+    assert pair is not None
+    assert more.members == plain.members + 2
+    images = searched.images["train"]
+    assert more.train_macs - plain.train_macs == pytest.approx(
+        2 * 3 * pair.student.macs * images * 4
+    )
+
+
+def test_teachers_without_weights_are_refused_before_test_is_used(
+    store: Store, searched: study.Study
+) -> None:
+    where = replace(INLINE, keep_weights=False)
+    plan = confirmation_plan.decide(store, searched.config, PLAIN)
+    run.run(searched, store, plan, where, train=closed_form.train, speed=SPEED)
+    with pytest.raises(StorageError, match="cannot teach"):
+        confirm_in(store, searched, DISTIL)
+    assert len(store.confirmations_on_test("one")) == 1
+
+
+def test_without_an_ensemble_there_is_nothing_to_learn(store: Store, searched: study.Study) -> None:
+    cheapest = min(e.cost.macs for e in store.evaluations("one"))
+    with pytest.raises(UsageError, match="has evaluated no ensemble within"):
+        confirmation_plan.decide(
+            store, searched.config, replace(DISTIL, budgets=(float(cheapest),))
+        )
