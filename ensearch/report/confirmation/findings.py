@@ -202,7 +202,7 @@ def _left_out(plan: Confirmation, there: Sequence[Finalist]) -> dict[str, str]:
     left = {
         f.label: failures.get(f.network, "not scored") for f in plan.finalists if f.key not in kept
     }
-    pair = distilling.pair(plan)
-    for network in failures.keys() - plan.networks.keys() if pair else ():
-        left[f"{pair.student.label} that learns from {pair.teacher.label}"] = failures[network]
+    if pair := distilling.pair(plan):
+        for network in failures.keys() - plan.networks.keys():
+            left[f"{pair.student.label} that learns from {pair.teacher.label}"] = failures[network]
     return left
