@@ -7,6 +7,7 @@ with an underscore are parts, not plugins.
 import importlib
 import os
 import pkgutil
+import sys
 from types import ModuleType
 
 from ensearch.errors import unknown
@@ -21,7 +22,14 @@ def names(package: ModuleType) -> list[str]:
 
 
 def load(package: ModuleType, kind: str, name: str) -> ModuleType:
-    """The plugin module `name`. Raises UsageError with the nearest spelling if there is none."""
+    """The plugin module `name`. Raises UsageError with the nearest spelling if there is none.
+
+    One that is loaded is not looked for again: a ladder asks for its families 200 to 1,000 times,
+    and to list their folder each time made it take 0.12 s instead of 0.014 s.
+    """
+    loaded = sys.modules.get(f"{package.__name__}.{name}")
+    if loaded is not None and name.isidentifier() and not name.startswith("_"):
+        return loaded
     known = names(package)
     if name not in known:
         raise unknown(kind, name, known)

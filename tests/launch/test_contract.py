@@ -415,6 +415,7 @@ def test_launchers_are_not_unknown_where_no_file_can_be_opened(
     def refuse(*_: object) -> list[str]:
         raise OSError(24, "Too many open files")
 
+    monkeypatch.delitem(sys.modules, "ensearch.launch.processes")
     monkeypatch.setattr(pkgutil, "iter_modules", lambda *_: iter(()))
     monkeypatch.setattr(os, "listdir", refuse)
     with pytest.raises(OSError, match="Too many open files"):
