@@ -29,6 +29,10 @@ from tests.trainers import each
 
 AXES: dict[str, list[float]] = {"peak_lr": [0.1, 0.4], "epochs": [1, 2]}
 TUNING: dict[str, object] = {"space": SPACE | {"schedule": AXES}, "epochs": None}
+# Half of the budgets, and one depth: enough for what holds of every search that tries everything.
+FEW: dict[str, object] = {"space": SPACE | {"depth": [10], "rungs": 4}}
+# Where every configuration is tried, it does not matter in which order.
+ANY_ORDER = {"sampler": "random"}
 INLINE = Placement(device="cpu", workers=1, launcher="inline")
 
 
@@ -76,7 +80,7 @@ class Counting:
 
 def test_it_finds_the_crossover_of_the_closed_form(store: Store, spec: str) -> None:
     """All configurations: the truth lies in the zone, which spans at most three steps."""
-    outcome = search_in(store, spec, Limits(trials=10_000))
+    outcome = search_in(store, spec, Limits(trials=10_000), changes=ANY_ORDER)
     assert outcome.reason == "exhausted"
     assert outcome.failed == outcome.waiting == 0
     zone, truth = collect(store, "one").fronts.zone, crossover((2, 3, 4))
@@ -254,12 +258,13 @@ def test_hits_that_were_not_kept_are_scored_again_within_the_budget(
 
 def test_a_seed_beyond_the_size_that_fails_costs_no_trial(store: Store, spec: str) -> None:
     """The third member of everything diverges: only ensembles of four lack one."""
-    opened = study.open_study(configured(spec, seeds=3), store, Path("data"), "a CPU")
+    opened = study.open_study(configured(spec, seeds=3, **FEW), store, Path("data"), "a CPU")
     thirds = {opened.members(cell)[2].seed for cell in opened.ladder.cells}
     assert len(thirds) == 1
     trainer = Counting(lambda job: "diverged" if job.member.seed in thirds else None)
     events: list[object] = []
-    outcome = search_in(store, spec, Limits(trials=10_000), train=trainer, on_event=events.append)
+    how: dict[str, object] = {"train": trainer, "on_event": events.append, "changes": FEW}
+    outcome = search_in(store, spec, Limits(trials=10_000), **how)
     trials = store.trials("one")
     assert outcome.failed == sum(cell.size == 4 for cell in opened.ladder.cells)
     assert {(t.size == 4, t.state, t.reason) for t in trials} == {
@@ -303,7 +308,8 @@ def forget(path: Path, key: str) -> None:
 
 def test_members_are_trained_once(store: Store, spec: str) -> None:
     trainer = Counting()
-    search_in(store, spec, Limits(trials=10_000), train=trainer, changes={"seeds": 1})
+    changes = ANY_ORDER | {"seeds": 1}
+    search_in(store, spec, Limits(trials=10_000), train=trainer, changes=changes)
     assert len(trainer.keys) == len(set(trainer.keys))
     asked = sum(t.size for t in store.trials("one"))
     assert len(trainer.keys) < 0.7 * asked, "trials share their members along the diagonals"
@@ -311,8 +317,8 @@ def test_members_are_trained_once(store: Store, spec: str) -> None:
 
 def test_a_second_study_trains_only_what_is_missing(store: Store, spec: str) -> None:
     """Half the budget is the same ladder two rungs down: nothing at all is missing."""
-    search_in(store, spec, Limits(trials=10_000), train=(first := Counting()))
-    half = {"budget": "1e6", "study": "half"}
+    search_in(store, spec, Limits(trials=10_000), train=(first := Counting()), changes=ANY_ORDER)
+    half = ANY_ORDER | {"budget": "1e6", "study": "half"}
     search_in(store, spec, Limits(trials=10_000), train=(second := Counting()), changes=half)
     new = {"budget": "1e6", "study": "more", "epochs": 2}
     search_in(store, spec, Limits(trials=5), train=(third := Counting()), changes=new)
@@ -334,9 +340,12 @@ def history(store: Store, name: str = "one") -> list[tuple[object, ...]]:
     return [(t.number, t.state, t.network, t.size) for t in store.trials(name)]
 
 
-@pytest.mark.parametrize(("every", "changes"), [(1, {}), (3, TUNING), (7, {})])
+# The shortest still stops at each member of ensembles of every size.
+@pytest.mark.parametrize(
+    ("every", "changes", "trials"), [(1, {}, 12), (3, TUNING, 24), (7, {}, 24)]
+)
 def test_an_interrupted_study_ends_as_an_uninterrupted_one(
-    tmp_path: Path, spec: str, every: int, changes: dict[str, object]
+    tmp_path: Path, spec: str, every: int, changes: dict[str, object], trials: int
 ) -> None:
     """Interrupted at each `every`-th member by an exception in the middle of the loop."""
 
@@ -344,7 +353,7 @@ def test_an_interrupted_study_ends_as_an_uninterrupted_one(
         pass
 
     with Store.open(f"sqlite:///{tmp_path}/whole.db", create=True) as whole:
-        search_in(whole, spec, Limits(trials=24), changes=changes)
+        search_in(whole, spec, Limits(trials=trials), changes=changes)
         with Store.open(f"sqlite:///{tmp_path}/parts.db", create=True) as parts:
             count = itertools.count(1)
 
@@ -359,7 +368,7 @@ def test_an_interrupted_study_ends_as_an_uninterrupted_one(
                 starts += 1
                 try:
                     how = {"train": interrupted, "changes": changes}
-                    search_in(parts, spec, Limits(trials=24), **how)
+                    search_in(parts, spec, Limits(trials=trials), **how)
                     break
                 except Killed:
                     assert starts < 200
@@ -382,12 +391,13 @@ def test_a_failed_member_fails_its_trial_and_keeps_the_smaller_sizes(
     store: Store, spec: str
 ) -> None:
     """The third member of everything diverges: sizes 1 to 3 of four remain."""
-    opened = study.open_study(configured(spec, seeds=1), store, Path("data"), "a CPU")
+    changes = FEW | {"seeds": 1}
+    opened = study.open_study(configured(spec, **changes), store, Path("data"), "a CPU")
     thirds = {opened.members(c)[2].seed for c in opened.ladder.cells if c.size == 4}
     trainer = Counting(lambda job: "diverged" if job.member.seed in thirds else None)
     events: list[object] = []
     how: dict[str, object] = {"train": trainer, "on_event": events.append}
-    outcome = search_in(store, spec, Limits(trials=10_000), changes={"seeds": 1}, **how)
+    outcome = search_in(store, spec, Limits(trials=10_000), changes=changes, **how)
     fours = sum(cell.size == 4 for cell in opened.ladder.cells)
     assert outcome.failed == fours
     failed = [t for t in store.trials("one") if t.state == "failed"]
@@ -403,7 +413,7 @@ def test_a_failed_member_fails_its_trial_and_keeps_the_smaller_sizes(
         spec,
         Limits(trials=10_000),
         train=again,
-        changes={"study": "two", "seeds": 1},
+        changes=changes | {"study": "two"},
         on_event=later.append,
     )
     assert again.keys == []
@@ -413,13 +423,14 @@ def test_a_failed_member_fails_its_trial_and_keeps_the_smaller_sizes(
 
 
 def test_trials_that_were_killed_are_tried_again_by_the_next_run(store: Store, spec: str) -> None:
-    outcome = search_in(store, spec, Limits(trials=3), train=Counting(lambda job: "killed"))
+    fatal = Counting(lambda job: "killed")
+    outcome = search_in(store, spec, Limits(trials=3), train=fatal, changes=FEW)
     assert (outcome.done, outcome.failed) == (0, 3)
     assert store.trained_macs("one") == 0, "nothing was trained"
     trainer = Counting()
-    outcome = search_in(store, spec, Limits(trials=10_000), train=trainer)
+    outcome = search_in(store, spec, Limits(trials=10_000), train=trainer, changes=FEW)
     assert (outcome.reason, outcome.failed) == ("exhausted", 0)
-    opened = study.open_study(configured(spec), store, Path("data"), "a CPU")
+    opened = study.open_study(configured(spec, **FEW), store, Path("data"), "a CPU")
     assert outcome.done == len(opened.ladder.cells)
 
 
