@@ -16,6 +16,8 @@ from ensearch.store import Store
 from tests.command_line import DB
 from tests.exports.conftest import STUDY
 
+pytestmark = pytest.mark.usefixtures("verified_here")
+
 
 def made(measure: str) -> BestCascade:
     """Three members, half of the images leaving after each of the first two."""

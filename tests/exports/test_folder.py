@@ -87,6 +87,7 @@ def test_a_folder_that_is_there_stays_as_it_is(study: Path) -> None:
     assert list(Path("mine").iterdir()) == []
 
 
+@pytest.mark.usefixtures("verified_here")
 def test_without_images_the_kept_sample_verifies(
     study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +118,7 @@ def test_a_study_from_before_samples_gets_its_own(study: Path) -> None:
     assert file.exists()
 
 
+@pytest.mark.usefixtures("verified_here")
 def test_weights_that_changed_are_noticed_and_nothing_is_left(study: Path) -> None:
     key = members()[1]
     tensors = load_file(weights(key))
@@ -150,6 +152,7 @@ def test_weights_that_are_missing_or_were_not_kept_are_named(study: Path) -> Non
     assert caught.value.problem == "weights_not_kept"
 
 
+@pytest.mark.usefixtures("verified_here")
 def test_an_export_without_the_extra_says_how_to_get_it(
     study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,6 +197,7 @@ def test_rounding_of_large_logits_is_allowed_for() -> None:
     assert 0.25 / 32 > verification.TOLERANCE > 0.25 * float(np.spacing(np.float16(31)))
 
 
+@pytest.mark.usefixtures("verified_here")
 def test_members_side_by_side_predict_the_same(
     study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -210,6 +214,7 @@ def test_members_side_by_side_predict_the_same(
     assert "@2: 1 worker " in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("verified_here")
 def test_times_that_were_measured_are_in_the_card_and_of_the_folder(
     study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

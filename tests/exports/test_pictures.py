@@ -14,6 +14,7 @@ from tests.command_line import TINY
 from tests.command_line import ensearch as typed
 
 SOURCE = "imagenet:photos@8"
+pytestmark = pytest.mark.usefixtures("verified_here")
 
 
 @pytest.fixture
