@@ -36,11 +36,16 @@ def processes() -> Iterator[Opener]:
 
 @pytest.fixture
 def driver() -> Iterator[Driver]:
-    """Starts programs that use `tests.trainers`, and ends what is left of them."""
+    """Starts programs that use `tests.trainers`, and ends what is left of them.
+
+    Nothing there needs torch, whose import takes seconds: workers have it only on request.
+    """
     programs: list[Program] = []
 
-    def start(body: str, file: Path | None = None) -> Program:
+    def start(body: str, file: Path | None = None, preload: bool = False) -> Program:
         code = textwrap.dedent(body)
+        if not preload:
+            code = f"from ensearch.launch import _workers\n_workers._PRELOAD = []\n{code}"
         if file is not None:
             file.write_text(code)
         program = subprocess.Popen(
