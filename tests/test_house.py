@@ -4,6 +4,7 @@ An import inside a function counts like one at the top of a file.
 """
 
 import ast
+import functools
 import re
 import sys
 import tomllib
@@ -60,12 +61,14 @@ OWNERS = {
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
+@functools.cache
 def place(path: Path) -> str:
     """training/loop for ensearch/training/loop.py, and training for its __init__.py."""
     where = path.relative_to(PACKAGE).with_suffix("")
     return (where.parent if where.name == "__init__" else where).as_posix()
 
 
+@functools.cache
 def imports(path: Path) -> set[str]:
     """Dotted names that the module imports at any depth, `from a import b` as a.b."""
     names: set[str] = set()
@@ -78,6 +81,7 @@ def imports(path: Path) -> set[str]:
     return names
 
 
+@functools.cache
 def own_imports(path: Path) -> set[str]:
     """Places of the package that the module imports, as `place` names them."""
     known = {place(module) for module in MODULES}
