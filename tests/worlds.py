@@ -1,5 +1,6 @@
 """Studies that never ran: evaluations with known accuracies, for tests of what reads results."""
 
+import functools
 import math
 from dataclasses import replace
 from statistics import NormalDist
@@ -80,6 +81,7 @@ def results(fronts: analysis.Fronts, evaluations: list[Evaluation], **changes: o
     )
 
 
+@functools.cache
 def surrogate(
     depths: tuple[int, ...], rungs: int, images: int, gain: float = 0.8, seed: int = 0
 ) -> Results:

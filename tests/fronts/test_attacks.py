@@ -4,6 +4,8 @@ Each is a dozen or more seeded studies, with the truth known exactly. A bound of
 the 7 % at which a cell of the full simulation fails; `scripts/simulations/verdicts` is the measure.
 """
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,7 @@ STUDIES = 14
 MARGIN = 0.01
 
 
+@functools.cache
 def grades(name: str, images: int, studies: int = STUDIES) -> list[Grade]:
     made = layout(WORLDS[name])
     result = []
