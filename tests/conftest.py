@@ -1,24 +1,72 @@
 """Fixtures that several files share."""
 
+import functools
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.util.pyfiles import load_python_file
 from hypothesis import settings
 from sqlalchemy import URL
 
 from ensearch.store import Store
 from tests import models, servers
-from tests.command_line import TINY, ensearch
+from tests.command_line import TINY, ensearch, quick
 
 # A busy machine is no fault of the code: no example is timed.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+# Files that take longest, from the longest on. They are begun first, so that of several processes
+# none is left with one of them when the others have nothing to do.
+LONGEST = (
+    "launch/test_ray.py", "cli/test_app.py", "study/test_search.py", "launch/test_contract.py",
+    "store/test_postgres.py", "training/test_fused.py", "fronts/test_attacks.py", "test_docs.py",
+    "confirmation/test_run.py", "exports/test_folder.py", "study/test_sampler.py",
+    "study/test_settlement.py", "study/test_kill.py",
+)  # fmt: skip
+
 # A shell starts what runs in the background with Ctrl-C ignored, and its children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    ranks = {here / name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(LONGEST)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def revisions_read_once() -> Iterator[None]:
+    """For every new storage Alembic runs the files of all revisions of Optuna's tables, 0.12 s."""
+    kept = functools.cache(load_python_file)
+
+    def load(folder: str, file: str) -> Any:
+        # This one is no revision: to run it is to do what was asked.
+        return (load_python_file if file == "env.py" else kept)(folder, file)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("alembic.util.load_python_file", load)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def measured_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same measurement of the speed, on fewer steps: two seconds of every new storage."""
+    monkeypatch.setattr("ensearch.study.speed._MEASURED_SECONDS", 0.02)
+
+
+@pytest.fixture(autouse=True)
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of figures hold next to nothing: drawing nine takes longer than a short study.
+
+    The tests of reports override this. Programs in processes of their own draw, too.
+    """
+    empty = b"<svg><defs></defs></svg>"
+    monkeypatch.setattr("ensearch.report._matplotlib._saved", lambda *_, **__: empty)
 
 
 @pytest.fixture(scope="session")
@@ -68,12 +116,41 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def quick_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder `studies` after `command_line.quick`, to be copied."""
+    where = tmp_path_factory.mktemp("quick")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(where)
+        (where / "tiny.toml").write_text(TINY)
+        ran = quick()
+        assert ran.exit_code == 0, ran.stderr
+    return where / "studies"
+
+
 @pytest.fixture
-def pool(folder: Path) -> Path:
+def studied(folder: Path, quick_study: Path) -> Path:
+    """A working directory with the study of `command_line.quick`, trained once for all tests."""
+    shutil.copytree(quick_study, folder / "studies")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def imported_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose storage holds the models of `models.world`, to be copied."""
+    where = tmp_path_factory.mktemp("imported")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(where)
+        for name, network, content in models.world():
+            models.write(Path("p.npz"), content)
+            macs = "1M" if network == "small" else "10M"
+            line = f"pool import p.npz --name {name} --macs {macs} --network {network}"
+            assert ensearch(line).exit_code == 0
+    return where
+
+
+@pytest.fixture
+def pool(folder: Path, imported_models: Path) -> Path:
     """A working directory whose storage holds the models of `models.world`."""
-    for name, network, content in models.world():
-        models.write(Path("p.npz"), content)
-        macs = "1M" if network == "small" else "10M"
-        line = f"pool import p.npz --name {name} --macs {macs} --network {network}"
-        assert ensearch(line).exit_code == 0
+    shutil.copytree(imported_models, folder, dirs_exist_ok=True)
     return folder

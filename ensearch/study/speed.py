@@ -17,6 +17,7 @@ from ensearch.study.study import Study
 # Multiply-adds of a network of which a step stays short, by device.
 _MODERATE = {"cpu": 50e6, "cuda": 5e9}
 _LEAST_SECONDS = 60.0  # of training, to judge a speed by
+_MEASURED_SECONDS = 1.0  # of training each of two networks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +68,12 @@ def measured(study: Study, store: Store, where: Placement) -> Speed:
         shape = (dataset.channels, len(dataset.classes), dataset.resolution)
         launcher = launch.get(where.launcher)
         group = (min(study.config.seeds, SIDE_BY_SIDE), study.images["train"])
+        how = (shape, batch_size, where.device, _MEASURED_SECONDS, *group)
         speed = measure(
             study.ladder,
             lambda *networks: launcher.call_each(
                 training.measure_speed,
-                [(network, shape, batch_size, where.device, 1.0, *group) for network in networks],
+                [(network, *how) for network in networks],
                 where.device,
             ),
             _MODERATE[where.device],

@@ -29,8 +29,7 @@ def test_run_and_report_end_with_at_most_25_lines(folder: Path) -> None:
     assert "Trained for" in full
 
 
-def test_best_prints_the_recommendation_alone(folder: Path) -> None:
-    quick()
+def test_best_prints_the_recommendation_alone(studied: Path) -> None:
     said = ensearch(f"best {STUDY}")
     assert (said.exit_code, said.stderr) == (0, "")
     assert [line.split("  ")[0] for line in said.stdout.splitlines() if line[0] != " "] == [
@@ -47,8 +46,7 @@ def test_best_prints_the_recommendation_alone(folder: Path) -> None:
     assert json.loads(margin.stdout)["take"] == record["take"]
 
 
-def test_best_answers_for_the_largest_compared_budget_within(folder: Path) -> None:
-    quick()
+def test_best_answers_for_the_largest_compared_budget_within(studied: Path) -> None:
     rows = json.loads(ensearch(f"report {STUDY} --json").stdout)["rows"]
     budgets = [row["budget_multiply_adds"] for row in rows]
     between = json.loads(ensearch(f"best {STUDY} --budget {0.99 * budgets[-1]} --json").stdout)
@@ -66,19 +64,17 @@ def test_best_answers_for_the_largest_compared_budget_within(folder: Path) -> No
     )
 
 
-def test_files_of_another_margin_do_not_replace_those_of_the_study(folder: Path) -> None:
-    quick()
-    summary = folder / f"studies/ensearch.reports/{STUDY}/summary.json"
+def test_files_of_another_margin_do_not_replace_those_of_the_study(studied: Path) -> None:
+    summary = studied / f"studies/ensearch.reports/{STUDY}/summary.json"
     other = ensearch(f"report {STUDY} --margin 3")
     assert "files     not written: the study's are of margin 1" in other.stderr
     assert json.loads(summary.read_text())["margin_fraction"] == 0.01
     assert "details   ensearch report" in ensearch(f"report {STUDY} --margin 1").stderr
     ensearch(f"report {STUDY} --margin 3 --out mine")
-    assert json.loads((folder / "mine/summary.json").read_text())["margin_fraction"] == 0.03
+    assert json.loads((studied / "mine/summary.json").read_text())["margin_fraction"] == 0.03
 
 
-def test_a_study_that_is_not_over_has_no_verdict(folder: Path) -> None:
-    quick()
+def test_a_study_that_is_not_over_has_no_verdict(studied: Path) -> None:
     with Store.open(DB, create=False) as store:
         store.begin_run(STUDY, 10)
     for line in (f"report {STUDY}", f"best {STUDY}"):
@@ -97,8 +93,7 @@ def test_a_study_that_is_not_over_has_no_verdict(folder: Path) -> None:
     assert "so far" not in ensearch("status").stdout
 
 
-def test_a_list_computes_no_answer_twice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    quick()
+def test_a_list_computes_no_answer_twice(studied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     collected: list[str] = []
     collect = findings.collect
 

@@ -17,9 +17,8 @@ from tests.worlds import handmade
 NAME = "digits-tiny-400k"
 
 
-def test_two_studies_are_shown_side_by_side(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_studies_are_shown_side_by_side(studied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "140")
-    assert quick().exit_code == 0
     assert quick("--study other --seeds 2 --seed 0").exit_code == 0
     shown = ensearch(f"compare {NAME} other")
     assert shown.exit_code == 0, shown.stderr
@@ -45,8 +44,7 @@ def test_two_studies_are_shown_side_by_side(folder: Path, monkeypatch: pytest.Mo
     assert (unknown.exit_code, "Did you mean 'other'" in unknown.stderr) == (4, True)
 
 
-def test_several_studies_are_reported_on_one_page(folder: Path) -> None:
-    assert quick().exit_code == 0
+def test_several_studies_are_reported_on_one_page(studied: Path) -> None:
     assert quick("--study other").exit_code == 0  # of the same members, which are there
     shown = ensearch(f"report {NAME} other")
     assert shown.exit_code == 0, shown.stderr
@@ -54,15 +52,14 @@ def test_several_studies_are_reported_on_one_page(folder: Path) -> None:
         f"study     {NAME}",
         "study     other",
     ]
-    page = folder / "studies" / "ensearch.reports" / f"{NAME}+other" / "index.html"
+    page = studied / "studies" / "ensearch.reports" / f"{NAME}+other" / "index.html"
     assert shown.stderr.endswith(f"page      {page}\n")
     assert f"<h2>{NAME}</h2>" in page.read_text()
     twice = ensearch(f"report {NAME} {NAME}")
     assert (twice.exit_code, "named once" in twice.stderr) == (2, True)
 
 
-def test_studies_of_other_images_or_budgets(folder: Path) -> None:
-    assert quick().exit_code == 0
+def test_studies_of_other_images_or_budgets(studied: Path) -> None:
     assert quick("--study other --seed 1 --budget 3e5").exit_code == 0
     compared = package.compare(NAME, "other")
     assert not compared.same_images

@@ -221,9 +221,8 @@ def test_labels_that_are_lost_or_changed_are_found(folder: Path) -> None:
     assert ensearch("pool verify").exit_code == 0
 
 
-def test_labels_of_images_are_written_again_as_verify_advises(folder: Path) -> None:
+def test_labels_of_images_are_written_again_as_verify_advises(studied: Path) -> None:
     kept = Path("studies/ensearch.members/labels")
-    assert quick().exit_code == 0
     assert ensearch("pool images --dataset digits --out one.npz --seed 3").exit_code == 0
     with np.load("one.npz") as found:
         content = {name: found[name] for name in ("y_val", "y_test")}
@@ -243,8 +242,7 @@ def test_labels_of_images_are_written_again_as_verify_advises(folder: Path) -> N
     assert ensearch("pool verify").exit_code == 0
 
 
-def test_damaged_predictions_of_a_trained_member_are_trained_again(folder: Path) -> None:
-    assert quick().exit_code == 0
+def test_damaged_predictions_of_a_trained_member_are_trained_again(studied: Path) -> None:
     with Store.open(DB, create=False) as store:
         entry = pool_entry.all_entries(store)[0]
         path = store.files / entry.key[:2] / f"{entry.key}.val.npz"
@@ -349,8 +347,7 @@ def test_images_tell_selections_with_equal_labels_apart() -> None:
     assert (len(places(10**6)), places(10**6)[-1]) == (64, 10**6 - 1)
 
 
-def test_trained_members_and_models_of_others_meet(folder: Path) -> None:
-    assert quick().exit_code == 0
+def test_trained_members_and_models_of_others_meet(studied: Path) -> None:
     with Store.open(DB, create=False) as store:
         dataset, *_ = store.pool.datasets().values()
     assert (dataset.spec, dataset.name, dataset.halves_seed) == ("digits", "digits", None)

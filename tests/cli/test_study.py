@@ -1,7 +1,6 @@
 """`ensearch study remove`, `rename` and `copy`: whole studies of a storage."""
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,27 +11,9 @@ import pytest
 import ensearch as package
 from ensearch.errors import StorageError, UsageError
 from ensearch.store import Store
-from tests.command_line import DB, TINY, ensearch, listed, quick
+from tests.command_line import DB, ensearch, listed, quick
 
 NAME = "digits-tiny-400k"
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A working directory with a small study."""
-    where = tmp_path_factory.mktemp("made")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(where)
-        (where / "tiny.toml").write_text(TINY)
-        assert quick().exit_code == 0
-    return where
-
-
-@pytest.fixture
-def searched(folder: Path, made: Path) -> Path:
-    """A working directory with a copy of it."""
-    shutil.copytree(made / "studies", folder / "studies")
-    return folder
 
 
 def rows(study: str) -> list[dict[str, Any]]:
@@ -49,7 +30,7 @@ def more(study: str) -> None:
     assert done.exit_code == 0, done.stderr
 
 
-def test_a_copy_goes_on_as_the_study_does_and_trains_nothing(searched: Path) -> None:
+def test_a_copy_goes_on_as_the_study_does_and_trains_nothing(studied: Path) -> None:
     before, members = rows(NAME), len(listed())
     copied = ensearch(f"study copy {NAME} twin")
     assert (copied.exit_code, copied.stdout) == (0, f"copied {NAME} to twin\n")
@@ -64,7 +45,7 @@ def test_a_copy_goes_on_as_the_study_does_and_trains_nothing(searched: Path) -> 
     assert optuna_names() == [NAME, "twin"]
 
 
-def test_a_study_has_its_new_name_everywhere(searched: Path) -> None:
+def test_a_study_has_its_new_name_everywhere(studied: Path) -> None:
     before = rows(NAME)
     renamed = ensearch(f"study rename {NAME} mine")
     assert (renamed.exit_code, renamed.stdout) == (0, f"renamed {NAME} to mine\n")
@@ -80,7 +61,7 @@ def test_a_study_has_its_new_name_everywhere(searched: Path) -> None:
     assert rows(NAME) == before
 
 
-def test_removal_keeps_the_members_unless_they_are_to_go(searched: Path) -> None:
+def test_removal_keeps_the_members_unless_they_are_to_go(studied: Path) -> None:
     names = {entry["name"] for entry in listed()}
     removed = ensearch(f"study remove {NAME}")
     assert (removed.exit_code, removed.stdout) == (0, f"removed {NAME}\n")
@@ -103,7 +84,7 @@ def test_removal_keeps_the_members_unless_they_are_to_go(searched: Path) -> None
     assert [path for path in files if path.parent.name not in ("labels", "images")] == []
 
 
-def test_members_that_another_study_uses_stay(searched: Path) -> None:
+def test_members_that_another_study_uses_stay(studied: Path) -> None:
     package.copy_study(NAME, "twin")
     more(NAME)
     before, names = rows("twin"), {entry["name"] for entry in listed()}
@@ -119,7 +100,7 @@ def test_members_that_another_study_uses_stay(searched: Path) -> None:
     assert ensearch("pool verify").exit_code == 0
 
 
-def test_what_a_study_saw_of_test_is_remembered_when_it_is_gone(searched: Path) -> None:
+def test_what_a_study_saw_of_test_is_remembered_when_it_is_gone(studied: Path) -> None:
     assert ensearch(f"confirm {NAME} --no-retrain").exit_code == 0
     package.copy_study(NAME, "twin")
     with Store.open(DB, create=False) as store:
@@ -131,7 +112,7 @@ def test_what_a_study_saw_of_test_is_remembered_when_it_is_gone(searched: Path) 
     assert (use.verb, use.details) == ("confirm", f"{NAME} (removed)")
 
 
-def test_what_cannot_be_is_refused_and_changes_nothing(searched: Path) -> None:
+def test_what_cannot_be_is_refused_and_changes_nothing(studied: Path) -> None:
     package.copy_study(NAME, "twin")
     before = rows(NAME)
     for line, says in (

@@ -13,7 +13,7 @@ from ensearch.seeds import derive
 from ensearch.store import Store, UseOfTest, uses_of_test
 from ensearch.study import study
 from tests import models, servers
-from tests.command_line import ensearch, quick
+from tests.command_line import ensearch
 from tests.records import NOW
 
 DB = "studies/ensearch.db"
@@ -57,8 +57,7 @@ def test_the_same_use_again_is_counted(folder: Path) -> None:
     assert "by others" not in other.stderr
 
 
-def test_confirming_counts_with_the_rest(folder: Path) -> None:
-    quick()
+def test_confirming_counts_with_the_rest(studied: Path) -> None:
     line = f"confirm {STUDY} --launcher inline --no-retrain"
     assert "for the first time" in ensearch(line).stderr
     look = ensearch(f"front --pool confirmed:{STUDY} --budget 1M --test")
@@ -70,8 +69,7 @@ def test_confirming_counts_with_the_rest(folder: Path) -> None:
     assert f"used 4 times before (confirm {STUDY} twice; front twice)" in look.stderr
 
 
-def test_who_saw_the_whole_has_seen_the_half_and_the_other_way_round(folder: Path) -> None:
-    quick()
+def test_who_saw_the_whole_has_seen_the_half_and_the_other_way_round(studied: Path) -> None:
     assert "for the first time" in ensearch(f"confirm {STUDY} --launcher inline").stderr
     import_images()
     half = "front --pool mine --budget 1M --test"
