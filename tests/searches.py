@@ -1,7 +1,9 @@
 """A small search space, and a study over it in the world of `closed_form`."""
 
+import multiprocessing
 import time
 from collections.abc import Callable
+from multiprocessing.context import ForkServerContext
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
@@ -27,20 +29,37 @@ SPACE = {
 TRIALS = 20
 
 
+def processes() -> ForkServerContext:
+    """What starts processes that `drive` or `settle`: forks of one that has imported all of it.
+
+    So that they begin at once. A study imports torch with its first training, and alembic when it
+    is opened: every process of its own would spend seconds on that.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        ["torch", "alembic.script", "ensearch.study.search", "ensearch.study.settlement"]
+    )
+    return context
+
+
 def drive(
     url: str,
     spec: str,
     begun: Event | None = None,
     training: Event | None = None,
     name: str = "one",
+    pause: float = 0.0,
 ) -> None:
-    """One run of the study; says when it begins and when its first member trains."""
+    """One run of the study; says when it begins and when its first member trains.
+
+    With a `pause` of so many seconds for each member, others hit all parts of the loop.
+    """
 
     @each
     def slow(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
         if training is not None:
             training.set()
-        time.sleep(0.05)  # long enough for kills to hit all parts of the loop
+        time.sleep(pause)
         return train_one(job, report)
 
     if begun is not None:

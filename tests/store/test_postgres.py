@@ -1,6 +1,5 @@
 """A storage on a PostgreSQL server: what differs from a file. `BOTH_DATABASES` marks the rest."""
 
-import multiprocessing
 import os
 import re
 import sys
@@ -14,7 +13,7 @@ from sqlalchemy import URL
 
 from ensearch.errors import StorageError
 from ensearch.store import Store, folder, lease
-from tests import servers
+from tests import searches, servers
 from tests.closed_form import write_dataset
 from tests.command_line import TINY, ensearch
 from tests.dashboards import names, serving
@@ -265,9 +264,10 @@ def test_two_drivers_search_two_studies_at_once(url: str, tmp_path: Path) -> Non
     spec = write_dataset(tmp_path / "two.npz", images=2_000)
     alone = f"sqlite:///{tmp_path}/alone.db"
     drive(alone, spec)
-    context = multiprocessing.get_context("spawn")
+    context = searches.processes()
     processes = [
-        context.Process(target=drive, args=(url, spec, None, None, name)) for name in ("one", "two")
+        context.Process(target=drive, args=(url, spec, None, None, name, 0.05))
+        for name in ("one", "two")
     ]
     for process in processes:
         process.start()

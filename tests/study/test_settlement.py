@@ -1,6 +1,5 @@
 """Settling studies of the world of `closed_form`, whose accuracies and crossover are known."""
 
-import multiprocessing
 import random
 import shutil
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ from ensearch.study.speed import Speed
 from ensearch.study.study import Study, open_study
 from tests.closed_form import train, write_dataset
 from tests.records import NOW
-from tests.searches import SPACE, TRIALS, settle
+from tests.searches import SPACE, TRIALS, processes, settle
 
 WHERE = Placement(device="cpu", workers=1, launcher="inline")
 SPEED = Speed(fixed=0.0, per_mac=0.0)
@@ -215,8 +214,7 @@ def test_kills_between_and_within_looks_change_nothing(tmp_path: Path) -> None:
     spec = write_dataset(tmp_path / "two.npz", images=2_000)
     whole, parts = f"sqlite:///{tmp_path}/whole.db", f"sqlite:///{tmp_path}/parts.db"
     settle(whole, spec)
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["ensearch.study.settlement"])
+    context = processes()
     moments = random.Random(1)
     for _ in range(5):
         training = context.Event()
