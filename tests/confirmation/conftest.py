@@ -8,7 +8,7 @@ import pytest
 from ensearch.store import Store
 from ensearch.study import study
 from tests import closed_form
-from tests.confirmation.searched import copied, opened, search_in
+from tests.confirmation.searched import confirm_in, copied, opened, search_in
 
 
 @pytest.fixture(scope="package")
@@ -24,6 +24,23 @@ def whole_search(tmp_path_factory: pytest.TempPathFactory, spec: str) -> Path:
     with Store.open(f"{folder}/ensearch.db", create=True) as store:
         search_in(store, spec)
     return folder
+
+
+@pytest.fixture(scope="package")
+def whole_confirmation(
+    tmp_path_factory: pytest.TempPathFactory, whole_search: Path, spec: str
+) -> Path:
+    """The same storage after the confirmation that is made if nobody asks for another."""
+    folder = tmp_path_factory.mktemp("confirmation") / "copy"
+    with copied(whole_search, folder) as store:
+        confirm_in(store, opened(store, spec))
+    return folder
+
+
+@pytest.fixture
+def confirmed(tmp_path: Path, whole_confirmation: Path) -> Iterator[Store]:
+    with copied(whole_confirmation, tmp_path / "copy") as store:
+        yield store
 
 
 @pytest.fixture

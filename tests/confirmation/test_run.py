@@ -63,12 +63,10 @@ def test_members_are_fresh_shared_and_predict_test(store: Store, searched: study
     assert sum(e.split == "test" for e in rows) == sum(needed.values())
 
 
-def test_a_finalist_has_the_accuracy_of_the_closed_form_on_test(
-    store: Store, searched: study.Study
-) -> None:
+def test_a_finalist_has_the_accuracy_of_the_closed_form_on_test(confirmed: Store) -> None:
     """Members are fresh, so no luck of the selection helps: 4 standard errors of 4,000 images."""
-    _, plan = confirm_in(store, searched)
-    for e in store.evaluations("one", plan.stage):
+    (plan,) = confirmation_plan.plans(confirmed, "one")
+    for e in confirmed.evaluations("one", plan.stage):
         expected = closed_form.accuracy(e.cost.macs, e.size)
         error = math.sqrt(expected * (1 - expected) / 4_000)
         assert abs(e.scores.accuracy - expected) < 4 * error
@@ -233,16 +231,17 @@ def test_progress_counts_members_and_time(store: Store, searched: study.Study) -
     assert ready[0].seconds_left > ready[-2].seconds_left > 0
 
 
-def test_a_lost_file_is_trained_again_only_on_request(store: Store, searched: study.Study) -> None:
-    _, plan = confirm_in(store, searched)
-    lost = store.evaluation_members("one", plan.stage)[plan.finalists[0].network][0]
-    next(store.files.rglob(f"{lost}.test.npz")).unlink()
+def test_a_lost_file_is_trained_again_only_on_request(confirmed: Store, spec: str) -> None:
+    searched = opened(confirmed, spec)
+    (plan,) = confirmation_plan.plans(confirmed, "one")
+    lost = confirmed.evaluation_members("one", plan.stage)[plan.finalists[0].network][0]
+    next(confirmed.files.rglob(f"{lost}.test.npz")).unlink()
     more = Request(members=3)  # another plan that needs the same member
     with pytest.raises(StorageError, match="files of members that this confirmation needs"):
-        confirm_in(store, searched, more)
-    assert len(store.confirmations_on_test("one")) == 1
+        confirm_in(confirmed, searched, more)
+    assert len(confirmed.confirmations_on_test("one")) == 1
     trainer = Counting()
-    confirm_in(store, searched, more, train=trainer, retrain_missing=True)
+    confirm_in(confirmed, searched, more, train=trainer, retrain_missing=True)
     assert lost in {job.member.key for job in trainer.jobs}
 
 
@@ -299,10 +298,9 @@ def truth(budget: float, base: float = 5e4) -> float:
     )
 
 
-def test_the_known_crossover_is_confirmed_on_test(store: Store, searched: study.Study) -> None:
+def test_the_known_crossover_is_confirmed_on_test(confirmed: Store) -> None:
     """Longer training changes nothing in this world: the same crossover, within the interval."""
-    confirm_in(store, searched)
-    found = collect(store, "one")
+    found = collect(confirmed, "one")
     zone, where = found.results.fronts.zone, closed_form.crossover((2, 3, 4))
     assert zone.status == "crossed"
     assert (zone.low or 0) < where < (zone.high or 0)
@@ -321,9 +319,8 @@ def test_the_known_crossover_is_confirmed_on_test(store: Store, searched: study.
     assert text.warnings(found) == []
 
 
-def test_val_chooses_and_test_scores(store: Store, searched: study.Study) -> None:
-    confirm_in(store, searched)
-    found = collect(store, "one")
+def test_val_chooses_and_test_scores(confirmed: Store) -> None:
+    found = collect(confirmed, "one")
     best = {True: 0, False: 0}
     for row in found.results.fronts.rows:
         for choice, single in ((row.single, True), (row.ensemble, False)):
@@ -361,26 +358,24 @@ def test_a_crossover_of_the_short_schedule_only_is_called_so(
     assert kept.sentence in " ".join(study_text.conditions(findings.collect(store, "one")))
 
 
-def test_what_is_read_again_is_the_same(store: Store, searched: study.Study) -> None:
-    confirm_in(store, searched)
-    first = collect(store, "one")
-    again = collect(store, "one", number=1)
+def test_what_is_read_again_is_the_same(confirmed: Store) -> None:
+    first = collect(confirmed, "one")
+    again = collect(confirmed, "one", number=1)
     assert files.summary(first) == files.summary(again)
 
 
 def test_a_second_use_of_test_and_old_members_are_called_optimistic(
-    store: Store, searched: study.Study, tmp_path: Path
+    confirmed: Store, spec: str, tmp_path: Path
 ) -> None:
-    confirm_in(store, searched)
-    confirm_in(store, searched, Request(retrain=False))
-    found = collect(store, "one")
+    confirm_in(confirmed, opened(confirmed, spec), Request(retrain=False))
+    found = collect(confirmed, "one")
     assert (found.plan.number, found.use_number) == (2, 2)
     assert (found.ranks, found.shift, found.pairs) == (None, None, None)
     said = " ".join(text.paragraphs(found))
     assert "has been used 2 times: numbers after the first are optimistic" in said
     assert "the search's own members" in text.headline(found)
     files.write(found, tmp_path / "out")
-    files.write(collect(store, "one", number=1), tmp_path / "out")
+    files.write(collect(confirmed, "one", number=1), tmp_path / "out")
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
         f"{name}.{kind}" for name in ("confirm-2", "confirm") for kind in ("csv", "json", "png")
     ]
@@ -391,7 +386,7 @@ def test_a_second_use_of_test_and_old_members_are_called_optimistic(
     table = (tmp_path / "out" / "confirm-2.csv").read_text().splitlines()
     assert len(table) == 1 + len(found.results.evaluations)
     assert "accuracy_test_fraction" in table[0]
-    first = collect(store, "one", number=1)
+    first = collect(confirmed, "one", number=1)
     assert "These are of use 1" in " ".join(text.warnings(first))
 
 
