@@ -160,7 +160,9 @@ def ray_cluster() -> Iterator[Any]:
         from ray.cluster_utils import Cluster
 
         node = {"num_cpus": 1, "object_store_memory": 100 * 2**20, "include_dashboard": False}
-        cluster = Cluster(initialize_head=True, head_node_args=node)
+        # A node that was killed is missed after 2.5 s, not 15.
+        looks = {"health_check_initial_delay_ms": 500, "health_check_period_ms": 500}
+        cluster = Cluster(initialize_head=True, head_node_args=node | {"_system_config": looks})
         try:
             cluster.add_node(num_cpus=1, object_store_memory=100 * 2**20)
             patch.setenv("RAY_ADDRESS", cluster.address)
