@@ -9,14 +9,19 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
-# A file's tests stay in one process: they share clusters, servers and trained studies. At most four
-# processes: each takes up to 1.7 GB.
-pytest=(.venv/bin/pytest --numprocesses auto --maxprocesses 4 --dist loadfile)
-# The packages that only compute and neither train nor start processes report which of their
-# lines their tests execute. To trace all tests took a full run from 9 to more than 17 minutes (two
-# cores, Python 3.11, n = 1); from Python 3.14 on coverage uses sys.monitoring and costs little.
+# A file's tests stay in one process: they share clusters, servers and trained studies. Files are
+# begun in the order of tests/conftest.py, the longest first. At most four processes: each takes up
+# to 1.7 GB.
+pytest=(.venv/bin/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder)
+# The packages that only compute report which of their lines their tests execute. To trace all tests
+# took a full run from 9 to more than 17 minutes (two cores, Python 3.11, n = 1). Those of fronts
+# take a third more, a page with its figures almost twice as long. sys.monitoring, which Python has
+# from 3.12 on, costs little.
 if [ -n "${ENSEARCH_TEST_COVERAGE:-}" ] && [ $# -eq 0 ]; then
-    for package in cost ensembles fronts report search_space; do
+    if .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 12))'; then
+        export COVERAGE_CORE=sysmon
+    fi
+    for package in cost ensembles fronts search_space; do
         traced+=("tests/$package")
         measured+=("--cov=ensearch.$package")
         rest+=("--ignore=tests/$package")

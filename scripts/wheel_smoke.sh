@@ -15,11 +15,12 @@ fail() {
 }
 
 echo "Building the wheel and installing it into an environment of its own." >&2
-.venv/bin/python -m venv "$folder/environment"
+# It needs no pip of its own: that of .venv installs into it.
+.venv/bin/python -m venv --without-pip "$folder/environment"
 bin="$folder/environment/bin"
-pip=("$bin/python" -m pip --quiet --disable-pip-version-check)
-.venv/bin/python -m pip --quiet --disable-pip-version-check wheel --no-deps --wheel-dir "$folder" .
-"${pip[@]}" install --no-deps --no-index "$folder"/ensearch-*.whl
+pip=(.venv/bin/python -m pip --quiet --disable-pip-version-check)
+"${pip[@]}" wheel --no-deps --wheel-dir "$folder" .
+"${pip[@]}" --python "$bin/python" install --no-deps --no-index "$folder"/ensearch-*.whl
 # A path named in this file is searched after the environment's own packages, and the .pth files
 # there, through which .venv knows this checkout, are not read.
 packages='import sysconfig; print(sysconfig.get_path("purelib"))'
