@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from ensearch.core import Evaluation
 from ensearch.fronts.hypervolume import hypervolume
+from ensearch.fronts.matching import corners
 from ensearch.report.study.findings import Findings
 from ensearch.report.study.records import OnTest, Record
 from ensearch.units import counted
@@ -149,28 +150,20 @@ def _calibration(findings: Findings) -> Chart | None:
 
 def _history(findings: Findings, record: Record) -> Chart | None:
     """The area below the fronts after every trial, by the accuracies that are known today."""
-    c = findings.conditions
-    position = {trial.number: k for k, trial in enumerate(record.trials)}
-    since = {}
-    for e in findings.evaluations:
-        number = record.trial_of(e)
-        if number is not None and math.isfinite(e.scores.accuracy) and 0 < e.price <= c.budget:
-            since[e.key] = position[number]
-    known = [e for e in findings.evaluations if e.key in since]
+    c, asked = findings.conditions, record.asked(findings.evaluations)
+    known = [
+        e
+        for e in findings.evaluations
+        if e.key in asked and math.isfinite(e.scores.accuracy) and 0 < e.price <= c.budget
+    ]
     if len(known) < 2 or not any(record.spent):
         return None
-    low, reference = min(e.price for e in known), min(e.scores.accuracy for e in known)
-
-    def area(last: int, kinds: tuple[bool, ...]) -> float:
-        there = [e for e in known if since[e.key] <= last and e.is_single in kinds]
-        costs, accuracies = [e.price for e in there], [e.scores.accuracy for e in there]
-        return 100 * hypervolume(costs, accuracies, c.budget, low, reference)
-
+    by_trial: dict[int, list[Evaluation]] = {}
+    for e in known:
+        by_trial.setdefault(asked[e.key], []).append(e)
+    new = [by_trial.get(trial.number, []) for trial in record.trials]
     spent = tuple(macs * c.flops_per_mac for macs in record.spent)
-    ends = range(len(spent))
-    lines = [
-        Line(spent, tuple(area(last, kinds) for last in ends), style) for kinds, style in _KINDS
-    ]
+    lines = [Line(spent, _areas(known, new, kinds, c.budget), style) for kinds, style in _KINDS]
     return Chart(
         name="history",
         heading="Was going on worth it?",
@@ -191,6 +184,23 @@ _KINDS: tuple[tuple[tuple[bool, ...], Literal["both", "single", "ensemble"]], ..
     ((True,), "single"),
     ((False,), "ensemble"),
 )
+
+
+def _areas(
+    known: Sequence[Evaluation],
+    new: Sequence[Sequence[Evaluation]],
+    kinds: tuple[bool, ...],
+    budget: float,
+) -> tuple[float, ...]:
+    """The area below the front of the kinds after every trial, which brought what is `new`."""
+    low, reference = min(e.price for e in known), min(e.scores.accuracy for e in known)
+    front, areas = list[Evaluation](), list[float]()
+    for some in new:
+        # Of 20,000 evaluations a front has a few dozen, and only these matter.
+        front = corners([*front, *(e for e in some if e.is_single in kinds)])
+        costs, accuracies = [e.price for e in front], [e.scores.accuracy for e in front]
+        areas.append(100 * hypervolume(costs, accuracies, budget, low, reference))
+    return tuple(areas)
 
 
 def _last_quarter(spent: Sequence[float], areas: Sequence[float]) -> str:

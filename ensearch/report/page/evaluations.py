@@ -50,9 +50,10 @@ def table(findings: Findings, record: Record) -> Table:
         other.conditions.axis.name: {e.key: e.price for e in (*other.evaluations, *other.predicted)}
         for other in _timed(findings)
     }
-    rows = []
-    for e in (*findings.evaluations, *findings.predicted):
-        cells = _cells(e, findings, record)
+    every = (*findings.evaluations, *findings.predicted)
+    rows, asked = [], record.asked(every)
+    for e in every:
+        cells = _cells(e, findings, asked.get(e.key))
         cells |= {name: of_axis.get(e.key) for name, of_axis in prices.items()}
         rows.append(tuple(_kept(cells[column.key], column.kind) for column in columns))
     there = [
@@ -128,7 +129,7 @@ def _columns(findings: Findings) -> tuple[Column, ...]:
     )
 
 
-def _cells(e: Evaluation, findings: Findings, record: Record) -> dict[str, Cell]:
+def _cells(e: Evaluation, findings: Findings, trial: int | None) -> dict[str, Cell]:
     c, scores = findings.conditions, e.scores
     return {
         "name": text.label(e, c),
@@ -149,7 +150,7 @@ def _cells(e: Evaluation, findings: Findings, record: Record) -> dict[str, Cell]
         "nll": scores.nll_scaled,
         "ece": scores.ece,
         "training": e.train_macs * c.flops_per_mac,
-        "trial": record.trial_of(e),
+        "trial": trial,
     }
 
 

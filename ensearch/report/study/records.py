@@ -1,5 +1,6 @@
 """What a storage keeps of a study beside what it found: its trials, failures and uses of test."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -42,11 +43,21 @@ class Record:
     looks: tuple[LookRecord, ...] = ()
     on_test: OnTest | None = None  # the last confirmation, if one was scored
 
-    def trial_of(self, e: Evaluation) -> int | None:
-        """Return the first trial that asked for this size of the network, or for a larger one."""
-        sizes = [(t.size, t.number) for t in self.trials if t.network == e.network]
-        fitting = [(size, number) for size, number in sizes if size >= e.size]
-        return min(fitting)[1] if fitting else None
+    def asked(self, evaluations: Iterable[Evaluation]) -> dict[str, int]:
+        """Return the first trial that asked for each size of a network, by the evaluation's key.
+
+        Where none did, it is that which asked for the next larger size.
+        """
+        by_network: dict[str, list[tuple[int, int]]] = {}
+        for t in self.trials:
+            by_network.setdefault(t.network, []).append((t.size, t.number))
+        found = {}
+        for e in evaluations:
+            sizes = by_network.get(e.network, ())
+            fitting = [(size, number) for size, number in sizes if size >= e.size]
+            if fitting:
+                found[e.key] = min(fitting)[1]
+        return found
 
 
 def read(store: Store, study: str) -> Record:

@@ -130,7 +130,8 @@
     body.textContent = "";
     body.appendChild(made);
     var there = Math.min(limit, fitting.length);
-    told.textContent = there + " of " + rows.length + " evaluations";
+    told.textContent = there + " of " + fitting.length + " evaluations" +
+      (fitting.length < rows.length ? " that fit, of " + rows.length : "");
     more.hidden = there === fitting.length;
   }
 
