@@ -10,6 +10,7 @@ from rich.text import Text
 
 from ensearch.api._event_lines import left, line
 from ensearch.errors import printable
+from ensearch.report._layout import WIDEST
 from ensearch.report.study import answer, characters, standing
 from ensearch.report.study.standing import Standing
 from ensearch.study.events import (
@@ -33,7 +34,6 @@ from ensearch.units import counted, flops
 
 # What leaves a sentence above the bars.
 _SAID = MemberFailed | TrialFailed | Note | SearchEnded | LookPlanned | LookDone | SettlementEnded
-WIDEST = 120  # characters of a line of sentences, which nobody reads at 200
 TALLEST = 12  # lines of the field in which fronts are drawn
 FEWEST_SECONDS = 5  # before which a rate would be an accident
 

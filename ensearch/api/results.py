@@ -97,7 +97,8 @@ def report_together(
 ) -> tuple[tuple["Results", ...], Path]:
     """Write one page on several studies of a storage; return their results, and the page.
 
-    It is index.html in the folder `out`, beside the storage if nobody says otherwise. The other
+    It is index.html in the folder `out`, beside the storage if nobody says otherwise. What a
+    confirmation found on test stands behind its search, unless `x` is another unit. The other
     arguments and the errors are those of `results`; UsageError if a study is named twice, if the
     studies have budgets in several units and no `x` is named, or if no folder is named and this
     machine does not have the storage's.
@@ -111,13 +112,25 @@ def report_together(
     fraction = answer.margin_of(margin)
     with Store.open(storage_url(storage), create=False) as store:
         found = tuple(collect(store, study, margin=fraction, x=x) for study in studies)
+        shown = [side for one in found for side in (one, *_confirmed(store, one))]
     units = {one.conditions.axis.name: one.conditions.study for one in found}
     if len(units) > 1:
         told = ", ".join(f"{study} by {unit}" for unit, study in units.items())
         raise UsageError(f"studies on one page are compared by one unit; got {told}.")
     where = Path(out) if out is not None else _together(found)
-    page = html.of_several(several.compute(found))
+    page = html.of_several(several.compute(shown))
     return found, files.write_file(where / "index.html", page.encode())
+
+
+def _confirmed(store: Store, found: "Results") -> tuple["Results", ...]:
+    """What the last confirmation of a study found on test, in the unit of its budget."""
+    from ensearch.report.confirmation import findings
+
+    if found.record.on_test is None or not found.conditions.is_own:
+        return ()
+    with suppress(StorageError):  # labels or predictions are gone: the search is shown alone
+        return (findings.collect(store, found.conditions.study).results,)
+    return ()
 
 
 def _together(found: Sequence["Results"]) -> Path:

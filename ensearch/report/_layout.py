@@ -11,6 +11,7 @@ from rich.text import Text
 
 # Characters: what is narrower wraps whole lines.
 LEAST_WIDTH = 60
+WIDEST = 120  # of sentences: nobody reads lines of 200 characters
 _TIE = "\N{NO-BREAK SPACE}"
 _TIES = re.compile(
     r" (?=[×%])|(?<=×) "  # 4 × 10-0.5, 96.1 %
@@ -44,23 +45,27 @@ class FittedTable:
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """A sentence or several, as wide as the console is."""
+    """A sentence or several, as wide as the console is, up to WIDEST characters."""
 
     text: str
     style: str = ""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for line in wrapped(self.text, options.max_width):
+        for line in wrapped(self.text, min(options.max_width, WIDEST)):
             yield from console.render(Text(line, style=self.style), options)
+
+
+def tied(text: str) -> str:
+    """Return the text with no place to break it in an interval, around a × or before a %."""
+    return _TIES.sub(_TIE, text)
 
 
 def wrapped(text: str, width: int, **more: Any) -> list[str]:
     """Return lines of at most `width` characters, broken between words.
 
-    None is broken in an interval, around a × or before a %. `more` is for textwrap.wrap.
+    None is broken where `tied` ties. `more` is for textwrap.wrap.
     """
-    tied = _TIES.sub(_TIE, text)
-    lines = textwrap.wrap(tied, width, break_on_hyphens=False, **more)
+    lines = textwrap.wrap(tied(text), width, break_on_hyphens=False, **more)
     return [line.replace(_TIE, " ") for line in lines]
 
 

@@ -43,6 +43,20 @@ def test_both_answers_and_both_slopes(widening: Results) -> None:
     assert made.x_range[1] > 5e9
 
 
+def test_a_confirmation_stands_beside_its_search() -> None:
+    found = handmade()
+    confirmed = replace(
+        found, conditions=replace(found.conditions, stage="retrained", split="test")
+    )
+    made = several.compute([found, confirmed])
+    assert made.title == "cifar10-wide_resnet-5G"
+    assert [side.study for side in made.sides] == [
+        "cifar10-wide_resnet-5G",
+        "cifar10-wide_resnet-5G, retrained, on test",
+    ]
+    assert made.sides[1].conditions.endswith("of members that the search had not seen.")
+
+
 def test_a_search_that_is_under_way_has_no_slope(widening: Results) -> None:
     side = several.compute([replace(widening, under_way=True)]).sides[0]
     assert side.line == ()

@@ -70,6 +70,11 @@ def test_nothing_is_compared_before_both_kinds_are_there() -> None:
         assert stands.leads == ()
         assert sentences["ensemble"] == "No ensemble has been evaluated yet."
         assert sentences["so far"].startswith("No budget has a single network and an ensemble")
+    said = standing.sentences(stands, AXIS, is_over=True)[-1]
+    assert said == (
+        "searched",
+        "No budget has a single network and an ensemble of comparable cost.",
+    )
     assert sentences["single"] == "The best single network is 10-1: 90.00 % at 900k FLOPs."
 
 
@@ -87,6 +92,14 @@ def test_fronts_are_drawn_in_characters() -> None:
         assert sum(line.count(marks.ensemble) for line in lines[:8]) == 2
         assert lines[9].split() == ["250k", "500k", "1M"]
     assert all(line.isascii() for line in lines)
+
+
+def test_two_thirds_of_the_corners_are_drawn_at_least() -> None:
+    rising = [evaluation(1, 10, 1 + k, 10**5 * 2**k, 0.4 + 0.05 * k) for k in range(6)]
+    stands = standing.compute(rising, BUDGETS, AXIS)
+    lines = [line.plain for line in characters.plot(stands, "FLOPs", 60, 8, characters.ASCII)]
+    assert sum(line.count(characters.ASCII.single) for line in lines[:8]) == 4
+    assert lines[7].startswith(" 50.00 ")
 
 
 def test_no_plot_where_there_is_no_room_or_nothing_to_draw() -> None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from ensearch.report._layout import tied
 from ensearch.report.page import commands, drawings, several_drawings
 from ensearch.report.page.data import Grid, Page
 from ensearch.report.page.evaluations import Cell, Column, Table, shown
@@ -98,16 +99,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters["tie"] = _tie
+    env.filters["tie"] = tied
     env.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     return env
-
-
-def _tie(said: str) -> str:
-    """The same text, with no line ending between a number and its % or around a ×."""
-    return said.replace(" %", "\N{NO-BREAK SPACE}%").replace(
-        " × ", "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}"
-    )
 
 
 def _listed(table: Table) -> Listing:

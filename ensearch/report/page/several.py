@@ -14,9 +14,10 @@ COLOURS = 4  # of studies, that can be told apart
 
 
 class Side(NamedTuple):
-    """A study of the page. `line` is the advantage at both ends of its matched budgets, in points.
+    """A study of the page, or its confirmation, as `study` says.
 
-    `gaps` are ascending, None where costs are not matched.
+    `line` is the advantage at both ends of its matched budgets, in points. `gaps` are ascending,
+    None where costs are not matched.
     """
 
     study: str
@@ -43,11 +44,11 @@ class Several(NamedTuple):
 
 
 def compute(studies: Sequence[Findings]) -> Several:
-    """Return the page of studies that were evaluated and have one axis."""
+    """Return the page of studies, and of confirmations, that were evaluated and have one axis."""
     drawn = [figure_data.compute(one) for one in studies]
     c = studies[0].conditions
     return Several(
-        title=", ".join(one.conditions.study for one in studies),
+        title=", ".join(dict.fromkeys(one.conditions.study for one in studies)),
         sides=tuple(_side(one, number % COLOURS) for number, one in enumerate(studies)),
         x_label=c.axis.title,
         x_range=(min(d.x_range[0] for d in drawn), max(d.x_range[1] for d in drawn)),
@@ -64,7 +65,7 @@ def _side(findings: Findings, colour: int) -> Side:
     matched = [row.budget for row in findings.fronts.rows if row.matched]
     line = [] if slope is None else [(b, slope.at(b)) for b in (matched[0], matched[-1])]
     return Side(
-        study=c.study,
+        study=_name(findings),
         colour=colour,
         conditions=f"{c.dataset}, {c.family}, {text.epochs(c)}, seed {c.seed}. {text.scored(c)}",
         sentences=(("answer", brief.first(findings)), *found.sentences[1:]),
@@ -74,6 +75,14 @@ def _side(findings: Findings, colour: int) -> Side:
         line=tuple((budget * c.axis.factor, 100 * d) for budget, d in line),
         widens=own.widens or _untold(findings),
     )
+
+
+def _name(findings: Findings) -> str:
+    c = findings.conditions
+    if c.stage == "search":
+        return c.study
+    how = "retrained" if c.stage == "retrained" else "not retrained"
+    return f"{c.study}, {how}, on {c.split}"
 
 
 def _untold(findings: Findings) -> str:

@@ -8,7 +8,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from ensearch.fronts import FrontRow
-from ensearch.report._layout import LEAST_WIDTH, fitted
+from ensearch.report._layout import LEAST_WIDTH, WIDEST, fitted
 from ensearch.report.study import answer, text, words
 from ensearch.report.study.findings import Findings
 
@@ -24,14 +24,14 @@ GAP, RIGHT = "  ", frozenset({0, 2})  # between columns, and those aligned to th
 class Brief:
     """The answer for the budget of a study, and a line for each other one that was compared.
 
-    rich prints it: at most 17 lines of 80 characters, where names and paths are of usual length, or
-    more and shorter ones on a narrow terminal.
+    rich prints it: at most 17 lines of 80 characters, where names and paths are of usual length,
+    longer ones on a wide terminal, more and shorter ones on a narrow one.
     """
 
     findings: Findings
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        width = min(max(options.max_width, LEAST_WIDTH), answer.WIDTH)
+        width = min(max(options.max_width, LEAST_WIDTH), WIDEST)
         wide = options.update(width=width)
         for number, line in enumerate(lines(self.findings, width)):
             shown = Text(line, no_wrap=True, overflow="ignore")

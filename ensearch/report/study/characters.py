@@ -88,10 +88,12 @@ def _range(standing: Standing) -> tuple[float, float]:
     """The accuracies that the field shows, in percent."""
     fronts = [front for front in (standing.single_front, standing.ensemble_front) if front]
     top = max(front[-1].accuracy for front in fronts)
-    # What is far below presses both fronts into a strip at the top.
+    # What is far below presses both fronts into a strip at the top: a third of the corners at most
+    # is left out for that.
     ends = [front[-1].accuracy for front in fronts]
-    lowest = min(front[0].accuracy for front in fronts)
-    bottom = max(lowest, min(ends) - 3 * max(top - min(ends), 1.0))
+    corners = sorted(point.accuracy for front in fronts for point in front)
+    near = min(ends) - 3 * max(top - min(ends), 1.0)
+    bottom = max(corners[0], min(near, corners[len(corners) // 3]))
     return (bottom, top) if top - bottom >= 0.1 else (top - 0.1, top)
 
 

@@ -17,6 +17,7 @@ from ensearch.report.study import text, words
 from ensearch.units import Axis
 
 MOST_RUNS = 3  # of budgets with the same kind ahead, that one sentence names
+NO_LEAD = "No budget has a single network and an ensemble of comparable cost"
 _AHEAD = {1: "ensembles are ahead", -1: "single networks are ahead", 0: "both are equal"}
 
 
@@ -78,14 +79,16 @@ def sentences(standing: Standing, axis: Axis, is_over: bool = False) -> tuple[tu
 
     Where the search `is_over`, the last one says so: what goes on then is its confirmation.
     """
-    said = _ahead(standing.leads, axis)
-    last = ("so far", f"{said}, as measured, without an interval.")
+    label, how = ("so far", "as measured")
     if is_over:
-        last = ("searched", f"{said}, as the search measured on val, without an interval.")
+        label, how = ("searched", "as the search measured on val")
+    last = f"{NO_LEAD}{'' if is_over else ' yet'}."
+    if standing.leads:
+        last = f"{_ahead(standing.leads, axis)}, {how}, without an interval."
     return (
         ("single", _best(standing.single, "single network", axis)),
         ("ensemble", _best(standing.ensemble, "ensemble", axis)),
-        last,
+        (label, last),
     )
 
 
@@ -97,8 +100,6 @@ def _best(e: Evaluation | None, kind: str, axis: Axis) -> str:
 
 def _ahead(leads: Sequence[Lead], axis: Axis) -> str:
     """Who is ahead at which budgets, and by how much at the largest."""
-    if not leads:
-        return "No budget has a single network and an ensemble of comparable cost yet"
     runs = [
         (side, [lead.budget for lead in group])
         for side, group in itertools.groupby(leads, key=lambda lead: _side(lead))
