@@ -15,7 +15,8 @@ README = ROOT / "README.md"
 PAGES = [README, ROOT / "studies" / "paper.md", *sorted((ROOT / "docs").glob("*.md"))]
 TEXTS = "\n".join(page.read_text() for page in PAGES)
 COMMANDS = sorted(set(re.findall(r"^ {4}(ensearch .+?)(?:\s+#.*)?$", TEXTS, re.MULTILINE)))
-WRITTEN = ("mine.toml", "study.toml", "model.py")  # by readers, and by an export
+# By readers, and by an export.
+WRITTEN = ("mine.toml", "study.toml", "mlp.py", "stripes.py", "told.py", "model.py")
 LINES = 110  # of the README: what is longer has a page
 
 
@@ -67,8 +68,16 @@ def test_files_named_in_the_pages_exist(page: Path) -> None:
     for name in set(re.findall(r"`((?:[\w-]+/)*[\w-]+\.(?:py|sh|toml|md))`", text)):
         places = [ROOT / name, *(ROOT / "ensearch").glob(f"**/{name}"), ROOT / "scripts" / name]
         assert name in WRITTEN or any(p.exists() for p in places), name
-    for linked in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
-        assert (page.parent / linked).is_file() or linked.startswith("http"), linked
+    for linked, place in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", text):
+        there = page.parent / linked if linked else page
+        assert there.is_file() or linked.startswith("http"), linked
+        assert not place or place in anchors(there), place
+
+
+def anchors(page: Path) -> set[str]:
+    """The names by which links reach the headings of a page, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
 
 
 def test_files_and_programs_named_for_contributors_exist() -> None:

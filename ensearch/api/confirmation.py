@@ -106,10 +106,10 @@ def confirm(
         study: its name.
         budgets: to compare at, in the unit of the study's budget; those of the report if nothing is
             said.
-        top: so many best single networks, and as many ensembles, of each budget.
-        fewest: at least so many finalists; 12 if nothing is said.
-        epochs: of every member; 4 times the search's if nothing is said.
-        members: train at least so many of each network; 2 if nothing is said.
+        top: how many of the best single networks, and of the best ensembles, of each budget.
+        fewest: retrain at least this many configurations; 12 by default.
+        epochs: train every member for this many epochs; 4 times the search's by default.
+        members: train at least this many of each network; 2 by default.
         retrain: if False, the search's own members are scored: optimistic.
         settle: then train more members of finalists where they decide most, for at most as much as
             was trained before: at most four looks at test, which count as one use of it.

@@ -72,7 +72,7 @@ def count(
     """Return the parameters and multiply-adds of an ensemble of `members` equal networks.
 
     Width and depth may be left out where the family has only one; resolution and classes are the
-    published ones if nothing is said. FLOPs count `flops_per_mac` for a multiply-add.
+    published ones by default. FLOPs count `flops_per_mac` for a multiply-add.
     Raises UsageError for what is not legal.
     """
     units.check_flops_per_mac(flops_per_mac)

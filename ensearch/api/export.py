@@ -77,18 +77,18 @@ def export(
         study: its name; what it recommends is exported.
         pool: instead of a study, a query of the pool, as `combine` takes it: all that match are
             exported as one ensemble, or as a cascade.
-        budget: of the study, in its unit, FLOPs as it counts them unless it is another; the largest
-            if nothing is said. Of a cascade always in FLOPs.
+        budget: the most that a prediction may cost, in the unit of the study's budget (for a
+            cascade always in FLOPs); the study's budget by default.
         kind: "best" is what the study recommends, "single" the best single network within the
             budget, "ensemble" the best ensemble, "cascade" the best cascade of its members, or of
             the pool's, whose mean cost is within the budget, "distilled" the network that learned
             from the ensemble in the study's last confirmation.
-        out: a folder that is not there yet; beside the storage if nothing is said.
+        out: a folder that is not there yet; beside the storage by default.
         confirmed: export members of the study's last confirmation, which trained for longer.
         onnx: write model.onnx too, where the extra `ensearch[export]` is installed.
         pt2: write model.pt2 too, a program of torch.export.
         measure: by which confidence images leave a cascade: "max", "margin" or "entropy".
-        storage: a database URL or a .db file; studies/ensearch.db if nothing is said.
+        storage: a database URL or a .db file; studies/ensearch.db by default.
         data_dir: where datasets are. Where the images are gone, the sample serves that is stored.
         on_note: hears what may not be expected; the result keeps it too.
         on_progress: hears what is done.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # imports optuna
 def remove_study(
     study: str, *, members: bool = False, storage: str | Path | None = None
 ) -> "RemovedStudy":
-    """Take a study out of the storage; returns how many members went and how many stay.
+    """Remove a study from the storage, and return how many members went and how many stay.
 
     With `members`, those that no other study uses go with it, with their files; without, all stay
     in the pool. That the study used test is not forgotten, and reports that were written stay.
@@ -25,7 +25,7 @@ def remove_study(
 
 
 def rename_study(study: str, name: str, *, storage: str | Path | None = None) -> None:
-    """Call a study otherwise. Reports that were written stay where they are.
+    """Give a study another name. Reports that were written stay where they are.
 
     Raises UsageError for a name that is not legal, StorageError if there is no such study, if the
     name is taken, or while a driver runs the study.

@@ -27,8 +27,8 @@ def results(
 ) -> "Results":
     """Return what a study of the storage has found so far.
 
-    `margin` is the difference that does not matter, in points of accuracy; 1 if nothing is said.
-    `x` is what costs are compared by, the unit of the study's budget if nothing is said: "flops",
+    `margin` is the difference that does not matter, in points of accuracy; 1 by default.
+    `x` is the unit in which costs are compared, that of the study's budget by default: "flops",
     "params", or "ms@64" for milliseconds an image in batches of 64, which `measure_latency`
     measures; "ms@64:onnx" takes those of ONNX Runtime. Raises UsageError for another margin than
     one above 0 and up to 100 and for another x, StorageError if there is no such study, if nothing
@@ -97,7 +97,7 @@ def report_together(
 ) -> tuple[tuple["Results", ...], Path]:
     """Write one page on several studies of a storage; return their results, and the page.
 
-    It is index.html in the folder `out`, beside the storage if nobody says otherwise. What a
+    It is index.html in the folder `out`, beside the storage by default. What a
     confirmation found on test stands behind its search, unless `x` is another unit. The other
     arguments and the errors are those of `results`; UsageError if a study is named twice, if the
     studies have budgets in several units and no `x` is named, or if no folder is named and this

@@ -59,7 +59,7 @@ def plan(
 
     The options are those of `run`. Measuring the speed takes some seconds of training. What the
     storage holds of these images says how wide intervals will be. `margin` is the difference that
-    should show, in points of accuracy; 1 if nothing is said. Raises the errors of `run` that come
+    should show, in points of accuracy; 1 by default. Raises the errors of `run` that come
     before the first training, and UsageError for another margin than one above 0 and up to 100.
     """
     from ensearch.report.study import answer
@@ -128,52 +128,51 @@ def run(
     take_over: bool = False,
     on_event: OnEvent | None = None,
 ) -> "Results":
-    """Search members, width and depth under a budget, and return what was found.
+    """Search for the best single networks and ensembles within a budget, and return what was found.
 
     The same call again goes on where it was interrupted: everything lies in the storage.
 
     Args:
-        budget: FLOPs (multiply-adds) per example of the whole ensemble: `5e9` or "5G".
-        budget_params: its parameters: `1e6` or "1M". Costs are compared in the unit of the budget.
-        budget_ms: its milliseconds an image, and the images at a time: "2@64" or "2@64:onnx".
-            Of several budgets the first of FLOPs, ms and parameters compares, others bound besides.
+        budget: the most FLOPs (multiply-adds) that the whole ensemble may take for one image: `5e9`
+            or "5G".
+        budget_params: the most parameters that it may have: `1e6` or "1M".
+        budget_ms: the most milliseconds that it may take for an image, and how many images come at
+            a time: "2@64" or "2@64:onnx". Of several budgets the first of FLOPs, milliseconds and
+            parameters is the unit in which costs are compared; the others are further bounds.
         dataset: a name from `list_datasets()`, "npz:FILE", "folder:PATH", "imagenet:PATH", or four
             arrays (x_train, y_train, x_test, y_test), images N x H x W (x 3) as bytes or as floats
             from 0 to 1. Arrays are kept beside the storage.
         space: a name from `list_spaces()`, the path of a TOML file, or such a file's table;
-            "wide_resnet" if nothing is said.
-        study: its name; DATASET-SPACE-BUDGET if nothing is said.
-        trials: of the study in all, then stop; if nothing is said 20 (26 with two seeds, 40 with
-            one), or 4 more than each budget takes to get a single network and an ensemble.
-        timeout: stop this run after so long, in seconds or as "2h".
-        train_budget: begin no trial once the study has spent so many multiply-adds on training.
-        epochs: of every member; the dataset's own number if nothing is said.
-        optimizer: "sgd" or "muon", with its own learning rate; the study's where it goes on, else
-            "sgd", if nothing is said.
-        seeds: train every network at least so many times, also where it is tried alone; 3 if
-            nothing is said.
+            "wide_resnet" by default.
+        study: the name of the study; DATASET-SPACE-BUDGET by default.
+        trials: stop once the study has this many trials in all; by default 20 (26 with two seeds,
+            40 with one), or 4 more than a single network and an ensemble at every budget take.
+        timeout: stop this run after this time, in seconds or as "2h".
+        train_budget: begin no further trial once training has cost this many multiply-adds.
+        epochs: train every member for this many epochs; the dataset's own number by default.
+        optimizer: "sgd" or "muon", each with its own learning rate; "sgd" in a new study.
+        seeds: train every network at least this often, also where it is tried alone; by default 3.
         schedule: fields of `Schedule` that differ from the dataset's.
-        limit_train: train on a stratified subset of so many images.
-        val: score on so many of the training images, which then do not train; if nothing is said a
-            tenth (or 500, where that is at most a third), with `limit_train` all that are left, up
-            to 10,000.
-        seed: of the study; 0 if nothing is said.
-        sampler: "tpe", "random", "nsga2", "gp" or "qmc".
-        rule: averaging of probabilities, "arithmetic" or "geometric".
-        workers: members trained at a time; one per CPU core, one per GPU if nothing is said.
+        limit_train: train on this many images, with the same share of every class.
+        val: use this many of the training images for validation instead of training; by default a
+            tenth (or 500, where that is at most a third), with `limit_train` up to 10,000 that are
+            left over.
+        seed: the number from which all random choices follow; 0 by default.
+        sampler: Optuna's way of choosing trials: "tpe", "random", "nsga2", "gp" or "qmc".
+        rule: how probabilities are averaged: "arithmetic" or "geometric".
+        workers: how many members train at the same time; one per CPU core or GPU by default.
         device: "auto", "cpu" or "cuda".
         launcher: where members train: "processes", "inline" or "ray".
-        ray_address: of a Ray cluster, "auto" or "HOST:PORT".
+        ray_address: the address of a Ray cluster: "auto" or "HOST:PORT".
         flops_per_mac: 1 if a FLOP is a multiply-add, as in the papers; 2 to count two.
         weights: whether the members' weights are kept.
-        storage: a database URL or a .db file; studies/ensearch.db if nothing is said.
-        data_dir: where datasets are kept and downloaded; "data" if nothing is said.
-        config: a TOML file with these options; what is said here wins.
-        settle: after the search, train more members where they decide most, as `settle` does; then
-            the search alone shows no verdict.
-        take_over: take the study from a driver that seems alive.
-        on_event: is called with every event of `ensearch.study.events`. If nothing is said, a
-            terminal and a notebook show bars, and other places nothing.
+        storage: a database URL or a .db file; studies/ensearch.db by default.
+        data_dir: the folder in which datasets are kept; "data" by default.
+        config: a TOML file with any of these options; those of the call win over it.
+        settle: then train more members where they decide most; the search shows no verdict.
+        take_over: continue the study although another process seems to be running it.
+        on_event: a function that is called with every event of `ensearch.study.events`. Without
+            one, a terminal and a notebook show bars, and other places nothing.
 
     Raises:
         UsageError: a value is not legal.

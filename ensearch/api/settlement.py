@@ -76,9 +76,8 @@ def settle(
 
     Args:
         study: its name.
-        margin: points of accuracy that do not matter; 1 if nothing is said.
-        cost: spend at most so many times what training in the search has cost; 1 if nothing is
-            said.
+        margin: a difference of this many points of accuracy does not matter; 1 by default.
+        cost: the most to spend, in times of what the training of the search has cost; 1 by default.
         retrain_missing: train members again whose files are gone.
 
     The other options are those of `run`.

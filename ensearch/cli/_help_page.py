@@ -25,7 +25,7 @@ class Command(TyperCommand):
 
     # Typer's types of these two are its own or click's, from release to release.
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        _show(self.get_usage(ctx), self.help, _options(self, ctx))
+        _show(self.get_usage(ctx), self.help, options(self, ctx))
 
 
 class Group(TyperGroup):
@@ -37,12 +37,12 @@ class Group(TyperGroup):
             command = self.get_command(ctx, name)
             if command is not None:
                 panel = getattr(command, "rich_help_panel", None) or "Commands"
-                first, *_ = _paragraphs(command.help)
+                first, *_ = paragraphs(command.help)
                 panels.setdefault(panel, []).append((name, first))
-        _show(self.get_usage(ctx), self.help, panels | _options(self, ctx))
+        _show(self.get_usage(ctx), self.help, panels | options(self, ctx))
 
 
-def _options(command: TyperCommand | TyperGroup, ctx: Any) -> Panels:
+def options(command: TyperCommand | TyperGroup, ctx: Any) -> Panels:
     """Arguments first, then options by panel, in the order in which panels are declared."""
     panels: Panels = {}
     params = command.get_params(ctx)
@@ -70,7 +70,7 @@ def _show(usage: str, text: str | None, panels: Panels) -> None:
 def _lines(usage: str, text: str | None, panels: Panels, width: int) -> Iterator[tuple[str, str]]:
     """Every line of the page, with its style."""
     yield usage, "bold"
-    for paragraph in _paragraphs(text):
+    for paragraph in paragraphs(text):
         yield "", ""
         command = paragraph.removeprefix(EXAMPLE)
         if command != paragraph:
@@ -94,7 +94,7 @@ def _lines(usage: str, text: str | None, panels: Panels, width: int) -> Iterator
             yield from ((" " * indent + line, "") for line in lines[1:])
 
 
-def _paragraphs(text: str | None) -> list[str]:
+def paragraphs(text: str | None) -> list[str]:
     return [" ".join(part.split()) for part in inspect.cleandoc(text or "").split("\n\n")]
 
 

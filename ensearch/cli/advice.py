@@ -23,18 +23,18 @@ ADVICE: dict[str, str] = {
         "ensearch run --budget {asked} --dataset {dataset}{storage}"
     ),
     # datasets
-    "no_room_for_images": "Or name another folder with --data-dir.",
+    "no_room_for_images": "Or name a folder on another disk with --data-dir.",
     "not_downloaded": "If another folder has it, name that with --data-dir.",
     "single_held_out_image": (
-        "Or take --choose-on study for models that were trained without the val of studies."
+        "For models that were trained without the val of studies, add --choose-on study."
     ),
     # pool
     "class_order": (
-        "Take them so by --class-order {order}, or as they are by --class-order dataset."
+        "Add --class-order {order}, or --class-order dataset to take the columns as they are."
     ),
-    "class_order_unknown": "Take them as they are by --class-order dataset.",
+    "class_order_unknown": "Add --class-order dataset to take the columns as they are.",
     # families
-    "no_published_statistics": "Take --normalise dataset.",
+    "no_published_statistics": "Add --normalise dataset.",
     "no_published_weights": "Or give a file of weights by --checkpoint.",
     "weights_of_other_classes": (
         "Train the model on the classes of the dataset and give its weights by --checkpoint."
@@ -49,7 +49,7 @@ ADVICE: dict[str, str] = {
     ),
     "no_onnx": 'Install them by `pip install "{package}"`.',
     # launch
-    "no_worker": "Or train in this process, by --launcher inline.",
+    "no_worker": "To train in this process instead, add --launcher inline.",
     "no_ray": 'Install it there by `pip install "{package}"`.',
     "no_ray_cluster": (
         "Start one with `ray start --head`, name its address by --ray-address, or leave both "
@@ -63,11 +63,11 @@ ADVICE: dict[str, str] = {
         "Share that folder, or predict with --launcher processes: that takes seconds."
     ),
     # training
-    "no_cuda": "Or train on the CPU with --device cpu.",
+    "no_cuda": "To train on the CPU, add --device cpu.",
     # study, confirmation, report
     "option_missing": "Example: ensearch run --budget 5e9 --dataset cifar10",
     "files_missing": "To train them again: ensearch resume {study} --retrain-missing{storage}",
-    "images_differ": "To begin a new study: --study NAME.",
+    "images_differ": "To begin a new study, add --study NAME.",
     "study_differs": "Go on with it by `ensearch resume {study}{storage}`, or give the new study a "
     "name of its own with --study NAME.",
     "foreign_optuna_study": "Choose another name with --study, or another --storage.",
@@ -81,7 +81,7 @@ ADVICE: dict[str, str] = {
     "nothing_distilled": "To do so: ensearch confirm {study} --distil{storage}",
     "distilling_without_weights": "Leave out --no-weights or --distil.",
     "teachers_without_weights": "Take another number of --epochs.",
-    "no_retraining": "Leave it out, or leave out --no-retrain.",
+    "no_retraining": "Leave out one of the two: this option or --no-retrain.",
     "no_confirmation": "Make one: ensearch confirm {study}{storage}",
     "confirmation_unfinished": "Go on with: ensearch confirm {study}{storage}",
     # exports
@@ -120,7 +120,7 @@ ADVICE: dict[str, str] = {
     "storage_unnamed": 'For a server, type `pip install "{package}"` first.',
     "storage_unreleased": "Name another storage with --storage.",
     "study_exists": "To go on with it: `ensearch resume {study}{storage}`.",
-    "study_runs": "Or give --take-over if you know that it is gone.",
+    "study_runs": "If you know that it is gone, add --take-over.",
     "datasets_differ": "\nOr take the entries of one dataset: --dataset {datasets}.",
     "dataset_unknown": "`ensearch pool list --json{storage}` shows those of its entries.",
     "labels_ambiguous": "Give it by --dataset FINGERPRINT.",
@@ -139,7 +139,7 @@ ADVICE: dict[str, str] = {
         "To train it again, delete what is left of the file and type "
         "`ensearch {verb} {study} --retrain-missing{storage}`."
     ),
-    "member_used": "--force removes it all the same.",
+    "member_used": "To remove it all the same, add --force.",
     "model_unusable": "To remove it, type `ensearch pool remove {name}{storage}`.",
     "not_confirmed": (
         "`ensearch confirm {study}{storage}` trains its best networks anew and scores them on test."

@@ -36,7 +36,8 @@ from ensearch.cli._help_page import Command, Group
 app = typer.Typer(
     name="ensearch",
     cls=Group,
-    help="For a FLOP budget and a dataset: one bigger network, or an ensemble of smaller ones?",
+    help="Find out whether one bigger network or an ensemble of smaller ones is better for your "
+    "images and your budget of FLOPs.\n\nExample: ensearch run --dataset digits --budget 2e6",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -51,10 +52,12 @@ def _show_version(asked: bool) -> None:
 
 @app.callback()
 def everywhere(
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
         bool,
-        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+        typer.Option(
+            "--version", help="Show the version of ensearch.", callback=_show_version, is_eager=True
+        ),
     ] = False,
 ) -> None:
     terminal.debug.wanted = debug

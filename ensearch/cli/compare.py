@@ -13,17 +13,19 @@ from ensearch.cli.terminal import guarded
 @guarded
 def compare(
     first: options.Study,
-    second: Annotated[str, typer.Argument(help="Name of another one.")],
+    second: Annotated[str, typer.Argument(help="The name of another study.")],
     storage: options.Storage = None,
     as_csv: Annotated[
         bool,
-        typer.Option("--csv", help="Print the budgets as CSV.", rich_help_panel=options.OUTPUT),
+        typer.Option(
+            "--csv", help="Print a line for each budget as CSV.", rich_help_panel=options.OUTPUT
+        ),
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Show two studies side by side: what each would take at each budget, and how they differ.
 
-    Example: ensearch compare digits-wide_resnet-2M digits-convnet-2M
+    Example: ensearch compare digits-wide_resnet-2M digits-vit-2M
     """
     from ensearch.api import results
 

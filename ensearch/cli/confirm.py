@@ -25,8 +25,8 @@ def confirm(
     budgets: Annotated[
         str | None,
         typer.Option(
-            help="Budgets to compare at, in the unit of the study's: 1e9,2e9. (default: those of "
-            "the report)",
+            help="The budgets at which to compare, in the unit of the study's budget: 1e9,2e9. "
+            "(default: those of the report)",
             rich_help_panel=FINALISTS,
         ),
     ] = None,
@@ -34,8 +34,8 @@ def confirm(
         int,
         typer.Option(
             min=1,
-            help="Retrain so many of the best single networks, and of the best ensembles, "
-            "of each budget.",
+            help="At each budget, retrain this many of the best single networks and this many of "
+            "the best ensembles.",
             rich_help_panel=FINALISTS,
         ),
     ] = 1,
@@ -43,7 +43,8 @@ def confirm(
         int | None,
         typer.Option(
             min=1,
-            help="Add the next best configurations until there are so many. (default: 12)",
+            help="Retrain at least this many configurations, by adding the next best ones. "
+            "(default: 12)",
             rich_help_panel=FINALISTS,
         ),
     ] = None,
@@ -51,7 +52,7 @@ def confirm(
         int | None,
         typer.Option(
             min=1,
-            help="Epochs of every member. (default: 4 x the search's)",
+            help="Train every member for this many epochs. (default: 4 times those of the search)",
             rich_help_panel=options.TRAINING,
         ),
     ] = None,
@@ -59,7 +60,7 @@ def confirm(
         int | None,
         typer.Option(
             min=1,
-            help="Train at least so many members of each network. (default: 2)",
+            help="Train at least this many members of each network. (default: 2)",
             rich_help_panel=options.TRAINING,
         ),
     ] = None,
@@ -67,7 +68,8 @@ def confirm(
         bool,
         typer.Option(
             "--no-retrain",
-            help="Score the search's own members: optimistic.",
+            help="Score the members of the search instead of new ones. The result is too "
+            "optimistic.",
             rich_help_panel=options.TRAINING,
         ),
     ] = False,
@@ -75,8 +77,8 @@ def confirm(
         bool,
         typer.Option(
             "--distil",
-            help="Also train the best single network on the best ensemble's mean probabilities in "
-            "place of labels, and compare it with both.",
+            help="Also train the best single network on the mean probabilities of the best "
+            "ensemble in place of labels, and compare it with both.",
             rich_help_panel=FINALISTS,
         ),
     ] = False,
@@ -93,7 +95,7 @@ def confirm(
     weights: options.Weights = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Retrain the best with fresh seeds for longer and score them on test, once.
+    """Retrain the best configurations for longer, with new seeds, and score them on test images.
 
     Example: ensearch confirm digits-wide_resnet-2M --settle
     """

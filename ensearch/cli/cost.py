@@ -13,28 +13,31 @@ NETWORK = "The network"
 
 @guarded
 def cost(
-    family: Annotated[str, typer.Argument(help="A family of networks, such as wide_resnet.")],
+    family: Annotated[str, typer.Argument(help="The family of the network, such as wide_resnet.")],
     width: Annotated[
         float | None,
-        typer.Option(help="Width as the family counts it.", rich_help_panel=NETWORK),
+        typer.Option(help="The width, as the family counts it.", rich_help_panel=NETWORK),
     ] = None,
     depth: Annotated[
         float | None,
-        typer.Option(help="Depth as the family counts it.", rich_help_panel=NETWORK),
+        typer.Option(help="The depth, as the family counts it.", rich_help_panel=NETWORK),
     ] = None,
     resolution: Annotated[
         int | None,
         typer.Option(
             min=1,
             max=10_000,
-            help="Pixels a side. (default: published)",
+            help="Pixels a side of the input images. (default: those of the publication)",
             rich_help_panel=NETWORK,
         ),
     ] = None,
     channels: Annotated[
         int,
         typer.Option(
-            min=1, max=10_000, help="Channels of the input images.", rich_help_panel=NETWORK
+            min=1,
+            max=10_000,
+            help="How many channels the input images have.",
+            rich_help_panel=NETWORK,
         ),
     ] = 3,
     classes: Annotated[
@@ -42,13 +45,15 @@ def cost(
         typer.Option(
             min=2,
             max=10**6,
-            help="Classes of the output. (default: published)",
+            help="How many classes there are. (default: those of the publication)",
             rich_help_panel=NETWORK,
         ),
     ] = None,
     members: Annotated[
         int,
-        typer.Option(min=1, max=10**6, help="Members of the ensemble.", rich_help_panel=NETWORK),
+        typer.Option(
+            min=1, max=10**6, help="How many members the ensemble has.", rich_help_panel=NETWORK
+        ),
     ] = 1,
     flops_per_mac: options.FlopsPerMac = None,
     as_json: options.AsJson = False,

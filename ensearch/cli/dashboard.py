@@ -10,13 +10,15 @@ from ensearch.cli.terminal import INTERRUPTED, guarded, say
 
 @guarded
 def dashboard(
-    study: Annotated[str | None, typer.Argument(help="Open at this study.")] = None,
+    study: Annotated[
+        str | None, typer.Argument(help="The study to open. (default: the list of all studies)")
+    ] = None,
     port: Annotated[
         int,
         typer.Option(
             min=0,
             max=65535,
-            help="Where the page is served; 0 picks a free one.",
+            help="The port at which pages are served; 0 picks a free one.",
             rich_help_panel=options.RUNNING,
         ),
     ] = 8080,
@@ -24,13 +26,16 @@ def dashboard(
     allow_edit: Annotated[
         bool,
         typer.Option(
-            "--allow-edit", help="Let the page change notes.", rich_help_panel=options.OUTPUT
+            "--allow-edit",
+            help="Allow notes to be edited in the browser.",
+            rich_help_panel=options.OUTPUT,
         ),
     ] = False,
 ) -> None:
-    """Serve the pages of studies and Optuna's dashboard on this machine, read-only.
+    """Serve a page of every study, and Optuna's dashboard, on this machine.
 
-    It opens at the page of a study: the answer and the figures, read again while the study runs.
+    The page shows the answer and the figures, and follows a study that is running. Everything is
+    read-only unless you say otherwise.
 
     Example: ensearch dashboard digits-wide_resnet-2M
     """

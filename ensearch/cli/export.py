@@ -19,8 +19,9 @@ def export(
     kind: Annotated[
         str,
         typer.Option(
-            help="best, as `ensearch best` says; the best single, ensemble or cascade; or what "
-            "`confirm --distil` distilled.",
+            help="What to export: best (what `ensearch best` recommends); the best single, "
+            "ensemble or cascade; or distilled, the network that `ensearch confirm --distil` "
+            "trained.",
             rich_help_panel=options.READING,
         ),
     ] = "best",
@@ -28,7 +29,7 @@ def export(
         bool,
         typer.Option(
             "--confirmed",
-            help="The members of the last confirmation.",
+            help="Export the members of the last confirmation, which were trained for longer.",
             rich_help_panel=options.READING,
         ),
     ] = False,
@@ -38,25 +39,27 @@ def export(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="A folder that is not there yet. (default: beside the storage)",
+            help="The new folder to write. (default: one beside the storage)",
             rich_help_panel=options.OUTPUT,
         ),
     ] = None,
     onnx: Annotated[
         bool,
-        typer.Option(
-            "--onnx/--no-onnx", help="Write model.onnx too.", rich_help_panel=options.OUTPUT
-        ),
+        typer.Option("--onnx/--no-onnx", help="Write model.onnx.", rich_help_panel=options.OUTPUT),
     ] = True,
     pt2: Annotated[
         bool,
-        typer.Option("--pt2", help="Write model.pt2 too.", rich_help_panel=options.OUTPUT),
+        typer.Option(
+            "--pt2",
+            help="Write model.pt2 too, for torch.export.load.",
+            rich_help_panel=options.OUTPUT,
+        ),
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Write what a study recommends as a folder that runs without ensearch.
+    """Write the recommended model of a study as a folder that runs without ensearch.
 
-    It has the name that it is given once the exported model predicts what the storage holds.
+    The folder appears once the exported model has predicted the same as the members in the storage.
 
     Example: ensearch export digits-wide_resnet-2M --budget 1M
     """

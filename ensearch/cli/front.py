@@ -16,31 +16,33 @@ def front(
     pool: Annotated[
         str,
         typer.Option(
-            help="Who takes part: all, names as tables show them, patterns such as 'eff*', "
-            "study:NAME, confirmed:NAME, dataset:FINGERPRINT; '!eff*' leaves out. Several with "
-            "commas.",
+            help="A query that selects entries of the pool: all; names as tables show them; "
+            "patterns such as 'eff*'; study:NAME, confirmed:NAME or dataset:FINGERPRINT. '!eff*' "
+            "leaves entries out. Separate several with commas.",
             rich_help_panel=options.READING,
         ),
     ],
     budget: Annotated[
         str,
         typer.Option(
-            help="FLOPs (multiply-adds) per example: 5e9, 5G; or of another --x.",
+            help="The most FLOPs (multiply-adds) for one image, or the most in the unit of --x: "
+            "5e9, 5G.",
             rich_help_panel=options.READING,
         ),
     ],
     dataset: Annotated[
         str,
         typer.Option(
-            help="Only entries of this dataset: its name, such as digits or folder:PATH, or the "
-            "beginning of a fingerprint.",
+            help="Take only entries of this dataset: its name, such as digits or folder:PATH, or "
+            "the beginning of its fingerprint.",
             rich_help_panel=options.READING,
         ),
     ] = "",
     budgets: Annotated[
         str | None,
         typer.Option(
-            help="Also at these: 1e9,2e9. (default: halves of --budget, up to 8 in all)",
+            help="Compare at these budgets too: 1e9,2e9. (default: a half, a quarter and so on of "
+            "--budget, up to 8 budgets in all)",
             rich_help_panel=options.READING,
         ),
     ] = None,
@@ -52,7 +54,7 @@ def front(
     flops_per_mac: options.FlopsPerMac = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Search ensembles and cascades over the pool, without training anything.
+    """Search ensembles and cascades of models that exist, without training anything.
 
     Example: ensearch front --pool all --budget 5e9
     """

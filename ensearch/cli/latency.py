@@ -24,31 +24,39 @@ def latency(
         str | None,
         typer.Argument(
             metavar="[STUDY|FOLDER]",
-            help="A study of the storage: all that its search evaluated. Or a folder that "
-            "`ensearch export` wrote: its first members, as exported.",
+            help="A study, all of whose configurations are measured; or a folder that `ensearch "
+            "export` wrote, of which the first 1, 2, ... members are measured.",
         ),
     ] = None,
     pool: options.PoolInstead = None,
     batch: Annotated[
         str,
         typer.Option(
-            help="Images at a time; several numbers with commas.", rich_help_panel=MEASURING
+            help="How many images come at a time; separate several numbers with commas.",
+            rich_help_panel=MEASURING,
         ),
     ] = "1,64",
     threads: Annotated[
-        int, typer.Option(min=1, help="Threads of the processor.", rich_help_panel=MEASURING)
+        int,
+        typer.Option(
+            min=1, help="How many threads of the processor compute.", rich_help_panel=MEASURING
+        ),
     ] = 1,
     runtime: Annotated[
         str,
-        typer.Option(help="torch, or onnx for ONNX Runtime on a CPU.", rich_help_panel=MEASURING),
+        typer.Option(
+            help="What runs the networks: torch, or onnx (ONNX Runtime, on a CPU).",
+            rich_help_panel=MEASURING,
+        ),
     ] = "torch",
     device: options.Device = None,
     storage: options.Storage = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Measure how long configurations take for an image, with random weights; kept for reports.
+    """Measure how many milliseconds configurations take for an image.
 
-    Networks of the pool are measured each alone.
+    Networks are built with random weights, since time does not depend on them. Reports show the
+    times from then on. Networks of the pool are measured each alone.
 
     Example: ensearch latency digits-wide_resnet-2M --batch 1,64
     """

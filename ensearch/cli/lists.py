@@ -19,7 +19,7 @@ def spaces(as_json: options.AsJson = False) -> None:
 
 @guarded
 def datasets(as_json: options.AsJson = False) -> None:
-    """List the datasets that `--dataset` takes.
+    """List the datasets that ship with ensearch, and how to name your own.
 
     Example: ensearch datasets
     """

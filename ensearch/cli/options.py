@@ -20,27 +20,38 @@ OUTPUT = "Output"
 READING = "What to compare"
 MODELS = "Models and images"
 
-Study = Annotated[str, typer.Argument(help="Name of a study of the storage.")]
-StudyIfAny = Annotated[str | None, typer.Argument(help="Name of a study of the storage.")]
+Study = Annotated[str, typer.Argument(help="The name of a study, as `ensearch status` lists it.")]
+StudyIfAny = Annotated[
+    str | None, typer.Argument(help="The name of a study, as `ensearch status` lists it.")
+]
 
 # What to search
-_DATASETS = "A name from `ensearch datasets`, npz:FILE, folder:PATH of pictures or imagenet:PATH."
+_DATASETS = (
+    "The images: a name from `ensearch datasets`, folder:PATH (pictures in folders of classes), "
+    "npz:FILE (arrays) or imagenet:PATH."
+)
 DatasetIfAny = Annotated[str | None, typer.Option(help=_DATASETS, rich_help_panel=SEARCH)]
 Dataset = Annotated[str, typer.Option(help=_DATASETS, rich_help_panel=MODELS)]
 Space = Annotated[
     str | None,
     typer.Option(
-        help="From `ensearch spaces`, or FILE.toml. (default: wide_resnet)", rich_help_panel=SEARCH
+        help="The search space: a name from `ensearch spaces`, or FILE.toml. (default: "
+        "wide_resnet)",
+        rich_help_panel=SEARCH,
     ),
 ]
 SamplerName = Annotated[
     str | None,
-    typer.Option(help="tpe, random, nsga2, gp or qmc. (default: tpe)", rich_help_panel=SEARCH),
+    typer.Option(
+        help="Optuna's way of choosing trials: tpe, random, nsga2, gp or qmc. (default: tpe)",
+        rich_help_panel=SEARCH,
+    ),
 ]
 Rule = Annotated[
     str | None,
     typer.Option(
-        help="Averaging of probabilities: arithmetic or geometric. (default: arithmetic)",
+        help="How the probabilities of members are averaged: arithmetic or geometric. (default: "
+        "arithmetic)",
         rich_help_panel=SEARCH,
     ),
 ]
@@ -50,23 +61,24 @@ Trials = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="Trials of the study in all, then stop. (default: 20, with two seeds 26, with one 40; "
-        "or 4 more than each budget takes to get a single network and an ensemble; or as many as "
-        "were asked for the last time, if these are more)",
+        help="Stop once the study has this many trials in all, earlier runs included. (default: "
+        "20; 26 with --seeds 2, 40 with --seeds 1; more where the first single network and "
+        "ensemble of every budget take more; never fewer than were asked for before)",
         rich_help_panel=STOPPING,
     ),
 ]
 Timeout = Annotated[
     str | None,
     typer.Option(
-        help="Stop this run after so long: 90s, 30m, 2h. Resumable.", rich_help_panel=STOPPING
+        help="Stop this run after this time: 90s, 30m, 2h. It can be resumed.",
+        rich_help_panel=STOPPING,
     ),
 ]
 TrainBudget = Annotated[
     str | None,
     typer.Option(
-        help="Begin no trial once the study has spent so many multiply-adds on training: 1e15. "
-        "Trials under way are finished.",
+        help="Begin no further trial once the study has spent this many multiply-adds on training: "
+        "1e15. Trials that are under way are finished.",
         rich_help_panel=STOPPING,
     ),
 ]
@@ -74,7 +86,8 @@ Settle = Annotated[
     bool,
     typer.Option(
         "--settle",
-        help="Then train more members where they decide most, as `ensearch settle` does.",
+        help="When that is over, train more members where they decide most, as `ensearch settle` "
+        "does.",
         rich_help_panel=STOPPING,
     ),
 ]
@@ -82,12 +95,16 @@ Settle = Annotated[
 # Training
 Epochs = Annotated[
     int | None,
-    typer.Option(help="Epochs of every member. (default: the dataset's)", rich_help_panel=TRAINING),
+    typer.Option(
+        help="Train every member for this many epochs. (default: the dataset's own number)",
+        rich_help_panel=TRAINING,
+    ),
 ]
 Optimizer = Annotated[
     str | None,
     typer.Option(
-        help="sgd or muon, for every member; its own learning rate comes with it. (default: sgd)",
+        help="The optimizer of every member: sgd or muon, each with its own learning rate. "
+        "(default: sgd)",
         rich_help_panel=TRAINING,
     ),
 ]
@@ -95,25 +112,25 @@ Seeds = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="Train every network at least so many times, each time from another seed, also where "
-        "it is tried as a single network. More seeds tell the better network from the lucky one. "
-        "(default: 3)",
+        help="Train every network at least this many times, each time from another seed, also "
+        "where it is tried as a single network. With more seeds, luck decides less. (default: 3)",
         rich_help_panel=TRAINING,
     ),
 ]
 LimitTrain = Annotated[
     int | None,
     typer.Option(
-        help="Train on a stratified subset of so many images; those that are left validate.",
+        help="Train on this many images, with the same share of every class. The images that are "
+        "left over are used for validation, up to 10,000.",
         rich_help_panel=TRAINING,
     ),
 ]
 Val = Annotated[
     int | None,
     typer.Option(
-        help="Validate on so many of the training images, which then do not train. (default: a "
-        "tenth, or 500 where that is at most a third; with --limit-train all that are left, up to "
-        "10,000)",
+        help="Use this many of the training images for validation instead of training. (default: "
+        "a tenth, or 500 where that is at most a third; with --limit-train all that are left "
+        "over, up to 10,000)",
         rich_help_panel=TRAINING,
     ),
 ]
@@ -121,7 +138,7 @@ RetrainMissing = Annotated[
     bool,
     typer.Option(
         "--retrain-missing",
-        help="Train members again whose files are gone.",
+        help="Train those members again whose files are missing or damaged.",
         rich_help_panel=TRAINING,
     ),
 ]
@@ -131,24 +148,31 @@ Workers = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="Members trained at a time. (default: one per CPU core, one per GPU)",
+        help="How many members train at the same time. (default: one per CPU core, or one per GPU)",
         rich_help_panel=RUNNING,
     ),
 ]
 Device = Annotated[
-    str | None, typer.Option(help="auto, cpu or cuda. (default: auto)", rich_help_panel=RUNNING)
+    str | None,
+    typer.Option(
+        help="What computes: cpu, cuda (GPUs), or auto, which takes GPUs if there are any. "
+        "(default: auto)",
+        rich_help_panel=RUNNING,
+    ),
 ]
 Launcher = Annotated[
     str | None,
     typer.Option(
-        help="Where members train: processes, inline or ray. (default: processes)",
+        help="Where members train: in processes of this machine, inline (in this process) or on a "
+        "ray cluster. (default: processes)",
         rich_help_panel=RUNNING,
     ),
 ]
 RayAddress = Annotated[
     str | None,
     typer.Option(
-        help="Ray cluster: auto or HOST:PORT. (default: RAY_ADDRESS, or one of its own)",
+        help="The Ray cluster: auto, or HOST:PORT. (default: that of RAY_ADDRESS, or a new one on "
+        "this machine)",
         rich_help_panel=RUNNING,
     ),
 ]
@@ -156,7 +180,8 @@ DataDir = Annotated[
     Path | None,
     typer.Option(
         envvar="ENSEARCH_DATA_DIR",
-        help="Where datasets are kept and downloaded. (default: data)",
+        help="The folder in which datasets are kept and to which they are downloaded. (default: "
+        "data)",
         rich_help_panel=RUNNING,
     ),
 ]
@@ -164,7 +189,8 @@ Storage = Annotated[
     str | None,
     typer.Option(
         envvar="ENSEARCH_STORAGE",
-        help=f"Database of studies: an SQLAlchemy URL or a .db file. (default: {DEFAULT_STORAGE})",
+        help="The database that holds the studies: a .db file, or the URL of a server. (default: "
+        f"{DEFAULT_STORAGE})",
         rich_help_panel=RUNNING,
     ),
 ]
@@ -172,7 +198,8 @@ TakeOver = Annotated[
     bool,
     typer.Option(
         "--take-over",
-        help="Take the study from a driver that seems alive.",
+        help="Continue the study although another process seems to be running it. Only do this "
+        "when you know that the other process is gone.",
         rich_help_panel=RUNNING,
     ),
 ]
@@ -182,7 +209,8 @@ Weights = Annotated[
     bool | None,
     typer.Option(
         "--weights/--no-weights",
-        help="Keep the members' weights on disk. (default: weights)",
+        help="Keep the weights of trained members, which `ensearch export` needs. (default: "
+        "weights)",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -190,7 +218,7 @@ Folder = Annotated[
     Path | None,
     typer.Option(
         "--out",
-        help="Folder for what is written. (default: beside the storage)",
+        help="The folder to which files are written. (default: one beside the storage)",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -201,7 +229,7 @@ AsJson = Annotated[
 FlopsPerMac = Annotated[
     int | None,
     typer.Option(
-        help="1: a FLOP is a multiply-add, as in the papers; 2: count two. (default: 1)",
+        help="How many FLOPs a multiply-add counts as: 1, as in the papers, or 2. (default: 1)",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -220,8 +248,8 @@ WithinBudget = Annotated[
     str | None,
     typer.Option(
         "--budget",
-        help="In the unit of the study's budget, or of --x; of a cascade in FLOPs: 5e9, 5G. "
-        "(default: the study's)",
+        help="The most that a prediction may cost, such as 5e9 or 5G, in the unit of the study's "
+        "budget or of --x (for a cascade in FLOPs). (default: the study's budget)",
         rich_help_panel=READING,
     ),
 ]
@@ -230,7 +258,7 @@ Margin = Annotated[
     typer.Option(
         parser=_points,
         metavar="<float>",
-        help="Points of accuracy that do not matter. (default: 1)",
+        help="A difference of this many points of accuracy does not matter to you. (default: 1)",
         rich_help_panel=READING,
     ),
 ]
@@ -238,8 +266,8 @@ Axis = Annotated[
     str,
     typer.Option(
         "--x",
-        help="What costs are compared by: flops, or ms@64 for milliseconds an image in batches of "
-        "64, as `ensearch latency` measured them (ms@64:onnx by ONNX Runtime).",
+        help="The unit in which costs are compared: flops, or ms@64 for milliseconds an image in "
+        "batches of 64, as `ensearch latency` measured them (ms@64:onnx by ONNX Runtime).",
         rich_help_panel=READING,
     ),
 ]
@@ -247,8 +275,8 @@ OwnAxis = Annotated[
     str | None,
     typer.Option(
         "--x",
-        help="What costs are compared by: flops, params, or ms@64 for milliseconds an image in "
-        "batches of 64, as `ensearch latency` measured them (ms@64:onnx by ONNX Runtime). "
+        help="The unit in which costs are compared: flops, params, or ms@64 for milliseconds an "
+        "image in batches of 64, as `ensearch latency` measured them (ms@64:onnx by ONNX Runtime). "
         "(default: the unit of the study's budget)",
         rich_help_panel=READING,
     ),
@@ -256,7 +284,8 @@ OwnAxis = Annotated[
 Measure = Annotated[
     str,
     typer.Option(
-        help="When images leave a cascade, by: max probability, margin or entropy.",
+        help="How a cascade tells that it is sure enough of an image to stop: by the max "
+        "probability, the margin or the entropy.",
         rich_help_panel=READING,
     ),
 ]
@@ -264,7 +293,7 @@ Test = Annotated[
     bool,
     typer.Option(
         "--test",
-        help="Also score on test. This is recorded as a use of it.",
+        help="Score on the test images too. This is recorded as a use of them.",
         rich_help_panel=READING,
     ),
 ]
@@ -272,7 +301,8 @@ PoolInstead = Annotated[
     str | None,
     typer.Option(
         "--pool",
-        help="Instead of a study: what this query of the pool selects, as `front --pool` has it.",
+        help="Take the entries of the pool that this query selects instead of a study; `ensearch "
+        "front --help` says what a query is.",
         rich_help_panel=READING,
     ),
 ]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # imported when a verb needs it
 app = typer.Typer(
     cls=Group,
     name="pool",
-    help="Trained members and models of others: what can be combined without training.",
+    help="Look at, add and remove the models that `ensearch front` combines.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -37,7 +37,9 @@ def list_(
     storage: options.Storage = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show members, by network, and models, with cost and accuracy (JSON: every entry).
+    """List trained members by network, and models of others, with cost and accuracy.
+
+    With --json every entry is listed by itself.
 
     Example: ensearch pool list
     """
@@ -92,12 +94,12 @@ def _mean_percent(values: Sequence[float | None]) -> str:
 @app.command(cls=Command)
 @guarded
 def show(
-    name: Annotated[str, typer.Argument(help="As `ensearch pool list` shows it.")],
+    name: Annotated[str, typer.Argument(help="A name, as `ensearch pool list` shows it.")],
     test: options.Test = False,
     storage: options.Storage = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show an entry or all of a network: what its rows belong to and which studies use it.
+    """Show what is known of an entry, or of all entries of a network.
 
     Example: ensearch pool show 10-0.5
     """
@@ -162,19 +164,23 @@ def _inputs(details: "EntryDetails") -> str:
 @guarded
 def remove(
     names: Annotated[
-        list[str], typer.Argument(help="As tables show them; of a network, all its members.")
+        list[str],
+        typer.Argument(
+            help="Names, as `ensearch pool list` shows them. The name of a network stands for all "
+            "its members."
+        ),
     ],
     force: Annotated[
         bool,
         typer.Option(
             "--force",
-            help="Also members that evaluations of studies use.",
+            help="Remove members too that evaluations of studies use.",
             rich_help_panel=options.MODELS,
         ),
     ] = False,
     storage: options.Storage = None,
 ) -> None:
-    """Take models or trained members out of the storage, with their files.
+    """Remove models or trained members from the storage, with their files.
 
     Example: ensearch pool remove efficientnet_b0
     """
@@ -191,7 +197,8 @@ def verify(
         bool,
         typer.Option(
             "--predict-again",
-            help="Let members whose files are unverified predict again, and compare.",
+            help="Let members whose files have no digest yet predict again, and compare the "
+            "result.",
             rich_help_panel=options.MODELS,
         ),
     ] = False,
@@ -200,7 +207,7 @@ def verify(
     storage: options.Storage = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Check every file of the pool, and kept images: whole, unchanged, rows of the labels.
+    """Check that every file of the pool, and the images that are kept, are as they were written.
 
     Example: ensearch pool verify
     """

@@ -18,25 +18,26 @@ if TYPE_CHECKING:  # imported when a verb needs it
 ChooseOn = Annotated[
     str,
     typer.Option(
-        help="What val is: held-out, half of the held-out images, the other half being test; or "
-        "study, as in studies with this --seed and no --limit-train or --val, for models trained "
-        "without that val.",
+        help="The images on which models are selected: held-out, which is half of the held-out "
+        "images (the other half is test); or study, which are the validation images of studies "
+        "with this --seed and without --limit-train or --val, for models that were trained "
+        "without them.",
         rich_help_panel=options.MODELS,
     ),
 ]
 Seed = Annotated[
     int,
     typer.Option(
-        help="Seed of the halves, or of the studies whose val and test are meant.",
+        help="The seed by which the held-out images are halved, or that of the studies.",
         rich_help_panel=options.MODELS,
     ),
 ]
 ClassOrder = Annotated[
     str | None,
     typer.Option(
-        help="Order of the model's columns: dataset, that of its classes; or plain (0, 1, 10, 2) "
-        "or natural (0, 1, 2, 10) order of their names. (default: dataset, and refused where "
-        "another is right far more often)",
+        help="The order of classes in the model's output: dataset (that of the dataset), or plain "
+        "(0, 1, 10, 2) or natural (0, 1, 2, 10) order of their names. (default: dataset; the "
+        "model is refused where another order is right far more often)",
         rich_help_panel=options.MODELS,
     ),
 ]
@@ -46,50 +47,55 @@ OTHER_IMAGES = "--choose-on held-out of `pool add` and `pool images` takes other
 @guarded
 def import_(
     file: Annotated[
-        Path, typer.Argument(help="An npz file; see above for its arrays. Or of `pool export`.")
+        Path,
+        typer.Argument(help="An npz file with the arrays named above, or a file of `pool export`."),
     ],
     name: Annotated[
         str | None,
-        typer.Option(help="What the model is called in the pool.", rich_help_panel=options.MODELS),
+        typer.Option(help="The name of the model in the pool.", rich_help_panel=options.MODELS),
     ] = None,
     macs: Annotated[
         str | None,
         typer.Option(
-            help="Multiply-adds of one forward pass of one example: 0.39e9, 390M.",
+            help="How many multiply-adds the model takes for one image: 0.39e9, 390M.",
             rich_help_panel=options.MODELS,
         ),
     ] = None,
     params: Annotated[
-        str | None, typer.Option(help="Parameters: 5.3M.", rich_help_panel=options.MODELS)
+        str | None,
+        typer.Option(
+            help="How many parameters the model has: 5.3M.", rich_help_panel=options.MODELS
+        ),
     ] = None,
     network: Annotated[
         str,
         typer.Option(
-            help="Equal for models that differ in their training only.",
+            help="A name for the network itself. Give models the same one if only their training "
+            "differs.",
             rich_help_panel=options.MODELS,
         ),
     ] = "",
     dataset: Annotated[
         str,
         typer.Option(
-            help="Fingerprint of images, or of the labels of val or of test, that the rows must "
-            "belong to; its beginning will do.",
+            help="The fingerprint of the images, or of the labels of val or test, that the rows "
+            "must belong to, or its beginning.",
             rich_help_panel=options.MODELS,
         ),
     ] = "",
     class_order: ClassOrder = None,
     storage: options.Storage = None,
 ) -> None:
-    """Import predictions of any model, made anywhere, on val, test or both; or a whole archive.
+    """Import the predictions of a model that was trained anywhere, or a file of `pool export`.
 
     FILE is what numpy.savez(FILE, probs_val=, y_val=, probs_test=, y_test=, classes=) writes:
     probs_SPLIT, images x classes with rows that sum to 1, or logits_SPLIT instead; y_SPLIT, the
-    labels 0, 1, ... in the order of the rows; classes, their names, if you like. Predictions are
-    combined with others only where labels and their order are the same. `ensearch pool images`
+    labels 0, 1, ... in the order of the rows; and, if you like, classes, their names. Predictions
+    are combined with others only where labels and their order are the same. `ensearch pool images`
     writes the images, in the order in which studies and `pool add` predict them.
 
-    A FILE of `ensearch pool export` brings entries with all that is known of them: no option but
-    --storage is for these.
+    A FILE of `ensearch pool export` brings all that is known of its entries. It takes no other
+    option than --storage.
 
     Example: ensearch pool import b0.npz --name b0 --macs 390M
     """
@@ -130,11 +136,18 @@ def _refuse_options(*values: str | None) -> None:
 
 @guarded
 def export(
-    query: Annotated[str, typer.Argument(help="What to export, as `front --pool` takes it: all.")],
+    query: Annotated[
+        str,
+        typer.Argument(
+            help="A query that selects what to export, such as all; `ensearch front --help` "
+            "explains it."
+        ),
+    ],
     out: Annotated[
         Path,
         typer.Option(
-            help="The file to write; one that is there stays.", rich_help_panel=options.OUTPUT
+            help="The file to write. A file that exists is not replaced.",
+            rich_help_panel=options.OUTPUT,
         ),
     ],
     storage: options.Storage = None,
@@ -142,7 +155,7 @@ def export(
         bool,
         typer.Option(
             "--weights/--no-weights",
-            help="With the weights of trained members.",
+            help="Include the weights of trained members.",
             rich_help_panel=options.OUTPUT,
         ),
     ] = True,
@@ -178,20 +191,22 @@ def add(
     timm: Annotated[
         str,
         typer.Option(
-            help="Models of timm: efficientnet_b0,resnet50.", rich_help_panel=options.MODELS
+            help="The names of one or more models of timm: efficientnet_b0,resnet50.",
+            rich_help_panel=options.MODELS,
         ),
     ],
     checkpoint: Annotated[
         Path | None,
         typer.Option(
-            help="Weights, .safetensors or of torch.save. (default: timm's pretrained)",
+            help="A file of weights, .safetensors or of torch.save. (default: timm's pretrained "
+            "weights)",
             rich_help_panel=options.MODELS,
         ),
     ] = None,
     name: Annotated[
         str | None,
         typer.Option(
-            help="What one model is called in the pool. (default: timm's)",
+            help="The name of the model in the pool, if it is one. (default: timm's name)",
             rich_help_panel=options.MODELS,
         ),
     ] = None,
@@ -200,15 +215,15 @@ def add(
         typer.Option(
             min=1,
             max=10_000,
-            help="Pixels a side to predict at. (default: as they are)",
+            help="Scale images to this many pixels a side first. (default: as they are)",
             rich_help_panel=options.MODELS,
         ),
     ] = None,
     normalise: Annotated[
         str | None,
         typer.Option(
-            help="By mean and deviation of: dataset, or model, those of timm's weights. (default: "
-            "model for pretrained weights, dataset for a checkpoint)",
+            help="Whose mean and deviation normalise the images: dataset, or model (those of "
+            "timm's weights). (default: model for pretrained weights, dataset for a checkpoint)",
             rich_help_panel=options.MODELS,
         ),
     ] = None,
@@ -219,17 +234,17 @@ def add(
     data_dir: options.DataDir = None,
     storage: options.Storage = None,
 ) -> None:
-    """Score models that exist on images of a dataset, with their exact cost.
+    """Add models of timm to the pool: predict the images of a dataset and count the exact cost.
 
     A model that was trained on all training images has seen the val of studies, which is cut from
     them. So the held-out images are halved: models are selected on one half (val), and the other is
     their test.
 
     Inputs should be what the model was trained with. Images are those of the dataset, as `pool
-    images` writes them (folder: keeps of an image the largest square in its middle, scaled by
-    bicubic interpolation to the side behind the @; imagenet: 87.5 % of that square); --resolution
-    scales these by bilinear interpolation. They are divided by 255, less mean, over deviation: a
-    note says which, and `pool show` keeps it.
+    images` writes them. (folder: keeps the largest square in the middle of a picture, scaled by
+    bicubic interpolation to the side behind the @; imagenet: keeps 87.5 % of that square.)
+    --resolution scales these by bilinear interpolation. They are divided by 255 and normalised by
+    a mean and a deviation, which a note names and `pool show` keeps.
 
     Example: ensearch pool add --dataset folder:photos --timm resnet50
     """
@@ -274,7 +289,7 @@ def images(
     out: Annotated[
         Path,
         typer.Option(
-            help="The npz file to write; one that is there stays.",
+            help="The npz file to write. A file that exists is not replaced.",
             rich_help_panel=options.OUTPUT,
         ),
     ],
@@ -284,14 +299,14 @@ def images(
         bool,
         typer.Option(
             "--train",
-            help="Also x_train and y_train, which may be large: see above.",
+            help="Write x_train and y_train too, which may be large.",
             rich_help_panel=options.MODELS,
         ),
     ] = False,
     data_dir: options.DataDir = None,
     storage: options.Storage = None,
 ) -> None:
-    """Write val and test of a dataset, to be predicted by any program for `pool import`.
+    """Write the images of a dataset that predictions for `pool import` must be of.
 
     The file holds x_val, y_val, x_test, y_test and classes: images as bytes, N x R x R x C, in the
     order in which predictions are expected. The storage keeps the labels, so that an import is

@@ -24,17 +24,21 @@ def predict(
     members: Annotated[
         int | None,
         typer.Option(
-            help="Average the first so many members only. (default: all)",
+            help="Use only this many members of the ensemble, the first ones. (default: all)",
             rich_help_panel=options.RUNNING,
         ),
     ] = None,
     batch: Annotated[
-        int, typer.Option(min=1, help="Images at a time.", rich_help_panel=options.RUNNING)
+        int,
+        typer.Option(
+            min=1, help="How many images are predicted at a time.", rich_help_panel=options.RUNNING
+        ),
     ] = 64,
     runtime: Annotated[
         str,
         typer.Option(
-            help="torch, onnx, or auto: model.onnx where that can be run.",
+            help="What runs the model: torch, onnx, or auto, which is onnx where that is "
+            "installed.",
             rich_help_panel=options.RUNNING,
         ),
     ] = "auto",
@@ -42,7 +46,7 @@ def predict(
         int,
         typer.Option(
             min=1,
-            help="Processes that run members side by side, by torch.",
+            help="How many processes run members side by side, with torch.",
             rich_help_panel=options.RUNNING,
         ),
     ] = 1,
@@ -50,8 +54,8 @@ def predict(
 ) -> None:
     """Print the class and the probabilities of images, as CSV.
 
-    The folder's model.py is run, so name a folder that you trust. Pictures that cannot be read are
-    named and left out; then the exit code is 5.
+    The program model.py of the folder is run, so name a folder that you trust. Pictures that cannot
+    be read are named and left out, and the exit code is then 5.
 
     Example: ensearch predict exported photo.png
     """

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def report(
     studies: Annotated[
         list[str],
-        typer.Argument(metavar="STUDY...", help="Name of a study of the storage, or several."),
+        typer.Argument(metavar="STUDY...", help="The name of a study, or several names."),
     ],
     margin: options.Margin = None,
     x: options.OwnAxis = None,
@@ -33,28 +33,31 @@ def report(
         bool,
         typer.Option(
             "--full",
-            help="Also both fronts and what the numbers are true of.",
+            help="Also print both fronts, and all that the numbers depend on.",
             rich_help_panel=options.OUTPUT,
         ),
     ] = False,
     figures: Annotated[
         str | None,
         typer.Option(
-            help="Also write these as figures for a paper, each with its data as CSV: tradeoff, "
-            "advantage; several with commas.",
+            help="Also write figures for a paper, each with its data as CSV: tradeoff, advantage, "
+            "or both with a comma.",
             rich_help_panel=options.OUTPUT,
         ),
     ] = None,
     format: Annotated[
-        str, typer.Option(help="Of --figures: png, svg or pdf.", rich_help_panel=options.OUTPUT)
+        str,
+        typer.Option(
+            help="The format of --figures: png, svg or pdf.", rich_help_panel=options.OUTPUT
+        ),
     ] = "png",
     out: options.Folder = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Print the answer of a study; write its page index.html, CSV, JSON and PNG.
 
-    Of several studies it prints all answers and writes one page. Another margin than 1 writes the
-    files of a study only where --out names a folder.
+    With several studies it prints all answers and writes one page on all of them. With another
+    margin than 1, files are only written where --out names a folder.
 
     Example: ensearch report digits-wide_resnet-2M --figures tradeoff,advantage --format pdf
     """
@@ -85,7 +88,7 @@ def report(
     if axis.name != units.PARAMS:  # by which the pool does not compare
         by = "" if axis.name == units.FLOPS else f" --x {x or axis.name}"
         say(f"mix       ensearch front --pool study:{study} --budget {budget}{by}{here}")
-    unwritten = "files     not written: the study's are of margin 1; --out FOLDER takes these"
+    unwritten = "files     not written: those of a study have margin 1, so name a folder with --out"
     for line in files(folder) if folder else [unwritten]:
         say(line)
     if drawn:
@@ -125,7 +128,7 @@ def status(
     storage: options.Storage = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show the studies of a storage, how far they are and what they answer.
+    """List the studies, how far they are and what they answer.
 
     Example: ensearch status
     """
@@ -137,7 +140,7 @@ def status(
         return
     if not rows:
         example = f"ensearch run --budget 2e6 --dataset digits{place(storage)}"
-        tell(f"no studies yet. Begin with: {example}")
+        tell(f"There are no studies yet. Begin with: {example}")
         return
     console, heads = Console(), ("state", "trials", "members", "since")
     shown = print_rows(

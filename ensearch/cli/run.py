@@ -23,25 +23,26 @@ def run(
     budget: Annotated[
         str | None,
         typer.Option(
-            help="FLOPs (multiply-adds) per example of the whole ensemble: 5e9, 5G. [required: one "
-            "of the three budgets, and --dataset; here or in the file of --config]",
+            help="The most FLOPs (multiply-adds) that the whole ensemble may take for one image: "
+            "5e9, 5G. [required: one of the three budgets, and --dataset; here or in the file of "
+            "--config]",
             rich_help_panel=options.SEARCH,
         ),
     ] = None,
     budget_params: Annotated[
         str | None,
         typer.Option(
-            help="Parameters of the whole ensemble: 1e6, 1M. Alone, costs are compared in "
-            "parameters; beside another budget nothing has more.",
+            help="The most parameters that the whole ensemble may have: 1e6, 1M. If no other "
+            "budget is given, costs are compared in parameters.",
             rich_help_panel=options.SEARCH,
         ),
     ] = None,
     budget_ms: Annotated[
         str | None,
         typer.Option(
-            help="Milliseconds an image of the whole ensemble, and the images at a time: 2@64, or "
-            "2@64:onnx by ONNX Runtime. Networks are timed here first, and costs are compared in "
-            "milliseconds; beside --budget nothing takes longer.",
+            help="The most milliseconds that the whole ensemble may take for an image, and how "
+            "many images come at a time: 2@64, or 2@64:onnx by ONNX Runtime. Networks are timed "
+            "on this machine first. Unless --budget is given, costs are compared in milliseconds.",
             rich_help_panel=options.SEARCH,
         ),
     ] = None,
@@ -49,28 +50,31 @@ def run(
     study: Annotated[
         str | None,
         typer.Option(
-            help="Name of the study. (default: DATASET-SPACE-BUDGET)",
+            help="The name of the study. (default: DATASET-SPACE-BUDGET)",
             rich_help_panel=options.SEARCH,
         ),
     ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
-            help="A TOML file with these options; flags win over it.",
+            help="A TOML file with any of these options; those on the command line win over it.",
             rich_help_panel=options.SEARCH,
         ),
     ] = None,
     sampler: options.SamplerName = None,
     seed: Annotated[
         int | None,
-        typer.Option(help="Seed of the study. (default: 0)", rich_help_panel=options.SEARCH),
+        typer.Option(
+            help="The number from which all random choices follow. (default: 0)",
+            rich_help_panel=options.SEARCH,
+        ),
     ] = None,
     rule: options.Rule = None,
     plan: Annotated[
         bool,
         typer.Option(
             "--plan",
-            help="Print the plan, as of a new study, and stop.",
+            help="Print what the study would cost and could decide, and stop.",
             rich_help_panel=options.STOPPING,
         ),
     ] = False,
@@ -94,7 +98,10 @@ def run(
     flops_per_mac: options.FlopsPerMac = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Search members, width and depth under a budget; run it again to go on.
+    """Search for the best single networks and ensembles within a budget.
+
+    It trains them with short schedules and answers which to take. The same command again goes on
+    where a search was stopped.
 
     Example: ensearch run --dataset digits --budget 2e6
     """
@@ -169,7 +176,7 @@ def resume(
     weights: options.Weights = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Go on with a study: its configuration and images are those it began with.
+    """Go on with the search of a study, with the configuration and images that it began with.
 
     Example: ensearch resume digits-wide_resnet-2M --trials 40
     """

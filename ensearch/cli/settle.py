@@ -16,7 +16,8 @@ def settle(
     cost: Annotated[
         float | None,
         typer.Option(
-            help="Times the training of the search to spend at most. (default: 1)",
+            help="The most to spend, in times of what the training of the search has cost. "
+            "(default: 1)",
             rich_help_panel=options.STOPPING,
         ),
     ] = None,
@@ -33,7 +34,9 @@ def settle(
     weights: options.Weights = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train more members where they decide most; run it again to go on.
+    """Train more members of a study where they decide most.
+
+    The same command again goes on where it was stopped.
 
     Example: ensearch settle digits-wide_resnet-2M --cost 0.5
     """

@@ -12,12 +12,12 @@ from ensearch.units import counted
 app = typer.Typer(
     cls=Group,
     name="study",
-    help="Whole studies of a storage: remove, rename and copy them.",
+    help="Remove, rename and copy whole studies.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-Name = Annotated[str, typer.Argument(help="A name that no study has.")]
+Name = Annotated[str, typer.Argument(help="The new name, which no other study has.")]
 
 
 @app.command(cls=Command)
@@ -28,15 +28,15 @@ def remove(
         bool,
         typer.Option(
             "--members",
-            help="Also members that no other study uses, with their files.",
+            help="Remove its members too, with their files, unless another study uses them.",
             rich_help_panel=options.MODELS,
         ),
     ] = False,
     storage: options.Storage = None,
 ) -> None:
-    """Take a study out of the storage, unless a driver runs it.
+    """Remove a study from the storage, unless it is running.
 
-    Its members stay in the pool, and that it used test is not forgotten.
+    Its members stay in the pool, and the storage remembers how often the study used test.
 
     Example: ensearch study remove digits-wide_resnet-2M --members
     """
@@ -47,13 +47,13 @@ def remove(
     typer.echo(f"removed {study}{went}")
     if removed.kept:
         others = f", {removed.shared} of them used by other studies" if removed.shared else ""
-        note(f"{counted(removed.kept, 'member')} of it stay in the pool{others}")
+        note(f"{counted(removed.kept, 'member')} of the study stay in the pool{others}")
 
 
 @app.command(cls=Command)
 @guarded
 def rename(study: options.Study, name: Name, storage: options.Storage = None) -> None:
-    """Call a study otherwise, unless a driver runs it.
+    """Give a study another name, unless it is running.
 
     Example: ensearch study rename digits-wide_resnet-2M digits
     """
@@ -66,7 +66,7 @@ def rename(study: options.Study, name: Name, storage: options.Storage = None) ->
 @app.command(cls=Command)
 @guarded
 def copy(study: options.Study, name: Name, storage: options.Storage = None) -> None:
-    """Copy the search of a study, to go on with it in another way; nothing is trained.
+    """Copy the search of a study, to go on with it in another way. Nothing is trained.
 
     Members are shared. Confirmations stay with the study that they confirmed.
 

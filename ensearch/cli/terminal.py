@@ -49,7 +49,7 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
             # Somebody piped us into `head`: nobody reads on, which is not an error.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except KeyboardInterrupt as stop:
-            say("interrupted; what was finished before is kept")
+            say("Interrupted. What was finished before is kept.")
             raise typer.Exit(stop.args[0] if stop.args else INTERRUPTED) from None
         except Exception as error:
             if debug.wanted:
@@ -136,7 +136,7 @@ class Interrupts:
         again, self.signal = self.signal is not None, number
         if again or not self._waits:
             raise KeyboardInterrupt(self.exit_code)
-        say("stopping: finished members are kept. Once more to stop at once.")
+        say("Stopping; finished members are kept. Press Ctrl-C again to stop at once.")
 
     @contextmanager
     def installed(self) -> Iterator["Interrupts"]:

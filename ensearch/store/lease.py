@@ -54,8 +54,8 @@ class Lease:
             other = holder(connection, self.study)
         who = f" (process {other.pid} on {other.host})" if other else ""
         raise StorageError(
-            f"another driver{who} took over study {self.study!r}: this one stops. Finished "
-            "members are kept."
+            f"another process{who} has taken over study {self.study!r}, so this one stops. "
+            "Finished members are kept."
         )
 
     def release(self) -> None:

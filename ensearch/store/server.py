@@ -148,9 +148,9 @@ _STATES = {
     "42501": "does not let this user make or change tables. Its owner may allow it with "
     "GRANT USAGE, CREATE ON SCHEMA public TO the user; tables that are there need a GRANT too",
     "53100": f"cannot grow: the server's disk is full. Free space. {_KEPT}",
-    "53300": "takes no more connections: a driver needs three. Raise max_connections, or end "
-    "other programs",
-    "55P03": "is locked: another driver has been writing for long. Wait for it, or look at "
+    "53300": "takes no more connections: a process that runs a study needs three. Raise "
+    "max_connections, or end other programs",
+    "55P03": "is locked: another process has been writing for long. Wait for it, or look at "
     "pg_stat_activity for a session that hangs",
 }
 _CLASSES = {

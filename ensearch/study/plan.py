@@ -157,7 +157,7 @@ def _choices(config: StudyConfig, ladder: Ladder, cost: Callable[[float], str]) 
         _space(config, ladder),
         f"offers    single networks + ensembles: {_offers(ladder, cost)}",
         *_left_out(config, ladder),
-        "trials    in turns: single networks and ensembles get equally many, while there are both",
+        "trials    single networks and ensembles take turns, as long as there are both",
         *_seeds(config),
         f"schedule  {fewer}{counted(epochs[-1], 'epoch')}, batches of "
         f"{config.schedule.batch_size}, {config.schedule.optimizer}",
@@ -232,7 +232,7 @@ def _left_out(config: StudyConfig, ladder: Ladder) -> list[str]:
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     listed = f"{', '.join(names[:8])}{more}"
     return (
-        [f"left out  {listed}: too expensive for the budget, or cheaper than the lowest"]
+        [f"left out  {listed}: too expensive for the budget, or cheaper than its lowest rung"]
         if names
         else []
     )
@@ -240,7 +240,7 @@ def _left_out(config: StudyConfig, ladder: Ladder) -> list[str]:
 
 def _work(work: SearchWork, workers: int, device: str) -> list[str]:
     if work.trials == 0:
-        return ["work      nothing is left to do; more trials go on"]
+        return ["work      nothing is left to do; ask for more trials to go on"]
     # The most expensive member of all need not be among those that the trials select.
     longest = format_duration(work.longest)
     if work.longest > work.seconds:
@@ -261,8 +261,8 @@ def _notes(config: StudyConfig, ladder: Ladder, work: SearchWork) -> list[str]:
     lines = []
     if "epochs" in ladder.schedule_axes:
         lines.append(
-            "note      epochs is an axis: longer training costs nothing by the budget, which is of "
-            "inference, so that the longest mostly wins. Compare kinds at equal epochs."
+            "note      this study searches epochs: the budget counts inference only, so that the "
+            "longest training mostly wins. Compare kinds at equal epochs."
         )
     if ladder.bounded_by_space:
         most = ladder.price(ladder.most_expensive)

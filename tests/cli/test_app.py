@@ -472,7 +472,7 @@ def test_a_signal_stops_the_reading_of_pictures(folder: Path) -> None:
     assert process.returncode == 75, err
     assert err.splitlines() == [
         "0 of 18 pictures are read and kept: the next start goes on there",
-        "interrupted; what was finished before is kept",
+        "Interrupted. What was finished before is kept.",
     ]
 
 

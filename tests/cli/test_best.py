@@ -67,7 +67,7 @@ def test_best_answers_for_the_largest_compared_budget_within(studied: Path) -> N
 def test_files_of_another_margin_do_not_replace_those_of_the_study(studied: Path) -> None:
     summary = studied / f"studies/ensearch.reports/{STUDY}/summary.json"
     other = ensearch(f"report {STUDY} --margin 3")
-    assert "files     not written: the study's are of margin 1" in other.stderr
+    assert "files     not written: those of a study have margin 1" in other.stderr
     assert json.loads(summary.read_text())["margin_fraction"] == 0.01
     assert "details   ensearch report" in ensearch(f"report {STUDY} --margin 1").stderr
     ensearch(f"report {STUDY} --margin 3 --out mine")

@@ -120,9 +120,7 @@ def test_import_takes_the_order_that_is_said(folder: Path) -> None:
     command = "pool import p.npz --macs 1M"
     refused = typed(f"{command} --name B0")
     assert refused.exit_code == 2
-    assert (
-        "Take them so by --class-order natural, or as they are by --class-order" in refused.stderr
-    )
+    assert "Add --class-order natural, or --class-order dataset to take" in refused.stderr
     right = f"{(probs.argmax(axis=1) == y).mean():.2%} right on val"
     assert right in typed(f"{command} --name B0 --class-order natural").stdout
     kept = typed(f"{command} --name B1 --class-order dataset")

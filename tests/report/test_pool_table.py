@@ -67,7 +67,7 @@ def test_a_cascade_that_overspends_on_test_is_marked_and_not_called_better() -> 
     text = printed(over)
     assert text.count("*cascade") == 1
     assert "2.1M!" in text
-    assert "! costs more on test than the budget it kept to on val" in text
+    assert "! costs more on test than its budget, which it kept to on val" in text
     assert "; within 1M a cascade beats the single network." in " ".join(text.split())
     # The largest budget counts too: nothing is called better than it is within it.
     top = on_test(cascades(3, {4e6: (0.01, 0.05)}), {(CASCADE, 4e6): 4.1e6})
@@ -104,7 +104,7 @@ def test_halves_stand_beside_what_they_score() -> None:
     one = replace(findings.points[0], agreeing_halves=5)
     text = printed(replace(findings, points=(one, *findings.points[1:])))
     assert [line.split()[-3] for line in text.splitlines()[1:3]] == ["5/8", "8/8"]
-    assert "8/8: val % is theirs" in " ".join(text.split())
+    assert "at 8/8 val % is theirs too" in " ".join(text.split())
     assert "Halves" not in printed(on_test(findings, {}))
 
 

@@ -295,7 +295,7 @@ def test_an_estimate_stands_beside_what_was_measured_with_a_word() -> None:
     assert (said.take.accuracy, said.take.measured) == (0.944, 0.95)
     words = " ".join(str(said).split())
     assert "about 94.40 % (measured 95.00 %)" in words
-    assert "would lose 1.20 points" in words
+    assert "taking it would lose 1.20 points" in words
     assert "luck of selecting" in words
 
 

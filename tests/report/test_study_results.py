@@ -285,11 +285,11 @@ def test_reports_import_neither_torch_nor_optuna() -> None:
         (
             0.02,
             0.01,
-            "within 4M beat ensembles of one network: +2.00 points [+1.00, +3.00] (halves",
+            "within 4M are better than ensembles of one network: +2.00 points [+1.00, +3.00]. One",
         ),
         (0.02, 0.03, "cannot be told from ensembles of one network: +2.00 points [-1.00, +5.00]"),
-        (-0.02, 0.01, "lose to ensembles of one network: -2.00"),
-        (0.0, 0.0, "the best ensemble is of one network: mixing gains nothing"),
+        (-0.02, 0.01, "are worse than ensembles of one network: -2.00"),
+        (0.0, 0.0, "the best ensemble has one network: mixing gains nothing"),
         (None, 0.0, "were not compared; a search of the pool compares them"),
     ],
 )
@@ -304,10 +304,10 @@ def test_a_report_says_whether_mixing_gains(
     found = Diversity(split="val", members=9, networks=5, copies=2, budget=4e6, lead=lead)
     whole = replace(handmade(), diversity=found)
     assert says in " ".join(text.further(whole))
-    assert "9 members of 5 networks (at most 2 of one)" in " ".join(text.further(whole))
+    assert "9 members of 5 networks (at most 2 of one network)" in " ".join(text.further(whole))
     table = files.summary(whole)["mixed_minus_same_architecture"]
     assert table["difference_fraction"] == difference
     assert files.summary(handmade())["mixed_minus_same_architecture"] is None
     if lead and half:
         tested = replace(handmade(), diversity=replace(found, split="test"))
-        assert "(val selects, test scores)" in " ".join(text.further(tested))
+        assert "They were selected on val and scored on test" in " ".join(text.further(tested))

@@ -58,7 +58,7 @@ def test_table_holds_its_numbers_and_its_conditions_in_80_columns() -> None:
         "FLOPs (multiply-adds)",
         "Data: cifar10, 10 classes. Scored on 5,000 val images",
         "optimistic",
-        "10 epochs of 45,000 images. Short schedule only",
+        "10 epochs of 45,000 images. Only a short schedule was tried",
         "longer training may move fronts and crossover",
         "seed 0; arithmetic mean",
         "41 trials done by tpe, 2 failed (diverged 1, killed 1); 63 members",

@@ -37,7 +37,7 @@ def test_a_study_taken_over_is_lost_to_its_driver(store: Store) -> None:
     lease.release()  # not its own any more: nothing happens
     other.renew()
     other.release()
-    assert "another driver took over" in failure(other.renew)
+    assert "another process has taken over" in failure(other.renew)
 
 
 def test_renewing_moves_the_heartbeat_only(store: Store) -> None:

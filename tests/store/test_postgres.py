@@ -235,7 +235,7 @@ def test_a_reader_sees_one_state_however_long_it_reads(url: str, store: Store) -
 def test_writers_wait_for_each_other_but_not_for_ever(url: str, store: Store) -> None:
     with Store.open(url, create=False) as other, other._write():
         message = failure(lambda: store.add_study(study_of("digits")))
-        assert "is locked: another driver has been writing" in message
+        assert "is locked: another process has been writing" in message
         assert not store.has_study("digits")  # readers do not wait
     store.add_study(study_of("digits"))
 

@@ -143,11 +143,11 @@ def test_the_plan_says_what_each_budget_offers_to_both_kinds() -> None:
     # 80k: 2 × 10-2. 40k: 1 × 10-2. Each with 4 schedules; 20k lies a rung below the 4.
     assert "single networks + ensembles: 0 + 4 at 80k, 4 + 0 at 40k" in text
     assert "8 distinct configurations, 4 single networks and 4 ensembles" in text
-    assert "in turns: single networks and ensembles get equally many" in text
+    assert "single networks and ensembles take turns" in text
     assert "peak_lr 0.1, 0.4; epochs 3, 12" in text
     assert "schedule  3 or 12 epochs" in text
     assert "cheapest  1 × 10-2 at 40k" in text
-    assert "epochs is an axis" in text
+    assert "this study searches epochs" in text
     plain = dataclasses.replace(asked, space=dataclasses.replace(asked.space, schedule=()))
     steps = ladder.build(plain.space, plain.budget, plain.schedule, 8, cost_of)
     text = described(plain, steps, made, 1)
@@ -176,7 +176,7 @@ def test_the_plan_names_what_no_rung_holds() -> None:
         text = described(asked, steps, made, 1)
         lines = [line for line in text.splitlines() if line.startswith("left out")]
         assert lines == [
-            f"left out  {left}: too expensive for the budget, or cheaper than the lowest"
+            f"left out  {left}: too expensive for the budget, or cheaper than its lowest rung"
         ]
 
 

@@ -70,7 +70,7 @@ class Confirmed(ConfirmedFindings):
     def write(self, folder: str | Path | None = None) -> Path:
         """Write confirm.csv, confirm.json and confirm.png; return their folder.
 
-        The folder is beside the storage if nobody says otherwise. Raises StorageError if it cannot
+        The folder is beside the storage by default. Raises StorageError if it cannot
         be written, and EnsearchError, once all else is, if the figure cannot be drawn.
         """
         where = self.results.folder if folder is None else Path(folder)

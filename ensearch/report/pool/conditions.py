@@ -15,7 +15,7 @@ def conditions(findings: PoolFindings, axis: Axis) -> list[str]:
         f"Pool: {_number(len(findings.entries), 'entry', 'entries')} of "
         f"{_number(networks, 'network', 'networks')} ({findings.query}), nothing was trained. "
         f"Data: val {findings.labels['val']}.",
-        "The 95 % intervals are over images and selections, not over training seeds.",
+        "The 95 % intervals allow for images and selections, not for training seeds.",
         "The fronts of the same architecture and of mixed ensembles hold single networks where "
         f"these are best. An image leaves a cascade by {_MEASURES[findings.measure]} of the mean "
         "so far; thresholds are selected on val.",
@@ -32,7 +32,7 @@ def conditions(findings: PoolFindings, axis: Axis) -> list[str]:
     if seen:
         lines.insert(
             2,
-            f"{_number(seen, 'entry', 'entries')} may have been trained on images of val, and look "
+            f"{_number(seen, 'entry', 'entries')} may have been trained on images of val and look "
             "better there than they are.",
         )
     if findings.has_test:
@@ -60,15 +60,15 @@ def _legend(findings: PoolFindings, axis: Axis) -> list[str]:
     lines = lines if told else []
     if any(row.overspends for row in shown_rows(findings)):
         lines.append(
-            f"{OVER} costs more on test than the budget it kept to on val: so it is not said to be "
-            "better within the budget."
+            f"{OVER} costs more on test than its budget, which it kept to on val, so it is not "
+            "called better within the budget."
         )
     every = 2 * CUTS
     members = (
         f"test % and {axis.unit} are those of the members shown, on test."
         if findings.has_test
-        else f"Halves: how many of the {every} selected the members shown, which all of val "
-        f"selected and whose cost this is ({every}/{every}: val % is theirs)."
+        else f"Halves: how many of the {every} halves selected the members that are shown, which "
+        f"all of val selected. The cost is theirs, and at {every}/{every} val % is theirs too."
     )
     return [
         *lines,

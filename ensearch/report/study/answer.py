@@ -280,7 +280,7 @@ def loss(row: FrontRow) -> str:
     lost = row.take_accuracy - row.runner_up_accuracy
     if abs(lost) < _SHOWN:
         return "; as good"
-    return f"; would {'lose' if lost > 0 else 'gain'} {100 * abs(lost):.2f} points"
+    return f"; taking it would {'lose' if lost > 0 else 'gain'} {100 * abs(lost):.2f} points"
 
 
 def _how_sure(findings: Findings, row: FrontRow) -> list[str]:
@@ -288,12 +288,14 @@ def _how_sure(findings: Findings, row: FrontRow) -> list[str]:
     if row.advantage is not None:
         advantage = f"Ensemble minus single: {text.advantage(row)} points"
         if row.low is not None:
-            advantage += ", 95 % at all budgets at once"
-        if text.is_estimated(row):
-            advantage += ", less the luck of selecting the best of many"
+            advantage += "; the 95 % interval holds at all budgets at once"
         sentences.append(f"{advantage}.")
+        if text.is_estimated(row):
+            sentences.append("The luck of selecting the best of many is taken off.")
     if row.expected_loss is not None:
-        sentences.append(f"Expected loss of what is taken: {100 * row.expected_loss:.2f} points.")
+        sentences.append(
+            f"The choice is expected to lose {100 * row.expected_loss:.2f} points against the best."
+        )
     if text.seeds_unknown(findings):
         sentences.append(text.seeds_unknown(findings))
     if words.looked(findings):
@@ -309,4 +311,4 @@ def _schedule(findings: Findings) -> list[str]:
         own = next((f for f in findings.beside if f.conditions.is_own), findings).conditions.axis
         other = "" if findings.conditions.is_own else f"Over {own.called}: "
         return [f"{other}{findings.conclusion.sentence}"]
-    return ["Short schedule only: not confirmed with longer training."]
+    return ["Only a short schedule was tried: longer training has not confirmed it."]

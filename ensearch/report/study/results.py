@@ -51,7 +51,7 @@ class Results(Findings):
 
     @property
     def folder(self) -> Path | None:
-        """Where `write` writes if nobody says otherwise; another axis has a folder of its own."""
+        """Where `write` writes by default; another axis has a folder of its own."""
         c = self.conditions
         base = self.files and self.files.with_suffix(".reports") / c.study
         return base if base is None or c.is_own else base / c.axis.name
@@ -63,7 +63,7 @@ class Results(Findings):
 
     @property
     def has_usual_margin(self) -> bool:
-        """Whether verdicts are of the margin that they have if nobody says another."""
+        """Whether verdicts are of the default margin."""
         return self.fronts.margin == MARGIN
 
     @property
@@ -123,7 +123,7 @@ class Results(Findings):
     def write(self, folder: str | Path | None = None) -> Path:
         """Write index.html, evaluations.csv, summary.json and tradeoff.png; return their folder.
 
-        The folder is beside the storage if nobody says otherwise. Raises StorageError if it cannot
+        The folder is beside the storage by default. Raises StorageError if it cannot
         be written, and EnsearchError, once all else is, if the figure cannot be drawn.
         """
         where = self._where(folder)
@@ -145,7 +145,7 @@ class Results(Findings):
         """Write figures for a paper, each with its data as CSV; return the paths of all files.
 
         `figures` are tradeoff and advantage, several with commas, and `format` is png, svg or pdf.
-        The folder is that of `write` if nobody says otherwise. Raises UsageError for another figure
+        The folder is that of `write` by default. Raises UsageError for another figure
         or format, EnsearchError if one cannot be drawn, StorageError if it cannot be written.
         """
         names = figure_names.chosen(figures, format)

@@ -152,24 +152,25 @@ def further(results: Findings) -> list[str]:
         return []
     who = (
         f"{counted(diversity.members, 'member')} of {counted(diversity.networks, 'network')} "
-        f"(at most {diversity.copies} of one)"
+        f"(at most {diversity.copies} of one network)"
     )
     if diversity.lead is None:
         return [
             f"Mixed ensembles of these {who} were not compared; a search of the pool compares them."
         ]
     if diversity.lead.low == diversity.lead.high:
-        return [f"Of these {who} the best ensemble is of one network: mixing gains nothing."]
-    says = {1: "beat", 0: "cannot be told from", -1: "lose to"}[diversity.lead.side]
+        return [f"Of these {who} the best ensemble has one network: mixing gains nothing."]
+    says = {1: "are better than", 0: "cannot be told from", -1: "are worse than"}
+    verb = says[diversity.lead.side]
     gap, low, high = (
         100 * f for f in (diversity.lead.difference, diversity.lead.low, diversity.lead.high)
     )
-    how = "halves of val select, the others score"
+    how = "One half of val selected them and the other scored them, in turn."
     if diversity.split == "test":
-        how = "val selects, test scores"
+        how = "They were selected on val and scored on test."
     return [
-        f"Of these {who}, mixed ensembles within {count(diversity.budget, c)} {says} ensembles of "
-        f"one network: {gap:+.2f} points [{low:+.2f}, {high:+.2f}] ({how})."
+        f"Of these {who}, mixed ensembles within {count(diversity.budget, c)} {verb} ensembles of "
+        f"one network: {gap:+.2f} points [{low:+.2f}, {high:+.2f}]. {how}"
     ]
 
 
@@ -205,8 +206,8 @@ def _longer(results: Findings) -> str:
     if results.conclusion is not None:
         return f". {results.conclusion.sentence}"
     return (
-        ". Short schedule only: longer training may move fronts and crossover, which a "
-        "confirmation tells."
+        ". Only a short schedule was tried: longer training may move fronts and crossover, which a "
+        "confirmation would show."
     )
 
 
@@ -223,8 +224,8 @@ def _shown(results: Findings) -> str:
     if not any(is_estimated(row) for row in results.fronts.rows):
         return ""
     return (
-        ". The accuracies in the table are estimates, which take off the luck of selecting the "
-        "best of many; evaluations.csv and the figure have the measured ones"
+        ". The accuracies in the table are estimates, from which the luck of selecting the best of "
+        "many is taken off; evaluations.csv and the figure have the measured ones"
     )
 
 
@@ -236,7 +237,7 @@ def seeds_unknown(results: Findings) -> str:
     return (
         "No verdict can be strong: how much training seeds move an accuracy is known from "
         f"{counted(degrees, 'difference')} between members of one network, and it takes "
-        f"{FEWEST_DEGREES}. More seeds of each network tell."
+        f"{FEWEST_DEGREES}. More seeds of each network would tell."
     )
 
 
@@ -245,12 +246,12 @@ def _estimated(results: Findings) -> str:
     if results.fronts.is_pooled is None:
         return ""
     if results.fronts.is_pooled:
-        return " Accuracies are estimated together: networks of similar cost tell of each other."
+        return " Accuracies are estimated together, since networks of similar cost are similar."
     if results.conditions.stage != "search":
         return ""
     return (
-        " Each network counts by itself, because they are too few, or one is too unlike the "
-        "others, to be estimated together; intervals are wide for that."
+        " Each network counts by itself, which makes intervals wide: there are too few networks, "
+        "or one is too unlike the others, to estimate them together."
     )
 
 
@@ -276,7 +277,8 @@ def conditions(results: Findings) -> list[str]:
     failed = ", ".join(f"{reason} {n}" for reason, n in results.failures.items())
     unmatched = [
         "Not matched: at that budget nothing of the other kind was tried at a comparable cost, so "
-        "a difference would partly be one of cost. More trials, or a finer space, may fill it.",
+        "a difference would partly be one of cost. More trials, or a finer space, may fill the "
+        "gap.",
     ]
     if all(row.matched or not (row.single and row.ensemble) for row in results.fronts.rows):
         unmatched = []
@@ -294,15 +296,16 @@ def conditions(results: Findings) -> list[str]:
         f"{counted(results.members, 'member')} trained in "
         f"{format_duration(results.train_seconds)} of worker time, an estimated "
         f"{count(results.train_macs, c)} FLOPs.",
-        "Tried: distinct single networks + ensembles measured within the budget. Train: "
-        "estimated FLOPs of training what is best there, 3 x forward x images x epochs. Single "
-        f"needs: {c.axis.unit} of a single network as accurate as the ensemble, over the budget.",
+        "Tried: how many single networks + ensembles were measured within the budget. Train: the "
+        "estimated FLOPs of training the best of them, 3 x forward x images x epochs. Single "
+        f"needs: the {c.axis.unit} of a single network as accurate as the ensemble, divided by the "
+        "budget.",
         *(
             [
-                "~ marks sizes that were not trained, at most twice the largest that was: "
-                "predicted from smaller ensembles, in no front. On digits the accuracy of 4 "
-                "members, predicted from 2, was off by 1.7 points (standard deviation); the best "
-                "of many predictions is biased upward besides."
+                "~ marks sizes that were not trained, at most twice the largest that was. They are "
+                "predicted from smaller ensembles and belong to no front. On digits the accuracy "
+                "of 4 members, predicted from 2, was off by 1.7 points (standard deviation); the "
+                "best of many predictions is biased upward besides."
             ]
             if results.predicted
             else []

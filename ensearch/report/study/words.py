@@ -90,10 +90,10 @@ def of_budget(row: FrontRow, margin: float, c: Conditions) -> str:
         "ensembles": f"the ensemble is better{by}.",
         "single": f"the single network is better{by}.",
         "equal": f"it makes less than {delta} of difference which kind is taken.",
-        "ensemble at worst equal": "the ensemble is equal or better: if it loses at all, then less "
-        f"than {delta}.",
-        "single at worst equal": "the single network is equal or better: if it loses at all, then "
-        f"less than {delta}.",
+        "ensemble at worst equal": "the ensemble is equal or better: if it is worse at all, "
+        f"then by less than {delta}.",
+        "single at worst equal": "the single network is equal or better: if it is worse at all, "
+        f"then by less than {delta}.",
     }
     unmatched = " Costs are not matched here, so part of it may be one of cost."
     return f"{within} {says[row.verdict]}{'' if row.matched else unmatched}"
