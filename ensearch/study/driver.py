@@ -7,7 +7,7 @@ that was interrupted and resumed ends with the same evaluations as one that was 
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ensearch.core import Evaluation, Member, evaluation_key
@@ -49,6 +49,8 @@ class Driver:
     window: deque[_Pending] = field(default_factory=deque)
     members: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by network
     evaluations: dict[str, Evaluation] = field(default_factory=dict)  # by key
+    best: dict[bool, Evaluation | None] = field(default_factory=dict)  # by whether it is single
+    budgets: tuple[float, ...] = ()  # compared ones, ascending
     charged: float = 0.0  # seconds of the driver's own work that trials were charged with
     told: int = 0
     told_before: int = 0
@@ -60,7 +62,8 @@ class Driver:
         name = self.study.config.name
         self.sampler.recover()
         stored = self.store.evaluations(name)
-        self.evaluations = {e.key: e for e in stored}
+        self.budgets = tuple(sorted(self.study.ladder.budgets))
+        self.keep(stored)
         self.members = dict(self.store.evaluation_members(name))
         counts = self.sampler.counts()
         self.told = self.told_before = counts.done + counts.failed
@@ -84,17 +87,28 @@ class Driver:
             reason = self.fill()
             if reason is not None and not self.window:
                 return reason
-            if not self.tell_first():
-                self.queue.collect(TICK)
-                self.renew()
+            # Told only once all are asked that may be: what an ask knows does not depend on time.
+            is_asking = reason is None and self.has_room()
+            told = not is_asking and self.tell_first()
+            # Also where nothing is waited for: workers are, and who holds the lease must be seen.
+            self.queue.collect(0.0 if told or is_asking else TICK)
+            self.renew()
 
-    def fill(self) -> EndReason | None:
-        """Ask until the window is full; else return the reason why no more can be asked."""
+    def has_room(self) -> bool:
+        """Whether one more trial may be asked before the first in line is told."""
         # Twice the slots: a trial of one member does not leave the other workers idle while the
         # first in line is told. 8 asks in flight cost nothing measurable in hypervolume.
         slots = self.queue.launcher.slots
-        room = 1 if slots == 1 else 2 * slots
-        while len(self.window) < room:
+        return len(self.window) < (1 if slots == 1 else 2 * slots)
+
+    def fill(self) -> EndReason | None:
+        """Ask until the window is full; else return the reason why no more can be asked.
+
+        For hundreds of workers that takes minutes: it goes on later where it takes longer than a
+        tick.
+        """
+        end = time.monotonic() + TICK
+        while self.has_room():
             asked = self.told + len(self.window)
             if asked >= self.limits.trials:
                 # No trial repeats another: more could not be asked for.
@@ -109,6 +123,8 @@ class Driver:
             members = self.study.members(cell)
             self.queue.require(members)
             self.window.append(_Pending(number=number, cell=cell, members=members))
+            if time.monotonic() >= end:
+                break
         return None
 
     def tell_first(self) -> bool:
@@ -160,8 +176,8 @@ class Driver:
 
     def show_evaluated(self) -> None:
         """Tell what has been evaluated by now."""
-        budgets = tuple(sorted(self.study.ladder.budgets))
-        self.on_event(Evaluated(evaluations=tuple(self.evaluations.values()), budgets=budgets))
+        rows = tuple(self.evaluations.values())
+        self.on_event(Evaluated(evaluations=rows, budgets=self.budgets))
 
     def overhead(self) -> float:
         """Seconds of the driver's own work since it last recorded a trial.
@@ -190,11 +206,25 @@ class Driver:
             keys,
             self.study.largest_size(cell.architecture),
         )
-        self.evaluations |= {row.key: row for row in rows}
+        self.keep(rows)
+
+    def keep(self, rows: Sequence[Evaluation]) -> None:
+        """Keep new rows, and which are the best by now.
+
+        All rows are compared only where the best of them was evaluated again.
+        """
+        new = {row.key: row for row in rows}
+        self.evaluations |= new
+        for is_single in (True, False):
+            best = self.best.get(is_single)
+            if best is None or best.key not in new:
+                compared = [*([best] if best else []), *rows]
+            else:
+                compared = list(self.evaluations.values())
+            budget = self.study.config.budget.amount
+            self.best[is_single] = best_within(compared, budget, singles=is_single)
 
     def trial_done(self, trial: _Pending, evaluation: Evaluation) -> TrialDone:
-        rows = list(self.evaluations.values())
-        budget = self.study.config.budget.amount
         return TrialDone(
             number=trial.number,
             label=trial.cell.label,
@@ -202,8 +232,8 @@ class Driver:
             told=self.told,
             trials=self.limits.trials,
             seconds_left=self.seconds_left(),
-            best_single=best_within(rows, budget, singles=True),
-            best_ensemble=best_within(rows, budget, singles=False),
+            best_single=self.best[True],
+            best_ensemble=self.best[False],
         )
 
     def seconds_left(self) -> float:

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.distributions import (
     BaseDistribution,
@@ -27,10 +28,9 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from ensearch.budget import axis_of
 from ensearch.errors import StorageError
-from ensearch.fronts import MATCHED_SHARE
 from ensearch.search_space import AXES, Cell, Ladder
 from ensearch.seeds import derive
-from ensearch.study import start
+from ensearch.study.cell_rows import CellRows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +115,7 @@ class Sampler:
         """The next trial's number and cell; None when every cell has been tried."""
         with self._translated():
             while True:
-                waiting = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-                if not waiting and not self._ladder_sampler.unseen(self._study, None):
+                if not self._ladder_sampler.unseen(self._study, None) and not self._waiting():
                     return None
                 trial = self._study.ask(self._ladder_sampler.distributions)
                 self._running[trial.number] = trial
@@ -128,6 +127,9 @@ class Sampler:
                     return trial.number, cell
                 # Somebody added this trial by hand: it names no cell within the budget.
                 self.fail(trial.number, "not a configuration of this study's ladder")
+
+    def _waiting(self) -> list[FrozenTrial]:
+        return self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
 
     def tell(self, number: int, accuracy: float, price: float) -> None:
         """End a trial with validation accuracy (a fraction) and its price by the budget's unit."""
@@ -183,7 +185,6 @@ class _LadderSampler(BaseSampler):
         self._ladder, self._name, self._seed = ladder, name, seed
         self._total = "total_macs" if ladder.budget.is_flops else f"total_{ladder.budget.unit}"
         self.forgiven: set[int] = set()  # numbers of failed trials that do not count
-        self._start = {is_single: start.budgets(ladder, is_single) for is_single in (True, False)}
         cells, self._axes = ladder.cells, ladder.schedule_axes | ladder.shape_axes
         widths = [cell.architecture.width for cell in cells]
         depths = [cell.architecture.depth for cell in cells]
@@ -207,7 +208,11 @@ class _LadderSampler(BaseSampler):
             for key, value in self.distributions.items()
             if key != "width" and not value.single()
         }
-        self._by_key = {self._key(self._params(cell)): cell for cell in cells}
+        # Rows of the first trials, all of which have ended: they change no more. -1 is no cell.
+        self._over: list[int] = []
+        self._row_of = {self._key(self._params(cell)): row for row, cell in enumerate(cells)}
+        places = np.array([self._in_cube(self._params(cell)) for cell in cells])
+        self._table = CellRows(ladder, cells, places)
 
     def reseed_rng(self) -> None:
         """Nothing to do: every trial has its own seed."""
@@ -224,7 +229,7 @@ class _LadderSampler(BaseSampler):
             return dict(trial.params)  # a WAITING trial goes on with what it has
         cells = self._candidates(study, trial)
         wish = self._wish(study, trial)
-        return self._params(min(cells, key=lambda cell: self._distance(cell, wish)))
+        return self._params(self._table.nearest(cells, self._in_cube(wish)))
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, name: str, distribution: BaseDistribution
@@ -237,49 +242,30 @@ class _LadderSampler(BaseSampler):
         _make_sampler(self._name, self._seed, trial.number).after_trial(study, trial, state, values)
 
     def cell(self, params: dict[str, Any]) -> Cell | None:
-        return self._by_key.get(self._key(params))
+        row = self._row_of.get(self._key(params))
+        return None if row is None else self._table.cells[row]
 
     def unseen(self, study: Study, trial: FrozenTrial | None) -> list[Cell]:
         """Cells that no trial of the study has, other than `trial` itself."""
-        seen = self._seen(study, trial)
-        return [cell for key, cell in self._by_key.items() if key not in seen]
+        return [self._table.cells[row] for row in self._table.untried(self._seen(study, trial))]
 
-    def _seen(self, study: Study, trial: FrozenTrial | None) -> set[tuple[Any, ...]]:
-        return {
-            self._key(other.params)
-            for other in study.get_trials(deepcopy=False)
-            if (trial is None or other.number != trial.number) and other.number not in self.forgiven
-        }
+    def _seen(self, study: Study, trial: FrozenTrial | None) -> set[int]:
+        """Rows of the cells that trials of the study have, other than `trial` itself."""
+        trials = study.get_trials(deepcopy=False)
+        rows = (self._row_of.get(self._key(t.params), -1) for t in trials[len(self._over) :])
+        under_way = dict(enumerate(rows, start=len(self._over)))
+        for number, row in under_way.items():
+            if not trials[number].state.is_finished():
+                break
+            self._over.append(row)
+        seen = {row for number, row in enumerate(self._over) if number not in self.forgiven}
+        mine = None if trial is None else trial.number
+        seen |= {row for number, row in under_way.items() if number not in self.forgiven | {mine}}
+        return seen - {-1}
 
     def _candidates(self, study: Study, trial: FrozenTrial) -> list[Cell]:
-        """The untried cells of one kind, single networks or ensembles, that a trial chooses from.
-
-        It is the turn of the kind with fewer cells tried, of the other if that has none left. Each
-        kind begins with one cell for every budget, which uses it up to 5 % or as far as any does,
-        in the order of `start.budgets`: without them 5 of 10 budgets of the digits study could be
-        compared at equal cost, with them 7. In random order the replay benchmark needed 4.5 and 5.9
-        times the training to 99 % of the hypervolume over chance; that was measured with all
-        budgets from the cheapest up, before the highest became the second.
-        """
-        seen = self._seen(study, trial)
-        tried = [self._by_key[key] for key in seen & self._by_key.keys()]
-        untried = [cell for key, cell in self._by_key.items() if key not in seen]
-        singles = sum(cell.is_single for cell in tried)
-        is_single = singles <= len(tried) - singles
-        if all(cell.is_single != is_single for cell in untried):
-            is_single = not is_single
-        of_kind = [cell for cell in untried if cell.is_single == is_single]
-        budget_of = self._ladder.budget_of
-        visited = {budget_of(cell) for cell in tried if cell.is_single == is_single}
-        for budget in self._start[is_single]:
-            inside = [cell for cell in of_kind if budget_of(cell) == budget not in visited]
-            if inside:
-                price = self._ladder.price
-                most = max(map(price, inside))
-                reaches = most >= MATCHED_SHARE * budget
-                least = MATCHED_SHARE * (budget if reaches else most)
-                return [cell for cell in inside if price(cell) >= least]
-        return of_kind
+        """The cells that a trial chooses from: see `CellRows.candidates`."""
+        return [self._table.cells[row] for row in self._table.candidates(self._seen(study, trial))]
 
     def _wish(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
         """What the inner sampler would try next, of whatever kind: only the move minds the turn.
@@ -295,13 +281,9 @@ class _LadderSampler(BaseSampler):
                 wish[key] = inner.sample_independent(study, trial, key, distribution)
         return wish
 
-    def _distance(self, cell: Cell, wish: dict[str, Any]) -> float:
-        """Squared distance in the unit cube of log cost, log members, depth and ranks on axes."""
-        params = self._params(cell)
-        return sum(
-            (_place(params[key], distribution) - _place(wish[key], distribution)) ** 2
-            for key, distribution in self._free.items()
-        )
+    def _in_cube(self, params: dict[str, Any]) -> list[float]:
+        """Log cost, log members, depth and ranks on axes, each between 0 and 1."""
+        return [_place(params[key], distribution) for key, distribution in self._free.items()]
 
     def _params(self, cell: Cell) -> dict[str, Any]:
         return {

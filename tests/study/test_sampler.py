@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -15,7 +16,7 @@ from ensearch.search_space import ladder, reading
 from ensearch.search_space.ladder import Cell, Ladder
 from ensearch.study import start
 from ensearch.study.config import SAMPLERS
-from ensearch.study.sampler import Sampler
+from ensearch.study.sampler import Sampler, _LadderSampler
 
 BASE = Schedule(epochs=2)
 TABLE = {
@@ -240,6 +241,27 @@ def in_flight(sampler: Sampler, trials: int) -> dict[int, Cell]:
         tell(sampler, number, cell)
         told[number] = cell
     return told
+
+
+def test_an_ask_reads_the_parameters_of_no_trial_that_ended_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else thousands of trials would be looked at for each new one."""
+    reads: list[int] = []
+    key_of = _LadderSampler._key
+
+    def counted(self: _LadderSampler, params: dict[str, Any]) -> tuple[Any, ...]:
+        reads[-1] += 1
+        return key_of(self, params)
+
+    with opened(tmp_path, steps(schedule=AXES)) as sampler:
+        monkeypatch.setattr(_LadderSampler, "_key", counted)
+        for _ in range(20):
+            reads.append(0)
+            asked = sampler.ask()
+            assert asked is not None
+            tell(sampler, *asked)
+    assert set(reads[2:]) == {reads[2]}
 
 
 def test_failures_that_are_forgiven_are_tried_again_in_their_kinds_turn(tmp_path: Path) -> None:

@@ -15,13 +15,17 @@ from optuna.storages import RDBStorage
 from ensearch import datasets
 from ensearch.core import Evaluation
 from ensearch.errors import StorageError, UnavailableError
-from ensearch.launch import Failed, MemberJob, Trained, Update
+from ensearch.launch import Failed, MemberJob, Train, Trained, Update, inline
+from ensearch.launch.inline import Inline
 from ensearch.report.study.results import collect
 from ensearch.store import Store
-from ensearch.study import config, search, study
+from ensearch.study import config, driver, search, study
 from ensearch.study.events import Evaluated, MemberFailed, SearchEnded, TrialDone, TrialFailed
+from ensearch.study.members import MemberQueue
 from ensearch.study.options import Limits, RunOptions
+from ensearch.study.pace import Renewal
 from ensearch.study.placement import Placement
+from ensearch.study.sampler import Sampler
 from ensearch.study.scoring import Scorer
 from tests.closed_form import accuracy, crossover, train, train_one, write_dataset
 from tests.searches import SPACE
@@ -196,6 +200,31 @@ def test_work_on_a_trial_does_not_grow_with_the_trials_before(store: Store, spec
     )
     assert late[0] <= 1.1 * early[0], "statements"
     assert late[1] <= 1.1 * early[1], "trials read"
+
+
+def test_asking_for_many_workers_keeps_neither_them_nor_the_lease_waiting(
+    store: Store, spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a thousand workers the first asks take minutes: members and the lease are seen to."""
+
+    def many(train: Train, slots: int) -> Inline:
+        launcher = Inline(train)
+        launcher.slots = 4
+        return launcher
+
+    def noted(what: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args: calls.append(what) or function(*args)  # type: ignore[func-returns-value]
+
+    calls: list[str] = []
+    monkeypatch.setattr(inline, "open", many)
+    search_in(store, spec, Limits(trials=12), changes={"study": "quick"})
+    monkeypatch.setattr(driver, "TICK", 0.0)
+    for kind, name in ((Sampler, "ask"), (MemberQueue, "collect"), (Renewal, "__call__")):
+        monkeypatch.setattr(kind, name, noted(name, getattr(kind, name)))
+    search_in(store, spec, Limits(trials=12))
+    # All members are there: nothing is waited for, and the lease is renewed all the same.
+    assert calls == ["ask", "collect", "__call__"] * 12 + ["collect", "__call__"] * 7
+    assert rows(store) == rows(store, "quick")
 
 
 def test_every_size_up_to_the_trained_members_is_evaluated(store: Store, spec: str) -> None:
