@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ensearch import launch
+from ensearch.launch import ray as launch_ray
 from tests.launchers import (
     Driver,
     Opener,
@@ -24,9 +25,10 @@ from tests.launchers import (
 @pytest.fixture(params=launch.names())
 def opener(request: pytest.FixtureRequest) -> Iterator[Opener]:
     """Opens any launcher, and closes what the test left open."""
-    if request.param == "ray":  # connecting takes a second, starting a cluster of its own ten
-        request.getfixturevalue("ray_cluster")
-    yield from opener_of(request.param)
+    if request.param == "ray":
+        yield request.getfixturevalue("ray")
+    else:
+        yield from opener_of(request.param)
 
 
 @pytest.fixture
@@ -66,7 +68,30 @@ def driver() -> Iterator[Driver]:
         program.communicate()
 
 
+@pytest.fixture(scope="package")
+def ray_connection(ray_cluster: Any) -> Iterator[None]:
+    """Ends what `ray` leaves open."""
+    yield
+    disconnect()
+
+
+def disconnect() -> None:
+    if launch_ray._opened:
+        launch_ray._disconnect(launch_ray._connect())
+
+
 @pytest.fixture
-def ray(ray_cluster: Any) -> Iterator[Opener]:
-    """Opens launchers on the cluster, and closes what the test left open."""
+def ray(ray_connection: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opener]:
+    """Opens launchers on the cluster, and closes what the test left open, but not the connection.
+
+    Of each connection Ray starts workers anew, which takes two nodes three seconds of a core.
+    """
+    monkeypatch.setattr(launch_ray, "_disconnect", lambda _: None)
+    yield from opener_of("ray")
+
+
+@pytest.fixture
+def connecting(ray_cluster: Any) -> Iterator[Opener]:
+    """Opens launchers that connect to the cluster each for itself."""
+    disconnect()
     yield from opener_of("ray")

@@ -306,7 +306,8 @@ def test_a_program_that_closes_its_workers_ends_without_a_word(
 def test_what_workers_print_stays_out_of_the_drivers_stdout(driver: Driver) -> None:
     out, err = driver(TWO_JOBS.format(train="chatty")).communicate(timeout=SECONDS)
     assert out == "2\n"
-    assert err == 2 * "noise from a worker\n"
+    # Two workers that print at once may end their lines after both texts.
+    assert err.replace("noise from a worker", "", 2) == 2 * "\n"
 
 
 ELSEWHERE = """

@@ -81,22 +81,24 @@ def test_a_search_finds_what_it_finds_inline(ray_cluster: Any, tmp_path: Path) -
     assert found["ray"] == found["inline"]
 
 
-def test_the_cluster_is_left_to_others_and_found_again(ray: Opener, ray_cluster: Any) -> None:
+def test_the_cluster_is_left_to_others_and_found_again(connecting: Opener) -> None:
     import ray as package
 
     for _ in range(2):
-        launcher = ray(quick, 2)
+        launcher = connecting(quick, 2)
         assert len(gather(launcher, [job_of(1)])) == 2
         launcher.close()
         assert not package.is_initialized()
 
 
-def test_a_connection_of_the_program_itself_is_left_open(ray: Opener, ray_cluster: Any) -> None:
+def test_a_connection_of_the_program_itself_is_left_open(
+    connecting: Opener, ray_cluster: Any
+) -> None:
     import ray as package
 
     package.init(address=ray_cluster.address, log_to_driver=False)
     try:
-        launcher = ray(quick, 2)
+        launcher = connecting(quick, 2)
         gather(launcher, [job_of(1)])
         launcher.close()
         assert package.is_initialized()
@@ -190,8 +192,8 @@ def test_training_that_ends_without_a_word_is_a_failure(ray: Opener) -> None:
     assert "without a word" in outcome.detail
 
 
-def test_close_ends_what_runs(ray: Opener) -> None:
-    launcher = ray(endless, 2)
+def test_close_ends_what_runs(connecting: Opener) -> None:
+    launcher = connecting(endless, 2)
     pids = running(launcher, 2)
     launcher.close()
     end = time.monotonic() + SECONDS
@@ -200,9 +202,9 @@ def test_close_ends_what_runs(ray: Opener) -> None:
         time.sleep(0.05)
 
 
-def test_handlers_of_signals_stay_those_of_the_driver(ray: Opener) -> None:
+def test_handlers_of_signals_stay_those_of_the_driver(connecting: Opener) -> None:
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-    launcher = ray(quick, 1)
+    launcher = connecting(quick, 1)
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
     launcher.close()
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
@@ -310,7 +312,7 @@ def test_data_that_another_node_lacks_is_said_with_its_name(
     [("ray://127.0.0.1:10001", "ray_client"), ("127.0.0.1:1", "no_ray_cluster")],
 )
 def test_a_cluster_that_cannot_be_used_is_explained(
-    ray_cluster: Any, monkeypatch: pytest.MonkeyPatch, address: str, problem: str
+    connecting: Opener, monkeypatch: pytest.MonkeyPatch, address: str, problem: str
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", address)
     with pytest.raises(UnavailableError, match=address) as caught:
