@@ -61,14 +61,15 @@ def measured(study: Study, store: Store, where: Placement) -> Speed:
     hold what it takes of a GPU, and one core alone is faster than two at once. A measurement is
     kept with the study, for this version of PyTorch.
     """
-    dataset, batch_size = study.dataset, study.config.schedule.batch_size
+    dataset, schedule = study.dataset, study.config.schedule
     conditions = _conditions(study, where)
     known, now = store.speed(study.config.name, **conditions), datetime.now(UTC)
     if known is None or known.measured < now - timedelta(days=1):
         shape = (dataset.channels, len(dataset.classes), dataset.resolution)
         launcher = launch.get(where.launcher)
-        group = (min(study.config.seeds, SIDE_BY_SIDE), study.images["train"])
-        how = (shape, batch_size, where.device, _MEASURED_SECONDS, *group)
+        images = study.images
+        group = (min(study.config.seeds, SIDE_BY_SIDE), images["train"], images["val"])
+        how = (shape, schedule, where.device, _MEASURED_SECONDS, *group)
         speed = measure(
             study.ladder,
             lambda *networks: launcher.call_each(

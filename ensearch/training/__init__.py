@@ -15,7 +15,7 @@ seeds, order and augmentation, sums in another order.
 
 from collections.abc import Callable
 
-from ensearch.core import Architecture
+from ensearch.core import Architecture, Schedule
 from ensearch.launch import MemberJob, Update
 from ensearch.training.hardware import (
     Gpu,
@@ -50,13 +50,15 @@ def train_members(jobs: tuple[MemberJob, ...], report: Callable[[Update], None])
 def measure_speed(
     architecture: Architecture,
     shape: tuple[int, int, int],
-    batch_size: int,
+    schedule: Schedule,
     device: str,
     seconds: float = 1.0,
     members: int = 1,
     images: int = 0,
+    predicted: int = 0,
 ) -> float:
     """Seconds of training per image: see `training.speed.measure_speed`."""
     from ensearch.training.speed import measure_speed
 
-    return measure_speed(architecture, shape, batch_size, device, seconds, members, images)
+    of_a_group = (members, images, predicted)
+    return measure_speed(architecture, shape, schedule, device, seconds, *of_a_group)

@@ -4,34 +4,40 @@ Steps that are waited for one by one, as on a CPU, take 4 to 8 times as long on 
 row; and members that train together another 8 times less than alone, if they are small.
 """
 
+from dataclasses import replace
+
 import torch
 
 from ensearch.core import Architecture, Member, Schedule
 from ensearch.training import data, loop, strategies
 from ensearch.training.data import Images
 
-# Steps that are timed at a time, and seconds to find the fastest strategy.
-_STEPS, _SECONDS = 10, 10.0
+# Steps that are timed at a time, and seconds to find the fastest strategy at most.
+_STEPS, _SECONDS = 10, 30.0
 
 
 def measure(
     architecture: Architecture,
     shape: tuple[int, int, int],
-    batch_size: int,
+    schedule: Schedule,
     members: int,
     count: int,
+    predicted: int,
     device: str = "cuda",
 ) -> float:
-    """Seconds per image of each of `members` that train together on `count` images."""
-    size = min(batch_size, count) if count else batch_size
-    # The augmentation of CIFAR-10, and epochs enough for a rate that changes.
-    schedule = Schedule(epochs=30, batch_size=size, flip=True, crop=4)
+    """Seconds per image of each of `members` that train together on `count` images.
+
+    The strategy is the one that these members would train by: found in the same share of their
+    training. Where the images and those that are `predicted` would be streamed, these are too.
+    """
+    size = min(schedule.batch_size, count) if count else schedule.batch_size
+    schedule = replace(schedule, batch_size=size)
     group = [
         Member(architecture=architecture, schedule=schedule, dataset="", seed=seed)
         for seed in range(members)
     ]
     channels, _, side = shape
-    streamed = count * channels * side**2 > data.room(device)
+    streamed = (count + predicted) * channels * side**2 > data.room(device)
     images = random_images(
         min(count or _STEPS * size, _STEPS * size),
         shape,
@@ -46,7 +52,7 @@ def measure(
         )
         return seconds / strategies.images_of_an_epoch(group[0], images)
     try:
-        measured = strategies.measure(states, group, images, _SECONDS)
+        measured = strategies.measure(states, group, images, seconds=_SECONDS, count=count)
     except strategies.DeviceLostError as lost:  # this process was started to measure
         measured = lost.measured
     return 1 / measured.rates[measured.strategy]

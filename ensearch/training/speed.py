@@ -20,28 +20,32 @@ from ensearch.training.state import State
 def measure_speed(
     architecture: Architecture,
     shape: tuple[int, int, int],
-    batch_size: int,
+    schedule: Schedule,
     device: str,
     seconds: float = 1.0,
     members: int = 1,
     images: int = 0,
+    predicted: int = 0,
 ) -> float:
     """Seconds of training per image: augmentation, forward, backward and update, as members train.
 
-    `shape` is (channels, classes, resolution) of the dataset. Takes about `seconds`, or a few
-    steps of 2 or 8 images if those take longer: batches grow from 2 to `batch_size` only while a
-    step of them fits, since one of 128 images through 5 G multiply-adds takes minutes on a CPU.
-    What larger ones would take is read off a straight line. Raises UnavailableError if the memory
-    does not suffice for 2 images.
+    `shape` is (channels, classes, resolution) of the dataset. The optimizer and the augmentation
+    are those of the schedule. Takes about
+    `seconds`, or a few steps of 2 or 8 images if those take longer: batches grow from 2 to those of
+    the schedule only while a step of them fits, since one of 128 images through 5 G multiply-adds
+    takes minutes on a CPU. What larger ones would take is read off a straight line. Raises
+    UnavailableError if the memory does not suffice for 2 images.
 
     On a GPU so many `members` train together by the strategy that is the fastest for them, on as
-    many `images` as the dataset has: these are sent in batches where they would be in training.
+    many `images` as the dataset has: these are sent in batches where they would be in training,
+    beside those that are `predicted`.
     """
     try:
         with reproducible(device):
             if device == "cuda":
-                return group_speed.measure(architecture, shape, batch_size, members, images)
-            return _measure(architecture, shape, batch_size, device, seconds)
+                counts = (members, images, predicted)
+                return group_speed.measure(architecture, shape, schedule, *counts)
+            return _measure(architecture, shape, schedule, device, seconds)
     except Exception as error:
         if not is_out_of_memory(error):
             raise
@@ -55,13 +59,13 @@ def measure_speed(
 def _measure(
     architecture: Architecture,
     shape: tuple[int, int, int],
-    batch_size: int,
+    schedule: Schedule,
     device: str,
     seconds: float,
 ) -> float:
-    channels, classes, _ = shape
+    (channels, classes, _), batch_size = shape, schedule.batch_size
     model = prepared(families.build(architecture, channels, classes), device)
-    state = State(model=model, optimizer=optimizer.make(model, Schedule(epochs=1)))
+    state = State(model=model, optimizer=optimizer.make(model, schedule))
     state.model.train()
 
     def step_seconds(batch: int, at_least: float) -> float:
@@ -69,10 +73,10 @@ def _measure(
         images = replace(
             group_speed.random_images(batch, shape, device), reads_at=architecture.resolution
         )
-        _timed_step(state, images, device)  # the first at a batch size also prepares for it
-        times = [_timed_step(state, images, device)]
+        _timed_step(state, images, schedule)  # the first at a batch size also prepares for it
+        times = [_timed_step(state, images, schedule)]
         while sum(times) < at_least:
-            times.append(_timed_step(state, images, device))
+            times.append(_timed_step(state, images, schedule))
         return statistics.median(times)
 
     measured = [(min(2, batch_size), step_seconds(min(2, batch_size), 0))]
@@ -107,15 +111,13 @@ def _expected(measured: list[tuple[int, float]], batch: int) -> float:
     return step + max(0.0, step - before) / (more - fewer) * (batch - more)
 
 
-def _timed_step(state: State, images: Images, device: str) -> float:
+def _timed_step(state: State, images: Images, schedule: Schedule) -> float:
     """Seconds of one step of training on all of the images."""
-    count = len(images.x_train)
+    count, device = len(images.x_train), images.x_train.device
     start = time.perf_counter()
-    # With the augmentation of CIFAR-10: without it a step of the smallest networks is 3 % shorter.
-    changes = augment.draw(
-        Schedule(epochs=1, flip=True, crop=4), count, images.side, torch.default_generator
-    ).to(device)
-    order = torch.arange(count, device=device)
-    x = data.normalise(augment.take(images.x_train, order, changes), images)
-    train_step(state, data.as_input(x, images), images.y_train, 0.1, device)
+    changes = augment.draw(schedule, count, images.side, torch.default_generator).to(str(device))
+    x = augment.take(images.x_train, torch.arange(count, device=device), changes)
+    x = augment.resized_crop(data.normalise(x, images), changes)
+    x = data.as_input(augment.cut_out(x, changes), images)
+    train_step(state, x, images.y_train, schedule.label_smoothing, device.type)
     return time.perf_counter() - start

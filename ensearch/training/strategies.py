@@ -1,6 +1,7 @@
 """How members of one network train together fastest here: measured, not guessed."""
 
 import copy
+import math
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -60,22 +61,24 @@ def measure(
     states: Sequence[State],
     members: Sequence[Member],
     images: Images,
-    seconds: float | None = None,
+    seconds: float = math.inf,
     known: Measured | None = None,
+    count: int = 0,
 ) -> Measured:
     """Images/s of all members together by every strategy, and the fastest one.
 
-    The states stay as they are. Takes `seconds`, or a tenth of what the members would take one
-    after another, and a little more; strategies for which no time is left are not tried. A strategy
-    that raises is dropped with its message. What is `known` of a measurement that came to no end is
-    not measured again. Raises DeviceLostError if the GPU does not answer after that.
+    The states stay as they are. Takes a tenth of what the members would take one after another, at
+    most `seconds`, and a little more; strategies for which no time is left are not tried. `count`
+    says how many images an epoch of that training has, if not as many as there are. A strategy that
+    raises is dropped with its message. What is `known` of a measurement that came to no end is not
+    measured again. Raises DeviceLostError if the GPU does not answer after that.
     """
     device = images.x_train.device.type
     few = _first(images, members[0].schedule.batch_size)
     gentle = [replace(member, schedule=_gentle(member.schedule)) for member in members]
     began, (alone, change) = time.perf_counter(), _alone(states[0], gentle[0], few)
-    ahead = sum(member.schedule.epochs for member in members) * images.count
-    limit = _SHARE * ahead / alone if seconds is None else seconds
+    ahead = sum(member.schedule.epochs for member in members) * (count or images.count)
+    limit = min(seconds, _SHARE * ahead / alone)
     rates, dropped = {ALONE.name: alone}, unfit(states[0], images)
     if known is not None:
         rates, dropped = known.rates | rates, known.dropped | dropped

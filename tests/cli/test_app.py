@@ -19,6 +19,7 @@ from typer.testing import Result
 
 from ensearch import datasets
 from ensearch.cli import app
+from ensearch.core import Schedule
 from ensearch.search_space import reading
 from ensearch.store import Store, tables
 from ensearch.study import search
@@ -238,26 +239,26 @@ def test_a_speed_is_measured_again_when_it_is_old_or_wrong(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ensearch.study.speed._LEAST_SECONDS", 0)
-    measured: list[float] = []
+    measured: list[str] = []
 
-    def measure(*args: Any) -> float:
-        measured.append(1e-9)
+    def measure(network: Any, shape: Any, schedule: Schedule, *rest: Any) -> float:
+        measured.append(schedule.optimizer)
         return 1e-9
 
     monkeypatch.setattr("ensearch.training.measure_speed", measure)
-    first = quick()
+    first = quick("--optimizer muon")
     assert "times as long as the plan's speed says: the next run measures it again" in first.stderr
     assert len(measured) == 2  # the smallest network and the largest
     monkeypatch.setattr("ensearch.study.speed._LEAST_SECONDS", 60)
     for count in (4, 4):
-        quick()
+        quick("--optimizer muon")
         assert len(measured) == count
     with Store.open("sqlite:///studies/ensearch.db", create=False) as store:
         old = datetime.now(UTC) - timedelta(hours=25)
         with store._write() as connection:
             connection.execute(update(tables.speeds).values(measured=old))
-    quick()
-    assert len(measured) == 6
+    quick("--optimizer muon")
+    assert measured == 6 * ["muon"], "the optimizer that trains"
 
 
 def test_another_configuration_under_the_same_name_is_refused(studied: Path) -> None:

@@ -129,12 +129,13 @@ def test_a_process_that_trains_a_narrow_wide_resnet_ends_well() -> None:
         with reproducible("cpu"):
             torch.manual_seed(0)
             model = prepared(families.build(network, 1, 10), "cpu").train()
-            state = State(model=model, optimizer=optimizer.make(model, Schedule(epochs=1)))
+            schedule = Schedule(epochs=1, batch_size=64)
+            state = State(model=model, optimizer=optimizer.make(model, schedule))
             for _ in range(40):
                 x = torch.randn(64, 1, 8, 8).to(memory_format=torch.channels_last)
                 loss = train_step(state, x, torch.randint(10, (64,)), 0.1, "cpu")
             assert torch.isfinite(loss)
-        assert measure_speed(network, (1, 10, 8), 64, "cpu", 0.2) > 0
+        assert measure_speed(network, (1, 10, 8), schedule, "cpu", 0.2) > 0
     """
     ended = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True

@@ -103,9 +103,7 @@ def compare(work: Work, device: str, options: argparse.Namespace) -> dict[str, A
     finally:
         ours.close()
     shape = (work.data.channels, len(work.data.classes), work.data.resolution)
-    predicted = ours.slots / measure_speed(
-        work.architecture, shape, work.schedule.batch_size, device
-    )
+    predicted = ours.slots / measure_speed(work.architecture, shape, work.schedule, device)
     ratios = [a / b for a, b in pairs]
     return {
         "data": work.name,
