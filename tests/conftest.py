@@ -1,6 +1,7 @@
 """Fixtures that several files share."""
 
 import functools
+import os
 import shutil
 import signal
 from collections.abc import Iterator
@@ -13,8 +14,13 @@ from hypothesis import settings
 from sqlalchemy import URL
 
 from ensearch.store import Store
+from ensearch.training import hardware
 from tests import models, servers
 from tests.command_line import TINY, ensearch, quick
+
+# Kernels of training are interpreted where there is no GPU; Triton asks when it is imported.
+if not hardware.may_have_gpu():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 
 # A busy machine is no fault of the code: no example is timed.
 settings.register_profile("untimed", deadline=None)

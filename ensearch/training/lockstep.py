@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ensearch.core import Member
-from ensearch.training import data, fused, optimizer, packs
+from ensearch.training import data, fused, norms, optimizer, packs
 from ensearch.training.data import Images
 from ensearch.training.feed import Feed
 from ensearch.training.lean import LeanStep
@@ -33,7 +33,8 @@ class Lockstep:
     ) -> None:
         """Make room for as many members as there are `states`, of which only the shapes count.
 
-        Raises NotFusible, and whatever the device says while the graph is recorded.
+        Raises NotFusible, and whatever the device says while the graph is recorded, or compilers of
+        kernels.
         """
         self._kind, self._images = strategy.kind, images
         self._feed, self._schedule = Feed(images, members), members[0].schedule
@@ -41,7 +42,12 @@ class Lockstep:
         self._width = 1 if strategy.kind == "branches" else len(states)
         self._parts = [self._part(state) for state in states[:: self._width]]
         smoothing = self._schedule.label_smoothing
-        self._steps = [LeanStep(part, device, smoothing, images.targets) for part in self._parts]
+        self._steps = [
+            LeanStep(part, device, smoothing, images.targets, strategy.joined)
+            for part in self._parts
+        ]
+        if strategy.joined and device == "cuda":
+            norms.prepare(device)
         self._total = torch.zeros(len(states), device=device)
         branch = strategy.graph and len(self._parts) > 1
         self._streams = [new_stream() for _ in self._parts] if branch else []

@@ -4,7 +4,7 @@ import copy
 import math
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -27,6 +27,9 @@ T = TypeVar("T")
 _STEPS, _SECONDS = 10, 0.1
 # Share of the time that the members would take one after another, spent on measuring.
 _SHARE = 0.1
+# Seconds that must be left to try joined norms, whose kernels are compiled first: about 3 s on a
+# free core, more beside other workers. They are kept on disk (~/.triton) for later processes.
+_COMPILING = 10.0
 # Below this gain members train one after another, which needs less memory and is easier to follow.
 _GAIN = 1.05
 # After so many steps a strategy that is slower than the best by this factor is measured no further.
@@ -68,10 +71,11 @@ def measure(
     """Images/s of all members together by every strategy, and the fastest one.
 
     The states stay as they are. Takes a tenth of what the members would take one after another, at
-    most `seconds`, and a little more; strategies for which no time is left are not tried. `count`
-    says how many images an epoch of that training has, if not as many as there are. A strategy that
-    raises is dropped with its message. What is `known` of a measurement that came to no end is not
-    measured again. Raises DeviceLostError if the GPU does not answer after that.
+    most `seconds`, and a little more; strategies for which no time is left are not tried, joined
+    norms also not where less is left than compiling them may take. `count` says how many images an
+    epoch of that training has, if not as many as there are. A strategy that raises is dropped with
+    its message. What is `known` of a measurement that came to no end is not measured again. Raises
+    DeviceLostError if the GPU does not answer after that.
     """
     device = images.x_train.device.type
     few = _first(images, members[0].schedule.batch_size)
@@ -82,9 +86,11 @@ def measure(
     rates, dropped = {ALONE.name: alone}, unfit(states[0], images)
     if known is not None:
         rates, dropped = known.rates | rates, known.dropped | dropped
-    for strategy in candidates(device, len(members)):
-        if time.perf_counter() - began > limit:
-            break
+
+    def left() -> float:
+        return limit - (time.perf_counter() - began)
+
+    for strategy in _in_turn(candidates(device, len(members)), rates, left):
         if strategy.name in rates or is_dropped(strategy, dropped):
             continue
         broken = False
@@ -98,6 +104,22 @@ def measure(
         # Only here: within `except` the frames of the error hold the memory of what failed.
         check_device(fastest(members, images, rates, dropped, complete=False), broken)
     return fastest(members, images, rates, dropped)
+
+
+def _in_turn(
+    found: Sequence[Strategy], rates: Mapping[str, float], left: Callable[[], float]
+) -> Iterator[Strategy]:
+    """The strategies that were found while time is `left`, then the fastest with joined norms.
+
+    Joined norms gain the same share whatever else is done to members: one comparison shows it.
+    """
+    for strategy in found:
+        if left() < 0:
+            return
+        yield strategy
+    joinable = [strategy for strategy in found if strategy.can_join and strategy.name in rates]
+    if joinable and left() >= _COMPILING:
+        yield replace(max(joinable, key=lambda strategy: rates[strategy.name]), joined=True)
 
 
 def fastest(

@@ -14,23 +14,30 @@ class Strategy:
     with channels before pixels, since libraries have other kernels for it; "packed": a fused module
     whose convolutions compute several members as one dense one (`packs.py`); "branches": networks
     of their own, of which each has a CUDA stream, the branches of the recorded step. With `graph`
-    the step is a recorded CUDA graph.
+    the step is a recorded CUDA graph. `joined` norms are one function with their ReLU and the sum
+    before them, by kernels of our own (`norms.py`).
     """
 
     kind: Kind
     chunk: int
     graph: bool
+    joined: bool = False
 
     @property
     def name(self) -> str:
-        """The name under which measurements are stored: "8 fused, graph"."""
+        """The name under which measurements are stored: "8 fused, graph, joined norms"."""
         what = "one after another" if self.chunk == 1 else f"{self.chunk} {self.kind}"
-        return f"{what}, graph" if self.graph else what
+        return what + ", graph" * self.graph + ", joined norms" * self.joined
 
     @property
     def fuses(self) -> bool:
         """Whether members become one module, which not every network can."""
         return self.kind != "branches"
+
+    @property
+    def can_join(self) -> bool:
+        """Whether norms may be joined: their kernels read channels_last and start slowly."""
+        return self.graph and self.kind != "fused NCHW"
 
 
 ALONE = Strategy(kind="branches", chunk=1, graph=False)
@@ -53,7 +60,13 @@ def candidates(device: str, members: int) -> list[Strategy]:
     return [*graphs[:first], replace(ALONE, graph=True), *graphs[first:], *eager]
 
 
+def with_joined_norms(device: str, members: int) -> list[Strategy]:
+    """The candidates whose norms can be joined, with joined norms."""
+    found = candidates(device, members)
+    return [replace(strategy, joined=True) for strategy in found if strategy.can_join]
+
+
 def by_name(name: str, device: str, members: int) -> Strategy | None:
     """The strategy of that name; None if this release or device does not have it."""
-    known = (ALONE, *candidates(device, members))
+    known = (ALONE, *candidates(device, members), *with_joined_norms(device, members))
     return next((strategy for strategy in known if strategy.name == name), None)

@@ -23,7 +23,8 @@ from ensearch.training.feed import Feed
 from ensearch.training.lockstep import Lockstep
 from ensearch.training.recording import RecordingFailedError
 from ensearch.training.state import tensors
-from ensearch.training.strategy import ALONE, Strategy, candidates
+from ensearch.training.strategy import ALONE, Strategy, candidates, with_joined_norms
+from tests.joined_norms import Shape, check
 from tests.members import cuda
 
 pytestmark = cuda
@@ -31,7 +32,7 @@ pytestmark = cuda
 SOURCE = Source(spec="digits", data_dir=Path("unused"), limit_train=400)
 SMALL = Architecture(family="wide_resnet", width=0.5, depth=10, resolution=8)
 SHORT = Schedule(epochs=3, batch_size=64, peak_lr=0.02, crop=1)
-WAYS = candidates("cuda", 2)
+WAYS = [*candidates("cuda", 2), *with_joined_norms("cuda", 2)]
 
 
 def members_of(count: int, schedule: Schedule = SHORT) -> list[Member]:
@@ -124,9 +125,22 @@ def test_all_ways_can_be_measured() -> None:
     images = images_of(members)
     with reproducible("cuda"):
         states = [loop.fresh(member, images, "cuda") for member in members]
-        measured = strategies.measure(states, members, images, seconds=120.0)
+        measured = strategies.measure(states, members, images, count=10**9)
     assert measured.dropped == {}
-    assert set(measured.rates) == {ALONE.name, *(way.name for way in WAYS)}
+    joined = {way.name for way in WAYS if way.joined} & set(measured.rates)
+    assert len(joined) == 1, "the fastest one without is tried with joined norms"
+    assert set(measured.rates) - joined == {ALONE.name, *(w.name for w in WAYS if not w.joined)}
+
+
+# Channels of a member and of eight of WRN-16-1, and some that no tile has.
+@pytest.mark.parametrize("shape", [(128, 16, 32), (128, 128, 32), (128, 512, 8), (33, 20, 7)])
+@pytest.mark.parametrize("adds", [False, True])
+@pytest.mark.parametrize(("kind", "by"), [(torch.float32, 1e-5), (torch.bfloat16, 2**-7)])
+def test_joined_norms_compute_what_the_layers_do(
+    shape: Shape, adds: bool, kind: torch.dtype, by: float
+) -> None:
+    torch.manual_seed(0)
+    check(shape, adds, "cuda", kind, by)
 
 
 def known(members: Sequence[Member], strategy: str) -> Measured:
@@ -198,6 +212,6 @@ def test_a_worker_sees_one_gpu() -> None:
 
 
 def test_the_speed_of_a_plan_is_that_of_members_together() -> None:
-    together_ = training.measure_speed(SMALL, (1, 10, 8), 64, "cuda", 1.0, 4, 1000)
-    single = training.measure_speed(SMALL, (1, 10, 8), 64, "cuda", 1.0, 1, 1000)
+    together_ = training.measure_speed(SMALL, (1, 10, 8), SHORT, "cuda", 1.0, 4, 1000)
+    single = training.measure_speed(SMALL, (1, 10, 8), SHORT, "cuda", 1.0, 1, 1000)
     assert 0 < together_ < 2 * single

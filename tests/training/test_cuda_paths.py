@@ -24,14 +24,14 @@ from ensearch.launch import (
     WorkerSpentError,
     lockstep_key,
 )
-from ensearch.training import group, loop, recording, strategies
+from ensearch.training import group, loop, norms, recording, strategies
 from ensearch.training.data import Images
 from ensearch.training.device import rate_on, reproducible
 from ensearch.training.lockstep import Lockstep
 from ensearch.training.prediction import predict
 from ensearch.training.recording import RecordingFailedError
 from ensearch.training.state import State
-from ensearch.training.strategy import ALONE, Strategy, candidates
+from ensearch.training.strategy import ALONE, Strategy, by_name, candidates, with_joined_norms
 from tests.fake_gpu import GIB, Gpu, fake_gpu
 
 SMALL = Architecture(family="wide_resnet", width=0.25, depth=10, resolution=8)
@@ -54,6 +54,7 @@ def network(*_: object) -> nn.Module:
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gpu]:
     monkeypatch.setattr(families, "build", network)
+    monkeypatch.setattr(norms, "prepare", lambda device: None)
     with fake_gpu() as fake:
         yield fake
 
@@ -90,7 +91,11 @@ def lockstep_of(strategy: Strategy, schedule: Schedule = SCHEDULE) -> tuple[Any,
 # What a recorded step asks of CUDA.
 
 
-@pytest.mark.parametrize("strategy", candidates("cuda", 2), ids=lambda strategy: strategy.name)
+@pytest.mark.parametrize(
+    "strategy",
+    [*candidates("cuda", 2), *with_joined_norms("cuda", 2)],
+    ids=lambda strategy: strategy.name,
+)
 def test_every_way_trains_an_epoch_and_waits_for_nothing_in_a_recording(
     gpu: Gpu, strategy: Strategy
 ) -> None:
@@ -166,9 +171,7 @@ def test_memory_that_would_not_suffice_is_noticed_before_a_recording_begins(gpu:
 
 def measured_of(**how: Any) -> Measured:
     images, members = images_of(), members_of(2)
-    return strategies.measure(
-        states_of(members, images), members, images, seconds=float("inf"), **how
-    )
+    return strategies.measure(states_of(members, images), members, images, count=10**9, **how)
 
 
 @pytest.fixture
@@ -199,10 +202,76 @@ def test_a_failed_recording_ends_the_measurement_which_another_process_ends(
     assert begun.strategy == "2 fused, graph"
     rates.clear()
     whole = measured_of(known=begun)
-    assert rates == ["2 branches, graph", "one after another, graph", "2 fused"]
+    assert rates == [
+        "2 branches, graph",
+        "one after another, graph",
+        "2 fused",
+        "2 fused, graph, joined norms",
+    ]
     assert whole.complete
     assert whole.dropped.keys() == {"2 packed, graph"}
     assert whole.rates.keys() > begun.rates.keys()
+
+
+def test_joined_norms_are_tried_where_the_training_is_long_enough_to_compile_them(
+    gpu: Gpu, rates: list[str]
+) -> None:
+    """A tenth of a training is for measuring; compiling may take ten seconds of that."""
+    images, members = images_of(), members_of(2)
+    states, begun = (
+        states_of(members, images),
+        Measured(
+            lockstep_key=lockstep_key(members[0]),
+            place="",
+            members=2,
+            strategy="2 branches, graph",
+            rates={"2 fused NCHW, graph": 400.0, "2 branches, graph": 300.0},
+            dropped={"2 packed, graph": "slow"},
+            complete=False,
+        ),
+    )
+    # Images of two epochs of two members, 100 a second.
+    for seconds, is_tried in ((9.0, False), (20.0, True)):
+        rates.clear()
+        count = round(10 * seconds * 100 / 4)
+        measured = strategies.measure(states, members, images, known=begun, count=count)
+        assert ("2 branches, graph, joined norms" in measured.rates) == is_tried
+        assert rates == [
+            "2 fused, graph",
+            "one after another, graph",
+            "2 fused",
+            *(is_tried * ["2 branches, graph, joined norms"]),
+        ]
+
+
+def test_norms_whose_kernels_do_not_compile_are_dropped_with_the_reason_and_others_go_on(
+    gpu: Gpu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prepare(device: str) -> None:
+        raise RuntimeError("Failed to find C compiler. Please specify via CC environment variable")
+
+    def together(strategy: Strategy, states: Any, members: Any, *_: object) -> float:
+        lockstep_of(strategy)
+        return 200.0
+
+    monkeypatch.setattr(norms, "prepare", prepare)
+    monkeypatch.setattr(strategies, "_together", together)
+    monkeypatch.setattr(strategies, "_alone", lambda *_: (100.0, torch.zeros(1)))
+    monkeypatch.setattr(strategies, "unfit", lambda *_: {})
+    measured = measured_of()
+    assert measured.complete
+    assert measured.strategy == "2 fused, graph"
+    assert measured.dropped.keys() == {"2 fused, graph, joined norms"}
+    assert "C compiler" in measured.dropped["2 fused, graph, joined norms"]
+    assert set(measured.rates) == {ALONE.name, *(way.name for way in candidates("cuda", 2))}
+
+
+def test_a_strategy_with_joined_norms_is_known_by_its_name() -> None:
+    for strategy in with_joined_norms("cuda", 8):
+        assert by_name(strategy.name, "cuda", 8) == strategy
+        assert by_name(strategy.name, "cpu", 8) is None
+    names = [strategy.name for strategy in with_joined_norms("cuda", 1)]
+    assert names == ["one after another, graph, joined norms"]
 
 
 def test_a_gpu_that_does_not_answer_is_lost(gpu: Gpu, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,13 +288,16 @@ def test_a_gpu_that_does_not_answer_is_lost(gpu: Gpu, monkeypatch: pytest.Monkey
 # Memory.
 
 
-def test_a_group_that_nobody_uses_gives_its_memory_back_at_once(gpu: Gpu) -> None:
+@pytest.mark.parametrize("joined", [False, True])
+def test_a_group_that_nobody_uses_gives_its_memory_back_at_once(gpu: Gpu, joined: bool) -> None:
     gc.disable()
     try:
-        together, _, _ = lockstep_of(Strategy(kind="fused", chunk=2, graph=False))
-        gone = weakref.ref(together)
-        del together
-        assert gone() is None
+        together, _, _ = lockstep_of(Strategy(kind="fused", chunk=2, graph=False, joined=joined))
+        step = together._steps[0]
+        gone = [weakref.ref(one) for one in (together, step, step._forward, *step._gradients)]
+        del together, step
+        assert len(gone) > 4
+        assert not any(one() is not None for one in gone)
     finally:
         gc.enable()
 

@@ -48,11 +48,13 @@ def members_of(count: int) -> list[Member]:
     ]
 
 
-def after_an_epoch(kind: Kind, images: Images, count: int = 2) -> list[dict[str, torch.Tensor]]:
+def after_an_epoch(
+    kind: Kind, images: Images, count: int = 2, joined: bool = False
+) -> list[dict[str, torch.Tensor]]:
     """The states of members after an epoch of two steps."""
     members = members_of(count)
     states = [loop.fresh(member, images, "cpu") for member in members]
-    strategy = Strategy(kind=kind, chunk=count, graph=False)
+    strategy = Strategy(kind=kind, chunk=count, graph=False, joined=joined)
     together = Lockstep(strategy, states, members, images)
     together.run(states, members, 0)
     together.copy_to(states)
@@ -103,8 +105,16 @@ def test_every_kind_trains_the_members_that_train_alone(images: Images, count: i
         assert_same(after_an_epoch(kind, images, count), [tensors(state) for state in alone], 1e-4)
 
 
-def test_norms_count_their_batches(images: Images) -> None:
-    for state in after_an_epoch("fused", images):
+@pytest.mark.parametrize("kind", ["fused", "packed", "branches"])
+def test_joined_norms_train_the_same_members(images: Images, kind: Kind) -> None:
+    """In every kind of module; their kernels are interpreted here."""
+    pytest.importorskip("triton")
+    assert_same(after_an_epoch(kind, images, joined=True), after_an_epoch(kind, images), 1e-5)
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_norms_count_their_batches(images: Images, joined: bool) -> None:
+    for state in after_an_epoch("fused", images, joined=joined):
         counts = [t for name, t in state.items() if name.endswith("num_batches_tracked")]
         assert len(counts) > 5
         assert all(count == 2 for count in counts)

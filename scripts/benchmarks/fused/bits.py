@@ -16,7 +16,7 @@ from ensearch.training.data import Images
 from ensearch.training.device import reproducible
 from ensearch.training.lockstep import Lockstep
 from ensearch.training.state import tensors
-from ensearch.training.strategy import ALONE, Strategy, candidates
+from ensearch.training.strategy import ALONE, Strategy, candidates, with_joined_norms
 from scripts.benchmarks.fused.turns import pictures
 
 # Family, width, depth: what each has of its own are pooling, depthwise convolutions and attention.
@@ -96,7 +96,8 @@ def main() -> int:
             ended_well &= first is not None
             if family != "wide_resnet":
                 continue
-            for way in candidates(device, options.members):
+            joined = with_joined_norms(device, options.members)
+            for way in (*candidates(device, options.members), *joined):
                 ended = _twice(
                     f"{family} {way.name}",
                     lambda m=members, w=way: together(w, m, images, device),  # type: ignore[misc]

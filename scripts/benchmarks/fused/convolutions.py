@@ -63,14 +63,14 @@ def _times(
 
     try:
         gradient = torch.randn_like(forward())
-        ahead = _ms(forward, device, turns)
-        both = _ms(lambda: torch.autograd.grad(forward(), (x, w), gradient), device, turns)
+        ahead = milliseconds(forward, device, turns)
+        both = milliseconds(lambda: torch.autograd.grad(forward(), (x, w), gradient), device, turns)
     except RuntimeError as error:
         return str(error).partition("\n")[0][:60]
     return f"{ahead:.3f} + {both - ahead:.3f}"
 
 
-def _ms(run: Callable[[], object], device: str, turns: int) -> float:
+def milliseconds(run: Callable[[], object], device: str, turns: int) -> float:
     """Median of three; the first call prepares."""
     run()
     times = []

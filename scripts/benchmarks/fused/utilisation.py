@@ -8,7 +8,7 @@ import torch
 
 from ensearch import cost
 from ensearch.training import loop
-from ensearch.training.strategy import ALONE, Strategy, candidates
+from ensearch.training.strategy import ALONE, Strategy, candidates, with_joined_norms
 from scripts.benchmarks.fused.turns import finished, in_turns, members_of, pictures
 from scripts.benchmarks.spread import median_and_range
 
@@ -59,7 +59,8 @@ def _of_batch(batch: int, peaks: dict[str, float], turns: int) -> list[dict[str,
     images = pictures(32, "cuda", 5, batch)
     states = [loop.fresh(member, images, "cuda") for member in members]
     macs = cost.count(members[0].architecture, 3, 10).macs
-    tried = [ALONE, *candidates("cuda", 1), Strategy(kind="fused", chunk=2, graph=True)]
+    alone = [*candidates("cuda", 1), *with_joined_norms("cuda", 1)]
+    tried = [ALONE, *alone, Strategy(kind="fused", chunk=2, graph=True)]
     measured, rows = in_turns(tried, states, members, images, turns), []
     for strategy, pairs in measured.pairs.items():
         rates = [own for own, _ in pairs]

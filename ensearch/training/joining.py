@@ -1,0 +1,96 @@
+"""Networks whose batch norms are joined with the ReLU behind them and the sum before them.
+
+The forward pass is traced by torch.fx, and written again with `norms.JoinedNorm`. A network traced
+in training has no branches that depend on its numbers; one that does cannot be traced, which is an
+error like others of a strategy.
+"""
+
+import operator
+from collections import Counter
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import fx, nn
+
+from ensearch.training.fused import NotFusible
+from ensearch.training.norms import JoinedNorm, can_join
+
+_RELU = (F.relu, F.relu_, torch.relu, torch.relu_)
+_SUM = (operator.add, torch.add)
+
+
+class _Tracer(fx.Tracer):
+    """What has no layers in it is a layer, whoever wrote it: `SideBySide` and `Packed` too."""
+
+    def is_leaf_module(self, module: nn.Module, name: str) -> bool:
+        return super().is_leaf_module(module, name) or not list(module.children())
+
+
+def join(model: nn.Module) -> fx.GraphModule:
+    """The model's forward pass in training by the same layers, norms joined where they can be.
+
+    These layers of `model` change their class; names, weights and buffers are shared. Raises
+    NotFusible where no norm is followed by a ReLU, and what torch.fx raises where it cannot trace.
+    """
+    graph = _Tracer().trace(model)
+    layers = dict(model.named_modules())
+    uses = Counter(node.target for node in graph.nodes if node.op == "call_module")
+    joined = 0
+    for node in list(graph.nodes):
+        if node.op != "call_module" or uses[node.target] > 1 or not can_join(layers[node.target]):
+            continue
+        relu = _only_user(node)
+        if relu is None or not _is_relu(relu, layers):
+            continue
+        layers[node.target].__class__ = JoinedNorm
+        _replace(graph, node, relu)
+        joined += 1
+    if not joined:
+        raise NotFusible("no batch norm of it is followed by a ReLU")
+    graph.lint()
+    made = fx.GraphModule(model, graph)
+    # A circle would keep the memory of a dropped group; the module has its code by now.
+    graph.owning_module = None
+    return made
+
+
+def _replace(graph: fx.Graph, norm: fx.Node, relu: fx.Node) -> None:
+    """Put one call in the place of a norm, its ReLU and, if it reads one, a sum."""
+    (source,) = norm.args
+    assert isinstance(source, fx.Node)
+    adds = _is_sum(source)
+    if not adds:
+        with graph.inserting_before(norm):
+            active = graph.call_module(str(norm.target), (source,))
+    else:
+        with graph.inserting_before(source):
+            both = graph.call_module(str(norm.target), source.args)
+            total = graph.call_function(operator.getitem, (both, 0))
+            active = graph.call_function(operator.getitem, (both, 1))
+        source.replace_all_uses_with(total)
+    relu.replace_all_uses_with(active)
+    for gone in (relu, norm, source) if adds else (relu, norm):
+        graph.erase_node(gone)
+
+
+def _only_user(node: fx.Node) -> fx.Node | None:
+    users = list(node.users)
+    return users[0] if len(users) == 1 else None
+
+
+def _is_relu(node: fx.Node, layers: dict[str, nn.Module]) -> bool:
+    if node.op == "call_module":
+        return type(layers[str(node.target)]) is nn.ReLU
+    return (node.op == "call_function" and node.target in _RELU) or (
+        node.op == "call_method" and node.target in ("relu", "relu_")
+    )
+
+
+def _is_sum(node: fx.Node) -> bool:
+    """Whether the node adds two tensors, and no multiple of one."""
+    adds: Any = (node.op == "call_function" and node.target in _SUM) or (
+        node.op == "call_method" and node.target == "add"
+    )
+    both = len(node.args) == 2 and all(isinstance(arg, fx.Node) for arg in node.args)
+    return bool(adds) and both and not node.kwargs
