@@ -123,6 +123,23 @@ def test_tooltips_sorting_and_filter_work(browser: "Browser", own: str, world: R
         assert visit.complaints == []
 
 
+def test_a_tap_shows_a_tooltip_until_the_next_one_elsewhere(browser: "Browser", own: str) -> None:
+    address = f"{own}/ensearch/{quote(HOSTILE, safe='')}"
+    with visiting(browser, address, width=380, has_touch=True) as visit:
+        page = visit.page
+        dot = page.locator(".view:visible use[data-row]").last
+        dot.scroll_into_view_if_needed()
+        box = dot.bounding_box()
+        assert box is not None
+        page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.wait_for_selector("#tip", state="visible")
+        heading = page.locator("h1")
+        heading.scroll_into_view_if_needed()
+        heading.tap()
+        page.wait_for_selector("#tip", state="hidden")
+        assert visit.complaints == []
+
+
 @pytest.mark.parametrize("width", [380, 1200])
 def test_the_page_is_as_wide_as_the_window(browser: "Browser", own: str, width: int) -> None:
     address = f"{own}/ensearch/{quote(HOSTILE, safe='')}"

@@ -85,7 +85,12 @@
     }
     figure.addEventListener("pointermove", near);
     figure.addEventListener("pointerdown", near);
-    figure.addEventListener("pointerleave", hide);
+    figure.addEventListener("pointerleave", function (event) {
+      if (event.pointerType !== "touch") hide(); // a finger leaves as soon as it has tapped
+    });
+  });
+  document.addEventListener("pointerdown", function (event) {
+    if (!event.target.closest("svg[data-figure]")) hide();
   });
   document.addEventListener("scroll", hide, true);
 
