@@ -19,7 +19,7 @@ from tests.dashboards import serving
 from tests.worlds import surrogate
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Locator
 
 HOSTILE = "</title><script>alert(1)</script><img src=x onerror=alert(2)>"
 
@@ -57,6 +57,16 @@ def own(world: Results, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
         yield ask.own  # type: ignore[attr-defined]
 
 
+def middle(dot: "Locator") -> tuple[float, float]:
+    """Where a dot is on the screen, once it is there and the page has heard of the scrolling."""
+    dot.scroll_into_view_if_needed()
+    frame = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    dot.page.evaluate(frame)
+    box = dot.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
 def test_the_page_of_a_study_complains_of_nothing_and_asks_nobody(
     browser: "Browser", own: str
 ) -> None:
@@ -87,11 +97,7 @@ def test_switches_show_one_figure_at_a_time(browser: "Browser", own: str, world:
             assert figures.count() == 1, name
             shown[name] = figures.text_content() or ""
             # Each has dots with tooltips of its own.
-            dot = figures.locator("use[data-row]").last
-            dot.scroll_into_view_if_needed()
-            box = dot.bounding_box()
-            assert box is not None
-            page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+            page.mouse.move(*middle(figures.locator("use[data-row]").last))
             page.wait_for_selector("#tip", state="visible")
             assert "Members: " in page.inner_text("#tip")
         assert "multiply-adds" in shown["FLOPs"]
@@ -105,11 +111,7 @@ def test_tooltips_sorting_and_filter_work(browser: "Browser", own: str, world: R
     with visiting(browser, f"{own}/ensearch/{quote(HOSTILE, safe='')}") as visit:
         page = visit.page
         assert page.is_hidden("#tip")
-        dot = page.locator("use[data-row]").first
-        dot.scroll_into_view_if_needed()
-        box = dot.bounding_box()
-        assert box is not None
-        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.mouse.move(*middle(page.locator("use[data-row]").first))
         page.wait_for_selector("#tip", state="visible")
         assert "%" in page.inner_text("#tip")
         rows = page.locator("#table tbody tr")
@@ -127,11 +129,7 @@ def test_a_tap_shows_a_tooltip_until_the_next_one_elsewhere(browser: "Browser", 
     address = f"{own}/ensearch/{quote(HOSTILE, safe='')}"
     with visiting(browser, address, width=380, has_touch=True) as visit:
         page = visit.page
-        dot = page.locator(".view:visible use[data-row]").last
-        dot.scroll_into_view_if_needed()
-        box = dot.bounding_box()
-        assert box is not None
-        page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.touchscreen.tap(*middle(page.locator(".view:visible use[data-row]").last))
         page.wait_for_selector("#tip", state="visible")
         heading = page.locator("h1")
         heading.scroll_into_view_if_needed()

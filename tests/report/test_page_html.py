@@ -63,8 +63,8 @@ def test_the_page_has_its_parts_in_order(page: str) -> None:
         "What an ensemble gains, by budget",
         "What to take, by budget",
         "What would settle it",
-        "What was tried, by budget",
         "Why ensembles gain, and how the study went",
+        "What was tried, by budget",
         "Every evaluation",
         "What the numbers are true of",
     ]

@@ -44,13 +44,15 @@ def text(page: Page) -> str:
         (view, drawings.tradeoff(view.tradeoff, view.places, f"tradeoff-{number}", view.table))
         for number, view in enumerate(page.views, 1)
     ]
+    charts = [(chart, drawings.chart(chart)) for chart in page.charts]
     tables = [page.table, *([page.confirmed] if page.confirmed else [])]
     return _rendered(
         "page.html",
         {"summary": page.content, "tables": [_plain(table) for table in tables], "listed": LISTED},
         page=page,
         views=views,
-        charts=[(chart, drawings.chart(chart)) for chart in page.charts],
+        charts=[(chart, drawing) for chart, drawing in charts if not chart.table],
+        of_test=[(chart, drawing) for chart, drawing in charts if chart.table],
         confirmed=None if page.confirmed is None else _listed(page.confirmed),
         advantage=drawings.advantage(page.advantages),
         listed=_listed(page.table),
