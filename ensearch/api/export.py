@@ -134,17 +134,20 @@ def export(
     )
 
 
-def load_exported(folder: str | Path, *, runtime: str = "auto", workers: int = 1) -> "LoadedModel":
+def load_exported(
+    folder: str | Path, *, runtime: str = "auto", workers: int = 1, device: str = "cpu"
+) -> "LoadedModel":
     """Return the model of an exported folder, to predict with.
 
     Its model.py is run, so load what you trust. `runtime` is "torch", "onnx", or "auto": model.onnx
     where it is there and ONNX Runtime can be imported. With more than one of `workers`, as many
-    processes run the members of an ensemble side by side, by torch. Raises UsageError if it is no
-    such folder.
+    processes run the members of an ensemble side by side, by torch. With the `device` "cuda", or
+    with "auto" where there is a GPU, torch runs there, and workers are streams. Raises UsageError
+    if it is no such folder.
     """
     from ensearch.exports import loaded
 
-    return loaded.of_folder(Path(folder), runtime, workers)
+    return loaded.of_folder(Path(folder), runtime, workers, device)
 
 
 def _chosen(

@@ -46,10 +46,18 @@ def predict(
         int,
         typer.Option(
             min=1,
-            help="How many processes run members side by side, with torch.",
+            help="How many members run side by side, with torch: in processes, or on streams of a "
+            "GPU.",
             rich_help_panel=options.RUNNING,
         ),
     ] = 1,
+    device: Annotated[
+        str,
+        typer.Option(
+            help="Where torch runs: cpu, cuda, or auto, which is a GPU where there is one.",
+            rich_help_panel=options.RUNNING,
+        ),
+    ] = "cpu",
     as_json: options.AsJson = False,
 ) -> None:
     """Print the class and the probabilities of images, as CSV.
@@ -70,7 +78,7 @@ def predict(
             told = time.monotonic()
             say(text)
 
-    model = api.load_exported(folder, runtime=runtime, workers=workers)
+    model = api.load_exported(folder, runtime=runtime, workers=workers, device=device)
     found = model.classify(
         images, members=members, batch=batch, skipped=skipped, on_progress=progress
     )

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -61,6 +61,8 @@ class Model(nn.Module):
             )
             for shape in shapes
         )
+        # Of a GPU, on which members run in turn, side by side; none: one after another.
+        self.streams: list[torch.cuda.Stream] = []
         self.register_buffer("mean", torch.tensor(inputs["mean"]), persistent=False)
         self.register_buffer("std", torch.tensor(inputs["std"]), persistent=False)
 
@@ -86,10 +88,27 @@ class Model(nn.Module):
         """
         x = self.normalised(images)
         sized = {side: resized(x, side) for side in sorted({self.sides[k] for k in which})}
-        logits = [self.networks[k](sized[self.sides[k]]) for k in which]
+        logits = [
+            self.on_stream(place, self.networks[k], sized[self.sides[k]])
+            for place, k in enumerate(which)
+        ]
+        for stream in self.streams:  # what follows reads what they compute
+            torch.cuda.current_stream().wait_stream(stream)
         if self.rule == "geometric":
             return torch.stack([row.log_softmax(dim=1) for row in logits])
         return torch.stack([row.softmax(dim=1) for row in logits])
+
+    def on_stream(self, place: int, network: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        """Return what a network says of images, computed on a stream if there are any."""
+        if not self.streams:
+            return cast(torch.Tensor, network(x))
+        here, stream = torch.cuda.current_stream(), self.streams[place % len(self.streams)]
+        stream.wait_stream(here)
+        with torch.cuda.stream(stream):
+            logits: torch.Tensor = network(x)
+        # Its memory belongs to the stream, which must not fill it again while it is read here.
+        logits.record_stream(here)
+        return logits
 
     def normalised(self, images: torch.Tensor) -> torch.Tensor:
         """Return N x channels x H x W of mean 0 and deviation 1 in the training images."""

@@ -25,6 +25,7 @@ Array = npt.NDArray[Any]
 Pixels = npt.NDArray[np.uint8]
 Predict = Callable[[Pixels], Array]
 RUNTIMES = ("auto", "torch", "onnx")
+DEVICES = ("cpu", "cuda", "auto")
 ARRAYS = (".npz", ".npy")
 # Of an npz file with several arrays, the images; else its only one.
 IMAGES = ("images", "x", "x_test", "x_val")
@@ -43,8 +44,17 @@ def settings(folder: Path) -> dict[str, Any]:
     return found
 
 
-def runtime_of(folder: Path, runtime: str, members: int | None) -> str:
-    """Return what runs the model, "torch" or "onnx": `auto` takes model.onnx where it can."""
+def runtime_of(folder: Path, runtime: str, members: int | None, device: str = "cpu") -> str:
+    """Return what runs the model, "torch" or "onnx": `auto` takes model.onnx where it can.
+
+    Of the two torch alone is told on which device it runs.
+    """
+    if device not in DEVICES:
+        raise InputError(f"the device is one of {', '.join(DEVICES)}; got {device!r}.")
+    if runtime == "onnx" and device != "cpu":
+        raise InputError("model.onnx runs where ONNX Runtime runs; a device needs torch.")
+    if runtime == "auto" and device != "cpu":
+        return "torch"
     if runtime not in RUNTIMES:
         raise InputError(f"the runtime is one of {', '.join(RUNTIMES)}; got {runtime!r}.")
     if runtime == "onnx" and members is not None:
@@ -56,12 +66,17 @@ def runtime_of(folder: Path, runtime: str, members: int | None) -> str:
 
 
 def predictor(
-    folder: Path, runtime: str = "auto", members: int | None = None, workers: int = 1
+    folder: Path,
+    runtime: str = "auto",
+    members: int | None = None,
+    workers: int = 1,
+    device: str = "cpu",
 ) -> Predict:
     """Return what maps uint8 N x H x W x channels to N x classes probabilities.
 
-    `members` averages the first so many only, and `workers` processes run them side by side, which
-    end with this one. Raises InputError.
+    `members` averages the first so many only. So many `workers` run them side by side: processes,
+    which end with this one, or on the device "cuda" streams of it. "auto" takes a GPU where there
+    is one. Raises InputError.
     """
     config = settings(folder)
     count = len(config["members"])
@@ -71,9 +86,12 @@ def predictor(
         raise InputError("model.onnx runs members one after another; workers need torch.")
     if workers > 1 and config.get("cascade") and members is None:
         raise InputError("the networks of a cascade run one after another, without workers.")
+    chosen = runtime_of(folder, runtime, members, device)
+    if device != "cpu" and _has_gpu(device):
+        return _on_gpu(folder, members, workers)
     if workers > 1:
         return _by_workers(folder, members or count, config["rule"], workers)
-    if runtime_of(folder, runtime, members) == "onnx":
+    if chosen == "onnx":
         return by_onnx(folder / "model.onnx", one_by_one=bool(config.get("cascade")))
     return _by_torch(folder, members)
 
@@ -106,6 +124,33 @@ def _by_torch(folder: Path, members: int | None) -> Predict:
     def predict(images: Pixels) -> Array:
         with torch.inference_mode():
             return np.asarray(model(torch.from_numpy(np.array(images)), members=members))
+
+    return predict
+
+
+def _has_gpu(device: str) -> bool:
+    """Whether PyTorch finds a GPU. Raises InputError where one is asked for and none is found."""
+    import torch
+
+    there = torch.cuda.is_available()
+    if device == "cuda" and not there:
+        raise InputError("no GPU can be used here: PyTorch finds none.")
+    return there
+
+
+def _on_gpu(folder: Path, members: int | None, streams: int) -> Predict:
+    """Members on so many streams of a GPU, in single precision like that of a processor."""
+    import torch
+
+    model = _loaded(folder).to("cuda")
+    if streams > 1:
+        model.streams = [torch.cuda.Stream() for _ in range(streams)]
+
+    def predict(images: Pixels) -> Array:
+        exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+        with torch.inference_mode(), exact:
+            probs = model(torch.from_numpy(np.array(images)).to("cuda"), members=members)
+            return np.asarray(probs.cpu())
 
     return predict
 
@@ -276,13 +321,15 @@ def main(folder: Path, arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runtime", choices=RUNTIMES, default="auto")
     parser.add_argument("--members", type=int, help="average the first so many (torch)")
     parser.add_argument("--batch", type=int, default=64, help="images at a time")
-    parser.add_argument("--workers", type=int, default=1, help="processes for members (torch)")
+    parser.add_argument("--workers", type=int, default=1, help="members side by side (torch)")
+    parser.add_argument("--device", choices=DEVICES, default="cpu", help="where torch runs")
     asked = parser.parse_args(arguments)
     skipped: list[str] = []
     try:
         config = settings(folder)
         found = sources(asked.paths, config["input"]["channels"])
-        predict = predictor(folder, asked.runtime, asked.members, max(1, asked.workers))
+        workers = max(1, asked.workers)
+        predict = predictor(folder, asked.runtime, asked.members, workers, asked.device)
         writer = csv.writer(sys.stdout)
         writer.writerow(["image", "class", "probability", *config["classes"]])
         for names, probs in classified(found, predict, config, max(1, asked.batch), skipped):

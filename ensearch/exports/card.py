@@ -85,7 +85,7 @@ def _table(chosen: Winner) -> str:
         f"| {prefix.members} | {format_count(prefix.macs)} | {format_count(prefix.params)} | "
         f"{100 * prefix.score.accuracy:.2f} | {100 * prefix.score.low:.2f} to "
         f"{100 * prefix.score.high:.2f} |"
-        + "".join(f" {times.ms[prefix.members - 1]:.3g} |" for times in chosen.times)
+        + "".join(f" {times.told(prefix.members)} |" for times in chosen.times)
         for prefix in chosen.prefixes
     ]
     timed = "".join(f" ms@{times.batch} |" for times in chosen.times)
@@ -106,15 +106,17 @@ def _times(chosen: Winner) -> list[str]:
     if not chosen.times:
         return []
     if len(chosen.members) == 1:
-        each = " and ".join(f"{times.ms[0]:.3g} ms@{times.batch}" for times in chosen.times)
+        each = " and ".join(f"{times.told(1)} ms@{times.batch}" for times in chosen.times)
         says = f"It takes {each}: milliseconds an image in batches of so many"
     else:
         batch = chosen.times[0].batch
         says = f"The times are milliseconds an image, ms@{batch} in batches of {batch}"
+    guessed = not all(all(times.measured) for times in chosen.times)
+    marked = " ≈ marks what follows from other numbers of members." if guessed else ""
     return [
         _wrapped(
             f"{says}, members one after another, without reading and resizing images, as the "
-            f"networks were measured on {chosen.times[0].place}."
+            f"networks were measured on {chosen.times[0].place}.{marked}"
         )
     ]
 

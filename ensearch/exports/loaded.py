@@ -119,22 +119,24 @@ class LoadedModel:
         return self.predictor(members)
 
 
-def of_folder(path: Path, runtime: str = "auto", workers: int = 1) -> LoadedModel:
+def of_folder(
+    path: Path, runtime: str = "auto", workers: int = 1, device: str = "cpu"
+) -> LoadedModel:
     """Return the model of an exported folder, whose model.py is run: load what you trust.
 
     `runtime` is "torch", "onnx", or "auto": model.onnx where it is there and can be run. So many
-    `workers` run members side by side, by torch. Raises UsageError.
+    `workers` run members side by side, by torch, which runs on the `device`. Raises UsageError.
     """
     if workers < 1:
         raise invalid("workers", f"must be a number of processes of at least 1; got {workers}.")
     try:
         config = _predict.settings(path)
-        _predict.runtime_of(path, runtime, None)
+        _predict.runtime_of(path, runtime, None, device)
     except InputError as error:
         raise UsageError(str(error)) from error
 
     def predictor(members: int | None) -> Predict:
-        return _predict.predictor(path, runtime, members, workers)
+        return _predict.predictor(path, runtime, members, workers, device)
 
     return LoadedModel(config=config, predictor=functools.cache(predictor))
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ensearch import latency
+from ensearch.core import AxisCost
 from ensearch.latency import Times
 from ensearch.store import MemberRecord, Store
 
@@ -13,12 +14,18 @@ class PrefixTimes:
     """Milliseconds an image in batches of `batch`, of the first 1, 2, ... members, on `place`.
 
     Other than in an exported file, reading, resizing and normalising images is not in them. Those
-    that were not measured follow from other sizes, see `latency.Times`.
+    that are not `measured` follow from other sizes, see `latency.Times`.
     """
 
     batch: int
     place: str  # AMD EPYC, one thread, torch 2.14.1
     ms: tuple[float, ...]
+    measured: tuple[bool, ...]
+
+    def told(self, members: int) -> str:
+        """Return that of the first so many members; ≈ marks what was not measured."""
+        mark = "" if self.measured[members - 1] else "≈"
+        return f"{mark}{self.ms[members - 1]:.3g}"
 
 
 def of_members(store: Store, members: Sequence[MemberRecord]) -> tuple[PrefixTimes, ...]:
@@ -31,18 +38,25 @@ def of_members(store: Store, members: Sequence[MemberRecord]) -> tuple[PrefixTim
     ]
     latest = [(times, ms) for times, ms in found if times.setup == found[0][0].setup]
     return tuple(
-        PrefixTimes(batch=times.batch, place=latency.measured_on(times.setup), ms=ms)
+        PrefixTimes(
+            batch=times.batch,
+            place=latency.measured_on(times.setup),
+            ms=tuple(one.value for one in ms),
+            measured=tuple(one.is_measured for one in ms),
+        )
         for times, ms in sorted(latest, key=lambda pair: pair[0].batch)
     )
 
 
-def _by_prefix(names: Sequence[tuple[str, int]], times: Times) -> tuple[float, ...] | None:
+def _by_prefix(names: Sequence[tuple[str, int]], times: Times) -> tuple[AxisCost, ...] | None:
     """Members run one after another, so that the times of different networks add up."""
     result = []
     for count in range(1, len(names) + 1):
         prefix = names[:count]
         each = [times.of(name, prefix.count(name)) for name in dict.fromkeys(prefix)]
-        if None in each:
+        known = [one for one in each if one is not None]
+        if len(known) < len(each):
             return None
-        result.append(sum(one.value for one in each if one is not None))
+        value = sum(one.value for one in known)
+        result.append(AxisCost(value=value, is_measured=all(one.is_measured for one in known)))
     return tuple(result)

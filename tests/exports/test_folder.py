@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
@@ -210,6 +211,15 @@ def test_members_side_by_side_predict_the_same(
         ensearch.load_exported("mine", runtime="onnx", workers=2).predict(images)
     with pytest.raises(UsageError, match="at least 1"):
         ensearch.load_exported("mine", workers=0)
+    with pytest.raises(UsageError, match="one of cpu, cuda, auto"):
+        ensearch.load_exported("mine", device="tpu")
+    with pytest.raises(UsageError, match="a device needs torch"):
+        ensearch.load_exported("mine", runtime="onnx", device="cuda")
+    if not torch.cuda.is_available():
+        with pytest.raises(UsageError, match="PyTorch finds none"):
+            ensearch.load_exported("mine", device="cuda").predict(images)
+        anywhere = ensearch.load_exported("mine", device="auto").predict(images)
+        np.testing.assert_array_equal(anywhere, alone.predict(images))
     latency.side_by_side(Path("mine"), [1], [2])
     assert "@2: 1 worker " in capsys.readouterr().out
 
@@ -230,6 +240,7 @@ def test_times_that_were_measured_are_in_the_card_and_of_the_folder(
         **{k: config["members"][0][k] for k in ("family", "width", "depth", "resolution")}
     ).key
     assert times["ms"] == [known[name, 1], known[name, 2]]
+    assert (times["measured"], "≈" in card.read_text()) == ([True, True], False)
     assert "| 95 % | ms@2 |" in card.read_text()
     of_folder = ensearch.measure_latency(folder="mine", batch=2)
     assert [(row.size, row.label) for row in of_folder.rows] == [
