@@ -38,10 +38,11 @@ class Distilled:
     def sentence(self) -> str:
         """What came out of it, for people."""
         student, teacher = self.pair.student.label, self.pair.teacher.label
+        accuracy = 100 * self.test.scores.accuracy
         return (
             f"{student} that learns the mean probabilities of {teacher} in place of labels "
-            f"({counted(self.test.trained, 'seed')}) is right on {self.test.scores.accuracy:.2%} "
-            f"of test: {points(self.over_labels)} points against the same network on labels, "
+            f"({counted(self.test.trained, 'seed')}) is right on {accuracy:.2f} % of test: "
+            f"{points(self.over_labels)} points against the same network on labels, "
             f"{points(self.over_ensemble)} against the ensemble (95 % each)."
         )
 

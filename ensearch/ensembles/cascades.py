@@ -25,6 +25,8 @@ from ensearch.core import Floats, Labels
 from ensearch.ensembles.candidates import Candidates, Indices, Probs, check
 from ensearch.errors import UsageError, unknown
 
+# How many members agree is not among them: it won at none of ten budgets of two studies and lost at
+# one (`studies/benchmarks/2026-11-29_exits.md`).
 MEASURES = ("max", "margin", "entropy")
 NEVER = 2.0  # the threshold at which no image leaves: confidences end at 1
 Hits = npt.NDArray[np.bool_]

@@ -151,8 +151,12 @@ def _results(
 ) -> Results:
     """The search's results with everything that a confirmation changes."""
     study = whole.conditions.study
-    used = store.evaluation_members(study, plan.stage)
-    members = store.members({key for keys in used.values() for key in keys}).values()
+    used = [
+        keys
+        for stage in (plan.stage, distilling.stage(plan))
+        for keys in store.evaluation_members(study, stage).values()
+    ]
+    members = store.members({key for keys in used for key in keys}).values()
     schedules = sorted({f.full for f in plan.finalists}, key=lambda schedule: schedule.epochs)
     return replace(
         whole,

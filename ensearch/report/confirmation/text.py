@@ -45,7 +45,15 @@ def paragraphs(confirmed: ConfirmedFindings) -> list[str]:
     return [*lines, *warnings(confirmed)]
 
 
-DISTILLED = ("Learns", "Network", "{unit}", "test %", "Seeds", "Training", "Distilled minus this")
+DISTILLED = (
+    "Learns from",
+    "Network",
+    "{unit}",
+    "test %",
+    "Seeds",
+    "Training",
+    "Distilled minus this",
+)
 NUMBERS = frozenset({2, 3, 4, 5})
 
 
