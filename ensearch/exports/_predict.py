@@ -144,7 +144,8 @@ def _on_gpu(folder: Path, members: int | None, streams: int) -> Predict:
 
     model = _loaded(folder).to("cuda")
     if streams > 1:
-        model.streams = [torch.cuda.Stream() for _ in range(streams)]
+        every = range(streams)
+        model.streams = [torch.cuda.Stream() for _ in every]  # type: ignore[no-untyped-call]
 
     def predict(images: Pixels) -> Array:
         exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)

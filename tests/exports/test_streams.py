@@ -5,7 +5,7 @@ import torch
 
 from ensearch.exports._model import Model
 from ensearch.families import wide_resnet
-from tests.fake_gpu import fake_gpu
+from tests.fake_gpu import Stream, fake_gpu
 
 SHAPE = {"family": "wide_resnet", "width": 0.25, "depth": 10, "resolution": 8}
 CONFIG = {
@@ -27,12 +27,12 @@ def test_members_take_turns_on_streams_that_wait_for_the_images(
         for network in model.networks:
             network.register_forward_pre_hook(lambda *_: ran_on.append(gpu.streams[-1]))
         images = torch.zeros(2, 8, 8, 1, dtype=torch.uint8, device="cuda")
-        here = torch.cuda.current_stream()
+        (here,) = gpu.streams
         assert model(images).shape == (2, 4)
         assert (ran_on, read_on) == ([here] * 3, [])
         ran_on.clear()
-        model.streams = [torch.cuda.Stream(), torch.cuda.Stream()]
-        first, second = model.streams
+        first, second = Stream(), Stream()
+        model.streams = [first, second]  # type: ignore[list-item]
         gpu.syncs.clear()  # its weights were sent there
         probs = model(images)
         assert (probs.shape, probs.device.type) == ((2, 4), "cuda")
