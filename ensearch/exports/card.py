@@ -71,8 +71,8 @@ def _accuracy(chosen: Winner) -> str:
     )
     score = chosen.score
     return _wrapped(
-        f"Right on {100 * score.accuracy:.2f} % [{100 * score.low:.2f}, {100 * score.high:.2f}] of "
-        f"{chosen.images:,} images of {chosen.split} (95 % interval over images, by Wilson). "
+        f"It is right on {100 * score.accuracy:.2f} % [{100 * score.low:.2f}, "
+        f"{100 * score.high:.2f}] of {chosen.images:,} images of {chosen.split} (95 % interval over images, by Wilson). "
         f"{bias} {order}"
     )
 
@@ -209,7 +209,7 @@ def _origin(chosen: Winner, settings: dict[str, Any]) -> str:
         for size in learned
     )
     return _wrapped(
-        f"Trained by {searched} the study {chosen.study} on {chosen.data} (fingerprint "
+        f"It was trained by {searched} the study {chosen.study} on {chosen.data} (fingerprint "
         f"{settings['fingerprint']}). Schedule: {schedules}.{distilled} Exported with {versions}. "
         "config.json has all of it, with the seeds."
     )
