@@ -89,11 +89,11 @@ def line(event: Event, flops_per_mac: int, axis: Axis) -> str | None:
 
 
 def _planned(event: LookPlanned) -> str:
-    networks = [f"{n} of {label}" for label, n in event.members.items()]
+    networks = [f"{counted(n, 'member')} of {label}" for label, n in event.members.items()]
     more = f" and {len(networks) - 3} other networks" if len(networks) > 3 else ""
     left = f", about {format_duration(event.seconds)}" if event.seconds >= 1 else ""
     return (
-        f"look {event.number} of at most {event.looks} is of {', '.join(networks[:3])}{more}: "
+        f"look {event.number} of at most {event.looks} looks at {', '.join(networks[:3])}{more}: "
         f"{counted(event.missing, 'member')} to train{left}"
     )
 

@@ -89,8 +89,8 @@ class MeasuredLatencies:
         batch, slow, fast = max(found, key=lambda each: _ratio(each[1], each[2], each[0]))
         return (
             f"At equal cost a configuration takes up to {_ratio(slow, fast, batch):.1f} times as "
-            f"long as another: {slow.label} {slow.times[batch].ms:.3g} ms and {fast.label} "
-            f"{fast.times[batch].ms:.3g} ms an image in batches of {batch}, of "
+            f"long as another: {slow.label} takes {slow.times[batch].ms:.3g} ms an image in "
+            f"batches of {batch} and {fast.label} takes {fast.times[batch].ms:.3g} ms, with "
             f"{format_count(slow.macs)} and {format_count(fast.macs)} FLOPs."
         )
 

@@ -72,8 +72,8 @@ def _accuracy(chosen: Winner) -> str:
     score = chosen.score
     return _wrapped(
         f"It is right on {100 * score.accuracy:.2f} % [{100 * score.low:.2f}, "
-        f"{100 * score.high:.2f}] of {chosen.images:,} images of {chosen.split} (95 % interval over images, by Wilson). "
-        f"{bias} {order}"
+        f"{100 * score.high:.2f}] of {chosen.images:,} images of {chosen.split} (95 % interval "
+        f"over images, by Wilson). {bias} {order}"
     )
 
 

@@ -52,10 +52,14 @@ def _unit(axis: Axis) -> str:
 def _legend(findings: PoolFindings, axis: Axis) -> list[str]:
     """What the marks and columns of the table mean, marks only if there are any."""
     sides = {side(findings, row) for row in findings.points}
-    told = [text for way, text in ((1, f"{AHEAD} more"), (-1, f"{BEHIND} less")) if way in sides]
+    told = [
+        text
+        for way, text in ((1, f"{AHEAD} means more"), (-1, f"{BEHIND} means less"))
+        if way in sides
+    ]
     lines = [
-        f"{' and '.join(told)} accurate than the single network within the same budget, by 95 % "
-        "intervals of the differences that hold all at once."
+        f"{' and '.join(told)} accurate than the single network within the same budget: the 95 % "
+        "intervals of all these differences hold at once."
     ]
     lines = lines if told else []
     if any(row.overspends for row in shown_rows(findings)):

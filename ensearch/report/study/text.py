@@ -236,8 +236,8 @@ def seeds_unknown(results: Findings) -> str:
         return ""
     return (
         "No verdict can be strong: how much training seeds move an accuracy is known from "
-        f"{counted(degrees, 'difference')} between members of one network, and it takes "
-        f"{FEWEST_DEGREES}. More seeds of each network would tell."
+        f"{counted(degrees, 'difference')} between members of one network, and "
+        f"{FEWEST_DEGREES} are needed. More seeds of each network would help."
     )
 
 
@@ -277,7 +277,7 @@ def conditions(results: Findings) -> list[str]:
     failed = ", ".join(f"{reason} {n}" for reason, n in results.failures.items())
     unmatched = [
         "Not matched: at that budget nothing of the other kind was tried at a comparable cost, so "
-        "a difference would partly be one of cost. More trials, or a finer space, may fill the "
+        "a difference would partly come from cost. More trials, or a finer space, may fill the "
         "gap.",
     ]
     if all(row.matched or not (row.single and row.ensemble) for row in results.fronts.rows):

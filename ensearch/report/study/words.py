@@ -95,7 +95,7 @@ def of_budget(row: FrontRow, margin: float, c: Conditions) -> str:
         "single at worst equal": "the single network is equal or better: if it is worse at all, "
         f"then by less than {delta}.",
     }
-    unmatched = " Costs are not matched here, so part of it may be one of cost."
+    unmatched = " Costs are not matched here, so part of the difference may come from cost."
     return f"{within} {says[row.verdict]}{'' if row.matched else unmatched}"
 
 
