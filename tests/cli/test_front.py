@@ -167,7 +167,7 @@ def test_only_what_is_told_is_marked_and_claimed(pool: Path) -> None:
     text = " ".join(result.stdout.split())
     assert "Within 20M FLOPs a mixed ensemble beats the best single network: +" in text
     assert "*mixed" in result.stdout
-    assert "* more accurate than the single network within the same budget" in text
+    assert "* means more accurate than the single network within the same budget" in text
 
 
 def test_what_cannot_be_told_is_not_claimed(folder: Path) -> None:
