@@ -42,7 +42,8 @@ class Announcement:
             f"data      {config.dataset}: {images['train']} train, {images['val']} val, "
             f"{images['test']} test images",
             f"budgets   {', '.join(map(axis.show, reversed(plan.budgets)))} {_unit(config)}",
-            f"finalists {len(labels)} of {counted(len(plan.networks), 'network')}, "
+            f"finalists {counted(len(labels), 'configuration')} of "
+            f"{counted(len(plan.networks), 'network')}, "
             "selected on val:",
             *(
                 f"          {label:<{width}}  {axis.show(f.price or f.macs):>6}  "

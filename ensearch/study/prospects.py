@@ -34,13 +34,13 @@ def lines(
     why = matches.obstacle(steps)
     result = [] if why is None else [f"warning   {_OBSTACLES[why]}"]
     if remedies:
-        result.append(f"would do  {'; or '.join(_remedy(each, cost) for each in remedies)}")
+        result.append(f"remedy    {'; or '.join(_remedy(each, cost) for each in remedies)}")
     found = matches.matched(steps)
     if found:
         of = counted(len(steps.budgets), "budget")
         at = _listed(found, steps.budgets, cost)
         result.append(
-            f"decides   at {len(found)} of {of}, {at}: there single networks and ensembles can "
+            f"decides   at {len(found)} of {of} ({at}), where single networks and ensembles can "
             "cost the same (within 5 %)"
         )
         if precision is not None:
@@ -64,7 +64,7 @@ def _remedy(remedy: Remedy, cost: Callable[[float], str]) -> str:
             what = f"images of {remedy.value} pixels a side"
         case "space":
             what = f"search space {remedy.value}"
-    return f"{what} (compares at {remedy.budgets} budgets)"
+    return f"{what}, at which {counted(remedy.budgets, 'budget')} could be compared"
 
 
 def _width(precision: Precision, budget: str) -> str:

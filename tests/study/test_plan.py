@@ -218,7 +218,7 @@ def test_a_plan_says_what_it_can_decide(two_cells: Ladder) -> None:
     assert table["remedies"] == [{"kind": "budget", "value": 8e6, "budgets": 2}]
     assert table["precision"] is None
     assert len(plan.brief()) < len(plan.lines())
-    said = [line for line in plan.brief() if line.startswith(("warning", "would do", "decides"))]
+    said = [line for line in plan.brief() if line.startswith(("warning", "remedy", "decides"))]
     assert len(said) == 2
     assert "a budget of 8M" in said[1]
     meeting = (*two_cells.cells, cell(2, 2, 1_900_000), cell(1, 3, 3_900_000))

@@ -32,8 +32,8 @@ def paragraphs(confirmed: ConfirmedFindings) -> list[str]:
         lines.append(
             "Ranks, short schedule on val against full schedule on test (Kendall's tau, Spearman's "
             f"rho, 95 % bootstrap over configurations): {'; '.join(groups) or 'too few to tell'}. "
-            f"Of {confirmed.pairs.pairs} pairs within sqrt(2) in cost, {confirmed.pairs.kept} keep "
-            "their order."
+            f"Of {counted(confirmed.pairs.pairs, 'pair')} within sqrt(2) in cost, the order of "
+            f"{confirmed.pairs.kept} is the same."
         )
     if confirmed.shift is not None:
         lines.append(shifted(confirmed))
@@ -125,7 +125,8 @@ def _winner(confirmed: ConfirmedFindings) -> str:
     lost = f", and is clearly behind at {_places(behind, matched, c)}" if behind else ""
     of = counted(len(matched), "matched budget")
     if not ahead:
-        return f"{who} beats {other} at none of {of}{lost}"
+        where = "the only matched budget" if len(matched) == 1 else f"any of {of}"
+        return f"{who} does not beat {other} at {where}{lost}"
     where = f", from {c.axis.show(ahead[0].budget)} on" if _is_top(ahead, matched) else ""
     beyond = f"clearly at {_places(clear, matched, c)}" if clear else "nowhere beyond the noise"
     return f"{who} beats {other} at {len(ahead)} of {of}{where} ({beyond}){lost}"
