@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ensearch import units
 from ensearch.api import progress
-from ensearch.api._study_run import OpenedStudy, never
+from ensearch.api._opened_study import OpenedStudy, never
 from ensearch.api.progress import OnEvent
 from ensearch.confirmation import conclusion
 from ensearch.confirmation import plan as plans

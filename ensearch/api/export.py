@@ -291,9 +291,9 @@ def _distilled(
 def _findings(store: Store, study: str, confirmed: bool) -> tuple["Findings", str]:
     """What a study found, or its last confirmation, and the stage that trained the members."""
     if not confirmed:
-        from ensearch.report.study import findings
+        from ensearch.report.study import reading
 
-        return findings.collect(store, study), SEARCH
+        return reading.collect(store, study), SEARCH
     from ensearch.report.confirmation import findings as confirmations
 
     found = confirmations.collect(store, study)

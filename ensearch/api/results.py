@@ -79,11 +79,11 @@ def best(
     It is `results(study).answer(budget)`, without the rest of the results; the errors are those of
     both. With `x` "ms@64" the budget is in milliseconds an image.
     """
-    from ensearch.report.study import answer, findings
+    from ensearch.report.study import answer, reading
 
     fraction = answer.margin_of(margin)
     with Store.open(storage_url(storage), create=False) as store:
-        found = findings.collect(store, study, margin=fraction, x=x)
+        found = reading.collect(store, study, margin=fraction, x=x)
         return answer.of(found, budget, answer.Origin(url=store.url, study=study))
 
 
@@ -148,10 +148,10 @@ def compare(first: str, second: str, *, storage: str | Path | None = None) -> "C
     Print its `table()`; `csv()` and `to_dict()` are for programs. Raises StorageError if there is
     no such study, or if nothing of one has been evaluated yet.
     """
-    from ensearch.report.study import comparison, findings
+    from ensearch.report.study import comparison, reading
 
     with Store.open(storage_url(storage), create=False) as store:
-        return comparison.compare(findings.collect(store, first), findings.collect(store, second))
+        return comparison.compare(reading.collect(store, first), reading.collect(store, second))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,10 +263,10 @@ def _answer(store: Store, summary: StudySummary) -> Mapping[str, Any] | None:
         return None
     if kept is not None and kept.of == _state(summary):
         return kept.content
-    from ensearch.report.study import findings
+    from ensearch.report.study import reading
 
     try:
-        return keep_answer(store, summary, findings.collect(store, summary.name))
+        return keep_answer(store, summary, reading.collect(store, summary.name))
     except StorageError:  # a report of this study says why
         return None
 

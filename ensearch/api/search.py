@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ensearch.api import progress
-from ensearch.api._study_run import OpenedStudy, already_there, never, search_study
+from ensearch.api import _study_run, progress
+from ensearch.api._opened_study import OpenedStudy, never
 from ensearch.api.progress import OnEvent
 from ensearch.datasets import Arrays, keep_arrays
 from ensearch.errors import StorageError
@@ -242,7 +242,7 @@ def _plan_beside(
         made = opened.plan(opened.limits(options).trials, show, margin, known)
         if known is None or not known.has_study(config.name):
             return made
-        note = already_there(known, store, config.name, options)
+        note = _study_run.already_there(known, store, config.name, options)
         return replace(made, notes=(*made.notes, note))
 
 
@@ -260,7 +260,7 @@ def run_from(
     """
     _check(options)  # before the storage is made
     with Store.open(storage_url(options.storage), create=True) as store:
-        return search_study(
+        return _study_run.search_study(
             _config(options, store),
             store,
             options,
@@ -310,7 +310,7 @@ def resume(
     run_options.limits(asked)  # what is not legal is refused before the storage is looked for
     with Store.open(storage_url(storage), create=False) as store:
         study_config = configs.from_dict(store.study(study).config)
-        return search_study(
+        return _study_run.search_study(
             study_config,
             store,
             replace(asked, trials=trials or store.trials_asked(study)),

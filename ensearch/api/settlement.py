@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ensearch import units
 from ensearch.api import _study_run, progress
-from ensearch.api._study_run import OpenedStudy, never
+from ensearch.api._opened_study import OpenedStudy, never
 from ensearch.api.progress import OnEvent
 from ensearch.errors import invalid
 from ensearch.store import Store, storage_url

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ensearch.report.study import findings
+from ensearch.report.study import findings, reading
 from ensearch.store import Store
 from tests.command_line import DB, ensearch, quick
 
@@ -95,13 +95,13 @@ def test_a_study_that_is_not_over_has_no_verdict(studied: Path) -> None:
 
 def test_a_list_computes_no_answer_twice(studied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     collected: list[str] = []
-    collect = findings.collect
+    collect = reading.collect
 
     def counting(store: Store, study: str) -> findings.Findings:
         collected.append(study)
         return collect(store, study)
 
-    monkeypatch.setattr(findings, "collect", counting)
+    monkeypatch.setattr(reading, "collect", counting)
     first = json.loads(ensearch("status --json").stdout)
     assert first[0]["answer"]["take"] is not None
     assert collected == [], "the end of the run kept it"

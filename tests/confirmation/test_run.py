@@ -17,7 +17,7 @@ from ensearch.errors import StorageError, TrialsFailedError, UsageError
 from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.report.confirmation import files, text
 from ensearch.report.confirmation.results import collect
-from ensearch.report.study import findings
+from ensearch.report.study import reading
 from ensearch.report.study import text as study_text
 from ensearch.seeds import derive
 from ensearch.store import Store
@@ -282,10 +282,10 @@ def test_a_plan_that_another_version_wrote_costs_no_report(
     plan = confirmation_plan.decide(store, searched.config, Request())
     confirmation_plan.save(store, "one", plan)
     conclusion.save(store, "one", plan, "holds")
-    assert findings.collect(store, "one").conclusion is not None
+    assert reading.collect(store, "one").conclusion is not None
     (record,) = store.confirmations("one")
     store.save_confirmation("one", dataclasses.replace(record, request={"odd": 1}))
-    left = findings.collect(store, "one")
+    left = reading.collect(store, "one")
     assert left.conclusion is None
     assert "another version of ensearch wrote them" in left.notes[-1]
 
@@ -355,7 +355,7 @@ def test_a_crossover_of_the_short_schedule_only_is_called_so(
     kept = conclusion.read(store, "one")
     assert kept is not None
     assert (kept.plan, kept.verdict) == (found.plan, "short schedule only")
-    assert kept.sentence in " ".join(study_text.conditions(findings.collect(store, "one")))
+    assert kept.sentence in " ".join(study_text.conditions(reading.collect(store, "one")))
 
 
 def test_what_is_read_again_is_the_same(confirmed: Store) -> None:

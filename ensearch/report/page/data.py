@@ -9,7 +9,7 @@ from ensearch.report.page.advantages import Advantages
 from ensearch.report.page.charts import Chart
 from ensearch.report.page.evaluations import Table
 from ensearch.report.page.views import View
-from ensearch.report.study import answer, brief, files, text, words
+from ensearch.report.study import answer, answer_sentences, brief, effort, files, text, words
 from ensearch.report.study.findings import Findings
 from ensearch.report.study.records import Failure, OnTest, Record
 from ensearch.units import counted, format_duration
@@ -95,7 +95,7 @@ def compute(
         else (),
         settle=commands.settle(findings, storage) if settles else "",
         tried=_tried(findings),
-        effort=Grid(text.EFFORT, tuple(map(tuple, text.efforts(findings)))),
+        effort=Grid(effort.HEADS, tuple(map(tuple, effort.of(findings)))),
         mixing=tuple(text.further(findings)),
         table=evaluations.table(findings, record),
         charts=charts.charts(findings, record),
@@ -138,11 +138,11 @@ def _facts(row: FrontRow, findings: Findings) -> list[Fact]:
     """What is taken and what else there is, with costs, accuracies and their difference."""
     facts = []
     for name, e, estimate, more in (
-        ("take", row.take, row.take_accuracy, answer.why(row, findings)),
-        ("or", row.runner_up, row.runner_up_accuracy, answer.loss(row)),
+        ("take", row.take, row.take_accuracy, answer_sentences.why(row, findings)),
+        ("or", row.runner_up, row.runner_up_accuracy, answer_sentences.loss(row)),
     ):
         if e is not None:
-            facts.append(Fact(name, answer.described(e, estimate, findings) + more))
+            facts.append(Fact(name, answer_sentences.described(e, estimate, findings) + more))
     facts.append(Fact("advantage", _advantage(row)))
     if row.expected_loss is not None:
         facts.append(Fact("expected loss", f"{100 * row.expected_loss:.2f} points"))

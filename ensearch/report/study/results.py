@@ -19,8 +19,8 @@ from ensearch.report.study import (
     figure_data,
     figure_names,
     files,
-    findings,
     paper,
+    reading,
     records,
     table,
     words,
@@ -173,10 +173,10 @@ def collect(
 ) -> Results:
     """Read a study and analyse its fronts on the validation split.
 
-    It is `findings.collect`, whose arguments and errors these are. Whether mixed ensembles would be
+    It is `reading.collect`, whose arguments and errors these are. Whether mixed ensembles would be
     better is answered too, over FLOPs; `patiently` also where that takes long.
     """
-    whole = findings.collect(store, study, margin=margin, x=x, even_empty=even_empty)
+    whole = reading.collect(store, study, margin=margin, x=x, even_empty=even_empty)
     content = {each.name: getattr(whole, each.name) for each in fields(whole)}
     compared = None
     if whole.conditions.other_axis is None and whole.evaluations:

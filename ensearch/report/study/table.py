@@ -7,7 +7,7 @@ from rich.text import Text
 
 from ensearch.fronts import FrontRow
 from ensearch.report._layout import FittedTable, Paragraph
-from ensearch.report.study import brief, text, words
+from ensearch.report.study import brief, effort, text, words
 from ensearch.report.study.findings import Findings
 
 
@@ -58,8 +58,8 @@ def _style(row: FrontRow) -> str:
 def _effort(results: Findings) -> FittedTable:
     """What was tried for each budget, and what training cost."""
     # The last column is empty as a rule: it has no heading then.
-    lines = text.efforts(results)
+    lines = effort.of(results)
     predicted = any(line.predicted for line in lines)
-    heads = (*text.EFFORT[:-1], *([f" {text.EFFORT[-1]}"] if predicted else []))
+    heads = (*effort.HEADS[:-1], *([f" {effort.HEADS[-1]}"] if predicted else []))
     rows = [(*line[:-1], *([f" {line.predicted}"] if predicted else [])) for line in lines]
-    return FittedTable(heads, rows, frozenset(range(len(text.EFFORT) - 1)))
+    return FittedTable(heads, rows, frozenset(range(len(effort.HEADS) - 1)))

@@ -1,10 +1,9 @@
 """The words and numbers that the table, the figures and the dashboard's note share."""
 
-import math
 from typing import NamedTuple
 
 from ensearch.core import Evaluation, distinctions, full_label
-from ensearch.fronts import FEWEST_DEGREES, FrontRow, Multiplier
+from ensearch.fronts import FEWEST_DEGREES, FrontRow
 from ensearch.report.study.findings import Conditions, Findings
 from ensearch.units import counted, format_count, format_duration
 
@@ -90,59 +89,6 @@ def advantage(row: FrontRow) -> str:
     if row.low is None or row.high is None:
         return points
     return f"{points} [{100 * row.low:+.2f}, {100 * row.high:+.2f}]"
-
-
-class Effort(NamedTuple):
-    """What stands behind one budget as text, in the order of EFFORT."""
-
-    budget: str
-    tried: str
-    single_training: str
-    ensemble_training: str
-    multiplier: str
-    predicted: str
-
-
-EFFORT = ("Budget", "Tried", "Train single", "Train ens.", "Single needs ×", "Predicted")
-
-
-def efforts(results: Findings) -> list[Effort]:
-    """One line per budget, the highest budget first: what was tried and what training costs."""
-    return [_effort(row, results) for row in reversed(results.fronts.rows)]
-
-
-def _effort(row: FrontRow, results: Findings) -> Effort:
-    c = results.conditions
-    within = [e for e in results.evaluations if e.price <= row.budget]
-    return Effort(
-        c.axis.show(row.budget),
-        " + ".join(str(sum(singles == (e.is_single) for e in within)) for singles in (True, False)),
-        count(row.single.train_macs, c) if row.single else "",
-        count(row.ensemble.train_macs, c) if row.ensemble else "",
-        _multiplier(row.multiplier),
-        _promise(row, results),
-    )
-
-
-def _multiplier(multiplier: Multiplier | None) -> str:
-    """`1.41 [1.10, 1.92]`; `≥1.41 [1.10, ∞)` where no single network was as accurate."""
-    if multiplier is None:
-        return ""
-    value = f"{'≥' if multiplier.censored else ''}{multiplier.value:.2f}"
-    if multiplier.low is None or multiplier.high is None:
-        return value
-    high = "∞)" if math.isinf(multiplier.high) else f"{multiplier.high:.2f}]"
-    return f"{value} [{multiplier.low:.2f}, {high}"
-
-
-def _promise(row: FrontRow, results: Findings) -> str:
-    """The best ensemble within the budget whose size was not trained, if it promises more."""
-    within = [e for e in results.predicted if e.price <= row.budget]
-    best = max(within, key=lambda e: e.scores.accuracy, default=None)
-    measured = row.ensemble.scores.accuracy if row.ensemble else 0.0
-    if best is None or best.scores.accuracy <= measured:
-        return ""
-    return f"{label(best, results.conditions)} {100 * best.scores.accuracy:.2f}"
 
 
 def further(results: Findings) -> list[str]:

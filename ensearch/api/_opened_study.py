@@ -1,0 +1,149 @@
+"""A study whose images are read, on the devices where its members will train."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from ensearch import datasets
+from ensearch.api.progress import OnEvent
+from ensearch.store import Store
+from ensearch.study import options as run_options
+from ensearch.study.config import StudyConfig
+from ensearch.study.events import Note, Preparing
+from ensearch.study.options import Limits, RunOptions
+
+if TYPE_CHECKING:  # these import torch, optuna or matplotlib
+    from ensearch.study.placement import Placement
+    from ensearch.study.plan import StudyPlan
+    from ensearch.study.study import Study
+
+
+def never() -> bool:
+    """Nobody interrupts."""
+    return False
+
+
+class PlacementOptions(Protocol):
+    """The options of a search or of a confirmation that say where its members train."""
+
+    @property
+    def workers(self) -> int | None: ...
+    @property
+    def device(self) -> str | None: ...
+    @property
+    def launcher(self) -> str | None: ...
+    @property
+    def ray_address(self) -> str | None: ...
+    @property
+    def weights(self) -> bool | None: ...
+    @property
+    def data_dir(self) -> str | Path | None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenedStudy:
+    """A study whose images are read, on the devices where its members will train."""
+
+    study: "Study"
+    store: Store
+    where: "Placement"
+    device: str  # for people
+
+    @classmethod
+    def of(
+        cls, config: StudyConfig, store: Store, options: PlacementOptions, show: OnEvent
+    ) -> "OpenedStudy":
+        """Read the images, prepare the launcher, and open or create the study."""
+        show(Preparing(text=f"reading {config.dataset}"))  # before PyTorch is: that takes seconds
+        from ensearch.study.placement import placement
+        from ensearch.study.study import open_study
+        from ensearch.study.timing import Timer
+
+        where = placement(
+            launcher=options.launcher,
+            device=options.device,
+            workers=options.workers,
+            ray_address=options.ray_address,
+            weights=options.weights,
+            families={config.space.family, *(shape.family for shape in config.space.shapes)},
+        )
+        for note in where.notes:
+            show(Note(text=note))
+        data_dir = datasets.data_folder(options.data_dir)
+        timer = Timer(
+            store=store,
+            where=where,
+            on_progress=lambda text: show(Preparing(text=text)),
+            on_note=lambda text: show(Note(text=text)),
+        )
+        study = open_study(config, store, data_dir, where.name, timer)
+        return cls(study=study, store=store, where=where, device=where.name)
+
+    def limits(self, options: RunOptions) -> Limits:
+        """Return the limits that the options set.
+
+        Where they name no trials, it is what a new study gets, or as many as were asked for the
+        last time if these are more.
+        """
+        from ensearch.study import start
+
+        config, ladder = self.study.config, self.study.ladder
+        usual = max(run_options.usual_trials(config.seeds), start.trials(ladder) + start.BEYOND)
+        return run_options.limits(options, max(usual, self.store.trials_asked(config.name) or 0))
+
+    def plan(
+        self,
+        trials: int,
+        show: OnEvent,
+        margin: float | None = None,
+        known: Store | None = None,
+    ) -> "StudyPlan":
+        """Return what is ahead, at the speed that is measured here.
+
+        `known` is the storage whose networks say how far accuracies vary; the study's own if none
+        is given.
+        """
+        from ensearch.fronts import MARGIN
+        from ensearch.study import matches, precision, speed, work
+        from ensearch.study.plan import StudyPlan
+
+        study = self.study
+        spread = precision.known(
+            known or self.store,
+            study.dataset.fingerprint,
+            {cell.schedule for cell in study.ladder.cells},
+            study.macs,
+        )
+        show(Preparing(text="measuring how fast networks train here"))
+        here = speed.measured(study, self.store, self.where)
+        before = next(s for s in self.store.summaries() if s.name == study.config.name)
+        told = before.trials_done + before.trials_failed
+        left = max(0, min(trials, len(study.ladder.cells)) - told)
+        return StudyPlan(
+            config=study.config,
+            ladder=study.ladder,
+            work=work.estimate(
+                study.ladder,
+                study.images["train"],
+                left,
+                study.config.seeds,
+                here,
+                self.where.workers,
+                told,
+            ),
+            speed=here,
+            images=study.images,
+            workers=self.where.workers,
+            device=self.device,
+            notes=study.dataset.notes,
+            told=told,
+            kept=before.members,
+            precision=precision.expect(
+                spread or precision.guess(study.config.dataset),
+                images=study.images["val"],
+                seeds=study.config.seeds,
+                margin=MARGIN if margin is None else margin,
+                most_images=study.most_val,
+            ),
+            remedies=matches.remedies(study.setting) if left else (),
+        )
