@@ -13,7 +13,10 @@ STUDY = "digits-tiny-400k"
 KEYS = ["verdict", "take", "runner_up", "expected_loss", "advantage", "low", "high", "budget"]
 
 
-def test_run_and_report_end_with_at_most_25_lines(folder: Path) -> None:
+def test_run_and_report_end_with_at_most_25_lines(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     ran = quick()
     assert ran.exit_code == 0, ran.stderr
     ended = ran.stderr.splitlines()
