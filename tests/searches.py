@@ -80,7 +80,10 @@ def drive(
 
 
 def settle(url: str, spec: str, training: Event | None = None, name: str = "one") -> None:
-    """A short search of the study if there was none, then its settlement; says when that trains."""
+    """A short search of the study if there was none, then its settlement.
+
+    Says when that trains, or at its end if nothing was left to train.
+    """
 
     @each
     def slow(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
@@ -101,5 +104,5 @@ def settle(url: str, spec: str, training: Event | None = None, name: str = "one"
         request = settlement.Request(cost=1.0)
         if not store.settlements(name) or store.open_settlement(name):
             settlement.run(opened, store, request, where, speed=speed, train=slow)
-        elif training is not None:
-            training.set()
+    if training is not None:
+        training.set()
