@@ -47,9 +47,8 @@ def check(shape: Shape, adds: bool, device: str, kind: torch.dtype, by: float) -
     x, other = images(shape, kind), images(shape, kind)
     weights = torch.randn(x.shape).to(kind)
     found = []
-    for norm, to in ((plain.double(), torch.float64), (joined, kind)):
-        where = norm.weight.device
-        a, b, w = (t.to(where, to) for t in (x, other, weights))
+    for norm, to in ((plain.to(device, torch.float64), torch.float64), (joined, kind)):
+        a, b, w = (t.to(device, to) for t in (x, other, weights))
         a, b = a.requires_grad_(), b.requires_grad_()
         if norm is plain:
             total = (a + b).to(kind).double() if adds else a  # a sum is rounded before the norm

@@ -33,6 +33,8 @@ def test_programs_of_steps_run_on_a_cpu(
     monkeypatch.chdir(tmp_path)
     step = steps(str(tmp_path), None, small=True)[number]
     assert step.arguments[0] == "-m"
+    if step.name == "norms":
+        pytest.importorskip("triton")
     monkeypatch.setattr(sys, "argv", ["program", *step.arguments[2:]])
     codes = [0]
     monkeypatch.setattr(sys, "exit", codes.append)
