@@ -1,11 +1,14 @@
 """Batch norms with the ReLU behind them, joined and as layers of PyTorch, on images of a shape."""
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from ensearch.training.norms import JoinedNorm
 
+Sum = Literal["", "before", "behind"]  # where a sum is, seen from the norm
 Shape = tuple[int, int, int]  # images, channels, pixels a side
 
 
@@ -37,7 +40,7 @@ def near(one: torch.Tensor, other: torch.Tensor, by: float = 1e-5) -> None:
     assert float((one - other).abs().max()) <= by * float(other.abs().max())
 
 
-def check(shape: Shape, adds: bool, device: str, kind: torch.dtype, by: float) -> None:
+def check(shape: Shape, adds: Sum, device: str, kind: torch.dtype, by: float) -> None:
     """Assert that values, gradients and statistics are those of the layers, to `by`.
 
     The layers compute in double precision: what rounds is the kernels alone.
@@ -51,10 +54,13 @@ def check(shape: Shape, adds: bool, device: str, kind: torch.dtype, by: float) -
         a, b, w = (t.to(device, to) for t in (x, other, weights))
         a, b = a.requires_grad_(), b.requires_grad_()
         if norm is plain:
-            total = (a + b).to(kind).double() if adds else a  # a sum is rounded before the norm
-            active = F.relu(norm(total))
+            # A sum is rounded before the norm.
+            total = (a + b).to(kind).double() if adds == "before" else a
+            active = F.relu(norm(total) + b if adds == "behind" else norm(total))
+        elif adds == "before":
+            total, active = norm(a, b)
         else:
-            total, active = norm(a, b) if adds else (a, norm(a))
+            total, active = a, norm(a, behind=b if adds else None)
         # What goes on behind them reads both, the sum also past the norm.
         loss = (active * w).double().sum() + (total * w.flip(0)).double().sum()
         leaves = [a, *([b] if adds else []), norm.weight, norm.bias]

@@ -1,4 +1,4 @@
-"""Kernels for CUDA of batch norm, the sum before it and the ReLU behind it; written in Triton.
+"""Kernels for CUDA of batch norm, a sum before or behind it and the ReLU; written in Triton.
 
 PyTorch launches about eight kernels for a norm with its ReLU and their gradients, and two to four
 for a sum; these are four in all. Tensors lie in channels_last memory: as rows of channels, one row
@@ -31,6 +31,14 @@ def _affine(weight, bias, centre, spread, c, inside):
     inverse = tl.load(spread + c, mask=inside, other=0.0)
     scale = inverse * tl.load(weight + c, mask=inside, other=0.0)
     return mean, inverse, scale, tl.load(bias + c, mask=inside, other=0.0)
+
+
+@triton.jit
+def _masked(gradient, active, y, at, mask, BEHIND: tl.constexpr):
+    """Gradients before the ReLU: of y or, with BEHIND, of y and what was added to it."""
+    if BEHIND:
+        y = tl.load(active + at, mask=mask, other=0.0).to(tl.float32)
+    return tl.where(y <= 0.0, 0.0, tl.load(gradient + at, mask=mask, other=0.0).to(tl.float32))
 
 
 @triton.jit
@@ -88,6 +96,7 @@ def reduce(
 @triton.jit(do_not_specialize=["rows", "per", "parts"])
 def activate(
     total,
+    behind,
     active,
     means,
     squares,
@@ -103,11 +112,14 @@ def activate(
     per,
     parts,
     channels,
+    BEHIND: tl.constexpr,
     PARTS: tl.constexpr,
     ROWS: tl.constexpr,
     CHANNELS: tl.constexpr,
 ):
-    """ReLU of the normalised rows; the first part also writes what was learned of the channels."""
+    """ReLU of the normalised rows, with BEHIND of them + behind; the first part writes what was
+    learned of the channels, too.
+    """
     part, c = tl.program_id(0), tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
     inside, last = c < channels, tl.minimum(part * per + per, rows)
     mean, var = _variance(means, squares, rows, per, parts, channels, c, inside, PARTS)
@@ -126,6 +138,8 @@ def activate(
         at, mask = _tile(first, last, channels, c, inside, ROWS)
         value = tl.load(total + at, mask=mask, other=0.0).to(tl.float32)
         y = (value - mean[None, :]) * scale[None, :] + shift[None, :]
+        if BEHIND:
+            y += tl.load(behind + at, mask=mask, other=0.0).to(tl.float32)
         y = tl.where(y < 0.0, 0.0, y)  # what is no number stays none, as by PyTorch's ReLU
         tl.store(active + at, y.to(active.dtype.element_ty), mask=mask)
 
@@ -133,6 +147,7 @@ def activate(
 @triton.jit(do_not_specialize=["rows", "per"])
 def reduce_gradients(
     gradient,
+    active,
     total,
     weight,
     bias,
@@ -143,6 +158,7 @@ def reduce_gradients(
     rows,
     per,
     channels,
+    BEHIND: tl.constexpr,
     ROWS: tl.constexpr,
     CHANNELS: tl.constexpr,
 ):
@@ -155,8 +171,8 @@ def reduce_gradients(
     for first in range(part * per, last, ROWS):
         at, mask = _tile(first, last, channels, c, inside, ROWS)
         off = tl.load(total + at, mask=mask, other=0.0).to(tl.float32) - mean[None, :]
-        g = tl.load(gradient + at, mask=mask, other=0.0).to(tl.float32)
-        g = tl.where(off * scale[None, :] + shift[None, :] <= 0.0, 0.0, g)
+        y = off * scale[None, :] + shift[None, :]
+        g = _masked(gradient, active, y, at, mask, BEHIND)
         of_gradients += g
         of_products += g * (off * inverse[None, :])
     at = part * channels + c
@@ -168,6 +184,7 @@ def reduce_gradients(
 def propagate(
     gradient,
     more,
+    active,
     total,
     weight,
     bias,
@@ -176,6 +193,7 @@ def propagate(
     sums,
     products,
     of_total,
+    of_behind,
     of_weight,
     of_bias,
     rows,
@@ -183,11 +201,12 @@ def propagate(
     parts,
     channels,
     MORE: tl.constexpr,
+    BEHIND: tl.constexpr,
     PARTS: tl.constexpr,
     ROWS: tl.constexpr,
     CHANNELS: tl.constexpr,
 ):
-    """Gradients of the rows, with MORE plus those that reach them past the norm."""
+    """Gradients of the rows, with MORE plus those that reach them past the norm, and of behind."""
     part, c = tl.program_id(0), tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
     inside, last = c < channels, tl.minimum(part * per + per, rows)
     p = tl.arange(0, PARTS)
@@ -202,8 +221,10 @@ def propagate(
     for first in range(part * per, last, ROWS):
         at, mask = _tile(first, last, channels, c, inside, ROWS)
         off = tl.load(total + at, mask=mask, other=0.0).to(tl.float32) - mean[None, :]
-        g = tl.load(gradient + at, mask=mask, other=0.0).to(tl.float32)
-        g = tl.where(off * scale[None, :] + shift[None, :] <= 0.0, 0.0, g)
+        y = off * scale[None, :] + shift[None, :]
+        g = _masked(gradient, active, y, at, mask, BEHIND)
+        if BEHIND:
+            tl.store(of_behind + at, g.to(of_behind.dtype.element_ty), mask=mask)
         along = off * (inverse * of_products / rows)[None, :]
         result = scale[None, :] * (g - (of_gradients / rows)[None, :] - along)
         if MORE:

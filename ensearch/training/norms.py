@@ -1,4 +1,4 @@
-"""Batch norm and the ReLU behind it as one function of four kernels, with the sum before it.
+"""Batch norm and its ReLU as one function of four kernels, with a sum before or behind the norm.
 
 The kernels are in `norm_kernels.py`, and compiled where they are first used: that takes Triton,
 which comes with PyTorch for CUDA under Linux, and a C compiler. The numbers are those of PyTorch's
@@ -55,6 +55,7 @@ def _cut(images: Tensor) -> _Cut:
 def _norm_relu(
     x: Tensor,
     other: Tensor | None,
+    behind: Tensor | None,
     weight: Tensor,
     bias: Tensor,
     running_mean: Tensor,
@@ -62,7 +63,9 @@ def _norm_relu(
     momentum: float,
     eps: float,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """ReLU of the norm of x + other, N x C x H x W in channels_last; running statistics move.
+    """ReLU of norm(x + other) + behind; running statistics move.
+
+    All are N x C x H x W in channels_last.
 
     Returns the sum (without elements where there is no `other`), the activation, and the mean and
     inverse deviation of each channel.
@@ -81,15 +84,17 @@ def _norm_relu(
         ADD=adds, **cut.tile,
     )  # fmt: skip
     norm_kernels.activate[cut.grid](
-        summed, active, means, squares, weight, bias, running_mean, running_var, mean, inverse,
-        momentum, eps, cut.rows, cut.per, cut.parts, cut.channels, PARTS=_PARTS, **cut.tile,
+        summed, x if behind is None else behind, active, means, squares, weight, bias,
+        running_mean, running_var, mean, inverse, momentum, eps,
+        cut.rows, cut.per, cut.parts, cut.channels,
+        BEHIND=behind is not None, PARTS=_PARTS, **cut.tile,
     )  # fmt: skip
     return total, active, mean, inverse
 
 
 @_norm_relu.register_fake
 def _(
-    x: Tensor, other: Tensor | None, weight: Tensor, bias: Tensor, *_: Any
+    x: Tensor, other: Tensor | None, behind: Tensor | None, weight: Tensor, *_: Any
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     total = x.new_empty(0) if other is None else torch.empty_like(x)
     return total, torch.empty_like(x), torch.empty_like(weight), torch.empty_like(weight)
@@ -99,89 +104,118 @@ def _(
 def _norm_relu_backward(
     gradient: Tensor,
     more: Tensor | None,
+    active: Tensor | None,
     total: Tensor,
     weight: Tensor,
     bias: Tensor,
     mean: Tensor,
     inverse: Tensor,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of `total`, which was normalised, and of the norm's weight and bias.
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Gradients of `total`, which was normalised, of `behind`, and of the norm's weight and bias.
 
     From the gradient of the activation and, if there is `more`, that of the sum: both in
-    channels_last. `mean` and `inverse` are those that `_norm_relu` returned.
+    channels_last. `active` is the activation where something was `behind`, else nothing has a
+    gradient there. `mean` and `inverse` are those that `_norm_relu` returned.
     """
     from ensearch.training import norm_kernels
 
     cut, single = _cut(total), weight.new_empty
     sums, products = single(cut.parts, cut.channels), single(cut.parts, cut.channels)
     of_total, of_weight, of_bias = (torch.empty_like(t) for t in (total, weight, bias))
+    of_behind = total.new_empty(0) if active is None else torch.empty_like(total)
+    seen, is_behind = total if active is None else active, active is not None
     norm_kernels.reduce_gradients[cut.grid](
-        gradient, total, weight, bias, mean, inverse, sums, products,
-        cut.rows, cut.per, cut.channels, **cut.tile,
+        gradient, seen, total, weight, bias, mean, inverse, sums, products,
+        cut.rows, cut.per, cut.channels, BEHIND=is_behind, **cut.tile,
     )  # fmt: skip
     norm_kernels.propagate[cut.grid](
-        gradient, gradient if more is None else more, total, weight, bias, mean, inverse,
-        sums, products, of_total, of_weight, of_bias, cut.rows, cut.per, cut.parts, cut.channels,
-        MORE=more is not None, PARTS=_PARTS, **cut.tile,
+        gradient, gradient if more is None else more, seen, total, weight, bias, mean, inverse,
+        sums, products, of_total, of_behind, of_weight, of_bias,
+        cut.rows, cut.per, cut.parts, cut.channels,
+        MORE=more is not None, BEHIND=is_behind, PARTS=_PARTS, **cut.tile,
     )  # fmt: skip
-    return of_total, of_weight, of_bias
+    return of_total, of_behind, of_weight, of_bias
 
 
 @_norm_relu_backward.register_fake
 def _(
-    gradient: Tensor, more: Tensor | None, total: Tensor, weight: Tensor, bias: Tensor, *_: Any
-) -> tuple[Tensor, Tensor, Tensor]:
-    return torch.empty_like(total), torch.empty_like(weight), torch.empty_like(bias)
+    gradient: Tensor,
+    more: Tensor | None,
+    active: Tensor | None,
+    total: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    *_: Any,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    of_behind = total.new_empty(0) if active is None else torch.empty_like(total)
+    return torch.empty_like(total), of_behind, torch.empty_like(weight), torch.empty_like(bias)
 
 
 class _NormRelu(torch.autograd.Function):
     """The activation; with `other` x + other and the activation."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, other: Tensor | None, *norm: Any) -> Any:
-        x = x.contiguous(memory_format=torch.channels_last)
-        if other is not None:
-            other = other.contiguous(memory_format=torch.channels_last)
-        total, active, mean, inverse = _norm_relu(x, other, *norm)
-        weight, bias, *_ = norm
-        ctx.save_for_backward(x if other is None else total, weight, bias, mean, inverse)
+    def forward(
+        ctx: Any, x: Tensor, other: Tensor | None, behind: Tensor | None, *norm: Any
+    ) -> Any:
+        x, other, behind = (_in_order(images) for images in (x, other, behind))
+        total, active, mean, inverse = _norm_relu(x, other, behind, *norm)
+        ctx.adds, (weight, bias, *_) = other is not None, norm
+        ctx.save_for_backward(
+            None if behind is None else active,
+            total if ctx.adds else x,
+            weight,
+            bias,
+            mean,
+            inverse,
+        )
         ctx.set_materialize_grads(False)
-        ctx.adds = other is not None
         return (total, active) if ctx.adds else active
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> Any:
-        gradient = gradients[-1]
-        more = gradients[0] if ctx.adds else None
+        gradient, more = gradients[-1], gradients[0] if ctx.adds else None
         if gradient is None:  # nothing reads the activation
-            return more, more, *(6 * [None])
-        gradient = gradient.contiguous(memory_format=torch.channels_last)
-        if more is not None:
-            more = more.contiguous(memory_format=torch.channels_last)
-        of_total, of_weight, of_bias = _norm_relu_backward(gradient, more, *ctx.saved_tensors)
-        return of_total, of_total if ctx.adds else None, of_weight, of_bias, *(4 * [None])
+            return more, more, *(7 * [None])
+        active, *saved = ctx.saved_tensors
+        of_total, of_behind, of_weight, of_bias = _norm_relu_backward(
+            _in_order(gradient), _in_order(more), active, *saved
+        )
+        of_other = of_total if ctx.adds else None
+        of_behind = None if active is None else of_behind
+        return of_total, of_other, of_behind, of_weight, of_bias, *(4 * [None])
+
+
+def _in_order(images: Any) -> Any:
+    """The images in the order of memory that the kernels read: themselves, if they are."""
+    return None if images is None else images.contiguous(memory_format=torch.channels_last)
 
 
 class JoinedNorm(nn.BatchNorm2d):
-    """A batch norm with the ReLU behind it and, where it is given two tensors, the sum before it.
+    """A batch norm with its ReLU, and with a sum: of two tensors before it, or behind it.
 
-    Of x it returns the activation, of x and another tensor the sum and the activation.
+    It returns the activation, of x and another tensor the sum and the activation. What is `behind`
+    is added to what was normalised.
     """
 
-    def forward(self, input: Tensor, other: Tensor | None = None) -> Any:
-        if not self.training or not _suits(input, other):
+    def forward(
+        self, input: Tensor, other: Tensor | None = None, behind: Tensor | None = None
+    ) -> Any:
+        if not self.training or not _suits(input, other, behind):
             total = input if other is None else input + other
-            active = F.relu(super().forward(total), inplace=True)
+            y = super().forward(total)
+            active = F.relu(y if behind is None else y + behind, inplace=True)
             return active if other is None else (total, active)
         if self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
         norm = (self.weight, self.bias, self.running_mean, self.running_var)
-        return _NormRelu.apply(input, other, *norm, self.momentum, self.eps)
+        return _NormRelu.apply(input, other, behind, *norm, self.momentum, self.eps)
 
 
-def _suits(x: Tensor, other: Tensor | None) -> bool:
+def _suits(x: Tensor, *added: Tensor | None) -> bool:
     """Whether the kernels compute what the layers do: more than a pixel, and sums like like."""
-    same = other is None or (x.shape, x.dtype, x.device) == (other.shape, other.dtype, other.device)
+    like = (x.shape, x.dtype, x.device)
+    same = all(t is None or (t.shape, t.dtype, t.device) == like for t in added)
     return same and x.ndim == 4 and x.dtype != torch.float64 and x.numel() > x.shape[1]
 
 
@@ -211,7 +245,8 @@ def prepare(device: str) -> None:
                 x = torch.ones(2, channels, 8, 8, dtype=torch.bfloat16, device=device)
                 x.requires_grad_()
                 total, active = norm(x, x)
-                (total.sum() + active.sum() + norm(x).sum()).backward()
+                alone = norm(x) + norm(x, behind=x)
+                (total.sum() + active.sum() + alone.sum()).backward()
             ended.put(None)
         except Exception as error:
             ended.put(error)

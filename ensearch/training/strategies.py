@@ -27,7 +27,7 @@ T = TypeVar("T")
 _STEPS, _SECONDS = 10, 0.1
 # Share of the time that the members would take one after another, spent on measuring.
 _SHARE = 0.1
-# Seconds that must be left to try joined norms, whose kernels are compiled first: about 3 s on a
+# Seconds that must be left to try joined norms, whose kernels are compiled first: about 6 s on a
 # free core, more beside other workers. They are kept on disk (~/.triton) for later processes.
 _COMPILING = 10.0
 # Below this gain members train one after another, which needs less memory and is easier to follow.

@@ -14,8 +14,8 @@ class Strategy:
     with channels before pixels, since libraries have other kernels for it; "packed": a fused module
     whose convolutions compute several members as one dense one (`packs.py`); "branches": networks
     of their own, of which each has a CUDA stream, the branches of the recorded step. With `graph`
-    the step is a recorded CUDA graph. `joined` norms are one function with their ReLU and the sum
-    before them, by kernels of our own (`norms.py`).
+    the step is a recorded CUDA graph. `joined` norms are one function with their ReLU and a sum
+    before or behind them, by kernels of our own (`norms.py`).
     """
 
     kind: Kind

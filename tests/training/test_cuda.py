@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ from ensearch.training.lockstep import Lockstep
 from ensearch.training.recording import RecordingFailedError
 from ensearch.training.state import tensors
 from ensearch.training.strategy import ALONE, Strategy, candidates, with_joined_norms
-from tests.joined_norms import Shape, check
+from tests.joined_norms import Shape, Sum, check
 from tests.members import cuda
 
 pytestmark = cuda
@@ -134,10 +134,10 @@ def test_all_ways_can_be_measured() -> None:
 
 # Channels of a member and of eight of WRN-16-1, and some that no tile has.
 @pytest.mark.parametrize("shape", [(128, 16, 32), (128, 128, 32), (128, 512, 8), (33, 20, 7)])
-@pytest.mark.parametrize("adds", [False, True])
+@pytest.mark.parametrize("adds", get_args(Sum))
 @pytest.mark.parametrize(("kind", "by"), [(torch.float32, 1e-5), (torch.bfloat16, 2**-7)])
 def test_joined_norms_compute_what_the_layers_do(
-    shape: Shape, adds: bool, kind: torch.dtype, by: float
+    shape: Shape, adds: Sum, kind: torch.dtype, by: float
 ) -> None:
     torch.manual_seed(0)
     check(shape, adds, "cuda", kind, by)

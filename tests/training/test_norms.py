@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ from ensearch.training.device import prepared
 from ensearch.training.fused import NotFusible
 from ensearch.training.joining import join
 from ensearch.training.norms import JoinedNorm
-from tests.joined_norms import Shape, check, images, joined_of, near, norm_of
+from tests.joined_norms import Shape, Sum, check, images, joined_of, near, norm_of
 
 pytest.importorskip("triton")
 KERNELS = Path(norms.__file__).with_name("norm_kernels.py")
@@ -36,8 +36,8 @@ def _seeded() -> None:
 
 # Less than a tile, and several parts of several tiles.
 @pytest.mark.parametrize("shape", [(3, 5, 4), (7, 36, 12)])
-@pytest.mark.parametrize("adds", [False, True])
-def test_values_gradients_and_statistics_are_those_of_the_layers(shape: Shape, adds: bool) -> None:
+@pytest.mark.parametrize("adds", get_args(Sum))
+def test_values_gradients_and_statistics_are_those_of_the_layers(shape: Shape, adds: Sum) -> None:
     check(shape, adds, "cpu", torch.float32, 1e-5)
 
 
@@ -104,20 +104,23 @@ def test_what_the_kernels_do_not_compute_the_layers_do(
 
 
 class Block(nn.Module):
-    """Norms of all kinds: with a sum before that is read twice, without one, without a ReLU."""
+    """Norms of all kinds: with a sum before that is read twice, one behind, without a ReLU."""
 
     def __init__(self) -> None:
         super().__init__()
         self.first, self.second, self.third = (nn.BatchNorm2d(4) for _ in range(3))
-        self.fourth = nn.BatchNorm2d(4, momentum=None)
-        self.act = nn.ReLU(inplace=True)
+        self.fourth, self.fifth = nn.BatchNorm2d(4, momentum=None), nn.BatchNorm2d(4)
+        self.act, self.nothing = nn.ReLU(inplace=True), nn.Identity()
         self.head = nn.Conv2d(4, 4, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = self.act(self.first(self.head(x)))
+        y = self.act(self.nothing(self.first(self.head(x))))
         total = torch.add(y, x)
         z = F.relu(self.second(total), inplace=True) + total
-        ends: torch.Tensor = torch.sigmoid(self.third(z)) + self.fourth(z).relu()
+        z = torch.sigmoid(self.third(z)) + self.fourth(z).relu()
+        y = self.fifth(z)
+        y += z
+        ends: torch.Tensor = y.relu()
         return ends
 
 
@@ -130,7 +133,7 @@ def test_norms_before_a_relu_are_joined_and_others_are_not() -> None:
     model.load_state_dict(before)
     joined = join(model)
     kinds = {name: type(layer) for name, layer in model.named_children()}
-    assert kinds["first"] is kinds["second"] is JoinedNorm
+    assert kinds["first"] is kinds["second"] is kinds["fifth"] is JoinedNorm
     assert kinds["third"] is kinds["fourth"] is nn.BatchNorm2d
     near(joined(x).detach(), expected.detach())
     for name, value in model.state_dict().items():
@@ -138,13 +141,20 @@ def test_norms_before_a_relu_are_joined_and_others_are_not() -> None:
     assert dict(joined.named_parameters()).keys() == dict(model.named_parameters()).keys()
 
 
-@pytest.mark.parametrize(("family", "count"), [("wide_resnet", 7), ("resnet_cifar", 4)])
+@pytest.mark.parametrize(("family", "count"), [("wide_resnet", 7), ("resnet_cifar", 7)])
 def test_networks_have_joined_norms(family: str, count: int) -> None:
     depth = {"wide_resnet": 10, "resnet_cifar": 8}[family]
     shape = Architecture(family=family, width=0.25, depth=depth, resolution=8)
     model = prepared(families.build(shape, 3, 10), "cpu")
-    join(model)
+    x = images((2, 3, 8))
+    expected = model(x)
+    stem = next(model.parameters())
+    gradient = torch.autograd.grad(expected.square().sum(), stem)[0]
+    joined = join(model)
     assert sum(isinstance(layer, JoinedNorm) for layer in model.modules()) == count
+    found = joined(x)
+    near(found.detach(), expected.detach())
+    near(torch.autograd.grad(found.square().sum(), stem)[0], gradient, 1e-4)
 
 
 def test_a_network_without_a_norm_before_a_relu_is_not_joined() -> None:
@@ -203,10 +213,10 @@ from triton.compiler import ASTSource
 spec = spec_from_file_location("kernels", sys.argv[1])
 kernels = module_from_spec(spec)
 spec.loader.exec_module(kernels)
-constants = {"ADD": True, "MORE": True, "ROWS": 128, "CHANNELS": 32, "PARTS": 128}
+constants = {"ADD": True, "MORE": True, "BEHIND": True, "ROWS": 128, "CHANNELS": 32, "PARTS": 128}
 plain = {"rows": "i32", "per": "i32", "parts": "i32", "channels": "i32"}
 plain |= {"momentum": "fp32", "eps": "fp32"}
-images = ("x", "other", "total", "active", "gradient", "more", "of_total")
+images = ("x", "other", "total", "active", "gradient", "more", "behind", "of_total", "of_behind")
 for name in ("reduce", "activate", "reduce_gradients", "propagate"):
     kernel = getattr(kernels, name)
     own = {a: constants[a] for a in kernel.arg_names if a in constants}
