@@ -16,7 +16,7 @@ from ensearch.errors import BudgetError, EnsearchError, StorageError, UsageError
 from ensearch.exports import onnx_file, verification
 from ensearch.latency import timing
 from ensearch.store import Store, files, samples
-from scripts.benchmarks import latency
+from scripts.benchmarks import exports, latency
 from tests.command_line import DB
 from tests.command_line import ensearch as ensearch_typed
 from tests.exports.conftest import STUDY
@@ -242,6 +242,9 @@ def test_times_that_were_measured_are_in_the_card_and_of_the_folder(
     assert times["ms"] == [known[name, 1], known[name, 2]]
     assert (times["measured"], "≈" in card.read_text()) == ([True, True], False)
     assert "| 95 % | ms@2 |" in card.read_text()
+    cells = exports.row(Path("mine"), 1.25, [2], 1)
+    assert cells[4:6] == ["1.2", f"torch {config['verified']['differences']['torch']:.1g}"]
+    assert (cells[3], cells[-1]) == ("-", "-"), "it was exported without model.onnx"
     of_folder = ensearch.measure_latency(folder="mine", batch=2)
     assert [(row.size, row.label) for row in of_folder.rows] == [
         (2, config["title"]), (1, "first 1 member")
