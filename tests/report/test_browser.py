@@ -104,6 +104,8 @@ def test_switches_show_one_figure_at_a_time(browser: "Browser", own: str, world:
         assert "milliseconds an image" in shown["ms@64"]
         assert "parameters" in shown["parameters"]
         assert "training" in shown["training"]
+        page.reload()  # as the page of a study that runs does
+        assert page.locator(".view:visible svg").text_content() == shown["training"]
         assert visit.complaints == []
 
 

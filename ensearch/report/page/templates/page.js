@@ -94,6 +94,16 @@
   });
   document.addEventListener("scroll", hide, true);
 
+  // The figure that was chosen, also after a page is read again while its study runs.
+  document.querySelectorAll(".views > input").forEach(function (choice) {
+    try {
+      if (sessionStorage.getItem(location.pathname) === choice.id) choice.checked = true;
+      choice.addEventListener("change", function () {
+        sessionStorage.setItem(location.pathname, choice.id);
+      });
+    } catch (refused) {} // a browser that keeps nothing shows the first one again
+  });
+
   // The table: sorted by a click on a heading, filtered by words that all must be in the row.
   var table = document.getElementById("table");
   if (!table) return;
