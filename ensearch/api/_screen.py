@@ -121,7 +121,9 @@ class Screen:
         self.unit = unit
         if self.total is not None:
             self.progress.remove_task(self.total)
-        self.total = self.progress.add_task(unit, total=total, completed=done)
+            self.total = None
+        if total:  # a settlement knows how many members once it plans a look
+            self.total = self.progress.add_task(unit, total=total, completed=done)
         self._draw(self)
 
     def _draw(self, what: "RenderableType | Screen") -> None:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -85,7 +86,10 @@ def test_fronts_are_drawn_while_a_study_is_settled_or_confirmed(
     console: Console, show: OnEvent
 ) -> None:
     single = evaluation(1, 10, 1, 1_000_000, 0.9)
+    before = size(console)
+    show(replace(PLANNED, unit="members", total=0))
     show(Evaluated(evaluations=(single,), budgets=(1e6,), is_over=True))
+    assert "members" not in drawn_since(console, before), "how many is not known yet"
     planned = LookPlanned(number=1, looks=4, members={"10-1": 3}, missing=2, total=3, seconds=9)
     before = size(console)
     show(planned)
