@@ -7,8 +7,6 @@ is a defect, and its place is printed. With `--kept` it goes on where it was sto
 those of `tests/fuzzing.py`.
 """
 
-import argparse
-import json
 import os
 import sys
 import tempfile
@@ -16,12 +14,13 @@ import time
 import traceback
 import warnings
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, given, seed, settings
 
+from scripts import campaigns
 from tests import fuzzing
 from tests.fuzzing import Target
 
@@ -67,9 +66,7 @@ def rounds(folder: Path, inputs: int, done: Iterable[Found], kept: Path | None) 
             if (target.name, number) in over:
                 continue
             found.append(_round(target, number))
-            if kept is not None:
-                with kept.open("a") as file:
-                    file.write(f"{json.dumps(asdict(found[-1]))}\n")
+            campaigns.keep(kept, found[-1])
     return found
 
 
@@ -91,25 +88,26 @@ def _round(target: Target, number: int) -> Found:
 def table(found: Iterable[Found]) -> str:
     """A Markdown table: a line for each target, and one for all."""
     every = list(found)
-    lines = ["| input | n | taken | refused | wrong | slowest, s |", "|---|---|---|---|---|---|"]
-    for name in dict.fromkeys(each.target for each in every):
-        lines.append(_line(name, [each for each in every if each.target == name]))
-    return "\n".join([*lines, _line("all", every)])
+    names = dict.fromkeys(each.target for each in every)
+    rows = [_row(name, [each for each in every if each.target == name]) for name in names]
+    heads = ("input", "n", "taken", "refused", "wrong", "slowest, s")
+    return campaigns.markdown(heads, [*rows, _row("all", every)])
 
 
-def _line(name: str, found: list[Found]) -> str:
+def _row(name: str, found: list[Found]) -> tuple[object, ...]:
     taken, refused = sum(each.taken for each in found), sum(each.refused for each in found)
     wrong = len({place for each in found for place in each.wrong})
     slowest = max(each.slowest for each in found)
-    return f"| {name} | {taken + refused:,} | {taken:,} | {refused:,} | {wrong} | {slowest:.2f} |"
+    counts = (f"{count:,}" for count in (taken + refused, taken, refused))
+    return (name, *counts, wrong, f"{slowest:.2f}")
 
 
 def main() -> int:
-    options = _parser().parse_args()
+    parser = campaigns.parser("scripts.fuzz", __doc__, "a file of rounds, to go on with")
+    parser.add_argument("--inputs", type=int, default=100_000, help="of all parsers together")
+    options = parser.parse_args()
     kept: Path | None = options.kept and options.kept.resolve()
-    done = []
-    if kept is not None and kept.exists():
-        done = [Found(**json.loads(line)) for line in kept.read_text().splitlines()]
+    done = campaigns.read(kept, Found)
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -120,17 +118,6 @@ def main() -> int:
     for place, said in wrong.items():
         print(f"\n{place}\n{said}")
     return 1 if wrong else 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.fuzz",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--inputs", type=int, default=100_000, help="of all parsers together")
-    parser.add_argument("--kept", type=Path, help="a file of rounds, to go on with")
-    return parser
 
 
 if __name__ == "__main__":

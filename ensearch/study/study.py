@@ -137,24 +137,12 @@ def open_study(
     origin = source(config, data_dir)
     dataset = datasets.load(origin)
     asked = _conditions(config, dataset)
-    exists = store.has_study(config.name)
-    if exists:
+    if store.has_study(config.name):
         _refuse_differences(config.name, store.study(config.name), asked, dataset.otherwise)
     saved = store.ladder(config.name)
     steps = ladder.from_dict(saved) if saved else _ladder(config, dataset, timer)
-    if not exists:
-        store.add_study(
-            StudyRecord(
-                name=config.name,
-                config=asked | {"budgets": list(steps.budgets)},
-                environment=_environment(device),
-                created=datetime.now(UTC),
-            )
-        )
     if saved is None:
-        store.begin_study(
-            config.name, ladder=steps.as_dict(), remarks=dataset.notes, val=dataset.y_val
-        )
+        steps = _begun(store, config.name, asked, dataset, steps, device)
     # Also of a study that goes on: a file that is lost or damaged is written again.
     store.pool.add_labels(dataset.fingerprint, dataset.spec, labels_of(dataset))
     store.pool.keep_sample(dataset.fingerprint, sample_of(dataset))
@@ -166,6 +154,29 @@ def open_study(
         costs=steps.member_costs,
         ms=steps.member_ms,
     )
+
+
+def _begun(
+    store: Store, name: str, asked: dict[str, Any], dataset: Dataset, steps: Ladder, device: str
+) -> Ladder:
+    """Create the study, and return its ladder: that of another driver which was faster."""
+    with store.creation_lock():
+        if store.has_study(name):
+            _refuse_differences(name, store.study(name), asked, dataset.otherwise)
+            saved = store.ladder(name)
+            if saved is not None:
+                return ladder.from_dict(saved)
+        else:
+            store.add_study(
+                StudyRecord(
+                    name=name,
+                    config=asked | {"budgets": list(steps.budgets)},
+                    environment=_environment(device),
+                    created=datetime.now(UTC),
+                )
+            )
+        store.begin_study(name, ladder=steps.as_dict(), remarks=dataset.notes, val=dataset.y_val)
+    return steps
 
 
 def _ladder(config: StudyConfig, dataset: Dataset, timer: Timer | None) -> Ladder:

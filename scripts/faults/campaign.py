@@ -1,13 +1,12 @@
-"""Many faults, one after another: what each came to, kept line by line, and the table of kinds."""
+"""Many faults, one after another: what each came to, and the table of kinds."""
 
 import contextlib
-import json
 import random
 import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from sqlalchemy import URL
 
 import tests.servers
 from ensearch.seeds import derive
+from scripts import campaigns
 from scripts.faults import servers
 from scripts.faults.kinds import IN_PROCESSES, KINDS, ON_SERVER
 from scripts.faults.site import Outcome, Site, made
@@ -137,32 +137,16 @@ def _compare(site: Site, whole: Outcome) -> None:
     assert not left, f"processes are left: {left}"
 
 
-def read(path: Path) -> list[Run]:
-    """The runs that a file keeps; none if it is not there."""
-    if not path.exists():
-        return []
-    return [Run(**json.loads(line)) for line in path.read_text().splitlines()]
-
-
-def keep(path: Path, run: Run) -> None:
-    with path.open("a") as file:
-        file.write(f"{json.dumps(asdict(run))}\n")
-
-
 def table(runs: Iterable[Run]) -> str:
     """A Markdown table: a line for each kind, and what was lost."""
     every = list(runs)
+    names = [kind for kind in KINDS if any(run.kind == kind for run in every)]
+    rows = [_row(name, [run for run in every if run.kind == name]) for name in names]
     heads = ("fault", "tried", "ended a run", "survived", "lost", "median s")
-    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    for kind in KINDS:
-        own = [run for run in every if run.kind == kind]
-        if not own:
-            continue
-        lost = sum(run.wrong != "" for run in own)
-        seconds = sorted(run.seconds for run in own)[len(own) // 2]
-        ended = sum(run.struck for run in own)
-        numbers = f"{len(own)} | {ended} | {len(own) - lost} | {lost} | {seconds:.1f}"
-        lines.append(f"| {kind} | {numbers} |")
-    lost, ended = sum(run.wrong != "" for run in every), sum(run.struck for run in every)
-    lines.append(f"| all | {len(every)} | {ended} | {len(every) - lost} | {lost} | |")
-    return "\n".join(lines)
+    return campaigns.markdown(heads, [*rows, (*_row("all", every)[:-1], "")])
+
+
+def _row(name: str, runs: list[Run]) -> tuple[object, ...]:
+    lost, ended = (sum(map(bool, of)) for of in ([r.wrong for r in runs], [r.struck for r in runs]))
+    median = sorted(run.seconds for run in runs)[len(runs) // 2]
+    return (name, len(runs), ended, len(runs) - lost, lost, f"{median:.1f}")

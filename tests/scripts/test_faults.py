@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ensearch.store import Store
+from scripts import campaigns
 from scripts.faults import campaign, kinds
 from scripts.faults.campaign import Run
 from scripts.faults.site import Site, drive, made
@@ -21,7 +22,7 @@ def test_kinds_are_counted() -> None:
     assert lines[2:] == [
         "| driver killed | 1 | 1 | 1 | 0 | 3.0 |",
         "| disk full | 3 | 3 | 2 | 1 | 2.0 |",
-        "| all | 4 | 4 | 3 | 1 | |",
+        "| all | 4 | 4 | 3 | 1 |  |",
     ]
 
 
@@ -38,10 +39,10 @@ def test_a_campaign_goes_on_where_it_was_stopped(
     monkeypatch.setattr(campaign, "_one", noted)
     path = tmp_path / "runs.jsonl"
     for numbers in (range(2), range(3)):
-        for each in campaign.faults(tmp_path, ["disk full"], numbers, 0, campaign.read(path)):
-            campaign.keep(path, each)
+        for each in campaign.faults(tmp_path, ["disk full"], numbers, 0, campaigns.read(path, Run)):
+            campaigns.keep(path, each)
     assert begun == [0, 1, 2]
-    assert [each.number for each in campaign.read(path)] == [0, 1, 2]
+    assert [each.number for each in campaigns.read(path, Run)] == [0, 1, 2]
 
 
 def test_a_study_that_came_out_otherwise_is_lost(

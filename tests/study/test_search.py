@@ -1,5 +1,6 @@
 """The search in a world known on paper: what it finds, shares, survives and stores."""
 
+import contextlib
 import dataclasses
 import itertools
 import sqlite3
@@ -18,6 +19,7 @@ from ensearch.errors import StorageError, UnavailableError
 from ensearch.launch import Failed, MemberJob, Train, Trained, Update, inline
 from ensearch.launch.inline import Inline
 from ensearch.report.study.results import collect
+from ensearch.search_space import Ladder
 from ensearch.store import Store
 from ensearch.study import config, driver, search, study
 from ensearch.study.events import Evaluated, MemberFailed, SearchEnded, TrialDone, TrialFailed
@@ -533,6 +535,25 @@ def test_a_study_under_way_is_not_driven_twice(store: Store, spec: str) -> None:
     assert search_in(store, spec, Limits(trials=2), take_over=True).done == 2
     with pytest.raises(StorageError):
         lease.renew()
+
+
+@pytest.mark.parametrize(("seed", "differs"), [(0, False), (1, True)])
+def test_of_two_first_runs_the_slower_takes_the_study_of_the_faster(
+    store: Store, spec: str, monkeypatch: pytest.MonkeyPatch, seed: int, differs: bool
+) -> None:
+    build = study._ladder
+
+    def overtaken(*args: Any) -> Ladder:
+        monkeypatch.setattr(study, "_ladder", build)
+        study.open_study(configured(spec, seed=seed), store, Path("data"), "a CPU")
+        return dataclasses.replace(build(*args), timed="by the slower one")
+
+    monkeypatch.setattr(study, "_ladder", overtaken)
+    expected = pytest.raises(StorageError, match="seed: stored 1, asked 0")
+    with expected if differs else contextlib.nullcontext():
+        opened = study.open_study(configured(spec), store, Path("data"), "a CPU")
+        assert opened.ladder.timed == ""
+    assert store.study("one").config["seed"] == seed
 
 
 def test_a_missing_file_is_named_and_trained_again_only_on_request(store: Store, spec: str) -> None:
