@@ -6,7 +6,7 @@ import pytest
 
 from ensearch.launch import Failed, Trained, Update
 from scripts.load import __main__ as command
-from scripts.load import growth
+from scripts.load import apart, growth
 from scripts.load.parts import PARTS
 from scripts.load.workers import Simulated
 from tests.trainers import job_of, quick
@@ -45,7 +45,7 @@ def test_steps_that_are_done_are_not_done_again(
         begun.append(step)
         return {"trials": step, "seconds": 0.1 * step, "storage": "SQLite"}
 
-    monkeypatch.setattr(growth.apart, "call", called)
+    monkeypatch.setattr(apart, "call", called)
     monkeypatch.setitem(
         PARTS, "growth", lambda folder, done, _: growth.growth(folder, done, 2000, 1000)
     )
