@@ -59,20 +59,27 @@ def revisions_read_once() -> Iterator[None]:
         yield
 
 
+# All tests have these without `monkeypatch`, which a test that asks for it last undoes first.
+
+
 @pytest.fixture(autouse=True)
-def measured_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
+def measured_briefly() -> Iterator[None]:
     """The same measurement of the speed, on fewer steps: two seconds of every new storage."""
-    monkeypatch.setattr("ensearch.study.speed._MEASURED_SECONDS", 0.02)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ensearch.study.speed._MEASURED_SECONDS", 0.02)
+        yield
 
 
 @pytest.fixture(autouse=True)
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+def undrawn() -> Iterator[None]:
     """Files of figures hold next to nothing: drawing nine takes longer than a short study.
 
     The tests of reports override this. Programs in processes of their own draw, too.
     """
     empty = b"<svg><defs></defs></svg>"
-    monkeypatch.setattr("ensearch.report._matplotlib._saved", lambda *_, **__: empty)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ensearch.report._matplotlib._saved", lambda *_, **__: empty)
+        yield
 
 
 @pytest.fixture(scope="session")
