@@ -99,8 +99,7 @@ def test_a_script_without_a_guard_is_run_once(here: Path) -> None:
     (here / "script.py").write_text(
         "import ensearch\n"
         "print('once')\n"
-        f"space = {SPACE!r}\n"
-        "results = ensearch.run(budget=4e5, dataset='digits', limit_train=60, space=space,\n"
+        "results = ensearch.run(budget=2e6, dataset='digits', limit_train=60, seeds=1,\n"
         "                       epochs=1, trials=2, launcher='processes')\n"
         "print(results.trials_done)\n"
     )
