@@ -60,7 +60,8 @@ ADVICE: dict[str, str] = {
         "There --ray-address auto uses it, for instance by `ray job submit -- ensearch run ...`."
     ),
     "weights_not_shared": (
-        "Share that folder, or predict with --launcher processes: that takes seconds."
+        "Share that folder, or go on with --launcher processes: it predicts in seconds, and "
+        "trains what learns from an ensemble."
     ),
     # training
     "no_cuda": "To train on the CPU, add --device cpu.",

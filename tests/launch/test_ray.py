@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ensearch.errors import UnavailableError, UsageError
-from ensearch.launch import Failed, Launcher, MemberJob, Trained, _on_ray, _ray_room
+from ensearch.launch import Failed, Launcher, MemberJob, Teacher, Trained, _on_ray, _ray_room
 from ensearch.launch import ray as launch_ray
 from ensearch.store import Store
 from ensearch.study import config, search, study
@@ -296,6 +296,9 @@ def test_a_function_that_workers_cannot_import_is_explained(
 def test_weights_that_a_node_does_not_see_are_named(ray: Opener, tmp_path: Path) -> None:
     job = dataclasses.replace(job_of(1), weights=tmp_path / "gone.safetensors")
     assert f"does not see {tmp_path}/gone.safetensors" in detail_of(ray(quick, 1), job)
+    teacher = Teacher(member=job.member, weights=tmp_path / "taught.safetensors")
+    job = dataclasses.replace(job_of(2), teachers=(teacher,))
+    assert f"does not see {tmp_path}/taught.safetensors" in detail_of(ray(quick, 1), job)
 
 
 def test_data_that_another_node_lacks_is_said_with_its_name(
