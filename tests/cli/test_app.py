@@ -449,7 +449,7 @@ def test_an_interrupt_saves_and_leaves(folder: Path) -> None:
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "Traceback" not in err + out
-    assert "stopping" in err
+    assert "Stopping" in err
     assert "resume long" in err
     study = json.loads(ensearch("status long --json").stdout)[0]
     assert study["state"] == "stopped"

@@ -65,7 +65,7 @@ def test_removal_keeps_the_members_unless_they_are_to_go(studied: Path) -> None:
     names = {entry["name"] for entry in listed()}
     removed = ensearch(f"study remove {NAME}")
     assert (removed.exit_code, removed.stdout) == (0, f"removed {NAME}\n")
-    assert f"{len(names)} members of it stay in the pool" in removed.stderr
+    assert f"{len(names)} members of the study stay in the pool" in removed.stderr
     assert {entry["name"] for entry in listed()} == names
     assert {entry["origin"] for entry in listed()} == {f"trained by {NAME} (removed)"}
     assert ensearch("status --json").stdout == "[]\n"
@@ -93,7 +93,7 @@ def test_members_that_another_study_uses_stay(studied: Path) -> None:
     left = {entry["name"] for entry in listed()}
     assert removed.stdout == f"removed {NAME} and {len(names - left)} members\n"
     assert (
-        f"{len(left)} members of it stay in the pool, {len(left)} of them used by" in removed.stderr
+        f"{len(left)} members of the study stay in the pool, {len(left)} of them used by" in removed.stderr
     )
     assert 0 < len(left) < len(names)
     assert rows("twin") == before
