@@ -26,9 +26,9 @@ def labels(findings: PoolFindings) -> dict[str, str]:
     names = {entry.network: pool_entry.spellings(entry) for entry in findings.entries}
     # Depth and width say enough where all members are of one family and resolution.
     families = {
-        names[e.network][1].replace(e.architecture.label, "")
+        names[e.network][1].replace(e.label.removesuffix(" distilled"), "")
         for e in findings.entries
-        if e.architecture is not None
+        if e.is_member
     }
     length = int(len(families) > 1)
     short = {network: _spelling(spellings, length) for network, spellings in names.items()}
