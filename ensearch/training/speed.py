@@ -30,11 +30,12 @@ def measure_speed(
     """Seconds of training per image: augmentation, forward, backward and update, as members train.
 
     `shape` is (channels, classes, resolution) of the dataset. The optimizer and the augmentation
-    are those of the schedule. Takes about
-    `seconds`, or a few steps of 2 or 8 images if those take longer: batches grow from 2 to those of
-    the schedule only while a step of them fits, since one of 128 images through 5 G multiply-adds
-    takes minutes on a CPU. What larger ones would take is read off a straight line. Raises
-    UnavailableError if the memory does not suffice for 2 images.
+    are those of the schedule: a step of Muon takes 1.2 times as long as one of SGD (WRN-10-0.25 and
+    10-1 on 8 x 8 pictures, CPU, n = 3; this measurement was within 6 % of epochs that followed).
+    Takes about `seconds`, or a few steps of 2 or 8 images if those take longer: batches grow from 2
+    to those of the schedule only while a step of them fits, since one of 128 images through 5 G
+    multiply-adds takes minutes on a CPU. What larger ones would take is read off a straight line.
+    Raises UnavailableError if the memory does not suffice for 2 images.
 
     On a GPU so many `members` train together by the strategy that is the fastest for them, on as
     many `images` as the dataset has: these are sent in batches where they would be in training,

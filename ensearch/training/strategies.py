@@ -111,7 +111,7 @@ def _in_turn(
 ) -> Iterator[Strategy]:
     """The strategies that were found while time is `left`, then the fastest with joined norms.
 
-    Joined norms gain the same share whatever else is done to members: one comparison shows it.
+    What joined norms gain should hardly depend on how else members train: one comparison must do.
     """
     for strategy in found:
         if left() < 0:
