@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from ensearch.confirmation import conclusion, distilling, run, work
+from ensearch.confirmation import conclusion, distilled, distilling, run, work
 from ensearch.confirmation import plan as confirmation_plan
-from ensearch.confirmation.distilled import Distilled
 from ensearch.confirmation.plan import Request
 from ensearch.errors import StorageError, UsageError
 from ensearch.launch import Failed, MemberJob, Trained, Update
@@ -61,31 +60,31 @@ def test_the_best_single_network_learns_from_the_best_ensemble(
 def test_what_it_gains_is_said_everywhere(store: Store, searched: study.Study) -> None:
     _, plan = confirm_in(store, searched, DISTIL, train=Counting(train=taught))
     found = collect(store, "one")
-    distilled = found.distilled
-    assert isinstance(distilled, Distilled)
-    macs, gap = distilled.test.cost.macs, distilled.over_labels
+    learned = found.distilled
+    assert learned is not None
+    macs, gap = learned.test.cost.macs, learned.over_labels
     better = closed_form.accuracy(macs, 1, lambda macs: closed_form.margin(macs) + GAIN)
     assert gap.low < better - closed_form.accuracy(macs, 1) < gap.high
     assert gap.side == 1
     assert gap.value == pytest.approx(
-        distilled.test.scores.accuracy - distilled.on_labels.scores.accuracy
+        learned.test.scores.accuracy - learned.on_labels.scores.accuracy
     )
     images = searched.images["train"]
-    teacher = distilled.ensemble
-    assert distilled.train_macs == 3 * macs * images * 4
-    assert distilled.teacher_macs == teacher.train_macs + teacher.cost.macs * images
+    teacher = learned.ensemble
+    assert learned.train_macs == 3 * macs * images * 4
+    assert learned.teacher_macs == teacher.train_macs + teacher.cost.macs * images
     said = " ".join(text.paragraphs(found))
-    assert distilled.sentence in said
+    assert learned.sentence in said
     assert "Learning from the ensemble helps" in said
-    rows = text.rivals(distilled, found.results.conditions)
-    assert [row[0] for row in rows] == ["labels", "labels", distilled.pair.teacher.label]
+    rows = text.rivals(learned, found.results.conditions)
+    assert [row[0] for row in rows] == ["labels", "labels", learned.pair.teacher.label]
     written = json.loads(json.dumps(files.summary(found)))["distilled"]
     assert written["difference_to_on_labels"]["value"] == gap.value
-    assert written["train_multiply_adds_of_teachers"] == distilled.teacher_macs
+    assert written["train_multiply_adds_of_teachers"] == learned.teacher_macs
     conclusion.save(store, "one", plan, "holds")
     concluded = conclusion.read(store, "one")
     assert concluded is not None
-    assert concluded.sentence.endswith(distilled.sentence)
+    assert concluded.sentence.endswith(learned.sentence)
     names = {entry.network: entry.label for entry in all_entries(store)}
     assert sum(label.endswith(" distilled") for label in names.values()) == 1
 
@@ -94,7 +93,6 @@ def test_a_confirmation_that_distilled_answers_one_that_does_not(
     store: Store, searched: study.Study
 ) -> None:
     confirm_in(store, searched, PLAIN)
-    assert collect(store, "one").distilled is None
     trainer = Counting()
     _, second = confirm_in(store, searched, DISTIL, train=trainer)
     assert second.number == 2
@@ -110,14 +108,13 @@ def test_an_interrupted_student_is_trained_by_the_same_command(
     killed = Counting(lambda job: "killed" if job.teachers else None)
     _, first = confirm_in(store, searched, DISTIL, train=killed)
     assert not first.finished
-    said = collect(store, "one")
-    assert said.distilled is None
-    assert list(said.left_out.values()) == ["killed"]
+    assert distilled.read(store, "one", first) is None
+    assert [reason for _, reason in first.failures] == ["killed"]
     again = Counting()
     _, second = confirm_in(store, searched, DISTIL, train=again)
     assert (second.number, second.finished, second.failures) == (1, True, ())
     assert [bool(job.teachers) for job in again.jobs] == [True, True]
-    assert collect(store, "one").distilled is not None
+    assert distilled.read(store, "one", second) is not None
 
 
 def test_nobody_learns_from_an_ensemble_that_diverged(store: Store, searched: study.Study) -> None:
