@@ -115,6 +115,17 @@ def test_every_recipe_can_be_recorded(gpu: Gpu) -> None:
     assert (gpu.recorded, gpu.replays) == (1, 3)
 
 
+def test_members_that_learn_from_others_can_be_recorded(gpu: Gpu) -> None:
+    images = images_of().taught(torch.full((12, 10), 0.1))
+    assert images.targets is not None
+    assert (images.targets.device.type, images.y_train.device.type) == ("cuda", "cuda")
+    members = members_of(2)
+    states = states_of(members, images)
+    together = Lockstep(Strategy(kind="fused", chunk=2, graph=True), states, members, images)
+    together.run(states, members, 0)
+    assert (gpu.recorded, gpu.replays) == (1, 3)
+
+
 def test_the_warm_up_runs_on_the_stream_of_the_recording(gpu: Gpu) -> None:
     """A gradient is added up on the stream where its weight was first used."""
     lockstep_of(Strategy(kind="fused", chunk=2, graph=True))

@@ -13,7 +13,7 @@ from ensearch.core import Distillation
 from ensearch.datasets import Dataset
 from ensearch.ensembles import averaging
 from ensearch.launch import MemberJob, Teacher
-from ensearch.training import loop
+from ensearch.training import data, loop
 from ensearch.training.data import Images
 from ensearch.training.device import reproducible
 from ensearch.training.lockstep import Lockstep
@@ -100,6 +100,8 @@ def test_certain_probabilities_teach_what_labels_teach(images: Images, job: Memb
     rows = torch.arange(19, 3, -1)
     file[rows] = images.x_train
     stored = replace(images, x_train=file, y_train=torch.zeros(20), rows=rows)
+    read = torch.cat(list(data.in_batches(stored.to_train, 6, torch.device("cpu"))))
+    torch.testing.assert_close(read, images.to_train)
     with reproducible("cpu"):
         states = []
         for source in (images, images.taught(certain), stored.taught(certain)):
