@@ -82,7 +82,7 @@ def export(
         kind: "best" is what the study recommends, "single" the best single network within the
             budget, "ensemble" the best ensemble, "cascade" the best cascade of its members, or of
             the pool's, whose mean cost is within the budget, "distilled" the network that learned
-            from the ensemble in the study's last confirmation.
+            from the ensemble in the study's last confirmation that distilled.
         out: a folder that is not there yet; beside the storage by default.
         confirmed: export members of the study's last confirmation, which trained for longer.
         onnx: write model.onnx too, where the extra `ensearch[export]` is installed.
@@ -264,27 +264,29 @@ def _of_study(
 def _distilled(
     store: Store, study: str, budget: float | str | None, data_dir: Path | None
 ) -> "Winner":
-    """The first of the networks that learned from the ensemble in the last confirmation."""
-    from ensearch.confirmation import distilling
+    """The first of the networks that learned in the last confirmation that distilled."""
+    from ensearch.confirmation import distilled, distilling
+    from ensearch.confirmation import plan as plans
     from ensearch.exports import winner
-    from ensearch.report.confirmation import findings
 
     if budget is not None:
         raise invalid("budget", "chooses nothing: a confirmation distils one network.")
-    found = findings.collect(store, study)
-    if found.distilled is None:
-        raise StorageError(
-            f"confirmation {found.plan.number} of study {study} distilled nothing.",
-            problem="nothing_distilled",
-            study=study,
-        )
-    return winner.of_study(
-        store,
-        study,
-        found.distilled.test,
-        stage=distilling.stage(found.plan),
-        title=found.distilled.pair.student.label,
-        data_dir=data_dir,
+    store.study(study)  # refuses an unknown name with the nearest
+    for plan in reversed(plans.plans(store, study)):
+        found = distilled.read(store, study, plan)
+        if found is not None:
+            return winner.of_study(
+                store,
+                study,
+                found.test,
+                stage=distilling.stage(plan),
+                title=found.pair.student.label,
+                data_dir=data_dir,
+            )
+    raise StorageError(
+        f"no confirmation of study {study} has distilled anything.",
+        problem="nothing_distilled",
+        study=study,
     )
 
 

@@ -93,8 +93,9 @@ class Announcement:
             return []
         count = self.plan.at_first[who.student.network]
         return [
-            f"distil    {count} of these members, {who.student.label}, learn the mean "
-            f"probabilities of {who.teacher.label} in place of labels"
+            f"distil    {count} of these members, {who.student.label}, "
+            f"{'learns' if count == 1 else 'learn'} the mean probabilities of "
+            f"{who.teacher.label} in place of labels"
         ]
 
     def _test(self) -> str:
