@@ -1,6 +1,6 @@
 """Faults done to running studies, and whether the studies come out as if nothing had been.
 
-    python -m scripts.faults --short                      # each kind once, within two minutes
+    python -m scripts.faults --short                      # each kind once, two to three minutes
     python -m scripts.faults --runs 200 --kept runs.jsonl # many; goes on where it was stopped
 
 `kinds` has the faults, each a function that does it to a study; `site` runs the study in a process

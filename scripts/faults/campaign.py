@@ -15,8 +15,8 @@ from sqlalchemy import URL
 import tests.servers
 from ensearch.seeds import derive
 from scripts import campaigns
-from scripts.faults import servers
-from scripts.faults.kinds import IN_PROCESSES, KINDS, ON_SERVER
+from scripts.faults import clusters, servers
+from scripts.faults.kinds import KINDS, LAUNCHERS, ON_SERVER
 from scripts.faults.site import Outcome, Site, made
 
 GO_ON = 3  # runs that a study may take to its end after a fault
@@ -42,20 +42,22 @@ def faults(
     whole: dict[str, Outcome] = {}
     kinds = list(kinds)
     with contextlib.ExitStack() as stack:
-        server = None
+        server, cluster = None, ""
         for kind, number in ((kind, number) for number in numbers for kind in kinds):
             if (kind, number) in over:
                 continue
-            launcher = "processes" if kind in IN_PROCESSES else "inline"
+            launcher = LAUNCHERS.get(kind, "inline")
+            try:
+                if kind in ON_SERVER:
+                    server = server or stack.enter_context(_server())
+                if launcher == "ray":
+                    cluster = cluster or stack.enter_context(clusters.cluster())
+            except pytest.skip.Exception as reason:  # as tests that want a server
+                print(f"{kind}: not done: {reason}", file=sys.stderr)
+                continue
             if launcher not in whole:
-                whole[launcher] = _undisturbed(folder, launcher)
-            if kind in ON_SERVER and server is None:
-                try:
-                    server = stack.enter_context(_server())
-                except pytest.skip.Exception as reason:  # as tests that want a server
-                    print(f"{kind}: not done: {reason}", file=sys.stderr)
-                    continue
-            with _place(folder, kind, number, launcher, server) as site:
+                whole[launcher] = _undisturbed(folder, launcher, cluster)
+            with _place(folder, kind, number, launcher, server, cluster) as site:
                 yield _one(site, kind, number, seed, whole[launcher])
 
 
@@ -70,21 +72,21 @@ def _server() -> Iterator[URL]:
 
 @contextlib.contextmanager
 def _place(
-    folder: Path, kind: str, number: int, launcher: str, server: URL | None
+    folder: Path, kind: str, number: int, launcher: str, server: URL | None, cluster: str
 ) -> Iterator[Site]:
     """A site for a fault, on a database of its own where the fault is of a server."""
     own = folder / f"{kind.replace(' ', '-')}-{number}"
     if kind not in ON_SERVER:
-        yield made(own, launcher)
+        yield made(own, launcher, cluster=cluster if launcher == "ray" else "")
         return
     assert server is not None
     with tests.servers.database(server) as database:
         named = database.set(query={"files": f"{own}/s.members"})
-        yield made(own, launcher, named.render_as_string(hide_password=False))
+        yield made(own, launcher, database=named.render_as_string(hide_password=False))
 
 
-def _undisturbed(folder: Path, launcher: str) -> Outcome:
-    site = made(folder / f"whole-{launcher}", launcher)
+def _undisturbed(folder: Path, launcher: str, cluster: str) -> Outcome:
+    site = made(folder / f"whole-{launcher}", launcher, cluster=cluster)
     code = site.run()
     assert code == 0, f"the undisturbed run ended with {code}: {site.said}"
     outcome = site.outcome()

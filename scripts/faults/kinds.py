@@ -21,32 +21,23 @@ from pathlib import Path
 import numpy as np
 
 from ensearch.pool import verification
-from scripts.faults import servers, wrappers
-from scripts.faults.site import SECONDS, Site, processes_of
+from scripts.faults import remote, wrappers
+from scripts.faults.site import Site, processes_of
 
 Fault = Callable[[Site, random.Random], Collection[str]]
 NOTHING: tuple[str, ...] = ()
 
 
-def _moment(site: Site, rng: random.Random, least: int = 0) -> None:
-    """Wait until so many members are in training or more, and a little longer."""
-    wanted = rng.randint(least, 8)
-    end = time.monotonic() + 60
-    while len(site.trained()) < wanted and time.monotonic() < end:
-        time.sleep(0.005)
-    time.sleep(rng.uniform(0, 0.03))
-
-
 def killed(site: Site, rng: random.Random) -> Collection[str]:
     with site.running() as process:
-        _moment(site, rng)
+        site.moment(rng)
         process.kill()
     return NOTHING
 
 
 def terminated(site: Site, rng: random.Random) -> Collection[str]:
     with site.running() as process:
-        _moment(site, rng)
+        site.moment(rng)
         process.terminate()
         process.join()
     return NOTHING
@@ -112,14 +103,14 @@ def clock_jumps(site: Site, rng: random.Random) -> Collection[str]:
     with site.running(
         partial(wrappers.clock_off_by, rng.choice((-day, -3600, 3600, day)))
     ) as process:
-        _moment(site, rng)
+        site.moment(rng)
         process.kill()
     return NOTHING
 
 
 def second_driver(site: Site, rng: random.Random) -> Collection[str]:
     with site.running() as first:
-        _moment(site, rng, least=1)
+        site.moment(rng, least=1)
         os.kill(first.pid or 0, signal.SIGSTOP)  # it lives, and must not be done before
         code = site.run()
         os.kill(first.pid or 0, signal.SIGCONT)
@@ -133,7 +124,7 @@ def second_driver(site: Site, rng: random.Random) -> Collection[str]:
 def taken_over(site: Site, rng: random.Random) -> Collection[str]:
     """A driver is stopped, another one takes the study over, and the first wakes up."""
     with site.running() as first:
-        _moment(site, rng, least=1)
+        site.moment(rng, least=1)
         os.kill(first.pid or 0, signal.SIGSTOP)
         code = site.run(take_over=True)
         before = site.kept()
@@ -152,7 +143,7 @@ def folder_renamed(site: Site, rng: random.Random) -> Collection[str]:
     with site.running() as process:
         while not (site.files / "storage.id").exists():
             time.sleep(0.005)
-        _moment(site, rng, least=1)
+        site.moment(rng, least=1)
         site.files.rename(site.folder / "elsewhere")
         process.join()
         assert process.exitcode != 0, "the run did not notice"
@@ -164,7 +155,7 @@ def folder_renamed(site: Site, rng: random.Random) -> Collection[str]:
 
 def worker_killed(site: Site, rng: random.Random) -> Collection[str]:
     with site.running() as process:
-        _moment(site, rng, least=1)
+        site.moment(rng, least=1)
         # Once: a member that takes two workers along counts as the one that kills them.
         if pids := _workers(site):
             os.kill(rng.choice(pids), signal.SIGKILL)
@@ -175,7 +166,7 @@ def worker_killed(site: Site, rng: random.Random) -> Collection[str]:
 
 def fork_server_killed(site: Site, rng: random.Random) -> Collection[str]:
     with site.running() as process:
-        _moment(site, rng, least=1)
+        site.moment(rng, least=1)
         for pid in processes_of(site, "multiprocessing.forkserver"):
             if _parent(pid) == process.pid:
                 os.kill(pid, signal.SIGKILL)
@@ -269,25 +260,7 @@ def database_damaged(site: Site, rng: random.Random) -> Collection[str]:
     return NOTHING
 
 
-def connections_cut(site: Site, rng: random.Random) -> Collection[str]:
-    with site.running() as process:
-        _moment(site, rng)
-        servers.cut(site.database)
-        process.join(SECONDS)
-        assert process.exitcode == 0 or site.said, f"the run ended with {process.exitcode}"
-    return set(site.trained()[-1:])
-
-
-def server_killed(site: Site, rng: random.Random) -> Collection[str]:
-    with servers.restarted(site.database) as postmaster, site.running() as process:
-        _moment(site, rng)
-        postmaster.kill()
-        process.join(SECONDS)
-        assert process.exitcode == 0 or site.said, f"the run ended with {process.exitcode}"
-    return set(site.trained()[-1:])
-
-
-# By name; those of `IN_PROCESSES` train in worker processes.
+# By name.
 KINDS: dict[str, Fault] = {
     "driver killed": killed,
     "driver killed three times": killed_thrice,
@@ -313,11 +286,19 @@ KINDS: dict[str, Fault] = {
     "database damaged": database_damaged,
     "worker killed": worker_killed,
     "fork server killed": fork_server_killed,
-    "connections cut by the server": connections_cut,
-    "server killed and restarted": server_killed,
+    "connections cut by the server": remote.connections_cut,
+    "server killed and restarted": remote.server_killed,
     "driver killed on the server": killed,
+    "Ray worker killed": remote.ray_worker_killed,
+    "Ray node killed": remote.ray_node_killed,
 }
-IN_PROCESSES = ("worker killed", "fork server killed")
+# Where members train while a fault is done, if not in the driver's process.
+LAUNCHERS = {
+    "worker killed": "processes",
+    "fork server killed": "processes",
+    "Ray worker killed": "ray",
+    "Ray node killed": "ray",
+}
 ON_SERVER = (
     "connections cut by the server",
     "server killed and restarted",

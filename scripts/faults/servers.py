@@ -1,4 +1,4 @@
-"""A PostgreSQL server that is killed and started again, and a Ray cluster that loses processes."""
+"""A PostgreSQL server that is killed and started again."""
 
 import contextlib
 import os
@@ -32,7 +32,7 @@ class Postmaster:
 
     def kill(self) -> None:
         """SIGKILL to it and to its processes, as of a machine that goes down."""
-        for pid in (self.pid, *_children(self.pid)):
+        for pid in (self.pid, *children(self.pid)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         end = time.monotonic() + SECONDS
@@ -105,7 +105,8 @@ def cut(address: str) -> None:
     execute(make_url(address).set(query={}), CUT)
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """Return the process ids of what a process has started."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, ValueError):

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import multiprocessing
 import os
+import random
 import signal
 import sys
 import time
@@ -55,6 +56,7 @@ class Site:
     folder: Path
     launcher: str = "inline"
     database: str = ""  # of a server, by URL
+    cluster: str = ""  # of Ray, by address
     sessions: list[int] = field(default_factory=list)
     codes: list[int | None] = field(default_factory=list)  # with which its runs ended
 
@@ -95,6 +97,14 @@ class Site:
         with self.running(arm, **more) as process:
             process.join(SECONDS)
             return None if process.is_alive() else process.exitcode
+
+    def moment(self, rng: random.Random, least: int = 0) -> None:
+        """Wait until so many members are in training or more, and a little longer."""
+        wanted = rng.randint(least, 8)
+        end = time.monotonic() + 60
+        while len(self.trained()) < wanted and time.monotonic() < end:
+            time.sleep(0.005)
+        time.sleep(rng.uniform(0, 0.03))
 
     def trained(self) -> list[str]:
         """The keys of members whose training began, in order."""
@@ -144,11 +154,11 @@ class Outcome:
     files: frozenset[str]
 
 
-def made(folder: Path, launcher: str = "inline", database: str = "") -> Site:
+def made(folder: Path, launcher: str = "inline", *, database: str = "", cluster: str = "") -> Site:
     """A site with a dataset and no study yet."""
     folder.mkdir(parents=True)
     write_dataset(folder / "d.npz", images=IMAGES)
-    return Site(folder=folder, launcher=launcher, database=database)
+    return Site(folder=folder, launcher=launcher, database=database, cluster=cluster)
 
 
 @functools.cache
@@ -163,6 +173,8 @@ def _run(site: Site, begun: Any, arm: Arm | None, more: dict[str, Any]) -> None:
     os.setsid()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     sys.stderr = (site.folder / "errors").open("a")
+    if site.cluster:
+        os.environ["RAY_ADDRESS"] = site.cluster
     try:
         if arm is not None:
             arm()
