@@ -29,9 +29,10 @@ settings.load_profile("untimed")
 # Files that take longest, from the longest on. They are begun first, so that of several processes
 # none is left with one of them when the others have nothing to do.
 LONGEST = (
-    "launch/test_ray.py", "cli/test_app.py", "study/test_search.py", "launch/test_contract.py",
-    "store/test_postgres.py", "training/test_fused.py", "fronts/test_attacks.py", "test_docs.py",
-    "confirmation/test_run.py", "exports/test_folder.py", "study/test_sampler.py",
+    "launch/test_ray.py", "cli/test_app.py", "study/test_search.py", "confirmation/test_run.py",
+    "fronts/test_attacks.py", "launch/test_contract.py", "training/test_fused.py",
+    "study/test_sampler.py", "cli/test_front.py", "test_docs.py", "training/test_group.py",
+    "store/test_postgres.py", "store/test_migrations.py", "exports/test_cascade.py",
     "study/test_settlement.py", "study/test_kill.py",
 )  # fmt: skip
 

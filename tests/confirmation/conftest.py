@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ensearch.report.confirmation.results import Confirmed, collect
 from ensearch.store import Store
 from ensearch.study import study
 from tests import closed_form
@@ -35,6 +36,13 @@ def whole_confirmation(
     with copied(whole_search, folder) as store:
         confirm_in(store, opened(store, spec))
     return folder
+
+
+@pytest.fixture(scope="package")
+def found(whole_confirmation: Path) -> Confirmed:
+    """What that confirmation found."""
+    with Store.open(f"{whole_confirmation}/ensearch.db", create=False) as store:
+        return collect(store, "one")
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from ensearch.confirmation.plan import Request
 from ensearch.errors import StorageError, TrialsFailedError, UsageError
 from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.report.confirmation import files, text
-from ensearch.report.confirmation.results import collect
+from ensearch.report.confirmation.results import Confirmed, collect
 from ensearch.report.study import reading
 from ensearch.report.study import text as study_text
 from ensearch.seeds import derive
@@ -298,9 +298,8 @@ def truth(budget: float, base: float = 5e4) -> float:
     )
 
 
-def test_the_known_crossover_is_confirmed_on_test(confirmed: Store) -> None:
+def test_the_known_crossover_is_confirmed_on_test(found: Confirmed) -> None:
     """Longer training changes nothing in this world: the same crossover, within the interval."""
-    found = collect(confirmed, "one")
     zone, where = found.results.fronts.zone, closed_form.crossover((2, 3, 4))
     assert zone.status == "crossed"
     assert (zone.low or 0) < where < (zone.high or 0)
@@ -319,8 +318,7 @@ def test_the_known_crossover_is_confirmed_on_test(confirmed: Store) -> None:
     assert text.warnings(found) == []
 
 
-def test_val_chooses_and_test_scores(confirmed: Store) -> None:
-    found = collect(confirmed, "one")
+def test_val_chooses_and_test_scores(found: Confirmed) -> None:
     best = {True: 0, False: 0}
     for row in found.results.fronts.rows:
         for choice, single in ((row.single, True), (row.ensemble, False)):
@@ -358,10 +356,9 @@ def test_a_crossover_of_the_short_schedule_only_is_called_so(
     assert kept.sentence in " ".join(study_text.conditions(reading.collect(store, "one")))
 
 
-def test_what_is_read_again_is_the_same(confirmed: Store) -> None:
-    first = collect(confirmed, "one")
+def test_what_is_read_again_is_the_same(confirmed: Store, found: Confirmed) -> None:
     again = collect(confirmed, "one", number=1)
-    assert files.summary(first) == files.summary(again)
+    assert files.summary(found) == files.summary(again)
 
 
 def test_a_second_use_of_test_and_old_members_are_called_optimistic(

@@ -1,6 +1,5 @@
 """Entries of a pool in a file: what another storage makes of it, and of a damaged one."""
 
-import shutil
 import zipfile
 from pathlib import Path
 
@@ -11,28 +10,16 @@ from ensearch import pool
 from ensearch.errors import StorageError, UsageError
 from ensearch.store import Store
 from tests import models
-from tests.command_line import DB, TINY, ensearch, quick
+from tests.command_line import DB, ensearch
 
 OTHER = "other/o.db"
 
 
-@pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a study and a model."""
-    made = tmp_path_factory.mktemp("searched")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(made)
-        Path("tiny.toml").write_text(TINY)
-        assert quick().exit_code == 0
-        models.imported("B0")
-    return made
-
-
 @pytest.fixture
-def study(searched: Path, folder: Path) -> Path:
-    """A working directory with a copy of it."""
-    shutil.copytree(searched, folder, dirs_exist_ok=True)
-    return folder
+def study(studied: Path) -> Path:
+    """A working directory with a study and a model."""
+    models.imported("B0")
+    return studied
 
 
 def test_members_and_models_come_into_another_storage(study: Path) -> None:

@@ -33,8 +33,7 @@ class Files:
 
 
 @pytest.fixture
-def member(folder: Path) -> Files:
-    assert quick().exit_code == 0
+def member(studied: Path) -> Files:
     with Store.open(DB, create=False) as store:
         one, other, *_ = [r.member.key for r in store.all_members() if r.state == "trained"]
         y = store.study_labels(STUDY, "val")

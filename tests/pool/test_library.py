@@ -10,7 +10,7 @@ import pytest
 
 from ensearch import pool
 from ensearch.errors import StorageError, UsageError
-from tests.command_line import DB, ensearch, quick
+from tests.command_line import DB, ensearch
 
 
 @pytest.fixture
@@ -60,8 +60,7 @@ def test_entries_are_removed_all_or_none(pool_of_models: Path) -> None:
     assert [each.name for each in pool.entries(storage=DB)] == ["small-2"]
 
 
-def test_a_member_that_is_used_is_kept(folder: Path) -> None:
-    assert quick().exit_code == 0
+def test_a_member_that_is_used_is_kept(studied: Path) -> None:
     (member, *_) = pool.entries(storage=DB)
     (details,) = pool.show(member.name, storage=DB)
     assert details.used_by == ("digits-tiny-400k",)
