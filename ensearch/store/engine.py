@@ -53,7 +53,10 @@ def locate(text: str) -> Address:
             return Address(url=url, path=None, files=files)
         if url.host or not url.database or url.database == ":memory:" or "uri" in url.query:
             raise ValueError("members' files lie beside the database, so it must be a plain file")
-        odd = sorted(url.query.keys() - {"timeout", "cached_statements", "isolation_level"})
+        # Of the text itself: SQLAlchemy drops what has no =, and a?b.db would be the file a.
+        query = text.split("?", 1)[1:] if "://" in text else []
+        names = {part.partition("=")[0] for each in query for part in each.split("&")}
+        odd = sorted(names - {"timeout", "cached_statements", "isolation_level"})
         if odd:
             raise ValueError(
                 f"SQLite knows no option {odd[0]!r}; a file whose name holds a ? is given by its "

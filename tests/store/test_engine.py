@@ -8,6 +8,7 @@ import os
 import sqlite3
 import threading
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -187,6 +188,8 @@ def test_paths_are_shown_whole(text: str) -> None:
 def test_options_of_sqlite_that_it_does_not_have_are_named() -> None:
     message = failure(lambda: engine.locate("sqlite:///a?b=c.db"))
     assert "a file whose name holds a ? is given by its path alone" in message
+    for odd in ("sqlite:///a?b.db", "sqlite:///what?", "sqlite:///a.db?timeout=5&b"):
+        assert "a file whose name holds a ? is given by" in failure(partial(engine.locate, odd))
     assert engine.locate("sqlite:///a.db?timeout=5").path == Path("a.db").resolve()
 
 
