@@ -112,7 +112,10 @@ def import_(
         )
         return
     if name is None or macs is None:
-        raise UsageError("a model of the file needs its --name and its --macs.")
+        raise UsageError(
+            f"{file} is no whole file of `ensearch pool export`, and predictions of one model need "
+            "their --name and --macs."
+        )
     added = pool.import_predictions(
         file,
         name=name,

@@ -49,10 +49,17 @@ class _Content:
 
 
 def is_archive(file: str | Path) -> bool:
-    """Whether a file is what `archive.export` writes, as far as its table of contents says."""
+    """Whether a file is what `archive.export` writes, as far as its table of contents says.
+
+    Raises UsageError where there is no such file.
+    """
     try:
         with zipfile.ZipFile(file) as opened:
             return CONTENT in opened.namelist()
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"{file}: no such file, seen from {Path.cwd()}. Check the path."
+        ) from error
     except (OSError, zipfile.BadZipFile, ValueError):
         return False
 

@@ -113,3 +113,13 @@ def test_options_of_a_single_model_are_refused_with_an_archive(folder: Path, mor
     result = ensearch(f"pool import b.zip {more} --storage {OTHER}")
     assert (result.exit_code, Path("other").exists()) == (2, False)
     assert "an archive says itself what its entries are" in result.stderr
+
+
+def test_a_file_that_is_lost_or_cut_is_named(folder: Path) -> None:
+    models.imported("B0")
+    pool.export("B0", "b.zip", storage=DB)
+    Path("cut.zip").write_bytes(Path("b.zip").read_bytes()[:-40])
+    lost, cut = (ensearch(f"pool import {name} --storage {OTHER}") for name in ("a.zip", "cut.zip"))
+    assert (lost.exit_code, cut.exit_code, Path("other").exists()) == (2, 2, False)
+    assert "error: a.zip: no such file" in lost.stderr
+    assert "cut.zip is no whole file of `ensearch pool export`" in " ".join(cut.stderr.split())
