@@ -34,6 +34,7 @@ ORDER = [
     ["report"],
     ["api"],
     ["cli"],
+    ["__main__"],
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 # Package from outside -> the only places that may import it.

@@ -73,13 +73,13 @@ def steps(out: str, data: str | None, small: bool) -> list[Step]:
         ),
         Step(
             name="plan of digits",
-            arguments=("-m", "ensearch.cli", "run", "--plan", "--budget", "2e6", *own, *digits),
+            arguments=("-m", "ensearch", "run", "--plan", "--budget", "2e6", *own, *digits),
             seconds=90,
             shows="the time that the next step should take, within a factor of 1.5",
         ),
         Step(
             name="study of digits",
-            arguments=("-m", "ensearch.cli", "run", "--budget", "2e6", "--study", STUDY, *own,
+            arguments=("-m", "ensearch", "run", "--budget", "2e6", "--study", STUDY, *own,
                        *digits),
             seconds=150,
             shows="a study that ends with an answer, trained on the GPU",
@@ -109,7 +109,7 @@ def steps(out: str, data: str | None, small: bool) -> list[Step]:
         ),
         Step(
             name=LAST,
-            arguments=("-m", "ensearch.cli", "run", "--budget", "4e5" if small else "64M",
+            arguments=("-m", "ensearch", "run", "--budget", "4e5" if small else "64M",
                        "--dataset", data, "--device", device, "--storage", f"{out}/studies.db",
                        "--study", f"{STUDY}-pictures",
                        *(("--epochs", "1", "--trials", "2", *limits) if small else ())),

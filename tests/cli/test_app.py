@@ -434,7 +434,7 @@ def test_light_verbs_import_nothing_heavy(studied: Path, line: str, absent: list
 
 def test_an_interrupt_saves_and_leaves(folder: Path) -> None:
     """As SIGTERM does, with an exit code of its own: see `test_a_stopped_confirmation_goes_on`."""
-    command = [sys.executable, "-m", "ensearch.cli"]
+    command = [sys.executable, "-m", "ensearch"]
     line = "run --budget 2e6 --dataset digits --epochs 400 --workers 1 --trials 30 --study long"
     process = subprocess.Popen(
         command + line.split(), cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -461,7 +461,7 @@ def test_a_signal_stops_the_reading_of_pictures(folder: Path) -> None:
     os.mkfifo(folder / "pets/train/cat/0.jpg")  # takes for ever to read
     line = "run --budget 2e6 --dataset folder:pets@8"
     process = subprocess.Popen(
-        [sys.executable, "-m", "ensearch.cli", *line.split()], cwd=folder, text=True,
+        [sys.executable, "-m", "ensearch", *line.split()], cwd=folder, text=True,
         stderr=subprocess.PIPE, env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
     assert process.stderr is not None
@@ -479,7 +479,7 @@ def test_a_signal_stops_the_reading_of_pictures(folder: Path) -> None:
 
 def test_a_reader_of_stderr_who_leaves_does_not_stop_the_search(folder: Path) -> None:
     line = (
-        f"{sys.executable} -m ensearch.cli run --budget 2e6 --dataset digits --seeds 1 "
+        f"{sys.executable} -m ensearch run --budget 2e6 --dataset digits --seeds 1 "
         "--limit-train 60 --epochs 1 --launcher inline --trials 2 --json 2>&1 >out.json | head -1"
     )
     subprocess.run(["bash", "-c", line], cwd=folder, check=True, capture_output=True)
@@ -487,7 +487,7 @@ def test_a_reader_of_stderr_who_leaves_does_not_stop_the_search(folder: Path) ->
 
 
 def test_closed_or_ascii_outputs_are_no_defects(studied: Path) -> None:
-    command = f"{sys.executable} -m ensearch.cli"
+    command = f"{sys.executable} -m ensearch"
     for verb, redirect, more in (
         ("best", "2>&-", {}),
         ("best", ">&-", {}),
@@ -627,7 +627,7 @@ def test_a_confirmation_without_its_images_is_refused(folder: Path) -> None:
 def test_a_stopped_confirmation_goes_on(studied: Path) -> None:
     line = "confirm digits-tiny-400k --epochs 400 --workers 1"
     process = subprocess.Popen(
-        [sys.executable, "-m", "ensearch.cli", *line.split()], cwd=studied, text=True,
+        [sys.executable, "-m", "ensearch", *line.split()], cwd=studied, text=True,
         stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
     assert process.stderr is not None

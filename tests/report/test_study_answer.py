@@ -277,6 +277,26 @@ def test_a_brief_lists_the_other_budgets_the_largest_first() -> None:
     ]
 
 
+def test_a_brief_marks_what_is_taken_because_it_is_simpler() -> None:
+    whole = handmade()
+    low, middle, top = whole.fronts.rows
+    tied = replace(
+        middle,
+        take=middle.single,
+        single_accuracy=0.932,
+        ensemble_accuracy=0.934,
+        take_accuracy=0.932,
+    )
+    lines = shown(replace(whole, fronts=replace(whole.fronts, rows=(low, tied, top))))
+    assert [
+        brief.SIMPLER in line for line in lines if line.lstrip().startswith(("2.5G", "1.25G"))
+    ] == [
+        True,
+        False,
+    ]
+    assert lines[-1].startswith(f"{brief.SIMPLER} simpler than the best")
+
+
 def test_an_estimate_stands_beside_what_was_measured_with_a_word() -> None:
     """The accuracies that are compared are those whose difference is told."""
     whole = handmade()

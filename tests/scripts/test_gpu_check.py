@@ -61,7 +61,7 @@ def test_options_of_other_steps_are_known() -> None:
         for step in steps("out", "digits", small):
             if step.arguments[1] in readers:
                 readers[step.arguments[1]]().parse_args(step.arguments[2:])
-            elif step.arguments[1] == "ensearch.cli":
+            elif step.arguments[1] == "ensearch":
                 verb, *options = step.arguments[2:]
                 command = verbs.get_command(None, verb)  # type: ignore[attr-defined]
                 command.make_context(verb, options)

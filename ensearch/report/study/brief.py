@@ -9,13 +9,14 @@ from rich.text import Text
 
 from ensearch.fronts import FrontRow
 from ensearch.report._layout import LEAST_WIDTH, WIDEST, fitted
-from ensearch.report.study import answer, text, words
+from ensearch.report.study import answer, answer_sentences, text, words
 from ensearch.report.study.findings import Findings
 
 # With 8 lines of notes, on what may be done next and where files are, 25 in all.
 LINES = 17
 FEWEST = 2  # lines of other budgets: one of them, and how many have no line
 SETTLED = 3  # budgets at most of which is said what would settle them
+SIMPLER = "*"  # marks what is taken although another one may be better
 HEADS = ("Budget", "Take", "Advantage", "Verdict")
 GAP, RIGHT = "  ", frozenset({0, 2})  # between columns, and those aligned to the right
 
@@ -83,22 +84,29 @@ def table(
 ) -> list[str]:
     """Return a line for each budget in this order; the last one counts those without a line.
 
-    Where a line would be longer than `width`, it goes on below.
+    Where a line would be longer than `width`, it goes on below. What is taken because it is simpler
+    is marked, and another line says so.
     """
+    marked = room > FEWEST and any(answer_sentences.why(row, findings) for row in rows)
+    room -= marked
     left = len(rows) - max(room - 1, 1) if len(rows) > room else 0
-    shown = [HEADS, *cells(rows[: len(rows) - left], findings)]
-    found = fitted(shown, width, right=RIGHT, gap=GAP)
+    told = rows[: len(rows) - left]
+    found = fitted([HEADS, *cells(told, findings, marked)], width, right=RIGHT, gap=GAP)
     smaller = [f"and {left} smaller budgets, in the details"] if left else []
-    return [*(line for lines in found for line in lines), *smaller]
+    margin = words.points(findings.fronts.margin)
+    note = f"{SIMPLER} simpler than the best, and within {margin} of it with 95 % probability"
+    simpler = marked and any(answer_sentences.why(row, findings) for row in told)
+    return [*(line for lines in found for line in lines), *smaller, *([note] if simpler else [])]
 
 
-def cells(rows: list[FrontRow], findings: Findings) -> list[tuple[str, ...]]:
+def cells(rows: list[FrontRow], findings: Findings, marked: bool = False) -> list[tuple[str, ...]]:
     """Return the cells of each budget, below HEADS."""
     c = findings.conditions
     return [
         (
             c.axis.show(row.budget),
-            "nothing" if row.take is None else text.label(row.take, c),
+            ("nothing" if row.take is None else text.label(row.take, c))
+            + (f" {SIMPLER}" if marked and answer_sentences.why(row, findings) else ""),
             text.advantage(row),
             row.verdict,
         )

@@ -80,7 +80,7 @@ def run_ensearch(task: Task) -> float:
     lines = [f"{key} = {json.dumps(value)}" for key, value in given.items()]
     lines += ["[schedule]", *(f"{key} = {json.dumps(value)}" for key, value in schedule.items())]
     (task.folder / "study.toml").write_text("\n".join(lines) + "\n")
-    command = ["-m", "ensearch.cli", "run", "--config", "study.toml", "--storage", "ensearch.db"]
+    command = ["-m", "ensearch", "run", "--config", "study.toml", "--storage", "ensearch.db"]
     command += ["--data-dir", str(task.data_dir), "--seed", str(task.seed), "--trials", "100000"]
     return _run(command, task)
 

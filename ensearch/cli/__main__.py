@@ -1,5 +1,0 @@
-"""`python -m ensearch.cli` is the command `ensearch`."""
-
-from ensearch.cli.entry import main
-
-main()
