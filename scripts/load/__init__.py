@@ -1,6 +1,6 @@
 """What a storage, a driver and its machine carry: many drivers, many trials, many workers.
 
-    python -m scripts.load --small                  # every part in little, a minute or two
+    python -m scripts.load --small                  # every part in little, two or three minutes
     python -m scripts.load --kept FOLDER            # about an hour on two quiet cores
     python -m scripts.load --kept FOLDER --parts growth,night
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from ensearch.api import progress
+from ensearch.api import _screen, progress
 from ensearch.api.progress import OnEvent
 from ensearch.study.events import (
     Evaluated,
@@ -98,6 +98,23 @@ def test_fronts_are_drawn_while_a_study_is_settled_or_confirmed(
     assert "1/3" in text
     assert "searched" in text
     assert "90.00 │" in text
+
+
+def test_thousands_of_evaluations_are_not_compared_at_every_trial(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where that is slow; what was left out is caught up with at any later event."""
+    monkeypatch.setattr(_screen, "SLOW", -1.0)
+    monkeypatch.setattr(_screen, "PAUSE", 1e9)
+    screen = _screen.Screen(console)
+    for accuracy in (0.8, 0.9):
+        screen(Evaluated(evaluations=(evaluation(1, 10, 1, 1_000_000, accuracy),), budgets=(1e6,)))
+    assert screen.standing is not None
+    assert screen.standing.single_front[0].accuracy == 80.0
+    screen.look_again = 0.0
+    screen(Preparing(text="anything"))
+    assert screen.standing.single_front[0].accuracy == 90.0
+    screen.stop()
 
 
 def test_a_failure_stays_on_the_screen_as_it_is_written(console: Console, show: OnEvent) -> None:
