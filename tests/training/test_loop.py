@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -215,12 +216,10 @@ def test_an_incomplete_batch_is_dropped_unless_it_is_the_only_one(
     seen: list[int] = []
     step = loop.train_step
 
-    def recorded(
-        state: State, x: torch.Tensor, y: torch.Tensor, smoothing: float, device: str
-    ) -> torch.Tensor:
+    def recorded(state: State, x: torch.Tensor, *others: Any, **named: Any) -> torch.Tensor:
         seen.append(len(x))
         assert x.is_contiguous(memory_format=torch.channels_last)
-        return step(state, x, y, smoothing, device)
+        return step(state, x, *others, **named)
 
     monkeypatch.setattr(loop, "train_step", recorded)
     member = changed(job, schedule=replace(SHORT, batch_size=batch_size)).member
