@@ -162,6 +162,18 @@ def format_count(value: float, digits: int = 3) -> str:
     return f"{float(f'{value:.{digits}g}'):g}"
 
 
+def format_points(value: float, low: float | None = None, high: float | None = None) -> str:
+    """Return a difference of accuracies in points: `+0.40 [-0.30, +1.10]`, `+0.40` without ends.
+
+    >>> format_points(0.004, -0.003, 0.011)
+    '+0.40 [-0.30, +1.10]'
+    """
+    points = f"{100 * value:+.2f}"
+    return (
+        points if low is None or high is None else f"{points} [{100 * low:+.2f}, {100 * high:+.2f}]"
+    )
+
+
 def parse_timeout(given: str | float | None) -> float | None:
     """Return the seconds of an option `timeout`, None where nothing was said. Raises UsageError."""
     return None if given is None else parse_duration(given, "timeout")

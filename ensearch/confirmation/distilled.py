@@ -11,7 +11,7 @@ from ensearch.core import Evaluation, SubsetHits
 from ensearch.errors import StorageError
 from ensearch.fronts import Difference, difference, noise
 from ensearch.store import Store
-from ensearch.units import counted
+from ensearch.units import counted, format_points
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Distilled:
 
 def points(found: Difference) -> str:
     """Return a difference in points with its interval: +0.40 [-0.30, +1.10]."""
-    return f"{100 * found.value:+.2f} [{100 * found.low:+.2f}, {100 * found.high:+.2f}]"
+    return format_points(found.value, found.low, found.high)
 
 
 def read(store: Store, study: str, plan: Confirmation) -> Distilled | None:

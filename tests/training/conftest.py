@@ -1,11 +1,13 @@
 """A small dataset and a job on it."""
 
 import pytest
+import torch
 
 from ensearch import datasets
 from ensearch.core import Member
 from ensearch.datasets import Dataset
 from ensearch.launch import MemberJob
+from ensearch.training.data import Images
 from tests.members import SHORT, SMALL, SOURCE
 
 
@@ -20,3 +22,17 @@ def job(digits: Dataset) -> MemberJob:
     """A job that trains a small network for three epochs on `digits`."""
     member = Member(architecture=SMALL, schedule=SHORT, dataset=digits.fingerprint, seed=0)
     return MemberJob(member=member, source=SOURCE, device="cpu", keep_weights=True, checkpoint=None)
+
+
+@pytest.fixture(scope="session")
+def images() -> Images:
+    """16 training images of noise, 8 x 8."""
+    generator = torch.Generator().manual_seed(0)
+    return Images(
+        x_train=torch.randint(0, 256, (16, 8, 8, 3), generator=generator, dtype=torch.uint8),
+        y_train=torch.arange(16) % 10,
+        to_predict={},
+        mean=torch.full((3,), 120.0),
+        std=torch.full((3,), 60.0),
+        classes=10,
+    )

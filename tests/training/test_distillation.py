@@ -78,19 +78,6 @@ def test_a_student_whose_teachers_are_not_there_fails(student: MemberJob) -> Non
     assert failed(replace(student, teachers=(first, *student.teachers[1:]))).reason == "error"
 
 
-@pytest.fixture
-def images() -> Images:
-    generator = torch.Generator().manual_seed(0)
-    return Images(
-        x_train=torch.randint(0, 256, (16, 8, 8, 3), generator=generator, dtype=torch.uint8),
-        y_train=torch.arange(16) % 10,
-        to_predict={},
-        mean=torch.full((3,), 120.0),
-        std=torch.full((3,), 60.0),
-        classes=10,
-    )
-
-
 def test_certain_probabilities_teach_what_labels_teach(images: Images, job: MemberJob) -> None:
     schedule = replace(job.member.schedule, batch_size=8, label_smoothing=0.0)
     member = replace(job.member, schedule=schedule)

@@ -28,19 +28,6 @@ def _exact(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def images() -> Images:
-    generator = torch.Generator().manual_seed(0)
-    return Images(
-        x_train=torch.randint(0, 256, (16, 8, 8, 3), generator=generator, dtype=torch.uint8),
-        y_train=torch.arange(16) % 10,
-        to_predict={},
-        mean=torch.full((3,), 120.0),
-        std=torch.full((3,), 60.0),
-        classes=10,
-    )
-
-
 def members_of(count: int) -> list[Member]:
     return [
         Member(architecture=SMALL, schedule=SCHEDULE, dataset="", seed=seed)

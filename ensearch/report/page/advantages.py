@@ -7,6 +7,7 @@ from ensearch.fronts import FrontRow, Verdict, widening
 from ensearch.fronts.widening import Slope
 from ensearch.report.study import figure_data, text
 from ensearch.report.study.findings import Findings
+from ensearch.units import format_points
 
 
 class Gap(NamedTuple):
@@ -68,10 +69,9 @@ def sentence(slope: Slope | None) -> str:
     """Whether the gap between the kinds widens with the budget; empty where nothing is known."""
     if slope is None:
         return ""
-    by = f"{100 * slope.value:+.2f}"
+    by = f"{format_points(slope.value, slope.low, slope.high)} points"
     if slope.low is None or slope.high is None:
-        return f"With every doubling of the budget the advantage changes by {by} points."
-    by += f" [{100 * slope.low:+.2f}, {100 * slope.high:+.2f}] points"
+        return f"With every doubling of the budget the advantage changes by {by}."
     says = "whether it grows with the budget cannot be told"
     if slope.low > 0:
         says = "it grows with the budget"

@@ -55,13 +55,21 @@ def _accuracy(e: Evaluation, estimate: float | None) -> str:
 
 def why(row: FrontRow, findings: Findings) -> str:
     """Return why a simpler configuration than the best is taken; empty if the best is."""
+    return f"; it is {simpler(findings)}" if is_simpler(row) else ""
+
+
+def is_simpler(row: FrontRow) -> bool:
+    """Whether a simpler configuration than the best is taken."""
     if row.take is None or row.take_accuracy is None:
-        return ""
+        return False
     best = max(a for a in (row.single_accuracy, row.ensemble_accuracy) if a is not None)
-    if best - row.take_accuracy < _SHOWN:
-        return ""
+    return best - row.take_accuracy >= _SHOWN
+
+
+def simpler(findings: Findings) -> str:
+    """What a simpler configuration that is taken is."""
     margin = words.points(findings.fronts.margin)
-    return f"; it is simpler than the best, and within {margin} of it with 95 % probability"
+    return f"simpler than the best, and within {margin} of it with 95 % probability"
 
 
 def loss(row: FrontRow) -> str:

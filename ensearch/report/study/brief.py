@@ -9,7 +9,8 @@ from rich.text import Text
 
 from ensearch.fronts import FrontRow
 from ensearch.report._layout import LEAST_WIDTH, WIDEST, fitted
-from ensearch.report.study import answer, answer_sentences, text, words
+from ensearch.report.study import answer, text, words
+from ensearch.report.study.answer_sentences import is_simpler, simpler
 from ensearch.report.study.findings import Findings
 
 # With 8 lines of notes, on what may be done next and where files are, 25 in all.
@@ -87,26 +88,26 @@ def table(
     Where a line would be longer than `width`, it goes on below. What is taken because it is simpler
     is marked, and another line says so.
     """
-    marked = room > FEWEST and any(answer_sentences.why(row, findings) for row in rows)
-    room -= marked
+    is_marked = room > FEWEST and any(map(is_simpler, rows))
+    room -= is_marked
     left = len(rows) - max(room - 1, 1) if len(rows) > room else 0
     told = rows[: len(rows) - left]
-    found = fitted([HEADS, *cells(told, findings, marked)], width, right=RIGHT, gap=GAP)
+    found = fitted([HEADS, *cells(told, findings, is_marked)], width, right=RIGHT, gap=GAP)
     smaller = [f"and {left} smaller budgets, in the details"] if left else []
-    margin = words.points(findings.fronts.margin)
-    note = f"{SIMPLER} simpler than the best, and within {margin} of it with 95 % probability"
-    simpler = marked and any(answer_sentences.why(row, findings) for row in told)
-    return [*(line for lines in found for line in lines), *smaller, *([note] if simpler else [])]
+    note = [f"{SIMPLER} {simpler(findings)}"] if is_marked and any(map(is_simpler, told)) else []
+    return [*(line for lines in found for line in lines), *smaller, *note]
 
 
-def cells(rows: list[FrontRow], findings: Findings, marked: bool = False) -> list[tuple[str, ...]]:
+def cells(
+    rows: list[FrontRow], findings: Findings, is_marked: bool = False
+) -> list[tuple[str, ...]]:
     """Return the cells of each budget, below HEADS."""
     c = findings.conditions
     return [
         (
             c.axis.show(row.budget),
             ("nothing" if row.take is None else text.label(row.take, c))
-            + (f" {SIMPLER}" if marked and answer_sentences.why(row, findings) else ""),
+            + (f" {SIMPLER}" if is_marked and is_simpler(row) else ""),
             text.advantage(row),
             row.verdict,
         )

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from ensearch.core import Evaluation, distinctions, full_label
 from ensearch.fronts import FEWEST_DEGREES, FrontRow
 from ensearch.report.study.findings import Conditions, Findings
-from ensearch.units import counted, format_count, format_duration
+from ensearch.units import counted, format_count, format_duration, format_points
 
 NUMBERS = {0, 2, 3, 5, 6}  # columns of `Line` that are aligned to the right and never cut
 
@@ -85,10 +85,7 @@ def advantage(row: FrontRow) -> str:
         return f"no {'ensemble' if row.ensemble is None else 'single'}"
     if row.advantage is None:
         return "not matched"
-    points = f"{100 * row.advantage:+.2f}"
-    if row.low is None or row.high is None:
-        return points
-    return f"{points} [{100 * row.low:+.2f}, {100 * row.high:+.2f}]"
+    return format_points(row.advantage, row.low, row.high)
 
 
 def further(results: Findings) -> list[str]:
