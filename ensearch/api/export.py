@@ -265,7 +265,7 @@ def _distilled(
     store: Store, study: str, budget: float | str | None, data_dir: Path | None
 ) -> "Winner":
     """The first of the networks that learned in the last confirmation that distilled."""
-    from ensearch.confirmation import distilled, distilling
+    from ensearch.confirmation import distillation
     from ensearch.confirmation import plan as plans
     from ensearch.exports import winner
 
@@ -273,13 +273,13 @@ def _distilled(
         raise invalid("budget", "chooses nothing: a confirmation distils one network.")
     store.study(study)  # refuses an unknown name with the nearest
     for plan in reversed(plans.plans(store, study)):
-        found = distilled.read(store, study, plan)
+        found = distillation.read(store, study, plan)
         if found is not None:
             return winner.of_study(
                 store,
                 study,
                 found.test,
-                stage=distilling.stage(plan),
+                stage=distillation.stage(plan),
                 title=found.pair.student.label,
                 data_dir=data_dir,
             )

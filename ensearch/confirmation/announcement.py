@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ensearch.confirmation import distilling, settling
+from ensearch.confirmation import distillation, settling
 from ensearch.confirmation.finalists import Reason
 from ensearch.confirmation.plan import Confirmation
 from ensearch.confirmation.work import Work
@@ -88,7 +88,7 @@ class Announcement:
         ]
 
     def _distilled(self) -> list[str]:
-        who = distilling.pair(self.plan)
+        who = distillation.pair(self.plan)
         if who is None:
             return []
         count = self.plan.at_first[who.student.network]

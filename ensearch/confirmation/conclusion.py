@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import cast
 
-from ensearch.confirmation import distilled
+from ensearch.confirmation import distillation
 from ensearch.confirmation import plan as plans
-from ensearch.confirmation.distilled import Distilled
+from ensearch.confirmation.distillation import Distilled
 from ensearch.confirmation.plan import Confirmation
 from ensearch.fronts import Finding
 from ensearch.store import ConclusionRecord, Store
@@ -50,5 +50,5 @@ def read(store: Store, study: str) -> Conclusion | None:
     return Conclusion(
         plan=plan,
         verdict=cast(Finding, record.verdict),
-        distilled=distilled.read(store, study, plan),
+        distilled=distillation.read(store, study, plan),
     )

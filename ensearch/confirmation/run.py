@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from ensearch.confirmation import distilling, settling, work
+from ensearch.confirmation import distillation, settling, work
 from ensearch.confirmation import plan as confirmation_plan
 from ensearch.confirmation.plan import Confirmation
 from ensearch.confirmation.work import Work
@@ -46,9 +46,9 @@ def run(
     with driving.held(store, name, take_over=take_over) as renew:
         groups = work.members(study, store, plan)
         wanted = [member for group in groups.values() for member in group]
-        students = distilling.students(study, plan, groups)
+        students = distillation.students(study, plan, groups)
         _check_files(study, store, plan, [*wanted, *students], retrain_missing)
-        distilling.check_weights(store, name, plan, groups)
+        distillation.check_weights(store, name, plan, groups)
         confirmation_plan.save(store, name, plan)
         store.confirm_on_test(name, plan.number, study.dataset.y_test)
         found = tuple(e for e in store.evaluations(name) if e.split == "val")
@@ -102,7 +102,7 @@ class _Confirming:
 
     def _train(self, plan: Confirmation, groups: dict[str, tuple[Member, ...]]) -> Ended:
         wanted = [member for group in groups.values() for member in group]
-        students = distilling.students(self.study, plan, groups)
+        students = distillation.students(self.study, plan, groups)
         ahead = work.ahead(self.study, self.store, plan, self.speed, self.workers)
         if plan.looks > 1:
             self.on_event(self._planned(plan, ahead))
@@ -113,7 +113,7 @@ class _Confirming:
             macs=ahead.macs,
         )
         ended = self.waiting.collect(wanted, counting, splits=("val", "test"))
-        taught = self.waiting.queue.outcomes(distilling.teachers(plan, groups))
+        taught = self.waiting.queue.outcomes(distillation.teachers(plan, groups))
         if ended != "done" or not students or any(taught or ()):
             return ended
         return self.waiting.collect([*wanted, *students], counting, splits=("val", "test"))
@@ -205,12 +205,12 @@ def _conclude(
             largest = None if plan.retrain else study.largest_size(group[0].architecture)
             _score(scorer, study, queue, group, plan.stage, largest)
     left = sum(not reason for reason in failures.values())
-    students = distilling.students(study, plan, groups)
+    students = distillation.students(study, plan, groups)
     if students:
-        name, taught = students[0].network, distilling.teachers(plan, groups)
+        name, taught = students[0].network, distillation.teachers(plan, groups)
         failures[name] = _failed(queue, taught) or _failed(queue, students)
         if not failures[name]:
-            _score(scorer, study, queue, students, distilling.stage(plan), 1)
+            _score(scorer, study, queue, students, distillation.stage(plan), 1)
     failures = {name: reason for name, reason in failures.items() if reason}
     # Only divergence is a fact about a member; the others are tried again by the same command.
     finished = set(failures.values()) <= {"diverged"} and not plan.request.settle

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ensearch.confirmation import distilling
+from ensearch.confirmation import distillation
 from ensearch.confirmation.plan import Confirmation, Finalist
 from ensearch.core import Member
 from ensearch.cost import training_macs
@@ -71,7 +71,7 @@ def ahead(study: Study, store: Store, plan: Confirmation, speed: Speed, workers:
     """What is ahead. Predicting costs next to nothing and is not counted."""
     groups = members(study, store, plan)
     wanted = [m for group in groups.values() for m in group]
-    wanted += distilling.students(study, plan, groups)
+    wanted += distillation.students(study, plan, groups)
     untrained = _missing(store, wanted)
     images = study.images["train"]
     seconds = [

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ensearch.confirmation.distilled import Distilled
+from ensearch.confirmation.distillation import Distilled
 from ensearch.confirmation.plan import Finalist
 from ensearch.core import Evaluation
 from ensearch.fronts import Correlation, Ranks

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ensearch.confirmation import distilled, distilling, settling
+from ensearch.confirmation import distillation, settling
 from ensearch.confirmation import plan as confirmation_plan
-from ensearch.confirmation.distilled import Distilled
+from ensearch.confirmation.distillation import Distilled
 from ensearch.confirmation.plan import Confirmation, Finalist
 from ensearch.core import Evaluation, Labels, SubsetHits
 from ensearch.errors import StorageError
@@ -98,7 +98,7 @@ def collect(store: Store, study: str, number: int | None = None) -> ConfirmedFin
         else None,
         shift=rank_agreement.shift(search.fronts, fronts) if plan.retrain else None,
         left_out=_left_out(plan, there),
-        distilled=distilled.read(store, study, plan),
+        distilled=distillation.read(store, study, plan),
     )
 
 
@@ -153,7 +153,7 @@ def _results(
     study = whole.conditions.study
     used = [
         keys
-        for stage in (plan.stage, distilling.stage(plan))
+        for stage in (plan.stage, distillation.stage(plan))
         for keys in store.evaluation_members(study, stage).values()
     ]
     members = store.members({key for keys in used for key in keys}).values()
@@ -206,7 +206,7 @@ def _left_out(plan: Confirmation, there: Sequence[Finalist]) -> dict[str, str]:
     left = {
         f.label: failures.get(f.network, "not scored") for f in plan.finalists if f.key not in kept
     }
-    if pair := distilling.pair(plan):
+    if pair := distillation.pair(plan):
         for network in failures.keys() - plan.networks.keys():
             left[f"{pair.student.label} that learns from {pair.teacher.label}"] = failures[network]
     return left

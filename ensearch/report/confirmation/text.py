@@ -2,7 +2,7 @@
 
 import math
 
-from ensearch.confirmation.distilled import Distilled, points
+from ensearch.confirmation.distillation import Distilled, points
 from ensearch.confirmation.plan import Confirmation
 from ensearch.fronts import Correlation, FrontRow, Ranks
 from ensearch.report.confirmation.findings import ConfirmedFindings

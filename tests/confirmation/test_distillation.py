@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ensearch.confirmation import conclusion, distilled, distilling, run, work
+from ensearch.confirmation import conclusion, distillation, run, work
 from ensearch.confirmation import plan as confirmation_plan
 from ensearch.confirmation.plan import Request
 from ensearch.errors import StorageError, UsageError
@@ -36,7 +36,7 @@ def test_the_best_single_network_learns_from_the_best_ensemble(
     trainer = Counting(train=taught)
     ended, plan = confirm_in(store, searched, DISTIL, train=trainer)
     assert (ended, plan.finished) == ("done", True)
-    pair = distilling.pair(plan)
+    pair = distillation.pair(plan)
     assert pair is not None
     assert (pair.student.size, pair.teacher.size > 1) == (1, True)
     last = [job for job in trainer.jobs if job.teachers]
@@ -108,17 +108,17 @@ def test_an_interrupted_student_is_trained_by_the_same_command(
     killed = Counting(lambda job: "killed" if job.teachers else None)
     _, first = confirm_in(store, searched, DISTIL, train=killed)
     assert not first.finished
-    assert distilled.read(store, "one", first) is None
+    assert distillation.read(store, "one", first) is None
     assert [reason for _, reason in first.failures] == ["killed"]
     again = Counting()
     _, second = confirm_in(store, searched, DISTIL, train=again)
     assert (second.number, second.finished, second.failures) == (1, True, ())
     assert [bool(job.teachers) for job in again.jobs] == [True, True]
-    assert distilled.read(store, "one", second) is not None
+    assert distillation.read(store, "one", second) is not None
 
 
 def test_nobody_learns_from_an_ensemble_that_diverged(store: Store, searched: study.Study) -> None:
-    pair = distilling.pair(confirmation_plan.decide(store, searched.config, DISTIL))
+    pair = distillation.pair(confirmation_plan.decide(store, searched.config, DISTIL))
     assert pair is not None
     trainer = Counting(
         lambda job: "diverged" if job.member.architecture == pair.teacher.architecture else None
@@ -138,7 +138,7 @@ def test_what_is_ahead_counts_it(store: Store, searched: study.Study) -> None:
         )
         for asked in (PLAIN, DISTIL)
     )
-    pair = distilling.pair(confirmation_plan.decide(store, searched.config, DISTIL))
+    pair = distillation.pair(confirmation_plan.decide(store, searched.config, DISTIL))
     assert pair is not None
     assert more.members == plain.members + 2
     images = searched.images["train"]
