@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -140,7 +141,8 @@ def test_the_benchmark_goes_on_where_it_was(
         benchmark.main()
         return capsys.readouterr().out
 
-    run("--seeds", "1")
+    run("--seeds", "1", "--predictions", str(tmp_path / "kept"))
+    assert len(list((tmp_path / "kept").iterdir())) == 3
     assert len(out.read_text().splitlines()) == 3
     table = run("--seeds", "2")
     assert len(out.read_text().splitlines()) == 6
@@ -157,6 +159,26 @@ def test_what_a_short_schedule_loses_is_arithmetic() -> None:
     assert picks.tau_within(short, long, bands) == 0
     assert picks.points_lost(long, long, bands) == 0
     assert picks.tau_within(long, long, bands) == 1
+
+
+def test_ensembles_are_picked_by_the_predictions_of_their_runs(tmp_path: Path) -> None:
+    """Two are right about half the pictures each, surely, and wrong about the rest, not surely."""
+    labels = np.array([0, 0, 1, 1])
+    one = np.array([[0.9, 0.1], [0.4, 0.6], [0.1, 0.9], [0.6, 0.4]])
+    other = np.array([[0.4, 0.6], [0.9, 0.1], [0.6, 0.4], [0.1, 0.9]])
+    runs = []
+    for seed, probs in enumerate((one, other, one)):
+        path = tmp_path / f"{seed}.npz"
+        np.savez(path, probs=probs, labels=labels)
+        run = {"network": "10-1", "recipe": "ensearch", "epochs": 2, "seed": seed}
+        runs.append(run | {"accuracy": 0.5, "predictions": str(path)})
+    found = picks.accuracies(runs, "ensearch", 2, [("10-1", "2x10-1")])
+    assert found["10-1"].tolist() == [50.0] * 3
+    assert found["2x10-1"].tolist() == [100.0]  # of seeds 0 and 1; 2 has no partner
+    bare = [{k: v for k, v in run.items() if k != "predictions"} for run in runs]
+    for given, band in ((runs, "4x10-1"), (bare, "2x10-1")):
+        with pytest.raises(SystemExit):
+            picks.accuracies(given, "ensearch", 2, [(band,)])
 
 
 def test_picks_are_read_from_the_file_of_runs(

@@ -42,7 +42,7 @@ def main() -> None:
     part, parts = options.part
     for run in [] if options.only_table else wanted[part::parts]:
         if _identity(run) not in {_identity(other) for other in done}:
-            done.append(train(run, source, data, device))
+            done.append(train(run, source, data, device, options.predictions))
             runs.append(options.out, done[-1])
             print(_line(done[-1]), flush=True)
     ids = {_identity(run) for run in wanted}
@@ -69,6 +69,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument(
         "--out", type=Path, default=Path("recipe.jsonl"), help="file that keeps the runs"
+    )
+    parser.add_argument(
+        "--predictions",
+        type=Path,
+        help="folder that keeps predictions on val, for picks' ensembles",
     )
     parser.add_argument(
         "--part", type=_part, default=(0, 1), help="do only this share of the runs: 0/2, 1/2"

@@ -4,10 +4,12 @@
         --band 10-0.375 16-0.25 --band 10-1 16-0.6875
 
 R.jsonl holds the runs of `python -m scripts.benchmarks.recipe`, made with every number of epochs. A
-band is a set of networks of about the same cost. Of every recipe and short schedule:
+band is a set of configurations of about the same cost: networks, and ensembles as 2x10-0.5 where
+the runs were made with --predictions. Of every recipe and short schedule:
 
-- lost: the long schedule's accuracy of a band's best network less that of the network that the
-  short schedule ranks first, mean over bands, in points. Accuracies are means over seeds.
+- lost: the long schedule's accuracy of the best of a band less that of the one that the short
+  schedule ranks first, mean over bands, in points. Accuracies are means over seeds, those of
+  ensembles over groups of seeds that share none.
 - tau: Kendall's rank correlation of short and long accuracies, over the pairs within bands.
 
 Brackets are 95 % bootstrap intervals over seeds, 10,000 replicates: they hold the noise of
@@ -22,6 +24,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ensearch.ensembles.averaging import average
+from ensearch.ensembles.metrics import accuracy
 from scripts.benchmarks.recipe import runs
 from scripts.benchmarks.recipe.training import Run
 
@@ -55,21 +59,41 @@ def main() -> None:
 def accuracies(
     done: Sequence[Run], recipe: str, epochs: int, bands: Sequence[Sequence[str]]
 ) -> dict[str, Values]:
-    """Return val accuracies over seeds of every network of the bands, in points.
+    """Return val accuracies over seeds of everything in the bands, in points.
 
-    Exits where a network has none.
+    Exits where there are none.
     """
     found = {}
-    for network in (network for band in bands for network in band):
-        values = [
-            100 * run["accuracy"]
+    for name in (name for band in bands for name in band):
+        size, network = _read(name)
+        members = [
+            run
             for run in done
             if (run["network"], run["recipe"], run["epochs"]) == (network, recipe, epochs)
         ]
-        if not values:
-            raise SystemExit(f"no run of {network} by {recipe} with {epochs} epochs.")
-        found[network] = np.array(values)
+        if len(members) < size:
+            raise SystemExit(f"{len(members)} runs of {network} by {recipe} with {epochs} epochs.")
+        members.sort(key=lambda run: int(run["seed"]))
+        groups = [members[at : at + size] for at in range(0, len(members) - size + 1, size)]
+        found[name] = np.array([100 * _accuracy(group) for group in groups])
     return found
+
+
+def _read(name: str) -> tuple[int, str]:
+    """Return the size and the network of a name: 1 of 10-0.5, 2 of 2x10-0.5."""
+    size, times, network = name.partition("x")
+    return (int(size), network) if times else (1, name)
+
+
+def _accuracy(members: Sequence[Run]) -> float:
+    """Return the accuracy of the ensemble of these runs; exits without their predictions."""
+    if len(members) == 1:
+        return float(members[0]["accuracy"])
+    if any("predictions" not in run for run in members):
+        raise SystemExit("ensembles need runs that were made with --predictions.")
+    stored = [np.load(run["predictions"]) for run in members]
+    probs = average(np.stack([one["probs"] for one in stored]))
+    return accuracy(probs, stored[0]["labels"])
 
 
 def points_lost(
@@ -103,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--short", type=int, nargs="+", required=True, help="epochs")
     parser.add_argument("--long", type=int, required=True, help="epochs")
     parser.add_argument(
-        "--band", nargs="+", action="append", required=True, help="networks of about equal cost"
+        "--band", nargs="+", action="append", required=True, help="what has about equal cost"
     )
     return parser
 

@@ -1,7 +1,10 @@
 """One network trained by one recipe from one seed."""
 
+import hashlib
+import json
 import time
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,7 @@ import torch
 from ensearch import datasets, families
 from ensearch.core import Architecture, Member, Schedule
 from ensearch.datasets import Dataset, Source
+from ensearch.ensembles.averaging import probs_of
 from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.seeds import derive
 from ensearch.training import data as tensors
@@ -55,8 +59,13 @@ def _read(kind: type, text: str) -> object:
     return bool(int(text)) if kind is bool else kind(text)
 
 
-def train(run: Run, source: Source, data: Dataset, device: str) -> Run:
-    """Train the network of a run; return the run with accuracy and NLL on val, loss and time."""
+def train(
+    run: Run, source: Source, data: Dataset, device: str, predictions: Path | None = None
+) -> Run:
+    """Train the network of a run; return the run with accuracy and NLL on val, loss and time.
+
+    Its probs on val and their labels are kept in the folder `predictions`.
+    """
     shape = architecture(run["network"], data.resolution)
     figures = figures_of(run["recipe"], run["epochs"])
     seed = derive("recipe", run["seed"])
@@ -71,6 +80,8 @@ def train(run: Run, source: Source, data: Dataset, device: str) -> Run:
         raise SystemExit(f"{run['recipe']} does not resize pictures: {run['network']}.")
     else:
         logits, loss = _by_published(figures, shape, source, data, run["epochs"], seed, device)
+    if predictions is not None:
+        run = run | {"predictions": str(_keep(run, logits, data, predictions))}
     return run | {
         "accuracy": float((logits.argmax(axis=1) == data.y_val).mean()),
         "nll": _nll(logits, data),
@@ -108,6 +119,14 @@ def _by_published(
     loss = recipe.train(model, images, epochs, seed, device)
     batch = Schedule(epochs=epochs).batch_size
     return predict(model, images.to_predict["val"], images, batch), loss
+
+
+def _keep(run: Run, logits: Logits, data: Dataset, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    name = hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]
+    path = folder / f"{name}.npz"
+    np.savez(path, probs=probs_of(logits.astype(np.float16)), labels=data.y_val)
+    return path
 
 
 def _nll(logits: Logits, data: Dataset) -> float:
