@@ -46,7 +46,12 @@ OWNERS = {
     "torch": {"cost", "exports", "families", "latency", "pool", "training"},
     "ray": {"launch/ray"},
     "onnxruntime": {"exports/_predict", "latency"},
-    "optuna": {"study/sampler", "study/housekeeping", "report/dashboard"},
+    "optuna": {
+        "study/sampler",
+        "study/ladder_sampler",
+        "study/housekeeping",
+        "report/dashboard",
+    },
     "optuna_dashboard": {"report/dashboard"},
     "sqlalchemy": {"store"},
     "thop": {"cost"},

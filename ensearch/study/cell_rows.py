@@ -7,66 +7,68 @@ import numpy.typing as npt
 
 from ensearch.core import Floats
 from ensearch.fronts import MATCHED_SHARE
-from ensearch.search_space import Cell, Ladder
+from ensearch.search_space import Ladder
 from ensearch.study import start
 
 Rows = npt.NDArray[np.intp]
 
 
 class CellRows:
-    """Cells, what decides when each is tried, and where it lies: in `places`, N x axes.
+    """The cells of a ladder, what decides when each is tried, and where it lies.
+
+    `places` are N x axes, each from 0 to 1; rows are the places of cells in `Ladder.cells`.
 
     With 10,000 cells and 5,000 trials of them, an ask took 0.2 s of one core when each cell was
     looked at by itself, and grew with both.
     """
 
-    def __init__(self, ladder: Ladder, cells: Sequence[Cell], places: Floats) -> None:
-        self.cells, self._places = cells, places
-        self._single = np.array([cell.is_single for cell in cells])
-        self._budgets = np.array([ladder.budget_of(cell) for cell in cells])
-        self._prices = np.array([ladder.price(cell) for cell in cells])
+    def __init__(self, ladder: Ladder, places: Floats) -> None:
+        self._places = places
+        self._single = np.array([cell.is_single for cell in ladder.cells])
+        self._budgets = np.array([ladder.budget_of(cell) for cell in ladder.cells])
+        self._prices = np.array([ladder.price(cell) for cell in ladder.cells])
         self._start = {is_single: start.budgets(ladder, is_single) for is_single in (True, False)}
-        self._row_of = {id(cell): row for row, cell in enumerate(cells)}
 
-    def untried(self, seen: Collection[int]) -> Rows:
-        """Return the rows that are not among those `seen`."""
-        return np.flatnonzero(self._are_untried(seen))
+    def of_turn(self, seen: Collection[int]) -> Rows:
+        """Return the untried rows of the kind whose turn it is: single networks or ensembles.
 
-    def _are_untried(self, seen: Collection[int]) -> npt.NDArray[np.bool_]:
-        untried = np.ones(len(self.cells), dtype=np.bool_)
-        untried[np.fromiter(seen, np.intp, len(seen))] = False
-        return untried
+        It is the turn of the kind with fewer cells tried, of the other if that has none left.
+        """
+        tried = self._tried(seen)
+        singles = np.count_nonzero(tried & self._single)
+        is_single = bool(singles <= len(seen) - singles)
+        of_kind = np.flatnonzero(~tried & (self._single == is_single))
+        return of_kind if of_kind.size else np.flatnonzero(~tried)
+
+    def _tried(self, seen: Collection[int]) -> npt.NDArray[np.bool_]:
+        tried = np.zeros(len(self._single), dtype=np.bool_)
+        tried[np.fromiter(seen, np.intp, len(seen))] = True
+        return tried
 
     def candidates(self, seen: Collection[int]) -> Rows:
-        """Return the untried rows of one kind, single networks or ensembles, to choose from.
+        """Return the rows `of_turn` to choose from.
 
-        It is the turn of the kind with fewer cells tried, of the other if that has none left. Each
-        kind begins with one cell for every budget, which uses it up to 5 % or as far as any does,
-        in the order of `start.budgets`: without them 5 of 10 budgets of the digits study could be
-        compared at equal cost, with them 7. In random order the replay benchmark needed 4.5 and 5.9
-        times the training to 99 % of the hypervolume over chance; that was measured with all
-        budgets from the cheapest up, before the highest became the second.
+        Each kind begins with one cell for every budget, which uses it up to 5 % or as far as any
+        does, in the order of `start.budgets`: without them 5 of 10 budgets of the digits study
+        could be compared at equal cost, with them 7. In random order the replay benchmark needed
+        4.5 and 5.9 times the training to 99 % of the hypervolume over chance; that was measured
+        with all budgets from the cheapest up, before the highest became the second.
         """
-        untried = self._are_untried(seen)
-        singles = np.count_nonzero(self._single & ~untried)
-        is_single = bool(singles <= len(seen) - singles)
-        if not np.any(untried & (self._single == is_single)):
-            is_single = not is_single
-        of_kind = self._single == is_single
-        visited = set(self._budgets[of_kind & ~untried].tolist())
+        rows = self.of_turn(seen)
+        is_single = bool(self._single[rows[0]])
+        visited = set(self._budgets[self._tried(seen) & (self._single == is_single)].tolist())
         for budget in self._start[is_single]:
-            inside = untried & of_kind & (self._budgets == budget)
-            if budget not in visited and np.any(inside):
-                most = self._prices[inside].max()
+            inside: Rows = rows[self._budgets[rows] == budget]
+            if budget not in visited and inside.size:
+                prices = self._prices[inside]
+                most = prices.max()
                 reaches = most >= MATCHED_SHARE * budget
-                least = MATCHED_SHARE * (budget if reaches else most)
-                return np.flatnonzero(inside & (self._prices >= least))
-        return np.flatnonzero(untried & of_kind)
+                return inside[prices >= MATCHED_SHARE * (budget if reaches else most)]
+        return rows
 
-    def nearest(self, cells: Sequence[Cell], wish: Sequence[float]) -> Cell:
-        """Return the first of the nearest to a place in the unit cube of the axes."""
-        rows = [self._row_of[id(cell)] for cell in cells]
+    def nearest(self, rows: Rows, wish: Sequence[float]) -> int:
+        """Return the first of the rows nearest to a place in the unit cube of the axes."""
         squares = np.zeros(len(rows))
         for axis, place in enumerate(wish):
             squares += (self._places[rows, axis] - place) ** 2
-        return cells[int(np.argmin(squares))]
+        return int(rows[np.argmin(squares)])

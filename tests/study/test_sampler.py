@@ -16,7 +16,8 @@ from ensearch.search_space import ladder, reading
 from ensearch.search_space.ladder import Cell, Ladder
 from ensearch.study import start
 from ensearch.study.config import SAMPLERS
-from ensearch.study.sampler import Sampler, _LadderSampler
+from ensearch.study.ladder_sampler import LadderSampler
+from ensearch.study.sampler import Sampler
 
 BASE = Schedule(epochs=2)
 TABLE = {
@@ -248,14 +249,14 @@ def test_an_ask_reads_the_parameters_of_no_trial_that_ended_before(
 ) -> None:
     """Else thousands of trials would be looked at for each new one."""
     reads: list[int] = []
-    key_of = _LadderSampler._key
+    key_of = LadderSampler._key
 
-    def counted(self: _LadderSampler, params: dict[str, Any]) -> tuple[Any, ...]:
+    def counted(self: LadderSampler, params: dict[str, Any]) -> tuple[Any, ...]:
         reads[-1] += 1
         return key_of(self, params)
 
     with opened(tmp_path, steps(schedule=AXES)) as sampler:
-        monkeypatch.setattr(_LadderSampler, "_key", counted)
+        monkeypatch.setattr(LadderSampler, "_key", counted)
         for _ in range(20):
             reads.append(0)
             asked = sampler.ask()

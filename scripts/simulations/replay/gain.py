@@ -20,7 +20,7 @@ from scipy.special import ndtr
 
 from ensearch.core import Floats
 from ensearch.search_space import Cell, Ladder
-from ensearch.study.sampler import _LadderSampler, _place
+from ensearch.study.ladder_sampler import LadderSampler, place
 
 _LENGTHS = (1.0, 2.0, 4.0)  # of correlation over a member's cost, in doublings
 _ROUGH = (0.03, 0.1, 0.3)  # standard deviation of log error around the linear surface
@@ -115,7 +115,7 @@ class Known:
     trained: dict[str, int] = field(default_factory=dict)
 
 
-class GainSampler(_LadderSampler):
+class GainSampler(LadderSampler):
     """Proposes the untried cell of largest expected gain per multiply-add of training.
 
     Single networks and ensembles take turns. The first trial is the cheapest cell.
@@ -130,7 +130,8 @@ class GainSampler(_LadderSampler):
         return self._params(self._next(study, trial))
 
     def _next(self, study: Study, trial: FrozenTrial) -> Cell:
-        cells = self._allowed(study, trial)
+        rows = self._table.of_turn(self._seen(study, trial))
+        cells: list[Cell] = [self._ladder.cells[row] for row in rows]
         known = self._known(study.get_trials(deepcopy=False))
         if not known.accuracy:
             return min(cells, key=lambda cell: cell.cost.macs)
@@ -155,13 +156,6 @@ class GainSampler(_LadderSampler):
                 known.members[cell] = trained
         return known
 
-    def _allowed(self, study: Study, trial: FrozenTrial) -> list[Cell]:
-        untried = self.unseen(study, trial)
-        ids = {id(cell) for cell in untried}
-        tried = [cell for cell in self._ladder.cells if id(cell) not in ids]
-        single = 2 * sum(cell.is_single for cell in tried) <= len(tried)
-        return [cell for cell in untried if cell.is_single == single] or untried
-
     def _gains(self, known: Known, cells: Sequence[Cell]) -> Floats:
         """Return the expected gains of `cells` over the front of the smoothed accuracies."""
         seen = list(known.accuracy)
@@ -183,7 +177,7 @@ class GainSampler(_LadderSampler):
                 (
                     math.log2(cell.member_macs / self._ladder.budget.amount),
                     1 - 1 / cell.size,
-                    *(_place(self._params(cell)[name], self._free[name]) for name in places),
+                    *(place(self._params(cell)[name], self._free[name]) for name in places),
                 )
                 for cell in cells
             ]

@@ -17,7 +17,7 @@ from optuna.trial import TrialState
 
 from ensearch.search_space import Ladder
 from ensearch.seeds import derive
-from ensearch.study.sampler import _LadderSampler
+from ensearch.study.ladder_sampler import LadderSampler
 from scripts.simulations.replay.score import Belief
 from scripts.simulations.replay.world import Pick, World
 
@@ -142,14 +142,14 @@ def by_hand(world: World, seed: int, horizon: float, sampler: BaseSampler) -> It
 
 
 def on_ladder(
-    world: World, horizon: float, inner: _LadderSampler, members: Shared | Alone
+    world: World, horizon: float, inner: LadderSampler, members: Shared | Alone
 ) -> Iterator[Step]:
     """Run ensearch's own sampler over a ladder, until every cell has been tried."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study = open_study(inner)
     index = {shape: i for i, shape in enumerate(world.shapes)}
-    while members.spent < horizon and inner.unseen(study, None):
+    while members.spent < horizon and inner.has_untried(study):
         trial = study.ask(inner.distributions)
         cell = inner.cell(trial.params)
         assert cell is not None

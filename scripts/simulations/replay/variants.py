@@ -4,6 +4,7 @@ import itertools
 import random
 from collections.abc import Callable, Iterator
 
+import numpy as np
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
@@ -12,7 +13,8 @@ from ensearch.core import Cost
 from ensearch.fronts import MATCHED_SHARE
 from ensearch.search_space import Cell, Ladder
 from ensearch.seeds import derive
-from ensearch.study.sampler import _LadderSampler
+from ensearch.study.cell_rows import Rows
+from ensearch.study.ladder_sampler import LadderSampler
 from scripts.simulations.replay.gain import GainSampler
 from scripts.simulations.replay.orders import AskedSecond, CheapestFirst
 from scripts.simulations.replay.strategies import (
@@ -28,22 +30,20 @@ from scripts.simulations.replay.strategies import (
 from scripts.simulations.replay.world import Pick, World
 
 
-class FromTheCheapest(_LadderSampler):
+class FromTheCheapest(LadderSampler):
     """First one single network and one ensemble on every rung, from the cheapest rung up."""
 
-    def _candidates(self, study: Study, trial: FrozenTrial) -> list[Cell]:
-        untried = self.unseen(study, trial)
-        ids = {id(cell) for cell in untried}
-        tried = [cell for cell in self._ladder.cells if id(cell) not in ids]
-        single = 2 * sum(cell.is_single for cell in tried) <= len(tried)
-        candidates = [cell for cell in untried if cell.is_single == single] or untried
-        single = candidates[0].is_single
-        visited = {cell.rung for cell in tried if cell.is_single == single}
+    def _candidates(self, study: Study, trial: FrozenTrial) -> Rows:
+        seen, cells = self._seen(study, trial), self._ladder.cells
+        rows = self._table.of_turn(seen)
+        is_single = cells[rows[0]].is_single
+        visited = {cells[row].rung for row in seen if cells[row].is_single == is_single}
         for rung in self._order():
-            inside = [cell for cell in candidates if cell.rung == rung and rung not in visited]
+            inside = [row for row in rows if cells[row].rung == rung not in visited]
             if inside:
-                return [cell for cell in inside if cell.cost.macs >= MATCHED_SHARE * rung] or inside
-        return candidates
+                near = [row for row in inside if cells[row].cost.macs >= MATCHED_SHARE * rung]
+                return np.array(near or inside)
+        return rows
 
     def _order(self) -> list[float]:
         return list(self._ladder.rungs[::-1])
@@ -96,7 +96,7 @@ def hand(sampler: Callable[[int], BaseSampler]) -> Strategy:
 
 def searched(
     name: str = "tpe",
-    sampler: type[_LadderSampler] = InRandomOrder,
+    sampler: type[LadderSampler] = InRandomOrder,
     share: bool = True,
     steps: int = 1,
 ) -> Strategy:
@@ -128,10 +128,10 @@ def cheapest_first(world: World, seed: int, horizon: float) -> Iterator[Step]:
 
 
 VARIANTS: dict[str, Strategy] = {
-    "ensearch": searched(sampler=_LadderSampler, steps=0),
+    "ensearch": searched(sampler=LadderSampler, steps=0),
     "budgets from the cheapest": searched(sampler=CheapestFirst, steps=0),
     "asked budget second": searched(sampler=AskedSecond, steps=0),
-    "ensearch, nothing shared": searched(sampler=_LadderSampler, steps=0, share=False),
+    "ensearch, nothing shared": searched(sampler=LadderSampler, steps=0, share=False),
     "by hand, TPE": hand(lambda seed: TPESampler(seed=seed)),
     "by hand, TPE multivariate": hand(lambda seed: TPESampler(seed=seed, multivariate=True)),
     "by hand, random": hand(lambda seed: RandomSampler(seed=seed)),
