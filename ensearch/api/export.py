@@ -162,18 +162,22 @@ def _chosen(
     note: OnNote,
 ) -> "Winner":
     """What is exported. Raises the errors of `export`."""
+    from ensearch.pool import query
+
     folder = None if data_dir is None else Path(data_dir)
     if kind not in KINDS:
         raise unknown("kind", kind, KINDS)
     if (study is None) == (pool is None):
         raise UsageError("name either a study or a query of the pool.", problem="study_or_pool")
+    if study is not None:
+        query.check_study(store, study)
     if study is not None and kind == "distilled":
         return _distilled(store, study, budget, folder)
     if study is not None and kind != "cascade":
         return _of_study(store, study, budget, kind, confirmed, folder)
     if study is not None:
-        query = f"{'confirmed' if confirmed else 'study'}:{study}"
-        return _of_pool(store, query, _budget_of(store, study, budget), measure, folder, note)
+        members = f"{'confirmed' if confirmed else 'study'}:{study}"
+        return _of_pool(store, members, _budget_of(store, study, budget), measure, folder, note)
     assert pool is not None
     if confirmed or (kind != "cascade" and (budget is not None or kind != "best")):
         raise UsageError(
@@ -271,7 +275,6 @@ def _distilled(
 
     if budget is not None:
         raise invalid("budget", "chooses nothing: a confirmation distils one network.")
-    store.study(study)  # refuses an unknown name with the nearest
     for plan in reversed(plans.plans(store, study)):
         found = distillation.read(store, study, plan)
         if found is not None:

@@ -231,6 +231,7 @@ def _measured(
 
 def _of_study(store: Store, study: str) -> list[Configuration]:
     """The configurations that a study's search evaluated, without what differs in its training."""
+    query.check_study(store, study)
     record = store.study(study)
     evaluations = {(e.architecture, e.size): e for e in store.evaluations(study)}
     if not evaluations:

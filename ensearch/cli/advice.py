@@ -122,6 +122,7 @@ ADVICE: dict[str, str] = {
     "storage_unreleased": "Name another storage with --storage.",
     "study_exists": "To go on with it: `ensearch resume {study}{storage}`.",
     "study_runs": "If you know that it is gone, add --take-over.",
+    "no_study_but_entries": "To take that: --pool '{name}'.",
     "datasets_differ": "\nOr take the entries of one dataset: --dataset {datasets}.",
     "dataset_unknown": "`ensearch pool list --json{storage}` shows those of its entries.",
     "labels_ambiguous": "Give it by --dataset FINGERPRINT.",

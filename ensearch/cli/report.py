@@ -46,11 +46,12 @@ def report(
         ),
     ] = None,
     format: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="The format of --figures: png, svg or pdf.", rich_help_panel=options.OUTPUT
+            help="The format of --figures: png, svg or pdf. (default: png)",
+            rich_help_panel=options.OUTPUT,
         ),
-    ] = "png",
+    ] = None,
     out: options.Folder = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -63,7 +64,10 @@ def report(
     """
     from ensearch.api.results import figure_names, report_together
 
-    names = () if figures is None else figure_names(figures, format)
+    if figures is None and format is not None:
+        raise invalid("format", "is that of --figures: name a figure too, such as tradeoff.")
+    drawn_as = "png" if format is None else format
+    names = () if figures is None else figure_names(figures, drawn_as)
     if len(studies) > 1:
         if names:
             raise invalid("figures", f"is for one study; got {len(studies)} studies.")
@@ -76,7 +80,7 @@ def report(
     # The study's own folder is of the usual margin: whoever reads it later cannot ask which.
     keeps = out is not None or results.has_usual_margin
     folder = results.write(out) if keeps else None
-    drawn = results.write_figures(names, format, out) if names and keeps else []
+    drawn = results.write_figures(names, drawn_as, out) if names and keeps else []
     budget, here = units.format_count(results.conditions.budget, 6), place(storage)
     say("")
     if results.under_way:

@@ -105,6 +105,12 @@ def _judged(root: Path, train: Looked, test: Looked) -> Found:
         return Found()
     if not train.sixteen or not test.sixteen:
         deep, other = ("train", "test") if train.sixteen else ("test", "train")
+        used = (train if train.sixteen else test).range
+        if used.width < MOST_SPREAD:
+            raise UnavailableError(
+                f"{root}: {deep} has pictures of 16 bits that use {used} of 0 to {LARGEST:,}, and "
+                f"{other} has pictures of 8. Save both alike."
+            )
         return Found(note=f"{deep} has pictures of 16 bits, {other} of 8: were both saved alike?")
     ranges = f"train uses {train.range} of 0 to {LARGEST:,}, test {test.range}"
     if _levels.are_apart(train.range, test.range):

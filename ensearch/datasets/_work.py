@@ -116,7 +116,8 @@ def _write(path: Path, first: int, rows: npt.NDArray[Any]) -> None:
 
 def _start() -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", __name__],
+        # Not by -m, which warns of a module that its own package imports.
+        [sys.executable, "-P", "-c", f"from {__name__} import main; main()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -162,7 +163,3 @@ def main() -> None:
         except OSError as error:
             said = {"error": [error.errno, error.strerror]}
         print(json.dumps(said), flush=True)
-
-
-if __name__ == "__main__":
-    main()

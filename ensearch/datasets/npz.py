@@ -143,8 +143,8 @@ def _images(key: str, array: Array) -> Array:
 def _check_floats(key: str, images: Array) -> None:
     if images.dtype.kind != "f":
         raise _UnfitError(
-            f"{key} should be uint8 (0 to 255) or floats (0 to 1); found {images.dtype}. If its "
-            "values are 0 to 255, save x.astype(numpy.uint8)."
+            f"{key} should be uint8 (0 to 255) or floats (0 to 1); found {_called(images)}. "
+            f"{_as_numbers(images)}."
         )
     if not np.isfinite(images).all():
         raise _UnfitError(
@@ -156,6 +156,27 @@ def _check_floats(key: str, images: Array) -> None:
             f"{key} as {images.dtype} should lie in 0 to 1; found {low:g} to {high:g}. Rescale it, "
             "or save 0 to 255 as uint8."
         )
+
+
+def _called(images: Array) -> str:
+    """The type of images, with the values that they have where those are whole numbers."""
+    if images.dtype.kind not in "iu":
+        return str(images.dtype)
+    return f"{images.dtype} from {images.min()} to {images.max()}"
+
+
+def _as_numbers(images: Array) -> str:
+    """How to save images that are neither bytes nor floats."""
+    if images.dtype.kind not in "iub":
+        return "Save the grey levels as numbers"
+    low, high = int(images.min()), int(images.max())
+    if low < 0:
+        return "Bring them to 0 to 255 and save them as uint8"
+    if high <= 1:
+        return "Save (255 * x).astype(numpy.uint8)"
+    if high <= 255:
+        return "Save x.astype(numpy.uint8)"
+    return f"Save x / {np.iinfo(np.uint16).max if high < 2**16 else high}"
 
 
 def _as_bytes(x_train: Array, x_test: Array) -> tuple[Images, Images, str]:

@@ -102,36 +102,52 @@ def doubt(
 ) -> tuple[str, str]:
     """A sentence on the order that is right far more often, and its name; "" if there is none.
 
-    Of val where it is predicted, else of test, whose accuracies are then not said.
+    Of val, then of test, whose accuracies are not said. Where only test is in another order, no
+    order of both would be right, and none has a name.
     """
-    split = "val" if "val" in predicted else "test"
-    logits, of_split = predicted[split].logits, labels[split]
+    for split in ("val", "test"):
+        if split in predicted:
+            says, better = _of_split(name, split, predicted[split].logits, labels[split])
+            if says and split == "test" and "val" in predicted:
+                return f"{says}; on val it is not", ""
+            if says:
+                return says, better
+    return "", ""
+
+
+def _of_split(
+    name: str, split: str, logits: npt.NDArray[np.float16], labels: SplitLabels
+) -> tuple[str, str]:
     guesses = logits.argmax(axis=1).astype(np.int64)
-    own = guesses == of_split.values
-    for order in (NATURAL, PLAIN) if of_split.classes else ():
-        where = columns(of_split.classes, order)
-        other = np.argsort(where)[guesses] == of_split.values
+    own = guesses == labels.values
+    any_order, surer = _in_any_order(logits, labels.values)
+    is_any = _is_far_better(any_order, own) and surer.mean() > SURER
+    for order in (NATURAL, PLAIN) if labels.classes else ():
+        where = columns(labels.classes, order)
+        other = np.argsort(where)[guesses] == labels.values
+        # One that only happens to be better than the columns as they are is not the right one.
+        if is_any and _is_far_better(any_order, other):
+            continue
         if _sign_test(other, own) > SURE_OF_KNOWN:
-            names = [of_split.classes[label] for label in np.argsort(where)]
+            names = [labels.classes[label] for label in np.argsort(where)]
             what = f"with its columns in {order} order of the names of classes ({_few(names)})"
             return _compared(name, split, own, other, what), order
-    other, surer = _in_any_order(logits, of_split.values)
-    if (
-        _sign_test(other, own) > SURE_OF_ANY
-        and other.mean() - own.mean() > FAR
-        and surer.mean() > SURER
-    ):
-        of_classes = f" ({_few(of_split.classes)})" if of_split.classes else ""
-        compared = _compared(name, split, own, other, "with its columns in another order")
+    if is_any:
+        of_classes = f" ({_few(labels.classes)})" if labels.classes else ""
+        compared = _compared(name, split, own, any_order, "with its columns in another order")
         return f"{compared}: column 0 should be that of label 0, and so on{of_classes}", ""
     return "", ""
+
+
+def _is_far_better(other: npt.NDArray[np.bool_], own: npt.NDArray[np.bool_]) -> bool:
+    return _sign_test(other, own) > SURE_OF_ANY and bool(other.mean() - own.mean() > FAR)
 
 
 def _compared(
     name: str, split: str, own: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_], what: str
 ) -> str:
     if split == "test":
-        return f"{name} is right far more often {what} than as they are"
+        return f"{name} is right on test far more often {what} than as they are"
     return f"{name} is right on {own.mean():.2%} of {split}, and on {other.mean():.2%} {what}"
 
 

@@ -5,7 +5,7 @@ import fnmatch
 from collections.abc import Sequence
 
 from ensearch.confirmation import plan as confirmation_plan
-from ensearch.errors import StorageError, UsageError, invalid
+from ensearch.errors import EnsearchError, StorageError, UsageError, invalid
 from ensearch.pool.entry import ALL, Entry, all_entries, called, is_change, spellings
 from ensearch.pool.notes import OnNote, unheard
 from ensearch.pool.predictions import why_lacking
@@ -53,6 +53,23 @@ def matching(store: Store, query: str, dataset: str = "") -> list[Entry]:
     if not found:
         raise invalid("pool", f"{query!r} leaves out everything that it takes in.")
     return _of_dataset(store, found, dataset) if dataset else found
+
+
+def check_study(store: Store, study: str) -> None:
+    """Raise StorageError if there is no study of that name, with what the pool calls so, if any."""
+    if store.has_study(study):
+        return
+    try:
+        found = matching(store, study)
+    except EnsearchError:
+        store.study(study)  # refuses it with the nearest
+        return
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    raise StorageError(
+        f"there is no study {study!r}, but in the pool it means {found[0].name}{more}.",
+        problem="no_study_but_entries",
+        name=study,
+    )
 
 
 def _parts(query: str) -> list[str]:

@@ -340,6 +340,7 @@ BAD = [
     # Refused before anything is read.
     ("report nothing --storage gone.db --figures tradeof", 2, "Did you mean 'tradeoff'"),
     ("report nothing --storage gone.db --figures tradeoff --format gif", 2, "got 'gif'"),
+    ("report nothing --storage gone.db --format svg", 2, "--format is that of --figures"),
     ("status --storage gone.db", 4, "gone.db"),
     ("dashboard --storage gone.db", 4, "gone.db"),
     ("cost wide_resnt --width 1 --depth 10", 2, "Did you mean 'wide_resnet'"),

@@ -115,6 +115,13 @@ def test_networks_of_the_pool_are_measured_alone(study: str) -> None:
     assert list(measured.rows[0].times) == [2]
 
 
+@pytest.mark.parametrize("verb", ["latency", "export", "export --kind distilled"])
+def test_a_name_of_the_pool_in_place_of_a_study_is_noticed(verb: str, study: str) -> None:
+    refused = ensearch(f"{verb} 10-0.25")
+    assert (refused.exit_code, "To take that: --pool '10-0.25'." in refused.stderr) == (4, True)
+    assert "unknown study 'nothing'" in ensearch(f"{verb} nothing").stderr
+
+
 def test_fronts_of_the_pool_are_over_milliseconds(study: str, folder: Path) -> None:
     line = f"front --pool study:{study} --budget 1e5 --x ms@2"
     missing = ensearch(line)

@@ -208,10 +208,11 @@ def test_errors_of_a_process_come_back(tmp_path: Path) -> None:
         list(_work.run_all([job], 2))
 
 
-def test_a_process_ends_with_its_input() -> None:
+def test_a_process_ends_with_its_input_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
     process = _work._start()
     out, _ = process.communicate("", timeout=20)
     assert (out, process.returncode) == ("", 0)
+    assert capfd.readouterr().err == ""
 
 
 def test_many_names_are_shortened() -> None:

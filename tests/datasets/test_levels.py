@@ -154,6 +154,17 @@ def test_16_bits_in_one_split_alone_are_noted(tmp_path: Path) -> None:
     assert "train has pictures of 16 bits, test of 8: were both saved alike?" in load(root).notes
 
 
+@pytest.mark.parametrize(("deep", "other"), [("train", "test"), ("test", "train")])
+def test_a_small_range_of_16_bits_beside_pictures_of_8_is_refused(
+    deep: str, other: str, tmp_path: Path
+) -> None:
+    root = deep_tree(tmp_path / "scans", 255)
+    for path in (root / other.replace("test", "val")).rglob("*.png"):
+        Image.fromarray(np.asarray(Image.open(path)).astype(np.uint8)).save(path)
+    text = refused(root)
+    assert f"{deep} has pictures of 16 bits that use 0 to 255 of 0 to 65,535, and {other}" in text
+
+
 def test_what_is_seen_of_16_bits_is_kept_and_seen_again_when_a_picture_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

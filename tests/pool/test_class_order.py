@@ -90,8 +90,31 @@ def test_accuracies_of_test_are_not_said() -> None:
     content = {"probs_test": in_natural_order(models.probs(y, 4.0, 0, 5)), "y_test": y}
     predicted, _ = prediction_file.checked(content)
     says, _ = class_order.doubt("B0", predicted, {"test": labels_of(y, NAMES)["val"]})
-    assert says.startswith("B0 is right far more often with its columns in natural order")
+    assert says.startswith("B0 is right on test far more often with its columns in natural order")
     assert "%" not in says
+
+
+def test_an_order_that_happens_to_be_better_is_not_taken_for_the_right_one() -> None:
+    names = tuple(sorted(map(str, range(12))))
+    y = models.labels(300, 12)
+    probs = models.probs(y, 4.0, 0, 12)
+    order = np.argsort(class_order.columns(names, "natural"))
+    rest = [0, 1, 6, 7, 8, 9, 10, 11]
+    order[rest] = np.roll(order[rest], 1)  # natural order is right of 4 classes, this one of all
+    predicted, _ = prediction_file.checked({"probs_val": probs[:, order], "y_val": y})
+    labels = {"val": SplitLabels(values=y, count=12, classes=names)}
+    says, better = class_order.doubt("B0", predicted, labels)
+    assert ("with its columns in another order" in says, better) == (True, "")
+
+
+def test_test_alone_in_another_order_is_found() -> None:
+    y = models.labels(200, 5)
+    probs = models.probs(y, 4.0, 0, 5)
+    content = {"probs_val": probs, "probs_test": in_natural_order(probs[::-1]), "y_val": y}
+    predicted, _ = prediction_file.checked(content | {"y_test": y[::-1]})
+    labels = labels_of(y, NAMES) | {"test": labels_of(y[::-1], NAMES)["val"]}
+    says, order = class_order.doubt("B0", predicted, labels)
+    assert (says.endswith("; on val it is not"), "%" in says, order) == (True, False, "")
 
 
 def write_known(folder: Path) -> npt.NDArray[Any]:
