@@ -37,9 +37,10 @@ if TYPE_CHECKING:
     from ensearch.api.housekeeping import copy_study, remove_study, rename_study
     from ensearch.api.latency import measure_latency
     from ensearch.api.page import dashboard
+    from ensearch.api.planning import plan
     from ensearch.api.pool import add_model, combine, import_predictions
     from ensearch.api.results import best, compare, results, studies
-    from ensearch.api.search import plan, resume, run
+    from ensearch.api.search import resume, run
     from ensearch.api.settlement import settle
     from ensearch.budget import Budget
     from ensearch.core import (
@@ -70,9 +71,10 @@ _HOMES = {
     "api.housekeeping": ("copy_study", "remove_study", "rename_study"),
     "api.latency": ("measure_latency",),
     "api.page": ("dashboard",),
+    "api.planning": ("plan",),
     "api.pool": ("add_model", "combine", "import_predictions"),
     "api.results": ("best", "compare", "results", "studies"),
-    "api.search": ("plan", "resume", "run"),
+    "api.search": ("resume", "run"),
     "api.settlement": ("settle",),
     "budget": ("Budget",),
     "core": (

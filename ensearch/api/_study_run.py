@@ -11,7 +11,6 @@ from ensearch.api.progress import OnEvent
 from ensearch.api.results import keep_answer
 from ensearch.errors import StorageError, TrialsFailedError, UnfinishedError
 from ensearch.store import Store
-from ensearch.study import config as configs
 from ensearch.study.config import StudyConfig
 from ensearch.study.events import Event, MemberDone, Note, Planned, SearchEnded
 from ensearch.study.options import RunOptions
@@ -188,19 +187,3 @@ def known_now(study: str, store: Store, show: OnEvent) -> "Results":
     except StorageError as error:  # a page that is old must not cost anybody the result
         show(Note(text=f"the study's page of the dashboard is not up to date: {error}"))
     return results
-
-
-def already_there(known: Store, planned: Store, study: str, options: RunOptions) -> str:
-    """Return what a person who plans a study should know of the stored one of that name."""
-    before, asked = (configs.completed(s.study(study).config) for s in (known, planned))
-    # Budgets follow from the rest; arrays are kept in another folder here, and their images count.
-    follows = {"budgets", *([] if isinstance(options.dataset, str) else ["dataset"])}
-    differing = [str(d) for d in configs.differences(before, asked) if d.key not in follows]
-    done = counted(known.study_summary(study).trials_done, "trial")
-    exists = f"study {study} exists, with {done} done"
-    if not differing:
-        return f"{exists}: a run goes on with it, and this plan is of a new one"
-    return (
-        f"{exists} and another configuration ({'; '.join(differing)}): a run with "
-        "these options is refused, and this plan is of a new study"
-    )

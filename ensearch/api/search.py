@@ -1,98 +1,24 @@
-"""Search: what a study will do, running it, and going on with it."""
+"""Search: running a study and going on with it."""
 
-import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ensearch.api import _study_run, progress
-from ensearch.api._opened_study import OpenedStudy, never
+from ensearch.api import _asked, _study_run
+from ensearch.api._asked import with_file
+from ensearch.api._opened_study import never
 from ensearch.api.progress import OnEvent
-from ensearch.datasets import Arrays, keep_arrays
-from ensearch.errors import StorageError
+from ensearch.datasets import Arrays
 from ensearch.store import Store, storage_url
 from ensearch.study import config as configs
 from ensearch.study import options as run_options
-from ensearch.study.config import StudyConfig
 from ensearch.study.options import RunOptions
 
 if TYPE_CHECKING:  # these import torch, optuna or matplotlib
     from ensearch.report.study.results import Results
-    from ensearch.study.plan import StudyPlan
 
-__all__ = ["OnEvent", "RunOptions", "plan", "plan_from", "resume", "run", "run_from", "with_file"]
-
-
-def plan(
-    *,
-    budget: float | str | None = None,
-    budget_params: float | str | None = None,
-    budget_ms: str | None = None,
-    dataset: str | Arrays | None = None,
-    space: str | Mapping[str, Any] | None = None,
-    study: str | None = None,
-    trials: int | None = None,
-    timeout: float | str | None = None,
-    train_budget: float | str | None = None,
-    epochs: int | None = None,
-    optimizer: str | None = None,
-    seeds: int | None = None,
-    schedule: Mapping[str, Any] | None = None,
-    limit_train: int | None = None,
-    val: int | None = None,
-    seed: int | None = None,
-    sampler: str | None = None,
-    rule: str | None = None,
-    workers: int | None = None,
-    device: str | None = None,
-    launcher: str | None = None,
-    ray_address: str | None = None,
-    flops_per_mac: int | None = None,
-    storage: str | Path | None = None,
-    data_dir: str | Path | None = None,
-    config: str | Path | None = None,
-    margin: float | None = None,
-) -> "StudyPlan":
-    """Return what `run` with these options would do here, as a new study; keep nothing.
-
-    The options are those of `run`. Measuring the speed takes some seconds of training. What the
-    storage holds of these images says how wide intervals will be. `margin` is the difference that
-    should show, in points of accuracy; 1 by default. Raises the errors of `run` that come
-    before the first training, and UsageError for another margin than one above 0 and up to 100.
-    """
-    from ensearch.report.study import answer
-
-    fraction = answer.margin_of(margin)
-    asked = RunOptions(
-        budget=budget,
-        budget_params=budget_params,
-        budget_ms=budget_ms,
-        dataset=dataset,
-        space=space,
-        study=study,
-        trials=trials,
-        timeout=timeout,
-        train_budget=train_budget,
-        epochs=epochs,
-        optimizer=optimizer,
-        seeds=seeds,
-        schedule=schedule,
-        limit_train=limit_train,
-        val=val,
-        seed=seed,
-        sampler=sampler,
-        rule=rule,
-        workers=workers,
-        device=device,
-        launcher=launcher,
-        ray_address=ray_address,
-        flops_per_mac=flops_per_mac,
-        storage=storage,
-        data_dir=data_dir,
-    )
-    return plan_from(asked if config is None else with_file(asked, config), fraction)
+__all__ = ["RunOptions", "resume", "run", "run_from", "with_file"]
 
 
 def run(
@@ -214,38 +140,6 @@ def run(
     return run_from(asked, settle=settle, take_over=take_over, on_event=on_event)
 
 
-def plan_from(
-    options: RunOptions, margin: float | None = None, on_event: OnEvent | None = None
-) -> "StudyPlan":
-    """Return the plan as `plan` does; the margin is a fraction of accuracy."""
-    _check(options)
-    # A storage that is not there yet, or cannot be read, knows nothing.
-    with progress.shown(on_event) as show:
-        with (
-            suppress(StorageError),
-            Store.open(storage_url(options.storage), create=False, busy_timeout=2) as known,
-        ):
-            return _plan_beside(options, margin, known, show)
-        return _plan_beside(options, margin, None, show)
-
-
-def _plan_beside(
-    options: RunOptions, margin: float | None, known: Store | None, show: OnEvent
-) -> "StudyPlan":
-    """Plan in a storage that is gone afterwards, so that the study's name stays free."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Store.open(str(Path(folder) / "plan.db"), create=True) as store,
-    ):
-        config = _config(options, store, known)
-        opened = OpenedStudy.of(config, store, options, show)
-        made = opened.plan(opened.limits(options).trials, show, margin, known)
-        if known is None or not known.has_study(config.name):
-            return made
-        note = _study_run.already_there(known, store, config.name, options)
-        return replace(made, notes=(*made.notes, note))
-
-
 def run_from(
     options: RunOptions,
     *,
@@ -258,10 +152,10 @@ def run_from(
 
     `is_interrupted` is asked now and then; where it is true the run ends and can be resumed.
     """
-    _check(options)  # before the storage is made
+    _asked.check(options)  # before the storage is made
     with Store.open(storage_url(options.storage), create=True) as store:
         return _study_run.search_study(
-            _config(options, store),
+            _asked.config_of(options, store),
             store,
             options,
             settle=settle,
@@ -320,30 +214,3 @@ def resume(
             on_event=on_event,
             is_interrupted=is_interrupted,
         )
-
-
-def with_file(options: RunOptions, config: str | Path) -> RunOptions:
-    """Return the options, and those of a TOML file where they say nothing. Raises UsageError."""
-    return options.over(run_options.read_file(config))
-
-
-def _check(options: RunOptions) -> None:
-    """Raise UsageError for the first value that is not legal; arrays are looked at later."""
-    run_options.limits(options)
-    arrays = options.dataset is not None and not isinstance(options.dataset, str)
-    configs.resolve(replace(options, dataset="npz:arrays") if arrays else options)
-
-
-def _config(options: RunOptions, store: Store, known: Store | None = None) -> StudyConfig:
-    """Return the study that the options describe; arrays are kept beside the storage.
-
-    A study of that name that is stored, in `known` if that is given, keeps what the options do not
-    say (`configs.going_on`).
-    """
-    if options.dataset is not None and not isinstance(options.dataset, str):
-        folder = store.files.with_suffix(".datasets")
-        options = replace(options, dataset=keep_arrays(options.dataset, folder))
-    config = configs.resolve(options)
-    held = known or store
-    stored = held.study(config.name).config if held.has_study(config.name) else None
-    return configs.going_on(config, options, stored)

@@ -105,7 +105,7 @@ def run(
 
     Example: ensearch run --dataset digits --budget 2e6
     """
-    from ensearch.api import search
+    from ensearch.api import planning, search
 
     asked = search.RunOptions(
         budget=budget,
@@ -139,7 +139,7 @@ def run(
     with advising(asked.storage):
         if plan:
             with watching() as watch:
-                ahead = search.plan_from(asked, on_event=watch)
+                ahead = planning.plan_from(asked, on_event=watch)
             tell(json.dumps(ahead.to_dict(), indent=2) if as_json else str(ahead))
             for line in typed(ahead.remedies, ahead.config.axis):
                 say(line)
