@@ -1,5 +1,6 @@
 """A study whose images are read, on the devices where its members will train."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -114,11 +115,14 @@ class OpenedStudy:
             {cell.schedule for cell in study.ladder.cells},
             study.macs,
         )
-        show(Preparing(text="measuring how fast networks train here"))
-        here = speed.measured(study, self.store, self.where)
         before = next(s for s in self.store.summaries() if s.name == study.config.name)
         told = before.trials_done + before.trials_failed
         left = max(0, min(trials, len(study.ladder.cells)) - told)
+        show(Preparing(text="measuring how fast networks train here"))
+        # Remedies take up to a second, which passes while a worker starts to measure.
+        with ThreadPoolExecutor(1) as beside:
+            remedies = beside.submit(matches.remedies, study.setting) if left else None
+            here = speed.measured(study, self.store, self.where)
         return StudyPlan(
             config=study.config,
             ladder=study.ladder,
@@ -145,5 +149,5 @@ class OpenedStudy:
                 margin=MARGIN if margin is None else margin,
                 most_images=study.most_val,
             ),
-            remedies=matches.remedies(study.setting) if left else (),
+            remedies=() if remedies is None else remedies.result(),
         )
