@@ -55,17 +55,7 @@ def search_study(
 
         limits = opened.limits(options)
         plan = opened.plan(limits.trials, show)
-        show(
-            Planned(
-                lines=tuple(plan.brief()),
-                unit="trials",
-                total=limits.trials,
-                flops_per_mac=config.flops_per_mac,
-                axis=config.axis,
-                done=plan.told,
-                remedies=plan.remedies,
-            )
-        )
+        show(_planned(plan, limits.trials))
         spent = store.trained_macs(name)
         timed = _Timed(show)
         ended = search.run(
@@ -96,6 +86,18 @@ def search_study(
                 is_interrupted=is_interrupted,
             )
         return known_now(name, store, show)
+
+
+def _planned(plan: "StudyPlan", trials: int) -> Planned:
+    return Planned(
+        lines=tuple(plan.brief()),
+        unit="trials",
+        total=trials,
+        flops_per_mac=plan.config.flops_per_mac,
+        axis=plan.config.axis,
+        done=plan.told,
+        remedies=plan.remedies,
+    )
 
 
 def settle_study(

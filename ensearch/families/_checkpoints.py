@@ -19,6 +19,7 @@ from ensearch.errors import UsageError
 # Keys under which training programs keep the weights, beside an optimizer's state and other things.
 INSIDE = ("state_dict_ema", "state_dict", "model_ema", "model_state_dict", "model")
 SHOWN = 3
+Weights = Mapping[str, torch.Tensor]  # by name
 
 
 def digest(path: Path) -> str:
@@ -37,6 +38,12 @@ def load_into(model: nn.Module, path: Path, classes: int) -> None:
     what has another shape.
     """
     weights, wanted = _read(path), model.state_dict()
+    _check_shapes(path, weights, wanted, classes)
+    _check_numbers(path, weights, wanted)
+    model.load_state_dict(weights)
+
+
+def _check_shapes(path: Path, weights: Weights, wanted: Weights, classes: int) -> None:
     apart = {
         name: (tuple(tensor.shape), tuple(wanted[name].shape))
         for name, tensor in weights.items()
@@ -62,6 +69,9 @@ def load_into(model: nn.Module, path: Path, classes: int) -> None:
             f"{path}: these are weights of a model of another size: {_some('differ', shapes)}. "
             "Name the model they were trained as."
         )
+
+
+def _check_numbers(path: Path, weights: Weights, wanted: Weights) -> None:
     whole = [
         name
         for name, tensor in weights.items()
@@ -78,7 +88,6 @@ def load_into(model: nn.Module, path: Path, classes: int) -> None:
             f"{path}: weights are NaN or infinite ({_some('such', broken)}), so its predictions "
             "would be too. Take a checkpoint from before training diverged."
         )
-    model.load_state_dict(weights)
 
 
 def _some(what: str, names: list[str]) -> str:
@@ -105,28 +114,7 @@ def _is_torn(path: Path, error: Exception) -> bool:
 
 def _read(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of the file, by name. Raises UsageError if it holds anything else."""
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
-    try:
-        if path.suffix == ".safetensors":
-            content: Any = load_file(path)
-        else:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except SafetensorError as error:
-        raise UsageError(f"{path}: is damaged or no safetensors file ({error}).") from error
-    except Exception as error:
-        if _is_torn(path, error):
-            raise UsageError(
-                f"{path}: is damaged or cut short. Copy or download it again, and compare its size "
-                f"({path.stat().st_size:,} bytes here)."
-            ) from error
-        # weights_only raises UnpicklingError for objects, and much else for files of other kinds.
-        raise UsageError(
-            f"{path}: holds more than tensors, or is no file of torch.save; nothing is unpickled, "
-            "because that could run any code. Save model.state_dict(), or a .safetensors file."
-        ) from error
+    content = _content(path)
     while isinstance(content, Mapping):
         inside = next((content[k] for k in INSIDE if isinstance(content.get(k), Mapping)), None)
         if inside is None:
@@ -147,6 +135,31 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
         str(key).removeprefix(prefix) if all(str(k).startswith(prefix) for k in content) else key: v
         for key, v in content.items()
     }
+
+
+def _content(path: Path) -> Any:
+    """What the file holds. Raises UsageError if it cannot be read without unpickling."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except SafetensorError as error:
+        raise UsageError(f"{path}: is damaged or no safetensors file ({error}).") from error
+    except Exception as error:
+        if _is_torn(path, error):
+            raise UsageError(
+                f"{path}: is damaged or cut short. Copy or download it again, and compare its size "
+                f"({path.stat().st_size:,} bytes here)."
+            ) from error
+        # weights_only raises UnpicklingError for objects, and much else for files of other kinds.
+        raise UsageError(
+            f"{path}: holds more than tensors, or is no file of torch.save; nothing is unpickled, "
+            "because that could run any code. Save model.state_dict(), or a .safetensors file."
+        ) from error
 
 
 def _check_kinds(path: Path, content: Mapping[Any, torch.Tensor]) -> None:

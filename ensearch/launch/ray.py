@@ -205,8 +205,7 @@ def call_each(
 # The cluster
 
 
-def _connect() -> Any:
-    """Ray, connected to the cluster of RAY_ADDRESS, or to a new one on this machine."""
+def _imported() -> Any:
     ray: Any  # what Ray says of its own types is half of it
     try:
         import ray
@@ -217,6 +216,12 @@ def _connect() -> Any:
             problem="no_ray",
             package="ensearch[ray]",
         ) from error
+    return ray
+
+
+def _connect() -> Any:
+    """Ray, connected to the cluster of RAY_ADDRESS, or to a new one on this machine."""
+    ray = _imported()
     if ray.is_initialized():
         return ray
     address = os.environ.get("RAY_ADDRESS") or "local"

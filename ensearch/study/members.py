@@ -189,50 +189,63 @@ class MemberQueue:
         for update in updates:
             if isinstance(update, Measured):
                 self._remember(update)
-                continue
-            if isinstance(update, Parted):
-                text = (
-                    f"{update.members} members of {update.lockstep_key} train one after another, "
-                    f"not side by side: {update.detail}"
-                )
-                self.on_event(Note(text=text))
-                continue
-            member = self._training[update.key]
-            if isinstance(update, Progress):
-                self.on_event(
-                    MemberProgress(
-                        key=update.key,
-                        label=member.architecture.label,
-                        epoch=update.epoch,
-                        epochs=update.epochs,
-                    )
-                )
-                continue
-            only_predicted = update.key in self._predicting
-            self._predicting.discard(update.key)
-            if not only_predicted:
-                self.committed -= self.train_macs(member)
-            if isinstance(update, Failed) and update.reason == "unavailable":
+            elif isinstance(update, Parted):
+                self._tell_parted(update)
+            elif isinstance(update, Progress):
+                self._tell_progress(update)
+            elif isinstance(update, Failed) and update.reason == "unavailable":
+                self._uncommit(update.key)
                 unavailable = UnavailableError(
                     update.detail, problem=update.problem, **update.facts
                 )
-                continue
-            if isinstance(update, Trained) and only_predicted:
-                self.store.add_predictions(update.key, update.predictions)
-                self._done(member, update)
-            elif isinstance(update, Failed) and only_predicted:
-                self._fail(member, update)  # its training stays what it was
-            elif isinstance(update, Trained):
-                self._keep(member, update)
             else:
-                self._keep_failure(member, update)
-            # Only now: a driver that dies before the outcome is stored must not lose the training.
-            # A killed member goes on from its checkpoint at the next run.
-            if self._outcomes[update.key] != "killed":
-                self.store.discard_checkpoint(update.key)
-            del self._training[update.key]
+                self._store_outcome(update)
         if unavailable is not None:  # raised only now: what came beside it is kept
             raise unavailable
+
+    def _tell_parted(self, update: Parted) -> None:
+        text = (
+            f"{update.members} members of {update.lockstep_key} train one after another, "
+            f"not side by side: {update.detail}"
+        )
+        self.on_event(Note(text=text))
+
+    def _tell_progress(self, update: Progress) -> None:
+        self.on_event(
+            MemberProgress(
+                key=update.key,
+                label=self._training[update.key].architecture.label,
+                epoch=update.epoch,
+                epochs=update.epochs,
+            )
+        )
+
+    def _uncommit(self, key: str) -> bool:
+        """Take back what a member was expected to cost; whether it was predicted only."""
+        only_predicted = key in self._predicting
+        self._predicting.discard(key)
+        if not only_predicted:
+            self.committed -= self.train_macs(self._training[key])
+        return only_predicted
+
+    def _store_outcome(self, update: Trained | Failed) -> None:
+        """Store the outcome of a member."""
+        member = self._training[update.key]
+        only_predicted = self._uncommit(update.key)
+        if isinstance(update, Trained) and only_predicted:
+            self.store.add_predictions(update.key, update.predictions)
+            self._done(member, update)
+        elif isinstance(update, Failed) and only_predicted:
+            self._fail(member, update)  # its training stays what it was
+        elif isinstance(update, Trained):
+            self._keep(member, update)
+        else:
+            self._keep_failure(member, update)
+        # Only now: a driver that dies before the outcome is stored must not lose the training.
+        # A killed member goes on from its checkpoint at the next run.
+        if self._outcomes[update.key] != "killed":
+            self.store.discard_checkpoint(update.key)
+        del self._training[update.key]
 
     def train_macs(self, member: Member) -> float:
         """Estimated multiply-adds of training this member on the study's images."""

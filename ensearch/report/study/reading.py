@@ -47,19 +47,21 @@ def collect(
     """
     asked = None if x is None else x.strip().lower()
     batch = None if asked in (None, PARAMS) else parse_axis(asked)
+    found, analysed = _on_own_axis(store, study, margin, even_empty)
+    return _on_axis(store, found, analysed, asked, batch) if found.evaluations else found
+
+
+def _on_own_axis(
+    store: Store, study: str, margin: float, even_empty: bool
+) -> tuple[Findings, Analysis]:
+    """The findings by the unit of the study's budget, and the analysis for those by others."""
     record = store.study(study)
     conditions = _conditions(study, record.config, store.ladder(study))
     trials = store.trials(study)
     failures = Counter(t.reason or "error" for t in trials if t.state == "failed")
     evaluations = tuple(e for e in store.evaluations(study) if e.split == SPLIT)
     if not evaluations and not even_empty:
-        reasons = ", ".join(f"{reason}: {n}" for reason, n in failures.most_common())
-        failed = f" ({counted(failures.total(), 'trial')} failed: {reasons})" if failures else ""
-        raise StorageError(
-            f"study {study!r} has no finished evaluation to report{failed}.",
-            problem="nothing_evaluated",
-            study=study,
-        )
+        raise _nothing_evaluated(study, failures)
     used = store.evaluation_members(study)
     members = store.members(sorted({key for keys in used.values() for key in keys})).values()
     outcomes, notes = _outcomes(store, conditions)
@@ -106,10 +108,29 @@ def collect(
         if outcomes
         else {},
     )
-    if not evaluations:
-        return found
-    known = axes.sets(store, evaluations)
+    return found, analysed
 
+
+def _nothing_evaluated(study: str, failures: Counter[str]) -> StorageError:
+    reasons = ", ".join(f"{reason}: {n}" for reason, n in failures.most_common())
+    failed = f" ({counted(failures.total(), 'trial')} failed: {reasons})" if failures else ""
+    return StorageError(
+        f"study {study!r} has no finished evaluation to report{failed}.",
+        problem="nothing_evaluated",
+        study=study,
+    )
+
+
+def _on_axis(
+    store: Store,
+    found: Findings,
+    analysed: Analysis,
+    asked: str | None,
+    batch: tuple[int, str | None] | None,
+) -> Findings:
+    """The findings by the axis that is asked for, with those by the others beside them."""
+    conditions, evaluations = found.conditions, found.evaluations
+    known = axes.sets(store, evaluations)
     in_flops = axes.in_flops(evaluations, found.predicted, conditions.flops_per_mac)
 
     def timed(times: Times) -> axes.Priced:
@@ -118,14 +139,14 @@ def collect(
     def over(priced: axes.Priced) -> Findings:
         return _over(found, priced, analysed)
 
-    is_own = asked in (None, conditions.axis.name, record.config.get("unit"))
+    is_own = asked in (None, conditions.axis.name, found.config.get("unit"))
     if is_own and conditions.other_axis is None:
         beside = [over(timed(times)) for times in axes.latest(known)]
         return replace(found, beside=tuple(beside))
     if is_own:
         return replace(found, beside=(over(in_flops),))
     if batch is not None:
-        other = timed(axes.chosen(known, *batch, study))
+        other = timed(axes.chosen(known, *batch, conditions.study))
     elif asked == PARAMS:
         other = axes.in_parameters(evaluations, found.predicted)
     else:
