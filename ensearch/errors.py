@@ -89,6 +89,11 @@ def printable(text: str, *, keep: str = "\n") -> str:
     return "".join(c if c in keep or not _controls(c) else _escaped(c) for c in text)
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, without its full stop; its type if it says nothing."""
+    return printable(str(error)).partition("\n")[0].rstrip(".") or type(error).__name__
+
+
 def _controls(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 

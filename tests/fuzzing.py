@@ -29,7 +29,7 @@ from ensearch.families import _checkpoints as checkpoints
 from ensearch.pool import archive, archive_import, class_order, entry, prediction_file, query
 from ensearch.schedule import Schedule
 from ensearch.search_space import read_toml, reading
-from ensearch.store import Store, engine, files, samples
+from ensearch.store import Store, address, files, samples
 from ensearch.store import labels as split_labels
 from ensearch.store.labels import SplitLabels
 from ensearch.store.samples import ImageSample
@@ -150,7 +150,7 @@ def _of_texts(folder: Path) -> Iterator[Target]:
     yield Target(name="datasets", inputs=texts(SPECS), feed=datasets.check)
     yield Target(name="families", inputs=texts(("vit", "timm:dpn68")), feed=families.get)
     yield Target(name="class orders", inputs=texts(("plain",)), feed=class_order.check)
-    yield Target(name="storages", inputs=texts((*URLS, f"{place}/a.db")), feed=engine.locate)
+    yield Target(name="storages", inputs=texts((*URLS, f"{place}/a.db")), feed=address.locate)
     yield Target(name="keys of files", inputs=texts(("0a" * 8,)), feed=files.checked)
     url = str(folder / "pool" / "p.db")
     for name, network, content in models.world(images=20):

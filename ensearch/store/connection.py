@@ -5,8 +5,9 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine
 
-from ensearch.store import engine as engines
-from ensearch.store.engine import Address
+from ensearch.store.address import Address
+from ensearch.store.database_errors import translated
+from ensearch.store.engine import READS
 
 
 class Connected:
@@ -15,14 +16,14 @@ class Connected:
     def __init__(self, address: Address, engine: Engine) -> None:
         self._address = address
         self._engine = engine
-        self._reader = engine.execution_options(**{engines.READS: True})
+        self._reader = engine.execution_options(**{READS: True})
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
-        with engines.translated(self._address), self._reader.connect() as connection:
+        with translated(self._address), self._reader.connect() as connection:
             yield connection
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
-        with engines.translated(self._address), self._engine.begin() as connection:
+        with translated(self._address), self._engine.begin() as connection:
             yield connection

@@ -1,100 +1,25 @@
-"""Where a storage lies, how its database is opened, and its errors in words that help.
+"""How the database of a storage is opened: its tables are there, and those of this version.
 
 What is special to SQLite is in `sqlite.py`, to PostgreSQL in `server.py`.
 """
 
 import errno
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, StatementError
+from filelock import FileLock
+from sqlalchemy import Connection, Engine, create_engine, event
 
-from ensearch.errors import StorageError, printable
+from ensearch.errors import StorageError, first_line
 from ensearch.store import folder, server, sqlite, tables
+from ensearch.store.address import Address
+from ensearch.store.database_errors import translated
 from ensearch.store.folder import Folder
 from ensearch.store.migrations import chain as migrations
 
 # Execution option of connections that only read: in WAL they need not wait for the one writer.
 READS = "ensearch_reads"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """A storage's database, absolute, and what lies beside it."""
-
-    url: URL
-    path: Path | None  # the SQLite file; None for a server
-    files: Path | None  # folder of the members' files; None where the server says it
-
-    def __str__(self) -> str:
-        """The storage as messages name it: the file, or the URL without its password."""
-        # The query may hold a password too.
-        return str(self.path) if self.path else self.url.set(query={}).render_as_string()
-
-    @property
-    def lock(self) -> Path:
-        """The file that is locked while the tables of a SQLite file are created."""
-        assert self.files is not None
-        return self.files.with_name(self.files.name.removesuffix(".members") + ".lock")
-
-
-def locate(text: str) -> Address:
-    """Where `text`, a database URL or the bare path of a SQLite file, points to from here."""
-    try:
-        url = _url(text)
-        url.get_dialect()
-        if url.get_backend_name() != "sqlite":
-            url, files = server.address(url)
-            return Address(url=url, path=None, files=files)
-        if url.host or not url.database or url.database == ":memory:" or "uri" in url.query:
-            raise ValueError("members' files lie beside the database, so it must be a plain file")
-        # Of the text itself: SQLAlchemy drops what has no =, and a?b.db would be the file a.
-        query = text.split("?", 1)[1:] if "://" in text else []
-        names = {part.partition("=")[0] for each in query for part in each.split("&")}
-        odd = sorted(names - {"timeout", "cached_statements", "isolation_level"})
-        if odd:
-            raise ValueError(
-                f"SQLite knows no option {odd[0]!r}; a file whose name holds a ? is given by its "
-                "path alone"
-            )
-        path = Path(url.database).resolve()
-        url = url.set(database=str(path))
-        url.render_as_string()  # raises where the path is not valid Unicode
-    except (ArgumentError, ImportError, ValueError, OSError) as error:
-        raise StorageError(
-            f"{printable(server.redacted(text))!r} does not name a storage: {_first_line(error)}. "
-            "Give the path of a SQLite file (studies/ensearch.db), or a URL such as "
-            f"sqlite:///studies/ensearch.db or postgresql+psycopg://user@host/name (needs "
-            f"{server.PACKAGE}).",
-            problem="storage_unnamed",
-            package=server.PACKAGE,
-        ) from error
-    # Other endings stay: a database called a.lock must not be its own lock, which empties files.
-    name = path.stem if path.suffix in (".db", ".sqlite", ".sqlite3") else path.name
-    return Address(url=url, path=path, files=path.with_name(f"{name}.members"))
-
-
-def _url(text: str) -> URL:
-    """The URL that a text is or, of a bare path, means. Raises ValueError.
-
-    What SQLAlchemy says of one that it cannot parse may repeat it, with its password.
-    """
-    if "://" not in text:
-        if server.is_address(text):
-            raise ValueError("it looks like a URL, which has :// behind its first word")
-        return URL.create("sqlite", database=text)
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):
-        raise ValueError("it cannot be taken apart; a port is a number") from None
-    if url.get_backend_name() != "sqlite":
-        server.check_readable(url)
-    return url
 
 
 def prepare(engine: Engine, busy_timeout: float) -> None:
@@ -139,7 +64,7 @@ def _engine(address: Address) -> Engine:
     except ImportError as error:
         raise StorageError(
             f"{address} needs the database driver psycopg, which cannot be imported "
-            f"({_first_line(error)}).",
+            f"({first_line(error)}).",
             problem="no_psycopg",
             package=server.PACKAGE,
         ) from error
@@ -252,79 +177,3 @@ def _of_another_version(address: Address, version: int) -> StorageError:
 
 def _missing(address: Address, why: str) -> StorageError:
     return StorageError(f"no studies in {address}: {why}.", problem="storage_missing")
-
-
-_LOCKED = (
-    "is locked: is another process writing? Wait for it to end, or look for a program that keeps "
-    "the file open"
-)
-_FULL = (
-    "cannot grow: the disk is full or a quota is reached. Free space and try again; finished "
-    "members are kept"
-)
-_DAMAGED = (
-    "is damaged or not a SQLite database. It was left as it is: restore a copy, or name another "
-    "storage"
-)
-_READ_ONLY = "cannot be written: check the permissions of the file and its folder"
-_SQLITE = {
-    sqlite3.SQLITE_BUSY: _LOCKED,
-    sqlite3.SQLITE_LOCKED: _LOCKED,
-    sqlite3.SQLITE_FULL: _FULL,
-    sqlite3.SQLITE_CORRUPT: _DAMAGED,
-    sqlite3.SQLITE_NOTADB: _DAMAGED,
-    sqlite3.SQLITE_READONLY: _READ_ONLY,
-    sqlite3.SQLITE_PERM: _READ_ONLY,
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened: check the permissions of the file and its folder "
-    "(SQLite writes beside the file even when it only reads)",
-    sqlite3.SQLITE_IOERR: "cannot be read or written: is the disk full or failing, or the folder "
-    "on a network file system? Finished members are kept",
-}
-_SYSTEM = {
-    errno.ENOSPC: _FULL,
-    errno.EDQUOT: _FULL,
-    errno.EACCES: _READ_ONLY,
-    errno.EPERM: _READ_ONLY,
-    errno.EROFS: _READ_ONLY,
-    errno.ENOTDIR: "cannot be used: a part of the path is a file, where a folder is needed",
-    errno.EEXIST: "cannot be used: a part of the path is a file, where a folder is needed",
-}
-
-
-@contextmanager
-def translated(address: Address) -> Iterator[None]:
-    """The one place where errors of the database, its files and locks become StorageError."""
-    try:
-        yield
-    except StatementError as error:
-        if not isinstance(error, DBAPIError) and error.orig is not None:
-            raise error.orig from None  # a value of ours that no column can hold: not the storage's
-        raise _database_error(address, error) from error
-    except SQLAlchemyError as error:
-        raise _database_error(address, error) from error
-    except UnicodeError as error:
-        raise StorageError(f"{address} cannot hold text that is not Unicode: {error}.") from error
-    except Timeout as error:
-        raise StorageError(f"{address} {_LOCKED} ({address.lock}).") from error
-    except (OSError, NotImplementedError) as error:  # the latter: a file system without locks
-        says = _SYSTEM.get(getattr(error, "errno", 0), "cannot be used")
-        raise StorageError(f"{address} {says} ({error}).") from error
-    except Exception as error:
-        # Optuna wraps what SQLAlchemy says in an exception of its own.
-        if isinstance(error.__cause__, SQLAlchemyError):
-            raise _database_error(address, error.__cause__) from error
-        raise
-
-
-def _database_error(address: Address, error: SQLAlchemyError) -> StorageError:
-    cause = getattr(error, "orig", None) or error
-    # Extended codes such as SQLITE_IOERR_WRITE carry the primary one in their low byte.
-    if address.path:
-        says = _SQLITE.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF, "cannot be used")
-    else:
-        says = server.says(error)
-    return StorageError(f"{address} {says} ({_first_line(cause)}).")
-
-
-def _first_line(error: BaseException) -> str:
-    return printable(str(error)).partition("\n")[0].rstrip(".") or type(error).__name__

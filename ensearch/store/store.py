@@ -1,8 +1,7 @@
-"""What outlives a run: studies, the pool of members, trials and evaluations.
+"""`Store`: all that is kept in a storage and read again, one transaction a call.
 
-One database holds these tables beside Optuna's; the members' files lie beside it, or in a folder
-that the drivers of a server share. Only the driver of a study writes, one short transaction a call.
-Every problem of the database or the files is a StorageError, and none destroys what is there.
+Here are studies, members, trials and evaluations; what else it keeps is in the classes that it is
+made of.
 """
 
 import dataclasses
@@ -18,7 +17,8 @@ from ensearch.store import digests, files, records, summary, tables
 from ensearch.store import engine as engines
 from ensearch.store import evaluations as scored
 from ensearch.store import lease as leases
-from ensearch.store.engine import Address
+from ensearch.store.address import Address, locate
+from ensearch.store.database_errors import translated
 from ensearch.store.folder import Folder
 from ensearch.store.latencies import Latencies
 from ensearch.store.lease import Lease
@@ -56,7 +56,7 @@ class Store(StudyState, Settlements, Latencies, UsesOfTest, WholeStudies):
         StorageError if the storage is missing, damaged, locked, not readable and writable, of a
         newer version, or of an earlier one and in use.
         """
-        address = engines.locate(url)
+        address = locate(url)
         engine = engines.open_engine(address, create=create, busy_timeout=busy_timeout)
         return cls(address, engine, busy_timeout)
 
@@ -76,7 +76,7 @@ class Store(StudyState, Settlements, Latencies, UsesOfTest, WholeStudies):
     @contextmanager
     def translated(self) -> Iterator[None]:
         """Errors of database and files in the block, also Optuna's, become StorageError."""
-        with engines.translated(self._address):
+        with translated(self._address):
             yield
 
     @property
@@ -118,7 +118,7 @@ class Store(StudyState, Settlements, Latencies, UsesOfTest, WholeStudies):
         """Held while tables are created, ours or Optuna's: two first runs must not collide."""
         lock = engines.creation_lock(self._address, self._engine, self._busy_timeout)
         with ExitStack() as held:
-            with engines.translated(self._address):
+            with translated(self._address):
                 held.enter_context(lock)
             yield  # outside the translation: errors of the caller's block are the caller's
 
@@ -267,14 +267,14 @@ class Store(StudyState, Settlements, Latencies, UsesOfTest, WholeStudies):
     def checkpoint_path(self, key: str) -> Path:
         """Where a member in training may leave its state; the folder exists."""
         path = self._present_files() / "checkpoints" / f"{files.checked(key)}.safetensors"
-        with engines.translated(self._address):
+        with translated(self._address):
             path.parent.mkdir(exist_ok=True)
         return path
 
     def discard_checkpoint(self, key: str) -> None:
         """Delete what a member in training left; none is no error."""
         path = self.checkpoint_path(key)
-        with engines.translated(self._address):
+        with translated(self._address):
             files.discard_checkpoint(path)
 
     def missing_files(self, keys: Iterable[str]) -> list[Path]:
