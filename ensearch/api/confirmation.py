@@ -9,8 +9,7 @@ from ensearch import units
 from ensearch.api import progress
 from ensearch.api._opened_study import OpenedStudy, never
 from ensearch.api.progress import OnEvent
-from ensearch.confirmation import conclusion
-from ensearch.confirmation import plan as plans
+from ensearch.confirmation import conclusion, deciding
 from ensearch.confirmation.finalists import FEWEST
 from ensearch.confirmation.plan import Confirmation, Request
 from ensearch.errors import UnfinishedError, UsageError
@@ -166,7 +165,7 @@ def confirm_from(
     storage = storage_url(options.storage)
     with Store.open(storage, create=False) as store, progress.shown(on_event) as show:
         config = configs.from_dict(store.study(study).config)
-        plan = plans.decide(store, config, options.request(config.axis.factor))
+        plan = deciding.decide(store, config, options.request(config.axis.factor))
         if plan.finished:
             show(
                 Note(

@@ -17,7 +17,7 @@ from ensearch.pool.label_matches import LabelMatch
 from ensearch.pool.notes import Notes, OnNote, unheard
 from ensearch.pool.registration import Model
 from ensearch.store import Store, storage_url
-from ensearch.store.models import Inputs, ModelRecord
+from ensearch.store.model_records import Inputs, ModelRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from ensearch.pool import predictions, query
 from ensearch.pool.entry import Entry
 from ensearch.pool.notes import OnNote, unheard
 from ensearch.store import Store, digests, files, labels, records, samples, storage_url
-from ensearch.store.models import DatasetRecord
+from ensearch.store.model_records import DatasetRecord
 
 CONTENT = "pool.json"
 FORMAT = 1  # raise it where an earlier version could not read the file

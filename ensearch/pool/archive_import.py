@@ -20,7 +20,7 @@ from ensearch.pool.notes import OnNote, unheard
 from ensearch.store import MemberRecord, Store, digests, files, records, samples, storage_url
 from ensearch.store import labels as split_labels
 from ensearch.store.labels import SplitLabels
-from ensearch.store.models import DatasetRecord, Inputs, ModelRecord
+from ensearch.store.model_records import DatasetRecord, Inputs, ModelRecord
 
 MOST_ROWS = 2**28  # bytes of what describes the entries: a thousand for each of a few 100,000
 SPLITS = ("val", "test")

@@ -12,7 +12,7 @@ from ensearch.pool import predictions
 from ensearch.pool.entry import Entry, all_entries, entries_called, listed_name
 from ensearch.pool.notes import OnNote, unheard
 from ensearch.store import Store, storage_url, uses_of_test
-from ensearch.store.models import DatasetRecord
+from ensearch.store.model_records import DatasetRecord
 
 Known = Mapping[str, DatasetRecord]  # by fingerprint of images
 

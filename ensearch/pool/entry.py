@@ -9,7 +9,7 @@ from datetime import datetime
 from ensearch.core import Architecture, Schedule
 from ensearch.errors import UsageError
 from ensearch.store import SEARCH, MemberRecord, Store
-from ensearch.store.models import DatasetRecord, Inputs, ModelRecord
+from ensearch.store.model_records import DatasetRecord, Inputs, ModelRecord
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,99}")
 ALL = "all"

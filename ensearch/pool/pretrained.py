@@ -18,7 +18,7 @@ from ensearch.pool.notes import OnNote, unheard
 from ensearch.pool.registration import Model
 from ensearch.pool.scored_images import ScoredImages
 from ensearch.store import Store
-from ensearch.store.models import Inputs, ModelRecord
+from ensearch.store.model_records import Inputs, ModelRecord
 
 ORIGINS = {HELD_OUT: "val is half of the held-out images", STUDY: MAY_HAVE_SEEN}
 

@@ -14,7 +14,7 @@ from ensearch.pool.entry import all_entries, check_name
 from ensearch.pool.prediction_file import Predicted
 from ensearch.store import Store
 from ensearch.store.labels import SplitLabels
-from ensearch.store.models import Inputs, ModelRecord
+from ensearch.store.model_records import Inputs, ModelRecord
 from ensearch.units import format_count
 
 LARGEST = 2**62  # multiply-adds and parameters that a database holds

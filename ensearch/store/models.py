@@ -1,82 +1,20 @@
-"""Models that were trained elsewhere, the labels of all predictions, and taking things away."""
+"""The pool in a storage: models that were trained elsewhere, labels and images, and removal."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from ensearch.core import Predictions
 from ensearch.errors import StorageError, unknown
-from ensearch.store import digests, files, lease, samples, tables
+from ensearch.store import digests, files, lease, model_records, samples, tables
 from ensearch.store import labels as split_labels
 from ensearch.store.labels import SplitLabels
 from ensearch.store.member_files import MemberFiles, Transaction
+from ensearch.store.model_records import DatasetRecord, ModelRecord
 from ensearch.store.samples import ImageSample
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
-    """What the inputs of a model were when its predictions were made.
-
-    `resolution` in pixels a side; `mean` and `std` per channel, in grey levels of 0..255, those of
-    what `normalised_by` says: the "dataset", or the "model" as timm's weights of it were made.
-    """
-
-    resolution: int
-    normalised_by: str
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    @property
-    def normalisation(self) -> str:
-        """Both in words: mean 0.485 0.456 0.406 and deviation 0.229 0.224 0.225."""
-        mean, std = (" ".join(f"{v / 255:.3f}" for v in of) for of in (self.mean, self.std))
-        return f"mean {mean} and deviation {std}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelRecord:
-    """A model that was trained elsewhere; its predictions lie in files under its key.
-
-    Models of one `network` differ in their training only, as members of a study's network do.
-    """
-
-    name: str
-    key: str  # content hash of its predictions
-    network: str
-    macs: int
-    params: int | None  # None: nobody said
-    labels: Mapping[str, str]  # split -> fingerprint of the labels that its rows belong to
-    origin: str  # for people
-    created: datetime  # with a time zone; comes back in UTC
-    may_have_seen_val: bool = False  # val is cut from images on which it may have been trained
-    inputs: Inputs | None = None  # None: others predicted, or nobody kept it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetRecord:
-    """Images on which models and members are scored.
-
-    `spec` is what the dataset is called. Val and test are halves of its held-out images, cut with
-    `halves_seed`, or with None as studies read them: then val is cut from train. If it `lasts`,
-    removing models lets it be also where neither model nor study is left of it.
-    """
-
-    fingerprint: str
-    spec: str
-    labels: Mapping[str, str]  # split -> fingerprint of its labels
-    halves_seed: int | None = None
-    lasts: bool = False
-
-    @property
-    def name(self) -> str:
-        """What people call it: its spec, and that it is halved if it is."""
-        halved = f", held-out images halved with seed {self.halves_seed}"
-        return self.spec if self.halves_seed is None else self.spec + halved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +43,7 @@ class ModelStore:
             for of_split in labels.values():
                 split_labels.write(root, of_split)
         with self.reading() as connection:
-            before = _datasets(connection).get(dataset)
+            before = model_records.datasets(connection).get(dataset)
         record = DatasetRecord(
             fingerprint=dataset,
             spec=spec,
@@ -120,7 +58,7 @@ class ModelStore:
     def datasets(self) -> dict[str, DatasetRecord]:
         """The datasets whose labels are kept, by fingerprint."""
         with self.reading() as connection:
-            return _datasets(connection)
+            return model_records.datasets(connection)
 
     def datasets_of(self, split: str, labels: str) -> list[DatasetRecord]:
         """The datasets whose split has these labels."""
@@ -187,7 +125,7 @@ class ModelStore:
         """The models, oldest first."""
         query = select(tables.pool).order_by(tables.pool.c.created, tables.pool.c.name)
         with self.reading() as connection:
-            return [_record(row) for row in connection.execute(query)]
+            return [model_records.model(row) for row in connection.execute(query)]
 
     def predictions(self, key: str, split: str) -> Predictions:
         """Logits (N x C, float16) of a model, or of a trained member.
@@ -241,11 +179,6 @@ class ModelStore:
             yield root
 
 
-def _datasets(connection: Connection) -> dict[str, DatasetRecord]:
-    rows = connection.execute(select(tables.datasets).order_by(tables.datasets.c.fingerprint))
-    return {row.fingerprint: DatasetRecord(**row._asdict()) for row in rows}
-
-
 def _forget(connection: Connection, labels: set[str]) -> set[str]:
     """Which of the labels no model, study, trained member or lasting dataset has.
 
@@ -255,7 +188,7 @@ def _forget(connection: Connection, labels: set[str]) -> set[str]:
     still = {f for of in connection.scalars(select(tables.pool.c.labels)) for f in of.values()}
     ours = {config.get("fingerprint") for config in connection.scalars(select(studies.config))}
     ours |= {member["dataset"] for member in connection.scalars(select(members.member))}
-    for dataset, record in _datasets(connection).items():
+    for dataset, record in model_records.datasets(connection).items():
         own = set(record.labels.values())
         if not own & labels:
             continue
@@ -292,11 +225,3 @@ def _refuse(
             f"{same} already: one model must not count twice. Give the predictions of another "
             "model."
         )
-
-
-def _record(row: Row[Any]) -> ModelRecord:
-    content = row._asdict()
-    inputs = content.pop("inputs")
-    if inputs is not None:
-        inputs = Inputs(**inputs | {name: tuple(inputs[name]) for name in ("mean", "std")})
-    return ModelRecord(**content, inputs=inputs)

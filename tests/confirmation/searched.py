@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ensearch.confirmation import deciding, run
 from ensearch.confirmation import plan as confirmation_plan
-from ensearch.confirmation import run
 from ensearch.confirmation.plan import Confirmation, Request
 from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.store import Store
@@ -79,7 +79,7 @@ class Counting:
 def confirm_in(
     store: Store, found: study.Study, request: Request | None = None, **how: object
 ) -> tuple[str, Confirmation]:
-    plan = confirmation_plan.decide(store, found.config, request or Request())
+    plan = deciding.decide(store, found.config, request or Request())
     how = {"train": closed_form.train, "speed": SPEED} | how
     ended = run.run(found, store, plan, INLINE, **how)  # type: ignore[arg-type]
     return ended, confirmation_plan.plans(store, "one")[plan.number - 1]

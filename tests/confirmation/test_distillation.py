@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ensearch.confirmation import conclusion, distillation, run, work
-from ensearch.confirmation import plan as confirmation_plan
+from ensearch.confirmation import conclusion, deciding, distillation, run, work
 from ensearch.confirmation.plan import Request
 from ensearch.errors import StorageError, UsageError
 from ensearch.launch import Failed, MemberJob, Trained, Update
@@ -99,7 +98,7 @@ def test_a_confirmation_that_distilled_answers_one_that_does_not(
     assert len(trainer.jobs) == 2, "all others are there"
     assert [use.plan for use in store.confirmations_on_test("one")] == [1, 2]
     asked = replace(PLAIN, epochs=4)
-    assert confirmation_plan.decide(store, searched.config, asked).number == 2
+    assert deciding.decide(store, searched.config, asked).number == 2
 
 
 def test_an_interrupted_student_is_trained_by_the_same_command(
@@ -118,7 +117,7 @@ def test_an_interrupted_student_is_trained_by_the_same_command(
 
 
 def test_nobody_learns_from_an_ensemble_that_diverged(store: Store, searched: study.Study) -> None:
-    pair = distillation.pair(confirmation_plan.decide(store, searched.config, DISTIL))
+    pair = distillation.pair(deciding.decide(store, searched.config, DISTIL))
     assert pair is not None
     trainer = Counting(
         lambda job: "diverged" if job.member.architecture == pair.teacher.architecture else None
@@ -133,12 +132,10 @@ def test_nobody_learns_from_an_ensemble_that_diverged(store: Store, searched: st
 
 def test_what_is_ahead_counts_it(store: Store, searched: study.Study) -> None:
     plain, more = (
-        work.ahead(
-            searched, store, confirmation_plan.decide(store, searched.config, asked), SPEED, 1
-        )
+        work.ahead(searched, store, deciding.decide(store, searched.config, asked), SPEED, 1)
         for asked in (PLAIN, DISTIL)
     )
-    pair = distillation.pair(confirmation_plan.decide(store, searched.config, DISTIL))
+    pair = distillation.pair(deciding.decide(store, searched.config, DISTIL))
     assert pair is not None
     assert more.members == plain.members + 2
     images = searched.images["train"]
@@ -151,7 +148,7 @@ def test_teachers_without_weights_are_refused_before_test_is_used(
     store: Store, searched: study.Study
 ) -> None:
     where = replace(INLINE, keep_weights=False)
-    plan = confirmation_plan.decide(store, searched.config, PLAIN)
+    plan = deciding.decide(store, searched.config, PLAIN)
     run.run(searched, store, plan, where, train=closed_form.train, speed=SPEED)
     with pytest.raises(StorageError, match="cannot teach"):
         confirm_in(store, searched, DISTIL)
@@ -161,6 +158,4 @@ def test_teachers_without_weights_are_refused_before_test_is_used(
 def test_without_an_ensemble_there_is_nothing_to_learn(store: Store, searched: study.Study) -> None:
     cheapest = min(e.cost.macs for e in store.evaluations("one"))
     with pytest.raises(UsageError, match="has evaluated no ensemble within"):
-        confirmation_plan.decide(
-            store, searched.config, replace(DISTIL, budgets=(float(cheapest),))
-        )
+        deciding.decide(store, searched.config, replace(DISTIL, budgets=(float(cheapest),)))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ensearch.confirmation import conclusion, finalists, work
+from ensearch.confirmation import conclusion, deciding, finalists, work
 from ensearch.confirmation import plan as confirmation_plan
 from ensearch.confirmation.plan import Request
 from ensearch.errors import StorageError, TrialsFailedError, UsageError
@@ -131,7 +131,7 @@ def test_openings_of_test_are_counted_by_plan(store: Store, searched: study.Stud
     _, first = confirm_in(store, searched)
     trainer = Counting()
     # Asking the same in other words is the same plan: nothing is trained, nothing opened.
-    same = confirmation_plan.decide(store, searched.config, Request(epochs=4))
+    same = deciding.decide(store, searched.config, Request(epochs=4))
     assert (same.number, same.finished) == (1, True)
     confirm_in(store, searched, Request(epochs=4), train=trainer)
     assert trainer.jobs == []
@@ -171,7 +171,7 @@ def test_members_without_weights_cannot_be_scored_again(empty: Store, spec: str)
 
 
 def test_a_finalist_whose_member_diverges_is_left_out(store: Store, searched: study.Study) -> None:
-    plan = confirmation_plan.decide(store, searched.config, Request())
+    plan = deciding.decide(store, searched.config, Request())
     bad = max(plan.finalists, key=lambda f: (f.size, f.macs))
     second = derive(searched.config.seed, "confirm", 1)
 
@@ -206,7 +206,7 @@ def test_if_all_fail_it_says_so(store: Store, searched: study.Study) -> None:
 
 def test_the_plan_counts_what_is_ahead(store: Store, searched: study.Study) -> None:
     """Training macs on paper: 3 x macs x 36,000 images x 4 epochs for each member."""
-    plan = confirmation_plan.decide(store, searched.config, Request())
+    plan = deciding.decide(store, searched.config, Request())
     ahead = work.ahead(searched, store, plan, SPEED, workers=2)
     macs = sum(f.members * f.macs / f.size for f in plan.networks.values())
     assert ahead.train_macs == pytest.approx(3 * macs * 36_000 * 4)
@@ -247,8 +247,8 @@ def test_a_lost_file_is_trained_again_only_on_request(confirmed: Store, spec: st
 
 def test_budgets_outside_the_study_are_refused(store: Store, searched: study.Study) -> None:
     with pytest.raises(UsageError, match="its budget of 2M; got 3M"):
-        confirmation_plan.decide(store, searched.config, Request(budgets=(3e6,)))
-    plan = confirmation_plan.decide(store, searched.config, Request(budgets=(5e5, 1e6)))
+        deciding.decide(store, searched.config, Request(budgets=(3e6,)))
+    plan = deciding.decide(store, searched.config, Request(budgets=(5e5, 1e6)))
     assert plan.budgets == (5e5, 1e6)
     assert max(f.macs for f in plan.finalists) <= 1e6
 
@@ -268,7 +268,7 @@ def test_a_study_without_evaluations_has_nothing_to_confirm(empty: Store, spec: 
 
 
 def test_a_plan_survives_the_store(store: Store, searched: study.Study) -> None:
-    plan = confirmation_plan.decide(store, searched.config, Request(budgets=(5e5, 1e6), top=2))
+    plan = deciding.decide(store, searched.config, Request(budgets=(5e5, 1e6), top=2))
     confirmation_plan.save(store, "one", plan)
     assert confirmation_plan.plans(store, "one") == [plan]
 
@@ -279,7 +279,7 @@ def test_a_plan_survives_the_store(store: Store, searched: study.Study) -> None:
 def test_a_plan_that_another_version_wrote_costs_no_report(
     store: Store, searched: study.Study
 ) -> None:
-    plan = confirmation_plan.decide(store, searched.config, Request())
+    plan = deciding.decide(store, searched.config, Request())
     confirmation_plan.save(store, "one", plan)
     conclusion.save(store, "one", plan, "holds")
     assert reading.collect(store, "one").conclusion is not None
@@ -396,7 +396,7 @@ def test_other_budgets_are_those_of_the_search_too(store: Store, searched: study
 
 
 def test_what_was_left_out_is_said(store: Store, searched: study.Study) -> None:
-    plan = confirmation_plan.decide(store, searched.config, Request())
+    plan = deciding.decide(store, searched.config, Request())
     bad = next(f for f in plan.finalists if not f.is_single)
     trainer = Counting(
         lambda job: "diverged" if job.member.architecture == bad.architecture else None
