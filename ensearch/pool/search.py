@@ -14,10 +14,8 @@ import numpy as np
 from ensearch.core import Labels
 from ensearch.ensembles import (
     Candidates,
-    Cascade,
     CrossFit,
     HeldOutScores,
-    Lead,
     MixedEnsemble,
     Predictor,
     Search,
@@ -28,8 +26,7 @@ from ensearch.ensembles import (
     selection,
 )
 from ensearch.errors import BudgetError
-from ensearch.fronts.hypervolume import hypervolume
-from ensearch.pool import predictions
+from ensearch.pool import judging, predictions
 from ensearch.pool.entry import Entry
 from ensearch.pool.notes import OnNote, unheard
 from ensearch.pool.results import (
@@ -41,11 +38,7 @@ from ensearch.pool.results import (
     RANDOM,
     SAME,
     SINGLE,
-    CascadeComparison,
-    Estimate,
-    FrontPoint,
     PoolFindings,
-    wilson,
 )
 from ensearch.store import Store
 from ensearch.store.labels import SplitLabels
@@ -60,7 +53,6 @@ TRIES = 5_000
 # 1,000 by 0.39, 0.44 and 0.06 points, and 300 take half the time (12 cuts); on digits by
 # 0.03. The baseline draws as many.
 ORDERS = 300
-SHARES = (0.25, 0.5, 0.75, 1.0)  # of the ensemble's cost, at which a cascade is held against it
 
 
 def ladder(budget: float, entries: Sequence[Entry], axis: Axis) -> tuple[float, ...]:
@@ -104,7 +96,7 @@ def compute(
     checked = _searched(pool, y, budgets, measure, on_progress)
     val = {front: paired_differences.by_other_half(of_front) for front, of_front in checked.items()}
     test = _on_test(store, entries, checked, labels["test"]) if with_test else None
-    points = {front: _points(front, checked[front], val, test) for front in checked}
+    points = {front: judging.points(front, checked[front], val, test) for front in checked}
     rows = {
         front: [point for point in of_front.values() if point.budget in budgets]
         for front, of_front in points.items()
@@ -113,7 +105,6 @@ def compute(
     # What the most frequent class alone gets.
     reference = float(np.bincount(labels["val"].values).max() / len(y))
     top = budgets[-1]
-    (mixed_lead,) = paired_differences.leads([(_at(shown[SAME], top), _at(shown[MIXED], top))])
     return PoolFindings(
         query=query,
         entries=tuple(entries),
@@ -122,10 +113,10 @@ def compute(
         budgets=tuple(budgets),
         points=tuple(row for front in FRONTS for row in rows[front]),
         baselines=tuple(row for front in BASELINES for row in rows[front]),
-        leads=_leads(shown, budgets),
-        mixed_lead=mixed_lead,
-        cascade_comparisons=_cascade_comparisons(shown, points, top),
-        hypervolumes=_volumes(rows, val[SINGLE], budgets, reference),
+        leads=judging.leads(shown, budgets),
+        mixed_lead=judging.mixed_lead(shown, top),
+        cascade_comparisons=judging.cascade_comparisons(shown, points, top),
+        hypervolumes=judging.volumes(rows, val[SINGLE], budgets, reference),
         reference=reference,
         other_axis=other_axis,
     )
@@ -159,14 +150,9 @@ def _searched(
             steps.add(float(pool.macs.min()))
         if front == CASCADE:
             best = checked[MIXED].selected[-1]
-            steps |= set(_shares(best.macs) if best else ())
+            steps |= set(judging.shares(best.macs) if best else ())
         checked[front] = cross_fitting.cross_fit(search, pool, y, sorted(steps))
     return checked
-
-
-def _shares(macs: float) -> list[float]:
-    """Budgets of the cascades that are held against an ensemble of that cost."""
-    return [share * float(macs) for share in SHARES]
 
 
 def candidates(
@@ -182,57 +168,6 @@ def candidates(
         narrow=True,
     )
     return pool, y
-
-
-def _estimate(judged: HeldOutScores, budget: float, is_given: bool) -> Estimate:
-    """The accuracy with Wilson's interval.
-
-    Unless the selections are given, the interval is that of as few images as make the replicates
-    spread. In simulated pools (`scripts/simulations/cross_fitting`, 500 images, n = 100) intervals
-    of replicates held the true accuracy in 93 to 97 %, Wilson's on all images in 91 to 96 %.
-    """
-    _, k = _at(judged, budget)
-    accuracy, images = float(judged.accuracy[k]), float(judged.images)
-    variance = float(judged.replicates[:, k].var(ddof=1))
-    if not is_given and variance > accuracy * (1 - accuracy) / images > 0:
-        images = accuracy * (1 - accuracy) / variance
-    low, high = wilson(accuracy, images)
-    return Estimate(accuracy=accuracy, low=low, high=high, macs=float(judged.macs[k]))
-
-
-def _at(judged: HeldOutScores, budget: float) -> tuple[HeldOutScores, int]:
-    return judged, judged.budgets.index(budget)
-
-
-def _points(
-    front: str,
-    checked: CrossFit,
-    val: Mapping[str, HeldOutScores],
-    test: Mapping[str, HeldOutScores] | None,
-) -> dict[float, FrontPoint]:
-    """The points of a front by budget, also those that only a comparison needs."""
-    points = {}
-    for k, (budget, selected) in enumerate(zip(checked.budgets, checked.selected, strict=True)):
-        # Nothing may fit on a half of the images where it does on all: then nothing checks it.
-        if selected is None or math.isnan(val[front].accuracy[k]):
-            continue
-        thresholds: tuple[float, ...] = ()
-        exits: tuple[float, ...] = (1.0,)
-        if isinstance(selected, Cascade):
-            thresholds, exits = selected.thresholds, selected.exits
-        points[budget] = FrontPoint(
-            front=front,
-            budget=budget,
-            members=selected.members,
-            thresholds=thresholds,
-            exits=exits,
-            macs=float(selected.macs),
-            biased_accuracy=selected.accuracy,
-            agreeing_halves=checked.agreeing(k),
-            val=_estimate(val[front], budget, is_given=False),
-            test=None if test is None else _estimate(test[front], budget, is_given=True),
-        )
-    return points
 
 
 def _on_test(
@@ -264,54 +199,3 @@ def _renumbered(selected: Predictor, index: Mapping[int, int]) -> Predictor:
     if isinstance(selected, MixedEnsemble):
         return replace(selected, members=members)
     return replace(selected, members=members)
-
-
-def _leads(
-    shown: Mapping[str, HeldOutScores], budgets: Sequence[float]
-) -> dict[tuple[str, float], Lead]:
-    """The leads of the other fronts over single networks, at every budget."""
-    wanted = [(front, budget) for front in FRONTS if front != SINGLE for budget in budgets]
-    pairs = [(_at(shown[SINGLE], budget), _at(shown[front], budget)) for front, budget in wanted]
-    leads = zip(wanted, paired_differences.leads(pairs), strict=True)
-    return {where: lead for where, lead in leads if lead is not None}
-
-
-def _cascade_comparisons(
-    shown: Mapping[str, HeldOutScores], points: Mapping[str, Mapping[float, FrontPoint]], top: float
-) -> tuple[CascadeComparison, ...]:
-    """Cascades within shares of the cost of the ensemble at the largest budget."""
-    ensemble = points[MIXED].get(top)
-    if ensemble is None:
-        return ()
-    best = _at(shown[MIXED], top)
-    rivals = [
-        (share, points[CASCADE][budget], (best, _at(shown[CASCADE], budget)))
-        for share, budget in zip(SHARES, _shares(ensemble.macs), strict=True)
-        if budget in points[CASCADE]
-    ]
-    leads = paired_differences.leads([pair for _, _, pair in rivals])
-    return tuple(
-        CascadeComparison(share=share, ensemble=ensemble, cascade=cascade, lead=lead)
-        for (share, cascade, _), lead in zip(rivals, leads, strict=True)
-        if lead is not None
-    )
-
-
-def _volumes(
-    rows: Mapping[str, Sequence[FrontPoint]],
-    singles: HeldOutScores,
-    budgets: Sequence[float],
-    reference: float,
-) -> dict[str, float]:
-    """The hypervolume of each front and baseline on val, by its name.
-
-    Every front begins with the cheapest members, which all searches may select. Otherwise the
-    front that spends most of the smallest budget would have the smallest volume.
-    """
-    low = singles.budgets[0]
-    volumes = {}
-    for front, points in rows.items():
-        costs = [low, *(max(low, min(point.macs, budgets[-1])) for point in points)]
-        accuracies = [float(singles.accuracy[0]), *(point.val.accuracy for point in points)]
-        volumes[front] = hypervolume(costs, accuracies, budgets[-1], low, reference)
-    return volumes
