@@ -1,23 +1,15 @@
 """The winner of a study, or models of the pool, as a folder or a model that needs no ensearch."""
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ensearch import units
-from ensearch.errors import BudgetError, StorageError, UsageError, invalid, unknown
-from ensearch.store import SEARCH, Store, storage_url
-from ensearch.study import config as configs
+from ensearch.api import _export_choice
+from ensearch.pool.notes import Notes, OnNote, unheard
+from ensearch.store import Store, storage_url
 
 if TYPE_CHECKING:  # these import torch or matplotlib
     from ensearch.exports.loaded import LoadedModel
-    from ensearch.exports.winner import Winner
-    from ensearch.report.study.findings import Findings
-
-KINDS = ("best", "single", "ensemble", "cascade", "distilled")
-OnNote = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,16 +93,11 @@ def export(
     """
     from ensearch.exports import folder
 
-    notes: list[str] = []
-
-    def note(text: str) -> None:
-        notes.append(text)
-        if on_note is not None:
-            on_note(text)
-
-    tell = on_progress or (lambda text: None)
+    note, tell = Notes(on_note), on_progress or unheard
     with Store.open(storage_url(storage), create=False) as store:
-        chosen = _chosen(store, study, pool, budget, kind, confirmed, measure, data_dir, note)
+        chosen = _export_choice.chosen(
+            store, study, pool, budget, kind, confirmed, measure, data_dir, note
+        )
         if chosen.gone:
             note(f"a stored sample of images verifies the export: {chosen.gone}")
         where = Path(out) if out is not None else store.files.with_suffix(".exports") / chosen.name
@@ -130,7 +117,7 @@ def export(
         files=written.files,
         images=written.verified.images,
         largest_difference=written.verified.largest_difference,
-        notes=tuple(notes),
+        notes=note.kept,
     )
 
 
@@ -148,158 +135,3 @@ def load_exported(
     from ensearch.exports import loaded
 
     return loaded.of_folder(Path(folder), runtime, workers, device)
-
-
-def _chosen(
-    store: Store,
-    study: str | None,
-    pool: str | None,
-    budget: float | str | None,
-    kind: str,
-    confirmed: bool,
-    measure: str,
-    data_dir: str | Path | None,
-    note: OnNote,
-) -> "Winner":
-    """What is exported. Raises the errors of `export`."""
-    from ensearch.pool import query
-
-    folder = None if data_dir is None else Path(data_dir)
-    if kind not in KINDS:
-        raise unknown("kind", kind, KINDS)
-    if (study is None) == (pool is None):
-        raise UsageError("name either a study or a query of the pool.", problem="study_or_pool")
-    if study is not None:
-        query.check_study(store, study)
-    if study is not None and kind == "distilled":
-        return _distilled(store, study, budget, folder)
-    if study is not None and kind != "cascade":
-        return _of_study(store, study, budget, kind, confirmed, folder)
-    if study is not None:
-        members = f"{'confirmed' if confirmed else 'study'}:{study}"
-        return _of_pool(store, members, _budget_of(store, study, budget), measure, folder, note)
-    assert pool is not None
-    if confirmed or (kind != "cascade" and (budget is not None or kind != "best")):
-        raise UsageError(
-            "all entries that a query of the pool selects are exported as one ensemble: a budget "
-            "and a kind are for studies and cascades."
-        )
-    if kind == "cascade" and budget is None:
-        raise invalid("budget", "must be said for a cascade of the pool.")
-    most = None if budget is None else units.parse_count(budget, "budget")
-    return _of_pool(store, pool, most, measure, folder, note)
-
-
-def _budget_of(store: Store, study: str, budget: float | str | None) -> float:
-    """A budget in multiply-adds, of a text as the study counts, or that of the study."""
-    config = configs.from_dict(store.study(study).config)
-    if budget is None and not config.budget.is_flops:
-        raise invalid(
-            "budget",
-            f"must be said, in FLOPs, for a cascade: that of study {study} is of "
-            f"{config.axis.called}.",
-        )
-    if budget is None:
-        return config.budget.amount
-    return units.parse_count(budget, "budget") / config.flops_per_mac
-
-
-def _of_pool(
-    store: Store,
-    pool: str,
-    budget: float | None,
-    measure: str,
-    data_dir: Path | None,
-    note: OnNote,
-) -> "Winner":
-    """All entries that a query selects, or with a budget the best cascade of them within it."""
-    from ensearch.exports import winner
-    from ensearch.pool import best_cascade, query
-
-    entries, found = query.select(store, pool, note), None
-    name = f"pool/{re.sub('[^A-Za-z0-9._-]+', '-', pool).strip('-.')[:80] or 'all'}"
-    if budget is not None:
-        found = best_cascade.within(store, entries, budget, measure)
-        if found is None:
-            raise BudgetError(
-                f"nothing of {pool} fits the budget of {units.format_count(budget)} multiply-adds."
-            )
-        entries, name = list(found.entries), f"{name}-cascade-{units.format_count(budget)}"
-        if len(entries) == 1:
-            note("no cascade within the budget is better than a single network: that is exported")
-            found = None
-    return winner.of_pool(store, pool, entries, name=name, cascade=found, data_dir=data_dir)
-
-
-def _of_study(
-    store: Store,
-    study: str,
-    budget: float | str | None,
-    kind: str,
-    confirmed: bool,
-    data_dir: Path | None,
-) -> "Winner":
-    from ensearch.exports import winner
-    from ensearch.report.study import answer, text
-
-    found, stage = _findings(store, study, confirmed)
-    row = answer.row_within(found, budget)
-    evaluation, estimate = {
-        "best": (row.take, row.take_accuracy),
-        "single": (row.single, row.single_accuracy),
-        "ensemble": (row.ensemble, row.ensemble_accuracy),
-    }[kind]
-    if evaluation is None:
-        what = {"single": "single network", "ensemble": "ensemble"}.get(kind, "configuration")
-        raise BudgetError(
-            f"study {study} tried no {what} within {found.conditions.axis.tell(row.budget)}.",
-        )
-    return winner.of_study(
-        store,
-        study,
-        evaluation,
-        stage=stage,
-        title=text.label(evaluation, found.conditions),
-        estimate=estimate,
-        data_dir=data_dir,
-    )
-
-
-def _distilled(
-    store: Store, study: str, budget: float | str | None, data_dir: Path | None
-) -> "Winner":
-    """The first of the networks that learned in the last confirmation that distilled."""
-    from ensearch.confirmation import distillation
-    from ensearch.confirmation import plan as plans
-    from ensearch.exports import winner
-
-    if budget is not None:
-        raise invalid("budget", "chooses nothing: a confirmation distils one network.")
-    for plan in reversed(plans.plans(store, study)):
-        found = distillation.read(store, study, plan)
-        if found is not None:
-            return winner.of_study(
-                store,
-                study,
-                found.test,
-                stage=distillation.stage(plan),
-                title=found.pair.student.label,
-                data_dir=data_dir,
-            )
-    raise StorageError(
-        f"no confirmation of study {study} has distilled anything.",
-        problem="nothing_distilled",
-        study=study,
-    )
-
-
-def _findings(store: Store, study: str, confirmed: bool) -> tuple["Findings", str]:
-    """What a study found, or its last confirmation, and the stage that trained the members."""
-    if not confirmed:
-        from ensearch.report.study import reading
-
-        return reading.collect(store, study), SEARCH
-    from ensearch.report.confirmation import findings as confirmations
-
-    found = confirmations.collect(store, study)
-    return found.results, found.plan.stage

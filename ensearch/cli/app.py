@@ -23,6 +23,7 @@ from ensearch.cli import (
     latency,
     lists,
     pool,
+    pool_files,
     pool_models,
     predict,
     report,
@@ -92,8 +93,8 @@ app.add_typer(study.app, rich_help_panel=READING)
 app.add_typer(pool.app, rich_help_panel=COMBINING)
 pool.app.command("import", cls=Command)(pool_models.import_)
 pool.app.command(cls=Command)(pool_models.add)
-pool.app.command(cls=Command)(pool_models.images)
-pool.app.command(cls=Command)(pool_models.export)
+pool.app.command(cls=Command)(pool_files.images)
+pool.app.command(cls=Command)(pool_files.export)
 
 
 def main() -> None:
