@@ -1,4 +1,4 @@
-"""`dashboard`: serve the Optuna dashboard of a storage."""
+"""`dashboard`: serve the pages of a storage's studies, and Optuna's dashboard."""
 
 from typing import Annotated
 

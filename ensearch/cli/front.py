@@ -1,4 +1,4 @@
-"""`ensearch front`: search ensembles and cascades over the pool, without training."""
+"""`front`: search ensembles and cascades over the pool, without training."""
 
 import json
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`ensearch pool list`, `show`, `remove` and `verify`: look at what can be combined."""
+"""`pool list`, `show`, `remove` and `verify`: look at what can be combined."""
 
 import json
 from collections.abc import Sequence

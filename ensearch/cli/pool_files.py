@@ -1,4 +1,4 @@
-"""`ensearch pool images` and `export`: files to predict, and files for other storages."""
+"""`pool images` and `export`: files to predict, and files for other storages."""
 
 import json
 from pathlib import Path

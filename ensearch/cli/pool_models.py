@@ -1,4 +1,4 @@
-"""`ensearch pool import` and `add`: models that exist come into the pool."""
+"""`pool import` and `add`: models that exist come into the pool."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`ensearch study remove`, `rename` and `copy`: whole studies of a storage."""
+"""`study remove`, `rename` and `copy`: whole studies of a storage."""
 
 from typing import Annotated
 

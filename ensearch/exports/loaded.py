@@ -14,6 +14,7 @@ from ensearch.errors import UsageError, invalid
 from ensearch.exports import _predict, folder
 from ensearch.exports._predict import Array, InputError, Pixels, Predict
 from ensearch.exports.winner import Winner
+from ensearch.pool.notes import OnNote, unheard
 from ensearch.store import Store
 
 BATCH = 64
@@ -91,7 +92,7 @@ class LoadedModel:
         members: int | None = None,
         batch: int = BATCH,
         skipped: list[str] | None = None,
-        on_progress: Callable[[str], None] = lambda text: None,
+        on_progress: OnNote = unheard,
     ) -> Iterator[Classified]:
         """Yield the classes of pictures, folders of pictures, .npz and .npy files, in their order.
 

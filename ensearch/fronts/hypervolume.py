@@ -1,4 +1,4 @@
-"""How good a whole front is, in one number."""
+"""How good a whole front is, in one number: the area under it."""
 
 import math
 from collections.abc import Sequence

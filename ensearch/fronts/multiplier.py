@@ -1,4 +1,4 @@
-"""What a single network with the ensemble's accuracy costs."""
+"""The multiplier: what a single network with the ensemble's accuracy costs, over the budget."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,7 +3,8 @@
 The database holds these tables beside Optuna's; the files of the members lie beside it, or in a
 folder that the drivers of a server share. Only the driver of a study writes, in one short
 transaction a call. Every problem of the database or of a file is a StorageError, and none destroys
-what is there.
+what is there. `store.Store` is where to begin, `tables` says what is kept, and `migrations` bring
+storages of earlier releases to this one.
 """
 
 from ensearch.store.latencies import LatencyRecord, Setup

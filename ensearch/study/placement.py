@@ -1,4 +1,4 @@
-"""Where members train."""
+"""Where members train: the launcher, how many at a time, and the device of each."""
 
 import os
 from collections.abc import Iterable

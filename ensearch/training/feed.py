@@ -3,7 +3,7 @@
 A counter there says which step is next, so that a step is the same operations on the same memory
 every time. All that needs no pixels is computed for an epoch at once: from which pixel each pixel
 of each batch comes, as a row and a column, and the labels. A step then adds rows and columns and
-gathers; it used to take 30 kernels, and takes 7 where pictures are flipped and cropped.
+gathers: 7 kernels where pictures are flipped and cropped, not the 30 of a step that does it all.
 """
 
 from collections.abc import Sequence

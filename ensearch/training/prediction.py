@@ -1,4 +1,4 @@
-"""What a network says of images."""
+"""What a network predicts: its logits for images."""
 
 import numpy as np
 import numpy.typing as npt
