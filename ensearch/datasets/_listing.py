@@ -2,9 +2,8 @@
 
 import hashlib
 import os
-import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ensearch.core import Labels
-from ensearch.datasets import _left_out
+from ensearch.datasets import _left_out, _walk
 from ensearch.datasets._left_out import FIRST, SUFFIXES, LeftOut, few
 from ensearch.datasets._split import others, stratified
+from ensearch.datasets._walk import Picture
 from ensearch.errors import UnavailableError
 from ensearch.seeds import derive
 from ensearch.units import counted
@@ -40,30 +40,27 @@ class Listing:
     otherwise: str  # what versions before the kinds of today read otherwise here; "" if nothing
 
 
-_Picture = tuple[str, int]  # the path of a picture relative to the root, and its label
-
-
 def read(root: Path) -> Listing:
     """The pictures of a folder. Raises UnavailableError unless it has a layout that is expected."""
     if not root.is_dir():
         what = "a file" if root.exists() else f"nothing, seen from {Path.cwd()}"
         raise UnavailableError(f"{root}: {LAYOUT}; found {what}. Check the path.")
-    within = _folders(root)
+    within = _walk.folders(root)
     left_out = LeftOut(root)
     if "train" not in within:
         return _flat(root, within, left_out)
-    classes = _folders(root / "train")
+    classes = _walk.folders(root / "train")
     notes: list[str] = []
     held_out = _test_folder(root, within, classes, notes)
     read = {"train", held_out, *(["val"] if notes else [])}  # of an unread val the note tells
     unread = [name for name in within if name not in read]
     if unread:
         notes.append(f"of {root} train/ and {held_out}/ are read, and no others: {few(unread)}")
-    _check_classes(root, classes, _folders(root / held_out), held_out, notes)
+    _check_classes(root, classes, _walk.folders(root / held_out), held_out, notes)
     # Folders that programs leave here (.git) may be as large as the dataset, and hold none of it.
-    _count_loose(root, left_out, folders=False)
-    train = _pictures(root, "train", classes, left_out, nested=True)
-    test = _pictures(root, held_out, classes, left_out, nested=True)
+    _walk.count_loose(root, left_out, within=False)
+    train = _walk.pictures(root, "train", classes, left_out, nested=True)
+    test = _walk.pictures(root, held_out, classes, left_out, nested=True)
     if not test:
         raise UnavailableError(
             f"{root / held_out}: no class has a picture. Add pictures.{_said(left_out)}"
@@ -87,7 +84,7 @@ def _flat(root: Path, classes: list[str], left_out: LeftOut) -> Listing:
         raise UnavailableError(
             f"{root}: {LAYOUT}; found {few(splits)} without train. Rename or link the folders."
         )
-    files = _pictures(root, "", classes, left_out, nested=False)
+    files = _walk.pictures(root, "", classes, left_out, nested=False)
     if len(classes) < 2 or not files:
         raise UnavailableError(
             f"{root}: {LAYOUT}, or PATH/CLASS/* with at least 2 classes; found "
@@ -112,7 +109,7 @@ def _likely_root(root: Path, within: list[str]) -> str:
         )
     here = root.absolute()
     above = here.parent.parent if here.parent.name.lower() in (*SPLITS, "train") else here.parent
-    if any(_left_out.is_picture(entry.name) for entry in _entries(str(root))) and not within:
+    if any(_left_out.is_picture(entry.name) for entry in _walk.entries(str(root))) and not within:
         return f"The pictures lie in it directly: if it is a class, write folder:{above}."
     return "Check the path."
 
@@ -126,7 +123,7 @@ def _said(left_out: LeftOut) -> str:
 def _listing(
     root: Path,
     classes: list[str],
-    files: list[_Picture],
+    files: list[Picture],
     train: Labels,
     notes: list[str],
     left_out: LeftOut,
@@ -152,7 +149,7 @@ def _listing(
     )
 
 
-def _otherwise(files: list[_Picture], left_out: LeftOut) -> str:
+def _otherwise(files: list[Picture], left_out: LeftOut) -> str:
     """What versions read otherwise that knew fewer kinds of pictures and no program's folders."""
     new = Counter(_left_out.kind(path) for path, _ in files if not path.lower().endswith(FIRST))
     kinds = [f"{kind} {count:,}" for kind, count in sorted(new.items())]
@@ -166,8 +163,10 @@ def _otherwise(files: list[_Picture], left_out: LeftOut) -> str:
 def _test_folder(root: Path, within: list[str], classes: list[str], notes: list[str]) -> str:
     """The folder that is the test split: test/ if it has classes of train/, else val/."""
     both = [name for name in ("test", "val") if name in within]
-    wanted = _by_form(root / "train", classes)
-    labelled = [name for name in both if wanted.keys() & map(_composed, _folders(root / name))]
+    wanted = _walk.by_form(root / "train", classes)
+    labelled = [
+        name for name in both if wanted.keys() & map(_walk.composed, _walk.folders(root / name))
+    ]
     if not labelled:
         others = [name for name in within if name.lower() in SPLITS]
         raise UnavailableError(
@@ -187,7 +186,7 @@ def _test_folder(root: Path, within: list[str], classes: list[str], notes: list[
 def _check_classes(
     root: Path, classes: list[str], of_test: list[str], name: str, notes: list[str]
 ) -> None:
-    here, there = _by_form(root / "train", classes), _by_form(root / name, of_test)
+    here, there = _walk.by_form(root / "train", classes), _walk.by_form(root / name, of_test)
     unknown = sorted(there[form] for form in there.keys() - here.keys())
     if unknown:
         raise UnavailableError(
@@ -222,87 +221,5 @@ def _check_counts(
         )
 
 
-def _composed(name: str) -> str:
-    """The name in the one of its Unicode forms that most systems write; Macs write another."""
-    return unicodedata.normalize("NFC", name)
-
-
-def _by_form(folder: Path, names: list[str]) -> dict[str, str]:
-    """The names of folders within, by how they are compared. UnavailableError if two look alike."""
-    found: dict[str, str] = {}
-    for name in names:
-        if found.setdefault(_composed(name), name) != name:
-            raise UnavailableError(
-                f"{folder}: two folders are called {name}, and differ in the Unicode form (NFC or "
-                "NFD) of their names alone. Put the pictures of both into one."
-            )
-    return found
-
-
-def _folders(folder: Path) -> list[str]:
-    """Sorted names of the folders within that people made; links to folders count."""
-    return sorted(
-        entry.name
-        for entry in _entries(str(folder))
-        if entry.is_dir() and not _left_out.is_of_program(entry.name)
-    )
-
-
-def _pictures(
-    root: Path, split: str, classes: list[str], left_out: LeftOut, nested: bool
-) -> list[_Picture]:
-    """All pictures of the classes, sorted by class and path."""
-    _count_loose(root / split, left_out)
-    start = len(os.path.join(root, ""))
-    there = _by_form(root / split, _folders(root / split))
-    pictures: list[_Picture] = []
-    for label, name in enumerate(classes):
-        if _composed(name) not in there:
-            continue
-        folder = os.path.join(root, split, there[_composed(name)])
-        paths = sorted(_walk(folder, nested, frozenset(), left_out))
-        pictures += [(path[start:], label) for path in paths]
-    return pictures
-
-
-def _count_loose(folder: Path, left_out: LeftOut, folders: bool = True) -> None:
-    """Count the files in the folder itself, which belong to no class, and what programs left."""
-    entries = [entry for entry in _entries(str(folder)) if folders or not entry.is_dir()]
-    for entry in left_out.kept(entries, str(folder)):
-        if not entry.is_dir():
-            left_out.add(_left_out.LOOSE, _left_out.kind(entry.name), str(folder))
-
-
-def _walk(
-    folder: str, nested: bool, above: frozenset[tuple[int, int]], left_out: LeftOut
-) -> Iterator[str]:
-    """Paths of pictures, also in folders within if `nested`; links are followed, circles not."""
-    status = os.stat(folder)
-    here = (status.st_dev, status.st_ino)
-    if here in above:
-        return
-    for entry in left_out.kept(_entries(folder), folder):
-        if entry.is_dir():
-            if nested:
-                yield from _walk(entry.path, nested, above | {here}, left_out)
-            else:
-                left_out.add_folder(_left_out.DEEPER, entry, folder)
-        elif _left_out.is_picture(entry.name):
-            yield entry.path
-        else:
-            left_out.add(_left_out.OTHER_KIND, _left_out.kind(entry.name), folder)
-
-
-def _entries(folder: str) -> list[os.DirEntry[str]]:
-    """What is in a folder."""
-    try:
-        with os.scandir(folder) as entries:
-            return list(entries)
-    except OSError as error:
-        raise UnavailableError(
-            f"{folder} cannot be listed ({error.strerror}). Check its permissions."
-        ) from error
-
-
-def _labels(files: list[_Picture]) -> Labels:
+def _labels(files: list[Picture]) -> Labels:
     return np.array([label for _, label in files], dtype=np.int64)

@@ -4,27 +4,24 @@ Here are studies, members, trials and evaluations; what else it keeps is in the 
 made of.
 """
 
-import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, select
 
-from ensearch.core import Evaluation, Predictions, SubsetHits
+from ensearch.core import Evaluation, SubsetHits
 from ensearch.errors import StorageError, unknown
-from ensearch.store import digests, files, records, summary, tables
 from ensearch.store import engine as engines
 from ensearch.store import evaluations as scored
+from ensearch.store import files, records, summary, tables
 from ensearch.store import lease as leases
 from ensearch.store.address import Address, locate
 from ensearch.store.database_errors import translated
-from ensearch.store.folder import Folder
 from ensearch.store.latencies import Latencies
 from ensearch.store.lease import Lease
-from ensearch.store.member_files import MemberFiles
-from ensearch.store.models import ModelStore
-from ensearch.store.records import SEARCH, MemberRecord, StudyRecord, StudySummary, TrialRecord
+from ensearch.store.members import Members
+from ensearch.store.records import SEARCH, StudyRecord, StudySummary, TrialRecord
 from ensearch.store.settlements import Settlements
 from ensearch.store.study_state import StudyState
 from ensearch.store.uses_of_test import UsesOfTest
@@ -38,13 +35,12 @@ def storage_url(storage: str | Path | None) -> str:
     return DEFAULT_URL if storage is None else str(storage)
 
 
-class Store(StudyState, Settlements, Latencies, UsesOfTest, WholeStudies):
+class Store(Members, StudyState, Settlements, Latencies, UsesOfTest, WholeStudies):
     """An open storage. Its methods raise StorageError, and may be called from several threads."""
 
     def __init__(self, address: Address, engine: Engine, busy_timeout: float) -> None:
         super().__init__(address, engine)
         self._busy_timeout = busy_timeout
-        self._folder: Folder | None = None  # of the members' files; not every verb needs them
 
     @classmethod
     def open(cls, url: str, *, create: bool, busy_timeout: float = 30.0) -> "Store":
@@ -73,12 +69,6 @@ class Store(StudyState, Settlements, Latencies, UsesOfTest, WholeStudies):
         """Make another engine on the same database, such as Optuna's, as safe as ours."""
         engines.prepare(engine, self._busy_timeout)
 
-    @contextmanager
-    def translated(self) -> Iterator[None]:
-        """Errors of database and files in the block, also Optuna's, become StorageError."""
-        with translated(self._address):
-            yield
-
     @property
     def address(self) -> str:
         """The database as messages name it: a file, or a URL without its password."""
@@ -93,25 +83,6 @@ class Store(StudyState, Settlements, Latencies, UsesOfTest, WholeStudies):
     def optuna_url(self) -> str:
         """The URL for Optuna's RDBStorage, which formats it: braces are doubled."""
         return self.url.replace("{", "{{").replace("}", "}}")
-
-    @property
-    def files(self) -> Path:
-        """Folder of the members' files; absolute.
-
-        Raises StorageError if the database is on a server and this machine lacks the folder that
-        its drivers share.
-        """
-        beside = self._address.files if self._address.path else None
-        return beside or self._present_files()
-
-    def _present_files(self) -> Path:
-        """The folder of the members' files, if it is there now and has the mark of the storage.
-
-        Raises StorageError if not.
-        """
-        self._folder = self._folder or engines.files_folder(self._address, self._engine)
-        self._folder.check(str(self._address))
-        return self._folder.path
 
     @contextmanager
     def creation_lock(self) -> Iterator[None]:
@@ -167,122 +138,6 @@ class Store(StudyState, Settlements, Latencies, UsesOfTest, WholeStudies):
         """A study in numbers. StorageError with the nearest spelling if there is none."""
         self.study(name)
         return next(found for found in self.summaries() if found.name == name)
-
-    # Members: one pool for all studies, with models that were trained elsewhere
-
-    @property
-    def pool(self) -> ModelStore:
-        return ModelStore(
-            reading=self._read,
-            writing=self._write,
-            translated=self.translated,
-            folder=self._present_files,
-            files=self.member_files,
-        )
-
-    @property
-    def member_files(self) -> MemberFiles:
-        """The files of members and of models, with their digests."""
-        return MemberFiles(
-            reading=self._read,
-            writing=self._write,
-            translated=self.translated,
-            folder=self._present_files,
-        )
-
-    def members(self, keys: Iterable[str]) -> dict[str, MemberRecord]:
-        """Records by key of those members that there are."""
-        with self._read() as connection:
-            rows = records.member_rows(connection, keys)
-        return {row.key: records.member_record(row) for row in rows}
-
-    def all_members(self) -> list[MemberRecord]:
-        """All members, oldest first, without those of an older recipe: nobody asks for these."""
-        members = tables.members.c
-        query = select(tables.members).order_by(members.created, members.key)
-        with self._read() as connection:
-            pairs = [(row.key, records.member_record(row)) for row in connection.execute(query)]
-        return [record for key, record in pairs if record.member.key == key]
-
-    def add_trained(
-        self,
-        record: MemberRecord,
-        predictions: tuple[Predictions, ...],
-        weights: bytes | None,
-    ) -> None:
-        """Keep a trained member, in place of an older record of it.
-
-        Files come first and the row last, so a kill in between leaves a member that is trained
-        again, never one whose files are missing. The record's own splits do not count.
-        """
-        found = self.member_files.write(record.member.key, predictions, weights)
-        splits = tuple(prediction.split for prediction in predictions)
-        whole = dataclasses.replace(record, splits=splits, has_weights=weights is not None)
-        with self._write() as connection:
-            tables.replace(connection, tables.members, [records.member_row(whole)])
-            digests.forget(connection, record.member.key)
-            digests.put(connection, record.member.key, found)
-
-    def add_predictions(self, key: str, predictions: tuple[Predictions, ...]) -> None:
-        """Keep predictions of more splits of a trained member. StorageError if there is none."""
-        record = self.members([key]).get(key)
-        if record is None:
-            raise StorageError(
-                f"predictions came for member {key}, which the storage does not hold."
-            )
-        found = self.member_files.write(key, predictions)
-        splits = tuple(sorted({*record.splits, *found}))
-        row = records.member_row(dataclasses.replace(record, splits=splits))
-        with self._write() as connection:
-            tables.replace(connection, tables.members, [row])
-            digests.put(connection, key, found)
-
-    def add_failed(self, record: MemberRecord) -> None:
-        """Keep that a member could not be trained, in place of an older record of it."""
-        row = records.member_row(dataclasses.replace(record, splits=(), has_weights=False))
-        with self._write() as connection:
-            tables.replace(connection, tables.members, [row])
-            digests.forget(connection, record.member.key)
-
-    def trained_macs(self, study: str) -> float:
-        """Multiply-adds spent on members that a study's search trained, without failed ones."""
-        members = tables.members.c
-        query = select(func.sum(members.train_macs)).where(
-            members.study == study, members.stage == SEARCH, members.state == "trained"
-        )
-        with self._read() as connection:
-            return connection.execute(query).scalar() or 0.0
-
-    def predictions(self, key: str, split: str) -> Predictions:
-        """Logits (N x C, float16) of a member.
-
-        Raises StorageError if the file is missing or damaged, or holds others than were written.
-        """
-        return self.member_files.predictions(key, split)
-
-    def weights_path(self, key: str) -> Path:
-        """The safetensors file of a member, as it was written. StorageError if there is none."""
-        return self.member_files.weights(key)
-
-    def checkpoint_path(self, key: str) -> Path:
-        """Where a member in training may leave its state; the folder exists."""
-        path = self._present_files() / "checkpoints" / f"{files.checked(key)}.safetensors"
-        with translated(self._address):
-            path.parent.mkdir(exist_ok=True)
-        return path
-
-    def discard_checkpoint(self, key: str) -> None:
-        """Delete what a member in training left; none is no error."""
-        path = self.checkpoint_path(key)
-        with translated(self._address):
-            files.discard_checkpoint(path)
-
-    def missing_files(self, keys: Iterable[str]) -> list[Path]:
-        """Files that the trained members among `keys` should have and do not."""
-        with self._read() as connection:
-            rows = records.member_rows(connection, keys)
-        root = self._present_files()
-        return files.missing(root, [(row.key, row.splits, row.has_weights) for row in rows])
 
     # Trials and evaluations of a study
 
