@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ensearch import npz_size
+from ensearch import npz_size, regular_file
 from ensearch.core import Schedule
 from ensearch.datasets import _levels
 from ensearch.datasets._dataset import Raw
@@ -53,6 +53,7 @@ def _read(path: Path) -> dict[str, Array]:
     arrays: dict[str, Array] = {}
     key = ""
     try:
+        regular_file.check(path)
         with path.open("rb") as file:
             whole = zipfile.is_zipfile(file)
         if not whole:

@@ -4,6 +4,7 @@ safetensors, or what torch.save makes of tensors and plain containers (`weights_
 """
 
 import hashlib
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from ensearch import regular_file
 from ensearch.errors import UsageError
 
 # Keys under which training programs keep the weights, beside an optimizer's state and other things.
@@ -25,6 +27,7 @@ Weights = Mapping[str, torch.Tensor]  # by name
 def digest(path: Path) -> str:
     """16 hexadecimal digits of the file's content. Raises UsageError if it cannot be read."""
     try:
+        regular_file.check(path)
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()[:16]
     except OSError as error:
@@ -112,9 +115,27 @@ def _is_torn(path: Path, error: Exception) -> bool:
     )
 
 
+def _check_sums(path: Path) -> None:
+    """Raise UsageError where a part of an archive has another checksum: torch does not look."""
+    if not zipfile.is_zipfile(path):  # its older form has none
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            changed = archive.testzip()
+    except Exception as error:  # of several kinds, from zipfile and zlib
+        changed = str(error)
+    if changed is not None:
+        raise UsageError(
+            f"{path}: is damaged: {changed} has another checksum than was kept when it was saved "
+            "(or none was, by torch.serialization.set_crc32_options(False)). Copy or download it "
+            "again, or save it again."
+        )
+
+
 def _read(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of the file, by name. Raises UsageError if it holds anything else."""
     content = _content(path)
+    _check_sums(path)
     while isinstance(content, Mapping):
         inside = next((content[k] for k in INSIDE if isinstance(content.get(k), Mapping)), None)
         if inside is None:
@@ -140,13 +161,16 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
 def _content(path: Path) -> Any:
     """What the file holds. Raises UsageError if it cannot be read without unpickling."""
     try:
+        regular_file.check(path)
         path.open("rb").close()
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # of kinds of tensors that are refused below
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
     except SafetensorError as error:
         raise UsageError(f"{path}: is damaged or no safetensors file ({error}).") from error
     except Exception as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from ensearch import regular_file
 from ensearch.core import Predictions
 from ensearch.errors import EnsearchError, UsageError
 from ensearch.pool import registration
@@ -54,6 +55,7 @@ def is_archive(file: str | Path) -> bool:
     Raises UsageError where there is no such file.
     """
     try:
+        regular_file.check(Path(file))
         with zipfile.ZipFile(file) as opened:
             return CONTENT in opened.namelist()
     except FileNotFoundError as error:
@@ -79,6 +81,7 @@ def import_archive(
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         try:
+            regular_file.check(path)
             archive = stack.enter_context(zipfile.ZipFile(path))
             content = _checked(archive)
             labels = _extracted(archive, content, folder)

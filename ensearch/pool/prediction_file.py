@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ensearch import npz_size
+from ensearch import npz_size, regular_file
 from ensearch.core import Labels
 from ensearch.errors import UsageError
 
@@ -67,6 +67,7 @@ def read(path: Path) -> tuple[dict[str, Predicted], tuple[str, ...]]:
 def _arrays(path: Path) -> dict[str, Array]:
     name = ""
     try:
+        regular_file.check(path)
         # From memory: numpy leaves a file open when it turns out to be damaged.
         content = io.BytesIO(path.read_bytes())
         if reason := npz_size.too_large(content):

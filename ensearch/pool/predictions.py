@@ -30,12 +30,12 @@ def agreed_labels(store: Store, entries: Sequence[Entry], split: str) -> SplitLa
             {record.spec for record in store.pool.datasets_of(split, entry.labels[split])}
             for entry in entries
         ]
-        several = sorted(set().union(*specs)) if all(specs) else []
+        known = sorted(set().union(*specs))
         raise StorageError(
             _disagreement(store, entries, split),
             # Of one dataset there are several groups where its images are split in several ways.
-            problem="datasets_differ" if len(several) > 1 else "",
-            datasets=" or ".join(several),
+            problem="datasets_differ" if len(known) > 1 or (known and not all(specs)) else "",
+            datasets=" or ".join(known),
         )
     return store.pool.labels(entries[0].labels[split])
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, create_engine, event
 
+from ensearch import regular_file
 from ensearch.errors import StorageError, first_line
 from ensearch.store import folder, server, sqlite, tables
 from ensearch.store.address import Address
@@ -40,6 +41,8 @@ def open_engine(address: Address, *, create: bool, busy_timeout: float) -> Engin
         path = address.path
         if path and path.is_dir():
             raise StorageError(f"{path} is a folder: name the SQLite file in it, ending in .db.")
+        if path:
+            regular_file.check(path)
         if path and not create and not path.exists():
             raise _missing(address, "there is no such file")
         if path and create:

@@ -6,7 +6,6 @@ A file is written by `atomic.write`, so under its own name it is whole or absent
 import contextlib
 import io
 import re
-import stat
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ensearch import atomic, npz_size
+from ensearch import atomic, npz_size, regular_file
 from ensearch.core import Predictions
 from ensearch.errors import StorageError
 
@@ -81,8 +80,7 @@ def read(path: Path, unusable: Unusable) -> bytes:
     Raises the StorageError that `unusable` makes if it is missing or cannot be read.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device may never end
-            raise unusable(path, "is no regular file: restore a copy")
+        regular_file.check(path)
         return path.read_bytes()
     except FileNotFoundError:
         raise unusable(path, "is missing: restore a copy") from None

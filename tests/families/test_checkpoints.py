@@ -114,6 +114,16 @@ def test_a_file_that_was_cut_short_is_called_damaged(tmp_path: Path, new_form: b
             families_checkpoints.load_into(model(), path, 3)
 
 
+def test_a_flipped_byte_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "w.pth"
+    torch.save({"0.weight": torch.ones(300, 300)}, path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match="w.pth: is damaged: w/data/0 has another checksum"):
+        families_checkpoints.load_into(model(), path, 3)
+
+
 def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     content = model().state_dict()
     content["2.bias"][1] = float("nan")
@@ -130,7 +140,7 @@ def kinds() -> dict[str, Any]:
     weight = whole["0.weight"]
     return {
         "0.weight holds no values": whole | {"0.weight": weight.to("meta")},
-        "holds more than tensors": whole | {"0.weight": weight.to_sparse()},
+        "0.weight holds a sparse tensor": whole | {"0.weight": weight.to_sparse()},
         "0.weight holds complex numbers": whole | {"0.weight": weight.to(torch.complex64)},
         "0.weight holds numbers of 8 bits": whole | {"0.weight": weight.to(torch.float8_e4m3fn)},
         "whole numbers (1 such (0.weight))": whole | {"0.weight": weight.to(torch.int8)},

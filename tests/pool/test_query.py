@@ -123,3 +123,7 @@ def test_entries_of_one_dataset(folder: Path) -> None:
                     pool_query.select(store, "all", dataset=named)
     shown = typed("front --pool all --budget 1G --dataset digits")
     assert shown.exit_code == 0, shown.stderr
+    y_val = models.labels(40, seed=9)  # of images that nobody has named
+    models.imported("new", probs_val=models.probs(y_val, 2, 0), y_val=y_val)
+    beside = typed("front --pool digits,new --budget 1G")
+    assert "Or take the entries of one dataset: --dataset digits." in beside.stderr
