@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def check(path: Path) -> None:
-    """Raise OSError unless it is a regular file, a folder or nothing, which other errors tell of."""
+    """Raise OSError for a pipe or a device. Of a folder or a file that is gone, others tell."""
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):

@@ -120,7 +120,7 @@ def test_a_flipped_byte_is_found(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(UsageError, match="w.pth: is damaged: w/data/0 has another checksum"):
+    with pytest.raises(UsageError, match=r"w\.pth: is damaged: w/data/0 has another checksum"):
         families_checkpoints.load_into(model(), path, 3)
 
 
