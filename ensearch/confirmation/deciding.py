@@ -44,7 +44,7 @@ def decide(store: Store, config: StudyConfig, request: Request) -> Confirmation:
         request=request,
         budgets=budgets,
         finalists=_finalists(nominees, request, config),
-        created=_now(),
+        created=datetime.now(UTC).isoformat(timespec="milliseconds"),
     )
     return next((plan for plan in reversed(begun) if plan.answers(made)), made)
 
@@ -113,7 +113,3 @@ def _full(short: Schedule, request: Request) -> Schedule:
     if not request.retrain:
         return short
     return replace(short, epochs=request.epochs or TIMES * short.epochs)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

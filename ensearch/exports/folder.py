@@ -4,7 +4,7 @@ import json
 import platform
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -21,9 +21,9 @@ from ensearch.exports import card, code, onnx_file, stored_members, verification
 from ensearch.exports._model import Model
 from ensearch.exports.verification import Verified
 from ensearch.exports.winner import Winner
+from ensearch.pool.notes import OnNote
 from ensearch.store import Store
 
-OnNote = Callable[[str], None]
 FORMAT = 1  # of config.json
 TORCH = ">=2.9"  # that ensearch needs, and model.py no other
 

@@ -13,10 +13,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from ensearch import datasets
@@ -24,8 +22,7 @@ from ensearch.core import Schedule
 from ensearch.datasets import Source, _torchvision
 from ensearch.errors import UnavailableError, UsageError
 from tests import folders
-
-Arrays = dict[str, Any]
+from tests.pictures import Arrays, pictures
 
 
 @pytest.fixture(autouse=True)
@@ -38,10 +35,6 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def md5(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
-def pictures(count: int, *shape: int, seed: int = 0) -> npt.NDArray[np.uint8]:
-    return np.random.default_rng(seed).integers(0, 256, (count, *shape)).astype(np.uint8)
 
 
 # Archives of the real layout, with few images

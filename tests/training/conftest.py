@@ -1,4 +1,6 @@
-"""A small dataset and a job on it."""
+"""A small dataset and a job on it, and arithmetic that hides nothing."""
+
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -7,7 +9,9 @@ from ensearch import datasets
 from ensearch.core import Member
 from ensearch.datasets import Dataset
 from ensearch.launch import MemberJob
+from ensearch.training import hardware
 from ensearch.training.data import Images
+from ensearch.training.device import reproducible
 from tests.members import SHORT, SMALL, SOURCE
 
 
@@ -36,3 +40,11 @@ def images() -> Images:
         std=torch.full((3,), 60.0),
         classes=10,
     )
+
+
+@pytest.fixture
+def exact(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One thread, and no products in bfloat16, which would hide what is computed another way."""
+    monkeypatch.setattr(hardware, "cpu_has_bfloat16", lambda: False)
+    with reproducible("cpu"):
+        yield

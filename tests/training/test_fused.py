@@ -2,7 +2,7 @@
 
 import copy
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,9 +14,9 @@ from torch import nn
 from ensearch import families
 from ensearch.core import Architecture, Member, Schedule
 from ensearch.schedule import OPTIMIZERS
-from ensearch.training import fused, hardware, loop, optimizer
+from ensearch.training import fused, loop, optimizer
 from ensearch.training.data import Images
-from ensearch.training.device import prepared, reproducible
+from ensearch.training.device import prepared
 from ensearch.training.lockstep import Lockstep
 from ensearch.training.prediction import predict
 from ensearch.training.state import State, tensors
@@ -28,13 +28,7 @@ from tests.networks import NAMES, architecture, built
 GENTLE = ("efficientnet", "timm:test_efficientnet")
 RICH = Schedule(epochs=4, batch_size=8, peak_lr=0.1, flip=True, crop=2, cutout=4, crop_scale=0.5)
 
-
-@pytest.fixture(autouse=True)
-def _exact(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One thread, and no products in bfloat16, which would hide what fusing changes."""
-    monkeypatch.setattr(hardware, "cpu_has_bfloat16", lambda: False)
-    with reproducible("cpu"):
-        yield
+pytestmark = pytest.mark.usefixtures("exact")
 
 
 def small(name: str) -> Architecture:

@@ -1,6 +1,6 @@
 """Steps of few operations: the same numbers as steps that PyTorch takes layer by layer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import get_args
 
 import pytest
@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from ensearch.core import Architecture, Member, Schedule
 from ensearch.training import fused, hardware, lean, loop
 from ensearch.training.data import Images
-from ensearch.training.device import reproducible
 from ensearch.training.lockstep import Lockstep
 from ensearch.training.loss import losses
 from ensearch.training.packs import Packed
@@ -20,12 +19,7 @@ from ensearch.training.strategy import Kind, Strategy
 SMALL = Architecture(family="wide_resnet", width=0.25, depth=10, resolution=8)
 SCHEDULE = Schedule(epochs=2, batch_size=8, peak_lr=0.05, flip=True, crop=1)
 
-
-@pytest.fixture(autouse=True)
-def _exact(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(hardware, "cpu_has_bfloat16", lambda: False)
-    with reproducible("cpu"):
-        yield
+pytestmark = pytest.mark.usefixtures("exact")
 
 
 def members_of(count: int) -> list[Member]:

@@ -1,7 +1,6 @@
 """Muon: what it moves, how, and that members in one network move as they do alone."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,20 +9,15 @@ import torch
 from torch import nn
 
 from ensearch.core import Schedule
-from ensearch.training import fused, hardware, muon, optimizer
-from ensearch.training.device import prepared, reproducible
+from ensearch.training import fused, muon, optimizer
+from ensearch.training.device import prepared
 from ensearch.training.loop import train_step
 from ensearch.training.state import State, tensors
 from tests.networks import NAMES, architecture, built
 
 SHORT = Schedule(epochs=1, optimizer="muon")
 
-
-@pytest.fixture(autouse=True)
-def _exact(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(hardware, "cpu_has_bfloat16", lambda: False)
-    with reproducible("cpu"):
-        yield
+pytestmark = pytest.mark.usefixtures("exact")
 
 
 def groups_of(model: nn.Module) -> tuple[set[str], set[str], set[str]]:
