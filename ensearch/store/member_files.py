@@ -95,6 +95,10 @@ class MemberFiles:
         """Where parts of a member or model lie."""
         return {part: _path(self.folder(), key, part) for part in parts}
 
+    def check(self, key: str) -> None:
+        """Raise StorageError if the folder is not there, or if the key cannot name a file."""
+        files.weights_path(self.folder(), key)
+
     def remove(self, key: str) -> None:
         """Take the files of a member or model away, after its row and its digests.
 

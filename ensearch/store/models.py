@@ -144,6 +144,7 @@ class ModelStore:
             key, labels = connection.execute(
                 select(row.key, row.labels).where(row.name == name)
             ).one()
+            self.files.check(key)
             connection.execute(tables.pool.delete().where(row.name == name))
             digests.forget(connection, key)
             # A wrong import's would make later ones ambiguous.
@@ -167,6 +168,7 @@ class ModelStore:
 
     def remove_member(self, key: str) -> None:
         """Take a trained member out, and its predictions and weights."""
+        self.files.check(key)
         with self.writing() as connection:
             connection.execute(tables.members.delete().where(tables.members.c.key == key))
             digests.forget(connection, key)

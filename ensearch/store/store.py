@@ -193,8 +193,9 @@ class Store(Members, StudyState, Settlements, Latencies, UsesOfTest, WholeStudie
         A dead driver's lease is taken silently, a live one's with `take_over` only. What killed
         drivers left of files they wrote is swept away.
         """
+        root = self._present_files()  # first: an error after it would leave the lease to nobody
         with self._write() as connection:
             token = leases.acquire(connection, study, take_over=take_over)
         with suppress(OSError):
-            files.sweep(self._present_files())
+            files.sweep(root)
         return Lease(study=study, token=token, write=self._write)

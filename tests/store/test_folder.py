@@ -103,6 +103,17 @@ def test_nothing_is_written_where_a_storage_was(
         assert whole(used) == before
 
 
+def test_an_error_leaves_no_lease_and_takes_no_row(used: Store) -> None:
+    key = record_of(1).member.key
+    used.add_study(study_of("digits"))
+    rename_members()
+    for act in (lambda: used.pool.remove_member(key), lambda: used.acquire_lease("digits")):
+        assert "which does not exist" in failure(act)
+    Path("studies/elsewhere").rename("studies/ensearch.members")
+    used.acquire_lease("digits").release()  # nobody has it
+    assert list(used.members([key])) == [key]
+
+
 def test_what_is_read_is_not_looked_for_elsewhere(used: Store) -> None:
     key = record_of(1).member.key
     rename_members()
