@@ -4,4 +4,4 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
-.venv/bin/ensearch run --budget 2e6 --dataset digits
+.venv/bin/ensearch run --config studies/quickstart.toml

@@ -76,7 +76,8 @@ def run(
         timeout: stop this run after this time, in seconds or as "2h".
         train_budget: begin no further trial once training has cost this many multiply-adds.
         epochs: train every member for this many epochs; the dataset's own number by default.
-        optimizer: "sgd" or "muon", each with its own learning rate; "sgd" in a new study.
+        optimizer: "muon" or "sgd", each with its own learning rate; in a new study "muon", or the
+            one that the space has values for.
         seeds: train every network at least this often, also where it is tried alone; by default 3.
         schedule: fields of `Schedule` that differ from the dataset's.
         limit_train: train on this many images, with the same share of every class.

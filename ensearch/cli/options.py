@@ -104,7 +104,7 @@ Optimizer = Annotated[
     str | None,
     typer.Option(
         help="The optimizer of every member: sgd or muon, each with its own learning rate. "
-        "(default: sgd)",
+        "(default: muon)",
         rich_help_panel=TRAINING,
     ),
 ]

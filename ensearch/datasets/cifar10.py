@@ -8,7 +8,7 @@ from ensearch.datasets._dataset import Raw
 
 SUMMARY = "CIFAR-10: 50,000 + 10,000 photographs, 32 x 32, colour; a download of 170 MB"
 ARGUMENT = ""
-SCHEDULE = Schedule(epochs=10, batch_size=128, flip=True, crop=4)
+SCHEDULE = Schedule(epochs=12, optimizer="muon", batch_size=128, flip=True, crop=4)
 
 
 def load(argument: str, data_dir: Path) -> Raw:

@@ -13,7 +13,7 @@ from ensearch.seeds import derive
 
 SUMMARY = "1797 handwritten digits, 8 x 8, grey; comes with scikit-learn, for a first try"
 ARGUMENT = ""
-SCHEDULE = Schedule(epochs=12, batch_size=64, peak_lr=0.1, crop=1)
+SCHEDULE = Schedule(epochs=12, optimizer="muon", batch_size=64, crop=1)
 
 TEST_SHARE = 0.2
 

@@ -8,7 +8,7 @@ from ensearch.datasets._dataset import Raw
 
 SUMMARY = "Fashion-MNIST: 60,000 + 10,000 clothes, 28 x 28, grey; a download of 30 MB"
 ARGUMENT = ""
-SCHEDULE = Schedule(epochs=8, flip=True, crop=2)
+SCHEDULE = Schedule(epochs=8, optimizer="muon", flip=True, crop=2)
 
 
 def load(argument: str, data_dir: Path) -> Raw:

@@ -24,7 +24,7 @@ from ensearch.datasets._dataset import Raw
 
 SUMMARY = "your own pictures: train/CLASS/* and val/CLASS/*; PATH@64 for 64 x 64 pixels"
 ARGUMENT = "PATH"
-SCHEDULE = Schedule(epochs=10, batch_size=128, flip=True, crop=8)
+SCHEDULE = Schedule(epochs=10, optimizer="muon", batch_size=128, flip=True, crop=8)
 
 
 def load(argument: str, data_dir: Path) -> Raw:

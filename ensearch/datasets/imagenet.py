@@ -20,7 +20,7 @@ ARGUMENT = "PATH"
 #                                             none   crop   from 50 %   from 25 %   from 8 %
 # 5,000 CIFAR-10 pictures, 10 epochs          65.4   64.7        60.6        57.7       53.5
 # 534 photos of 10 classes at 64, 20 epochs   51.9   51.1     47.0        44.4       43.6
-SCHEDULE = Schedule(epochs=10, batch_size=256, flip=True, crop=28)
+SCHEDULE = Schedule(epochs=10, optimizer="muon", batch_size=256, flip=True, crop=28)
 
 # In grey levels; as in torchvision and timm.
 MEAN = np.array([0.485, 0.456, 0.406]) * 255

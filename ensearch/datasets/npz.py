@@ -27,7 +27,8 @@ from ensearch.errors import UnavailableError
 
 SUMMARY = "your own images: a file of numpy.savez with x_train, y_train, x_test, y_test"
 ARGUMENT = "PATH"
-SCHEDULE = Schedule(epochs=10)  # no augmentation: a flip may change what a picture means
+# No augmentation: a flip may change what a picture means.
+SCHEDULE = Schedule(epochs=10, optimizer="muon")
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 OPTIONAL = ("classes",)

@@ -3,6 +3,7 @@
 Options win over a configuration file, and the file over the dataset's own defaults.
 """
 
+import contextlib
 import dataclasses
 import re
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from ensearch.budget import Bound, Budget, axis_of
 from ensearch.core import Schedule
 from ensearch.ensembles import RULES
 from ensearch.errors import UsageError, invalid, unknown
+from ensearch.schedule import OPTIMIZERS
 from ensearch.search_space import SearchSpace, check_keys, reading
 from ensearch.study.options import SEEDS, RunOptions
 
@@ -106,12 +108,13 @@ def going_on(
     """
     if stored is None:
         return config
-    whole = completed(stored)
-    if options.optimizer is None and "optimizer" not in _asked(options):
-        optimizer = Schedule(**whole["schedule"]).optimizer
-        if optimizer != config.schedule.optimizer:
-            config = resolve(dataclasses.replace(options, optimizer=optimizer))
+    whole, asked = completed(stored), _asked(options)
+    began = Schedule(**whole["schedule"])
+    if "optimizer" not in asked and began.optimizer != config.schedule.optimizer:
+        config = resolve(dataclasses.replace(options, optimizer=began.optimizer))
     kept: dict[str, Any] = {key: whole[key] for key in _BEFORE if getattr(options, key) is None}
+    if began.optimizer == config.schedule.optimizer:
+        kept["schedule"] = began.changed(**asked)
     return dataclasses.replace(config, **kept)
 
 
@@ -259,6 +262,15 @@ def _asked(options: RunOptions) -> dict[str, Any]:
     return changes
 
 
+def _usual_optimizer(optimizer: str, chosen: SearchSpace) -> str:
+    """Return the dataset's optimizer, or the other one where the space has values for it alone."""
+    for one in (optimizer, *OPTIMIZERS):
+        with contextlib.suppress(UsageError):
+            chosen.axes(one)
+            return one
+    return optimizer
+
+
 def _schedule(dataset: str, chosen: SearchSpace, options: RunOptions) -> Schedule:
     """Return the dataset's short schedule, changed by `schedule`, then by `epochs`, `optimizer`.
 
@@ -266,7 +278,8 @@ def _schedule(dataset: str, chosen: SearchSpace, options: RunOptions) -> Schedul
     so that the study's schedule is one of those that are searched.
     """
     base, changes = datasets.schedule(dataset), _asked(options)
-    base = base.changed(optimizer=changes.get("optimizer", base.optimizer))
+    changes.setdefault("optimizer", _usual_optimizer(base.optimizer, chosen))
+    base = base.changed(optimizer=changes["optimizer"])
     for axis in chosen.axes(base.optimizer):
         if isinstance(options.schedule, Schedule) and not (
             axis.field == "epochs" and options.epochs is not None

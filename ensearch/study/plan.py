@@ -8,7 +8,7 @@ from typing import Any
 
 from ensearch.core import full_label
 from ensearch.search_space import Ladder, has_resolutions
-from ensearch.study import matches, prospects
+from ensearch.study import matches, picks, prospects
 from ensearch.study.config import StudyConfig
 from ensearch.study.matches import Obstacle, Remedy
 from ensearch.study.precision import Precision
@@ -161,6 +161,7 @@ def _choices(config: StudyConfig, ladder: Ladder, cost: Callable[[float], str]) 
         *_seeds(config),
         f"schedule  {fewer}{counted(epochs[-1], 'epoch')}, batches of "
         f"{config.schedule.batch_size}, {config.schedule.optimizer}",
+        *_picks(config),
     ]
     sides = ladder.shape_axes.get("resolution", ())
     if sides:
@@ -173,6 +174,12 @@ def _choices(config: StudyConfig, ladder: Ladder, cost: Callable[[float], str]) 
         )
         lines.append(f"axes      of the schedule, for single networks and ensembles alike: {axes}")
     return lines
+
+
+def _picks(config: StudyConfig) -> list[str]:
+    """How well the schedule chooses, where that is known."""
+    found = picks.known(config.dataset, config.space.family, config.schedule)
+    return [] if found is None else [f"measured  {picks.sentence(found)}"]
 
 
 def _space(config: StudyConfig, ladder: Ladder) -> str:

@@ -98,21 +98,20 @@ def test_studies_from_before_resized_crops_compare_equal() -> None:
 
 
 def test_the_optimizer_is_that_of_the_option_the_table_or_the_dataset() -> None:
-    assert config.resolve(RunOptions(**ASKED)).schedule.optimizer == "sgd"
-    assert "optimizer" not in config.resolve(RunOptions(**ASKED)).as_dict()["schedule"]
-    by_option = config.resolve(RunOptions(**ASKED | {"optimizer": "muon"}))
-    by_table = config.resolve(RunOptions(**ASKED | {"schedule": {"optimizer": "muon"}}))
+    assert config.resolve(RunOptions(**ASKED)).schedule.optimizer == "muon"
+    by_option = config.resolve(RunOptions(**ASKED | {"optimizer": "sgd"}))
+    by_table = config.resolve(RunOptions(**ASKED | {"schedule": {"optimizer": "sgd"}}))
     assert by_option == by_table
-    # Digits have a rate of their own, 0.1, for SGD.
-    usual = BY_OPTIMIZER["muon"]
+    assert "optimizer" not in by_option.as_dict()["schedule"]
+    usual = BY_OPTIMIZER["sgd"]
     assert {name: getattr(by_table.schedule, name) for name in usual} == usual
     assert by_table.schedule.batch_size == config.resolve(RunOptions(**ASKED)).schedule.batch_size
-    named = ASKED | {"schedule": {"optimizer": "muon", "peak_lr": 0.1}}
+    named = ASKED | {"schedule": {"optimizer": "sgd", "peak_lr": 0.1}}
     assert config.resolve(RunOptions(**named)).schedule.peak_lr == 0.1
-    over = config.resolve(RunOptions(**named | {"optimizer": "sgd"})).schedule
-    assert (over.optimizer, over.peak_lr) == ("sgd", 0.1)
+    over = config.resolve(RunOptions(**named | {"optimizer": "muon"})).schedule
+    assert (over.optimizer, over.peak_lr) == ("muon", 0.1)
     whole = config.resolve(RunOptions(**ASKED)).schedule
-    asked = RunOptions(**ASKED | {"schedule": whole, "optimizer": "muon"})
+    asked = RunOptions(**ASKED | {"schedule": whole, "optimizer": "sgd"})
     assert config.resolve(asked).schedule == by_table.schedule
     assert config.from_dict(json.loads(json.dumps(by_table.as_dict()))) == by_table
     for bad in ({"optimizer": "adam"}, {"schedule": {"optimizer": "adam"}}):
@@ -120,17 +119,30 @@ def test_the_optimizer_is_that_of_the_option_the_table_or_the_dataset() -> None:
             config.resolve(RunOptions(**ASKED | bad))
 
 
-def test_a_study_that_goes_on_keeps_its_optimizer() -> None:
-    asked = RunOptions(**ASKED | {"epochs": 3})
-    muon = config.resolve(dataclasses.replace(asked, optimizer="muon"))
-    assert config.going_on(config.resolve(asked), asked, muon.as_dict()) == muon
-    said = dataclasses.replace(asked, schedule={"optimizer": "sgd"})
-    going_on = config.going_on(config.resolve(said), said, muon.as_dict())
-    assert [str(d) for d in config.differences(muon.as_dict(), going_on.as_dict())] == [
-        "schedule.momentum: stored 0.6, asked 0.9",
-        "schedule.optimizer: stored 'muon', asked None",
-        "schedule.peak_lr: stored 0.12, asked 0.1",
+def test_a_study_that_goes_on_keeps_its_schedule() -> None:
+    asked = RunOptions(**ASKED)
+    sgd = config.resolve(dataclasses.replace(asked, optimizer="sgd", epochs=3))
+    assert config.going_on(config.resolve(asked), asked, sgd.as_dict()) == sgd
+    said = dataclasses.replace(asked, epochs=4)
+    going_on = config.going_on(config.resolve(said), said, sgd.as_dict())
+    assert [str(d) for d in config.differences(sgd.as_dict(), going_on.as_dict())] == [
+        "schedule.epochs: stored 3, asked 4"
     ]
+    said = dataclasses.replace(asked, schedule={"optimizer": "muon"}, epochs=3)
+    going_on = config.going_on(config.resolve(said), said, sgd.as_dict())
+    assert [str(d) for d in config.differences(sgd.as_dict(), going_on.as_dict())] == [
+        "schedule.momentum: stored 0.9, asked 0.6",
+        "schedule.optimizer: stored None, asked 'muon'",
+        "schedule.peak_lr: stored 0.4, asked 0.12",
+    ]
+
+
+def test_a_space_with_values_for_one_optimizer_decides_where_nothing_is_said() -> None:
+    space = {"width": {"low": 0.25, "high": 1.0, "step": 0.125}, "depth": [10], "members": [1, 2]}
+    for schedule, optimizer in (({"peak_lr": [0.1, 0.4]}, "sgd"), ({"epochs": [2, 4]}, "muon")):
+        table = {"family": "wide_resnet", **space, "schedule": schedule}
+        found = config.resolve(RunOptions(**ASKED | {"space": table}))
+        assert found.schedule.optimizer == optimizer
 
 
 AXES = {
@@ -164,10 +176,11 @@ def test_a_study_file_may_carry_a_space_with_axes(tmp_path: Path) -> None:
 
 
 def test_the_studys_schedule_is_one_of_those_searched() -> None:
-    """Digits: peak_lr 0.1 and 12 epochs, of which the nearest values are taken."""
-    plain = config.resolve(RunOptions(**ASKED)).schedule
-    assert (plain.peak_lr, plain.epochs) == (0.1, 12)
-    made = config.resolve(RunOptions(**ASKED | {"space": AXES}))
+    """The rate 0.4 and 12 epochs have 0.2 and 6 as their nearest values."""
+    asked = ASKED | {"schedule": {"optimizer": "sgd"}}
+    plain = config.resolve(RunOptions(**asked)).schedule
+    assert (plain.peak_lr, plain.epochs) == (0.4, 12)
+    made = config.resolve(RunOptions(**asked | {"space": AXES}))
     assert made.schedule == dataclasses.replace(plain, peak_lr=0.2, epochs=6)
     assert made.schedule in made.space.schedules(plain)
 
@@ -175,9 +188,9 @@ def test_the_studys_schedule_is_one_of_those_searched() -> None:
 def test_a_study_by_muon_searches_the_rates_for_muon() -> None:
     table = {"peak_lr": [0.2, 0.8], "epochs": [6, 40], "muon": {"peak_lr": [0.06, 0.1]}}
     asked = ASKED | {"space": AXES | {"schedule": table}}
-    sgd = config.resolve(RunOptions(**asked))
+    sgd = config.resolve(RunOptions(**asked | {"optimizer": "sgd"}))
     assert sgd == config.resolve(RunOptions(**ASKED | {"space": AXES}))
-    muon = config.resolve(RunOptions(**asked | {"optimizer": "muon"}))
+    muon = config.resolve(RunOptions(**asked))
     assert (muon.schedule.peak_lr, muon.schedule.momentum) == (0.1, 0.6)
     assert config.from_dict(json.loads(json.dumps(muon.as_dict()))) == muon
     assert {s.peak_lr for s in muon.space.schedules(muon.schedule)} == {0.06, 0.1}

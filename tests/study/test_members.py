@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from ensearch import datasets
 from ensearch.api.progress import line
-from ensearch.core import Architecture, Member, Schedule
+from ensearch.core import Architecture, Member
 from ensearch.errors import UnavailableError
 from ensearch.launch import Failed, Measured, MemberJob, Parted, Trained, Update, lockstep_key
 from ensearch.store import Store
@@ -21,6 +22,7 @@ from tests.searches import SPACE
 
 WIDE = Architecture(family="wide_resnet", width=1.0, depth=10, resolution=8)
 DEEP = Architecture(family="wide_resnet", width=1.0, depth=16, resolution=8)
+SCHEDULE = datasets.schedule("npz:x.npz").changed(epochs=9)
 
 
 class Tasks:
@@ -100,7 +102,7 @@ def test_on_a_gpu_members_of_one_network_are_one_task_up_to_a_limit(
 ) -> None:
     pool = pool_of(opened, store)
     wide, deep = members(opened, SIDE_BY_SIDE + 2), members(opened, 3, DEEP)
-    longer = Schedule(epochs=2)
+    longer = SCHEDULE.changed(epochs=2)
     other = Member(architecture=WIDE, schedule=longer, dataset=wide[0].dataset, seed=0)
     pool.require([wide[0], deep[0], other, *wide[1:], *deep[1:]])
     first = list(range(SIDE_BY_SIDE))
@@ -185,9 +187,7 @@ def test_checkpoints_are_discarded_for_those_that_have_ended(
 
 def measured(strategy: str, place: str = "a GPU", members: int = 2) -> Measured:
     return Measured(
-        lockstep_key=lockstep_key(
-            Member(architecture=WIDE, schedule=Schedule(epochs=9), dataset="", seed=0)
-        ),
+        lockstep_key=lockstep_key(Member(architecture=WIDE, schedule=SCHEDULE, dataset="", seed=0)),
         place=place,
         members=members,
         strategy=strategy,

@@ -30,6 +30,7 @@ ASKED = Request()
 
 def study_of(store: Store, spec: str) -> Study:
     options: dict[str, Any] = {"budget": "2e6", "dataset": spec, "space": SPACE, "study": "one"}
+    options["optimizer"] = "sgd"  # the noise of a member follows from its schedule
     return open_study(config.resolve(RunOptions(**options, epochs=1)), store, Path("data"), "a CPU")
 
 

@@ -46,8 +46,8 @@ def works(cifar: str, only: Collection[str]) -> Iterator[Work]:
     `only` names the works to keep as DATA:NETWORK; all are kept if it is empty.
     """
     for name, spec, schedule in (
-        ("digits", "digits", datasets.schedule("digits")),
-        ("cifar", cifar, datasets.schedule("cifar10")),
+        ("digits", "digits", datasets.schedule("digits").changed(optimizer="sgd")),
+        ("cifar", cifar, datasets.schedule("cifar10").changed(optimizer="sgd")),
     ):
         for network, images in NETWORKS[name].items():
             if only and f"{name}:{network}" not in only:
