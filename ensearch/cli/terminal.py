@@ -1,6 +1,7 @@
 """How the command line meets the terminal: errors as one message and an exit code, and signals."""
 
 import contextlib
+import errno
 import functools
 import os
 import shlex
@@ -86,7 +87,9 @@ def _explain(error: Exception, storage: str) -> tuple[str, int]:
     if isinstance(error, EnsearchError):
         return f"error: {explain(error, storage)}", error.exit_code
     if isinstance(error, OSError):
-        return f"error: the system refused to read or write: {error}", 1
+        too_many = error.errno in (errno.EMFILE, errno.ENFILE)
+        advice = "\nRaise the limit of open files with `ulimit -n 1024`." if too_many else ""
+        return f"error: the system refused to read or write: {error}{advice}", 1
     return (
         f"internal error: {type(error).__name__}: {error}\nThis is a defect of ensearch. "
         "Please report it with the output of the same command after `ensearch --debug`."

@@ -34,10 +34,10 @@ def locate(text: str) -> Address:
     """Where `text`, a database URL or the bare path of a SQLite file, points to from here."""
     try:
         url = _url(text)
-        url.get_dialect()
         if url.get_backend_name() != "sqlite":
             url, files = server.address(url)
             return Address(url=url, path=None, files=files)
+        url.get_dialect()
         if url.host or not url.database or url.database == ":memory:" or "uri" in url.query:
             raise ValueError("members' files lie beside the database, so it must be a plain file")
         # Of the text itself: SQLAlchemy drops what has no =, and a?b.db would be the file a.

@@ -35,7 +35,8 @@ def address(url: URL) -> tuple[URL, Path | None]:
 
     Raises ValueError where the URL names no PostgreSQL database that this can use.
     """
-    if url.drivername not in ("postgresql", "postgresql+psycopg"):
+    # Hosts of databases write postgres://, which libpq takes too.
+    if url.drivername not in ("postgres", "postgresql", "postgresql+psycopg"):
         raise ValueError(f"{url.drivername} is neither sqlite nor postgresql+psycopg")
     if not url.database:
         raise ValueError("it names no database, as in postgresql+psycopg://user@host/name")

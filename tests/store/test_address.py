@@ -91,3 +91,15 @@ def test_options_of_sqlite_that_it_does_not_have_are_named() -> None:
     for odd in ("sqlite:///a?b.db", "sqlite:///what?", "sqlite:///a.db?timeout=5&b"):
         assert "a file whose name holds a ? is given by" in failure(partial(address.locate, odd))
     assert address.locate("sqlite:///a.db?timeout=5").path == Path("a.db").resolve()
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_all_names_of_postgresql_mean_the_same_server(scheme: str) -> None:
+    address_of = address.locate(f"{scheme}://user@host/db")
+    assert str(address_of) == "postgresql+psycopg://user@host/db"
+
+
+@pytest.mark.parametrize("scheme", ["mysql", "redis", "postgresql+nodriver"])
+def test_a_server_of_another_kind_is_named(scheme: str) -> None:
+    message = failure(lambda: address.locate(f"{scheme}://user@host/db"))
+    assert f"{scheme} is neither sqlite nor postgresql+psycopg" in message

@@ -56,7 +56,7 @@ def test_a_server_that_refuses_is_explained_without_the_password(
 @pytest.mark.parametrize(
     ("address", "says"),
     [
-        ("postgres://user:secret@host/name", "Can't load plugin"),
+        ("postgres://user:secret@host", "names no database"),
         ("postgresql+psycopg2://user:secret@host/name", "psycopg2 is neither"),
         ("mysql+pymysql://user:secret@host/name", "is neither sqlite nor postgresql"),
         ("postgresql://user:secret@host", "names no database"),
