@@ -503,6 +503,16 @@ def test_closed_or_ascii_outputs_are_no_defects(studied: Path) -> None:
         assert "defect" not in ended.stderr
 
 
+def test_a_process_that_may_open_no_more_files_is_told_what_to_do(folder: Path) -> None:
+    command = f"ulimit -n 12; exec {sys.executable} -m ensearch run --budget 1e5 --dataset digits"
+    ended = subprocess.run(
+        ["bash", "-c", f"{command} --plan"], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert "ulimit -n 1024" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_a_dataset_that_vanishes_stops_the_run_and_keeps_the_trials(folder: Path) -> None:
     """The driver has read the file; the worker, which starts later, does not find it."""
     images = np.random.default_rng(0).integers(0, 256, (80, 8, 8), dtype=np.uint8)
