@@ -50,6 +50,8 @@ def locate(text: str) -> Address:
                 "path alone"
             )
         path = Path(url.database).resolve()
+        if not path.name:
+            raise ValueError("it is the topmost folder, not a file")
         url = url.set(database=str(path))
         url.render_as_string()  # raises where the path is not valid Unicode
     except (ArgumentError, ImportError, ValueError, OSError) as error:

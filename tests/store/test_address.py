@@ -23,6 +23,7 @@ from tests.records import failure
         "nonsense://x",
         "://",
         "postgresql://user@host:port/name",
+        "//",
         "a\0b.db",
         "a\udcffb.db",
     ],
