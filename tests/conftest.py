@@ -29,11 +29,12 @@ settings.load_profile("untimed")
 # Files that take longest, from the longest on. They are begun first, so that of several processes
 # none is left with one of them when the others have nothing to do.
 LONGEST = (
-    "launch/test_ray.py", "cli/test_app.py", "study/test_search.py", "confirmation/test_run.py",
-    "fronts/test_attacks.py", "launch/test_contract.py", "training/test_fused.py",
-    "study/test_sampler.py", "cli/test_front.py", "test_docs.py", "training/test_group.py",
-    "store/test_postgres.py", "store/test_migrations.py", "exports/test_cascade.py",
-    "study/test_settlement.py", "study/test_kill.py",
+    "cli/test_app.py", "launch/test_ray.py", "study/test_search.py", "confirmation/test_run.py",
+    "fronts/test_attacks.py", "launch/test_contract.py", "confirmation/test_settling.py",
+    "test_docs.py", "training/test_group.py", "study/test_settlement.py", "training/test_fused.py",
+    "study/test_sampler.py", "api/test_library.py", "cli/test_front.py", "store/test_migrations.py",
+    "store/test_postgres.py", "study/test_kill.py", "exports/test_cascade.py",
+    "exports/test_folder.py", "cli/test_study.py", "confirmation/test_distillation.py",
 )  # fmt: skip
 
 # A shell starts what runs in the background with Ctrl-C ignored, and its children inherit that.
