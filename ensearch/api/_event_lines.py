@@ -32,7 +32,7 @@ REASONS: dict[EndReason, str] = {
     "interrupted": "interrupted",
 }
 SETTLED: dict[SettlementReason, str] = {
-    "decided": "every compared budget is decided",
+    "decided": "every budget at which the two kinds are matched is decided",
     "good enough": "what is taken at the largest budget loses at most 0.25 points on average, and "
     "nothing that may be spent decides more",
     "cost": "the cost that was allowed is spent",

@@ -102,7 +102,7 @@ def further(results: Findings) -> list[str]:
             f"Mixed ensembles of these {who} were not compared; a search of the pool compares them."
         ]
     if diversity.lead.low == diversity.lead.high:
-        return [f"Of these {who} the best ensemble has one network: mixing gains nothing."]
+        return [f"Of these {who} the best ensemble has one architecture: mixing gains nothing."]
     says = {1: "are better than", 0: "cannot be told from", -1: "are worse than"}
     verb = says[diversity.lead.side]
     gap, low, high = (
@@ -113,7 +113,7 @@ def further(results: Findings) -> list[str]:
         how = "They were selected on val and scored on test."
     return [
         f"Of these {who}, mixed ensembles within {count(diversity.budget, c)} {verb} ensembles of "
-        f"one network: {gap:+.2f} points [{low:+.2f}, {high:+.2f}]. {how}"
+        f"one architecture: {gap:+.2f} points [{low:+.2f}, {high:+.2f}]. {how}"
     ]
 
 
