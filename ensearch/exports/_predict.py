@@ -253,15 +253,17 @@ def _is_meant(path: Path, folder: Path) -> bool:
 
 def _array(path: Path) -> Array:
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
+        with path.open("rb") as file:  # numpy leaves one of its own open where it is damaged
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded
             names = [n for n in IMAGES if n in loaded.files] or loaded.files
             if len(names) != 1 and names[0] not in IMAGES:
                 raise InputError(f"{path} holds {', '.join(loaded.files)}: call one 'images'.")
             return np.asarray(loaded[names[0]])
-    except (OSError, ValueError, KeyError, IndexError, EOFError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # a damaged file raises many kinds, from zipfile, zlib and numpy
         raise InputError(f"{path} cannot be read: {error}") from error
 
 

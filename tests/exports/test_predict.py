@@ -1,0 +1,43 @@
+"""What predict.py makes of files of arrays that are not whole."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ensearch.exports import _predict
+from ensearch.exports._predict import InputError
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> bytes:
+    """An npz file of pictures, compressed."""
+    rng, path = np.random.default_rng(0), tmp_path / "whole.npz"
+    np.savez_compressed(path, images=rng.integers(0, 9, (2, 40, 40, 3), np.uint8))
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("kept", [0, 10, 500, -5])
+def test_an_npz_file_that_was_cut_is_refused_by_its_name(
+    whole: bytes, tmp_path: Path, kept: int
+) -> None:
+    (tmp_path / "cut.npz").write_bytes(whole[:kept])
+    with pytest.raises(InputError, match=r"cut\.npz cannot be read"):
+        _predict.sources([tmp_path / "cut.npz"], channels=3)
+
+
+def test_an_npz_file_with_a_changed_byte_is_refused_by_its_name(
+    whole: bytes, tmp_path: Path
+) -> None:
+    for place in (60, 100, 500):  # of the header, and of what is compressed
+        changed = bytearray(whole)
+        changed[place] ^= 255
+        (tmp_path / "changed.npz").write_bytes(changed)
+        with pytest.raises(InputError, match=r"changed\.npz cannot be read"):
+            _predict.sources([tmp_path / "changed.npz"], channels=3)
+
+
+def test_an_npz_file_of_several_arrays_must_call_one_images(tmp_path: Path) -> None:
+    np.savez(tmp_path / "two.npz", first=np.zeros(2), second=np.zeros(2))
+    with pytest.raises(InputError, match="call one 'images'"):
+        _predict.sources([tmp_path / "two.npz"], channels=3)
