@@ -105,7 +105,7 @@ def import_predictions(
             note("without predictions of val, this model cannot be selected by a search")
         if seen:
             note(scored_images.MAY_HAVE_SEEN_VAL)
-        return _added(store, record, seen, note)
+        return _added(store, record, note)
 
 
 def _whole(given: str | float, option: str) -> int:
@@ -122,7 +122,7 @@ def _is_cut_from_train(store: Store, val: LabelMatch) -> bool:
     return any(dataset.halves_seed is None for dataset in datasets)
 
 
-def _added(store: Store, record: ModelRecord, seen: bool, note: Notes) -> AddedModel:
+def _added(store: Store, record: ModelRecord, note: Notes) -> AddedModel:
     """What came into the pool, with a note where the model seems to guess."""
     accuracy = None
     if "val" in record.labels:
@@ -137,7 +137,7 @@ def _added(store: Store, record: ModelRecord, seen: bool, note: Notes) -> AddedM
         macs=record.macs,
         params=record.params,
         accuracy_val=accuracy,
-        may_have_seen_val=seen,
+        may_have_seen_val=record.may_have_seen_val,
         inputs=record.inputs,
         notes=note.kept,
     )
@@ -204,7 +204,7 @@ def add_model(
             record = pretrained.add(store, images, timm_model, where, note, on_progress or unheard)
             # Recorded before it is seen.
             use = images.record_use(store, "pool add", model)
-            model_added = _added(store, record, choose_on != HELD_OUT, note)
+            model_added = _added(store, record, note)
             added.append(replace(model_added, notes=(*model_added.notes, use)))
             if on_added:
                 on_added(added[-1])
@@ -219,6 +219,8 @@ def _check_models(
     name: str | None,
     normalise: str | None,
 ) -> None:
+    if not models:
+        raise invalid("timm", "must name at least one model.")
     for value, option in ((checkpoint, "checkpoint"), (name, "name")):
         if value is not None and len(models) > 1:
             raise invalid(option, f"is for one model; {len(models)} are named.")

@@ -145,6 +145,7 @@ def test_values_that_do_not_go_together_are_refused_before_images_are_read(folde
         ({"timm": ["a", "b"], "name": "c"}, "name"),
         ({"timm": "a,b", "checkpoint": "w.pth"}, "checkpoint"),
         ({"timm": "a,a"}, "timm"),
+        ({"timm": []}, "timm"),
         ({"timm": "a", "normalise": "mine"}, "normalise"),
         ({"timm": "a", "choose_on": "test"}, "choose_on"),
     ):
