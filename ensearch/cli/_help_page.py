@@ -23,9 +23,14 @@ Panels = dict[str, list[Row]]
 class Command(TyperCommand):
     """A verb."""
 
-    # Typer's types of these two are its own or click's, from release to release.
+    # Typer's types of these are its own or click's, from release to release.
     def format_help(self, ctx: Any, formatter: Any) -> None:
         _show(self.get_usage(ctx), self.help, options(self, ctx))
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Arguments as they are declared: releases of click put other brackets around them."""
+        declared = (p for p in self.get_params(ctx) if p.param_type_name == "argument")
+        return ["[OPTIONS]", *(p.metavar or str(p.name) for p in declared)]
 
 
 class Group(TyperGroup):
@@ -51,8 +56,9 @@ def options(command: TyperCommand | TyperGroup, ctx: Any) -> Panels:
         if record is not None:
             usual = "Arguments" if param.param_type_name == "argument" else "Other"
             panel = getattr(param, "rich_help_panel", None) or usual
-            # A range of numbers stands behind the explanation.
+            # A range of numbers stands behind the explanation, and an argument has no type.
             name, says = record[0].replace(" range>", ">"), record[1]
+            name = name.partition(" <")[0] if usual == "Arguments" else name
             panels.setdefault(str(panel), []).append((name, says))
     other = panels.pop("Other", None)
     return panels | ({"Other": other} if other else {})

@@ -13,7 +13,7 @@ from ensearch.cli.terminal import guarded
 @guarded
 def compare(
     first: options.Study,
-    second: Annotated[str, typer.Argument(help="The name of another study.")],
+    second: Annotated[str, typer.Argument(metavar="OTHER", help="The name of another study.")],
     storage: options.Storage = None,
     as_csv: Annotated[
         bool,

@@ -13,14 +13,28 @@ NETWORK = "The network"
 
 @guarded
 def cost(
-    family: Annotated[str, typer.Argument(help="The family of the network, such as wide_resnet.")],
+    family: Annotated[
+        str,
+        typer.Argument(
+            metavar="FAMILY",
+            help="The family of the network: wide_resnet, resnet_cifar, efficientnet, vit or "
+            "timm:NAME.",
+        ),
+    ],
     width: Annotated[
         float | None,
-        typer.Option(help="The width, as the family counts it.", rich_help_panel=NETWORK),
+        typer.Option(
+            help="The width: a multiple of the usual channels, or the embedding of a vit.",
+            rich_help_panel=NETWORK,
+        ),
     ] = None,
     depth: Annotated[
         float | None,
-        typer.Option(help="The depth, as the family counts it.", rich_help_panel=NETWORK),
+        typer.Option(
+            help="The depth: layers, a multiple of the blocks of an efficientnet, or the blocks "
+            "of a vit.",
+            rich_help_panel=NETWORK,
+        ),
     ] = None,
     resolution: Annotated[
         int | None,

@@ -11,7 +11,8 @@ from ensearch.cli.terminal import INTERRUPTED, guarded, say
 @guarded
 def dashboard(
     study: Annotated[
-        str | None, typer.Argument(help="The study to open. (default: the list of all studies)")
+        str | None,
+        typer.Argument(metavar="[STUDY]", help="The study to open. (default: a list of all)"),
     ] = None,
     port: Annotated[
         int,

@@ -15,7 +15,14 @@ from ensearch.cli.terminal import guarded, note, say, tell
 def export(
     study: options.StudyIfAny = None,
     pool: options.PoolInstead = None,
-    budget: options.WithinBudget = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help="The most that a prediction may cost, such as 5e9 or 5G, in the unit of the "
+            "study's budget, and for a cascade in FLOPs. (default: the study's budget)",
+            rich_help_panel=options.READING,
+        ),
+    ] = None,
     kind: Annotated[
         str,
         typer.Option(

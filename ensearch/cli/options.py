@@ -20,10 +20,10 @@ OUTPUT = "Output"
 READING = "What to compare"
 MODELS = "Models and images"
 
-Study = Annotated[str, typer.Argument(help="The name of a study, as `ensearch status` lists it.")]
-StudyIfAny = Annotated[
-    str | None, typer.Argument(help="The name of a study, as `ensearch status` lists it.")
-]
+# Arguments
+_STUDIES = "The name of a study, as `ensearch status` lists it."
+Study = Annotated[str, typer.Argument(metavar="STUDY", help=_STUDIES)]
+StudyIfAny = Annotated[str | None, typer.Argument(metavar="[STUDY]", help=_STUDIES)]
 
 # What to search
 _DATASETS = (
@@ -86,8 +86,7 @@ Settle = Annotated[
     bool,
     typer.Option(
         "--settle",
-        help="When that is over, train more members where they decide most, as `ensearch settle` "
-        "does.",
+        help="Afterwards, train more members where they decide most, as `ensearch settle` does.",
         rich_help_panel=STOPPING,
     ),
 ]
@@ -249,7 +248,7 @@ WithinBudget = Annotated[
     typer.Option(
         "--budget",
         help="The most that a prediction may cost, such as 5e9 or 5G, in the unit of the study's "
-        "budget or of --x (for a cascade in FLOPs). (default: the study's budget)",
+        "budget or of --x. (default: the study's budget)",
         rich_help_panel=READING,
     ),
 ]

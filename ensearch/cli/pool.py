@@ -94,7 +94,9 @@ def _mean_percent(values: Sequence[float | None]) -> str:
 @app.command(cls=Command)
 @guarded
 def show(
-    name: Annotated[str, typer.Argument(help="A name, as `ensearch pool list` shows it.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A name, as `ensearch pool list` shows it.")
+    ],
     test: options.Test = False,
     storage: options.Storage = None,
     as_json: options.AsJson = False,
@@ -166,8 +168,9 @@ def remove(
     names: Annotated[
         list[str],
         typer.Argument(
+            metavar="NAME...",
             help="Names, as `ensearch pool list` shows them. The name of a network stands for all "
-            "its members."
+            "its members.",
         ),
     ],
     force: Annotated[

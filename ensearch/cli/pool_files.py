@@ -83,8 +83,9 @@ def export(
     query: Annotated[
         str,
         typer.Argument(
+            metavar="QUERY",
             help="A query that selects what to export, such as all; `ensearch front --help` "
-            "explains it."
+            "explains it.",
         ),
     ],
     out: Annotated[

@@ -47,7 +47,10 @@ OTHER_IMAGES = "--choose-on held-out of `pool add` and `pool images` takes other
 def import_(
     file: Annotated[
         Path,
-        typer.Argument(help="An npz file with the arrays named above, or a file of `pool export`."),
+        typer.Argument(
+            metavar="FILE",
+            help="An npz file with the arrays named above, or a file of `pool export`.",
+        ),
     ],
     name: Annotated[
         str | None,

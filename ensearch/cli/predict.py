@@ -17,9 +17,14 @@ EVERY = 5.0  # seconds between two lines of progress
 
 @guarded
 def predict(
-    folder: Annotated[Path, typer.Argument(help="A folder that `ensearch export` wrote.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A folder that `ensearch export` wrote.")
+    ],
     images: Annotated[
-        list[Path], typer.Argument(help="Pictures, folders of pictures, .npz or .npy files.")
+        list[Path],
+        typer.Argument(
+            metavar="IMAGES...", help="Pictures, folders of pictures, .npz or .npy files."
+        ),
     ],
     members: Annotated[
         int | None,

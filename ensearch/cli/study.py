@@ -17,7 +17,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-Name = Annotated[str, typer.Argument(help="The new name, which no other study has.")]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="The new name, which no other study has.")
+]
 
 
 @app.command(cls=Command)

@@ -67,3 +67,11 @@ def test_every_option_has_a_panel_and_required_ones_a_mark() -> None:
     panels = ["What to search", "Budget and stopping", "Training", "Where to run", "Output"]
     lines = ensearch("run --help").stdout.splitlines()
     assert [row for row in lines if row in panels] == panels
+
+
+def test_the_usage_has_arguments_in_capitals() -> None:
+    for line, command in COMMANDS.items():
+        usage, *_ = ensearch(f"{line} --help").stdout.splitlines()
+        named = usage.partition("[OPTIONS]")[2].split()
+        arguments = [p.metavar for p in command.params if p.param_type_name == "argument"]
+        assert named == arguments == [name.upper() for name in named], line
