@@ -12,7 +12,7 @@ from ensearch.api.progress import OnEvent
 from ensearch.confirmation import conclusion, deciding
 from ensearch.confirmation.finalists import FEWEST
 from ensearch.confirmation.plan import Confirmation, Request
-from ensearch.errors import UnfinishedError, UsageError
+from ensearch.errors import UnfinishedError, UsageError, invalid
 from ensearch.store import Store, storage_url
 from ensearch.study import config as configs
 from ensearch.study.config import StudyConfig
@@ -57,6 +57,10 @@ class ConfirmOptions:
                     problem="no_retraining",
                     option=option,
                 )
+        for option in ("top", "fewest", "epochs", "members"):
+            number = getattr(self, option)
+            if number is not None and number < 1:
+                raise invalid(option, f"must be a whole number of at least 1; got {number}.")
         budgets = self.budgets
         if budgets is not None:
             budgets = tuple(b / factor for b in units.parse_counts(budgets, "budgets"))

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from ensearch.confirmation import distillation, settling
 from ensearch.confirmation.finalists import Reason
 from ensearch.confirmation.plan import Confirmation
-from ensearch.confirmation.work import Work
 from ensearch.store import UseOfTest, uses_of_test
 from ensearch.study.config import StudyConfig
 from ensearch.study.placement import Placement
+from ensearch.study.work import MemberWork
 from ensearch.units import Axis, counted, format_count, format_duration, unit_name
 
 
@@ -22,7 +22,7 @@ class Announcement:
 
     config: StudyConfig
     plan: Confirmation
-    work: Work
+    work: MemberWork
     images: Mapping[str, int]
     where: Placement
     device: str  # for people

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from ensearch.confirmation import distillation, settling, work
 from ensearch.confirmation import plan as confirmation_plan
 from ensearch.confirmation.plan import Confirmation
-from ensearch.confirmation.work import Work
-from ensearch.core import Member
+from ensearch.core import Member, full_label
 from ensearch.errors import StorageError, TrialsFailedError
 from ensearch.launch import Train
 from ensearch.store import Store
@@ -19,6 +18,7 @@ from ensearch.study.placement import Placement
 from ensearch.study.scoring import Scorer
 from ensearch.study.speed import Speed
 from ensearch.study.study import Study
+from ensearch.study.work import MemberWork
 from ensearch.training import train_members
 
 
@@ -118,13 +118,13 @@ class _Confirming:
             return ended
         return self.waiting.collect([*wanted, *students], counting, splits=("val", "test"))
 
-    def _planned(self, plan: Confirmation, ahead: Work) -> LookPlanned:
+    def _planned(self, plan: Confirmation, ahead: MemberWork) -> LookPlanned:
         first = plan.at_first
         return LookPlanned(
             number=plan.looks,
             looks=settling.LOOKS,
             members={
-                finalist.architecture.label: finalist.members
+                full_label(finalist.architecture.label, finalist.changes): finalist.members
                 for name, finalist in plan.networks.items()
                 if finalist.members > first[name]
             },

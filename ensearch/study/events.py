@@ -12,7 +12,6 @@ from ensearch.units import Axis
 # Why a run ended. A confirmation has "time" and "interrupted" too.
 EndReason = Literal["trials", "exhausted", "time", "train budget", "interrupted"]
 
-
 # Why a run of a settlement ended. It goes on later after "time" and "interrupted".
 SettlementReason = stopping.Reason | Literal["time", "interrupted"]
 
@@ -144,9 +143,9 @@ class TrialFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberReady:
-    """A member of a confirmation has been `trained`, has only predicted, or has failed.
+    """A member of a settlement or a confirmation has been `trained`, only predicted, or failed.
 
-    `done` of its `members` are over.
+    `done` of the `members` of its look are over.
     """
 
     member: MemberDone | MemberFailed
@@ -160,8 +159,8 @@ class MemberReady:
 class LookPlanned:
     """A settlement trains members for its next look, `number` of at most `looks`.
 
-    `members` says how many each network then has, by its label. Of the `total`, `missing` are to be
-    trained, in an estimated number of `seconds`.
+    `members` says how many each network then has, by the label that no other has. Of the `total`,
+    `missing` are to be trained, in an estimated number of `seconds`.
     """
 
     number: int

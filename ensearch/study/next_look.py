@@ -4,11 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ensearch.core import Architecture, Evaluation, Member, Schedule, evaluation_key
+from ensearch.core import (
+    Architecture,
+    Evaluation,
+    Member,
+    Schedule,
+    distinctions,
+    evaluation_key,
+    full_label,
+)
 from ensearch.cost import training_macs
 from ensearch.fronts import FrontRow, Fronts, allocation
 from ensearch.fronts.matching import missing
-from ensearch.search_space import Cell
+from ensearch.search_space import Cell, has_resolutions
 from ensearch.study.study import Study
 
 
@@ -39,6 +47,13 @@ class Candidates:
         every: list[Evaluation | Cell] = [*self.evaluations, *self.study.ladder.cells]
         found = next(each for each in every if each.network == network)
         return Shape(found.architecture, found.schedule)
+
+    def label(self, network: str) -> str:
+        """Return what people call a network, which no other of the study is called: 28-10@64."""
+        config, (architecture, schedule) = self.study.config, self.shape(network)
+        several = has_resolutions(config.space.as_dict())
+        found = distinctions(architecture, schedule, config.schedule, several)
+        return full_label(architecture.label, found)
 
     def first(self, network: str, count: int) -> tuple[Member, ...]:
         """Return the first members of a network."""

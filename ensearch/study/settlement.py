@@ -15,7 +15,7 @@ from ensearch.fronts import MARGIN, Fronts, analyse, spending, stopping
 from ensearch.fronts.claims import Claim
 from ensearch.launch import Train
 from ensearch.store import LookRecord, SettlementRecord, Store
-from ensearch.study import driving, looks, scoring
+from ensearch.study import driving, looks, scoring, work
 from ensearch.study.driving import Counting, Waiting
 from ensearch.study.events import (
     Evaluated,
@@ -245,33 +245,23 @@ class _Settling:
         candidates: Candidates,
     ) -> Counting:
         """Say what the look takes, and count its members."""
-        stored = self.store.members([member.key for member in wanted])
-        ready = {key for key, record in stored.items() if record.state == "trained"}
-        missing_ones = [member for member in wanted if member.key not in ready]
-        images = self.study.images["train"]
-        seconds = math.fsum(
-            self.speed.seconds(self.study.count(m.architecture).macs) * images * m.schedule.epochs
-            for m in missing_ones
-        )
+        ahead = work.of_members(self.study, self.store, wanted, self.speed, self.workers)
         own = [each.number for each in self._own(plan)]
         self.on_event(
             LookPlanned(
                 number=own.index(look.number) + 1,
                 looks=plan.looks,
-                members={
-                    candidates.shape(name).architecture.label: n
-                    for name, (n, _) in look.members.items()
-                },
-                missing=len(missing_ones),
-                total=len(wanted),
-                seconds=seconds / self.workers,
+                members={candidates.label(name): n for name, (n, _) in look.members.items()},
+                missing=len(ahead.macs),
+                total=ahead.members,
+                seconds=ahead.seconds,
             )
         )
         return Counting(
-            members=len(wanted),
-            seconds=seconds / self.workers,
+            members=ahead.members,
+            seconds=ahead.seconds,
             on_event=self.on_event,
-            macs={member.key: self.waiting.queue.train_macs(member) for member in missing_ones},
+            macs=ahead.macs,
         )
 
     def _candidates(self) -> Candidates:

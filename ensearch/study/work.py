@@ -1,14 +1,17 @@
-"""How much a search will train: expected members, multiply-adds and seconds."""
+"""How much will be trained: expected members of a search, and those of members that are named."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ensearch.core import Member
 from ensearch.cost import training_macs
 from ensearch.search_space import Cell, Ladder
+from ensearch.store import Store, files
 from ensearch.study import start
 from ensearch.study.speed import Speed
+from ensearch.study.study import Study
 
 # Random draws of trials over which the expected cost of a study is averaged.
 _DRAWS = 20
@@ -23,6 +26,52 @@ class SearchWork:
     train_macs: float
     seconds: float
     longest: float  # seconds for the most expensive single member
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberWork:
+    """What so many `members` still take; `macs` are those of training what is not ready, by key.
+
+    `seconds` are an estimate for all workers together.
+    """
+
+    members: int
+    macs: dict[str, float]
+    seconds: float
+
+    @property
+    def ready(self) -> int:
+        """How many members need no training."""
+        return self.members - len(self.macs)
+
+    @property
+    def train_macs(self) -> float:
+        """Multiply-adds of training the others."""
+        return sum(self.macs.values())
+
+
+def of_members(
+    study: Study, store: Store, wanted: Sequence[Member], speed: Speed, workers: int
+) -> MemberWork:
+    """Return what members take that were never trained, or whose files are gone.
+
+    Predicting costs next to nothing and is not counted.
+    """
+    stored = store.members([member.key for member in wanted])
+    lost = {files.key_of(path) for path in store.missing_files(stored)}
+    ready = {key for key, record in stored.items() if record.state == "trained"} - lost
+    untrained = [member for member in wanted if member.key not in ready]
+    images = study.images["train"]
+    costs = {member.key: study.count(member.architecture) for member in untrained}
+    seconds = [
+        speed.seconds(costs[member.key].macs) * images * member.schedule.epochs
+        for member in untrained
+    ]
+    return MemberWork(
+        members=len(wanted),
+        macs={m.key: training_macs(costs[m.key], images, m.schedule) for m in untrained},
+        seconds=sum(seconds) / workers,
+    )
 
 
 def estimate(

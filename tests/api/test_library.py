@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import ensearch
+from ensearch.api.confirmation import ConfirmOptions
 from ensearch.study.events import Event, Planned, Preparing, SearchEnded, TrialDone
 from tests.command_line import ensearch as command
 from tests.pictures import pictures
@@ -166,6 +167,13 @@ def test_what_is_missing_or_wrong_is_an_error_without_flags() -> None:
         ensearch.run(dataset="digits")
     with pytest.raises(ensearch.UsageError, match="trials must be a whole number"):
         ensearch.run(budget=1e6, dataset="digits", trials=0)
+
+
+@pytest.mark.parametrize("option", ["top", "fewest", "epochs", "members"])
+def test_a_confirmation_of_nothing_is_refused(option: str) -> None:
+    none: dict[str, Any] = {option: 0}
+    with pytest.raises(ensearch.UsageError, match="must be a whole number of at least 1; got 0"):
+        ConfirmOptions(**none).request(1.0)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,15 @@ from ensearch.errors import StorageError, UsageError
 from ensearch.launch import Train
 from ensearch.store import LookRecord, Store
 from ensearch.study import config, looks, search, settlement
-from ensearch.study.events import Evaluated, Event, LookDone, LookPlanned, SettlementEnded
+from ensearch.study.events import (
+    Evaluated,
+    Event,
+    LookDone,
+    LookPlanned,
+    MemberReady,
+    SettlementEnded,
+)
+from ensearch.study.next_look import Candidates
 from ensearch.study.options import Limits, RunOptions
 from ensearch.study.placement import Placement
 from ensearch.study.settlement import Request
@@ -161,6 +169,36 @@ def test_an_interrupted_settlement_is_under_way_and_goes_on(study: Study, store:
     assert len(store.settlements("one")) == 1
     assert store.looks("one")[planned.number - 1].members == planned.members
     assert not store.study_summary("one").under_way
+
+
+def test_networks_that_differ_in_their_schedule_alone_have_names_of_their_own(
+    study: Study, store: Store
+) -> None:
+    found = store.evaluations("one")[0]
+    longer = replace(found, schedule=found.schedule.changed(epochs=2))
+    candidates = Candidates(study=study, evaluations=[found, longer], members={})
+    label = found.architecture.label
+    assert candidates.label(found.network) == label
+    assert candidates.label(longer.network) == f"{label}, epochs 2"
+
+
+def test_members_whose_files_are_gone_are_announced_as_members_to_train(
+    study: Study, store: Store
+) -> None:
+    run(study, store, Request(cost=0.5), is_interrupted=lambda: True)
+    (planned,) = [look for look in store.looks("one") if look.seen is None]
+    trained = store.evaluation_members("one")[next(iter(planned.members))][0]
+    next(store.files.rglob(f"{trained}.val.npz")).unlink()
+    events = list[Event]()
+    run(study, store, retrain_missing=True, on_event=events.append)
+    first = next(event for event in events if isinstance(event, LookPlanned))
+    new = {
+        event.member.key
+        for event in events[: events.index(next(e for e in events if isinstance(e, LookDone)))]
+        if isinstance(event, MemberReady) and event.trained
+    }
+    assert trained in new
+    assert first.missing == len(new)
 
 
 def test_a_settlement_that_was_planned_before_the_search(tmp_path: Path, spec: str) -> None:
