@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console, Group
 
 import ensearch as package
 from ensearch.errors import UsageError
@@ -70,6 +72,31 @@ def test_studies_of_other_images_or_budgets(studied: Path) -> None:
         (True, False),
     }
     assert all(row.difference is None for row in compared.rows)
+
+
+def test_accuracies_on_other_images_have_no_difference() -> None:
+    found = handmade()
+    rows = tuple(replace(row, take_accuracy=0.9) for row in found.fronts.rows)
+    found = replace(found, fronts=replace(found.fronts, rows=rows))
+    same = comparison.compare(found, found)
+    assert {row.difference for row in same.rows} == {0.0}
+    assert "Difference" in printed(same.table())
+    moved = replace(
+        found, config={**found.config, "fingerprint": "0", "val": 20_000, "budget": 4e6}
+    )
+    other = comparison.compare(replace(found, config={**found.config, "budget": 2e6}), moved)
+    assert {row.difference for row in other.rows} == {None}
+    shown = printed(other.table())
+    assert "Difference" not in shown
+    assert "budget: 2M | 4M" in shown
+    assert "val: not given | 20000" in shown
+
+
+def printed(table: Group) -> str:
+    console = Console(width=140, file=io.StringIO())
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get()
 
 
 def test_budgets_of_two_units_do_not_compare() -> None:

@@ -12,11 +12,11 @@ from rich.text import Text
 
 from ensearch.errors import UsageError
 from ensearch.fronts import FrontRow
-from ensearch.report._layout import FittedTable
+from ensearch.report._layout import FittedTable, Paragraph
 from ensearch.report.study import text
 from ensearch.report.study.findings import Conditions, Findings
 from ensearch.study.config import differences
-from ensearch.units import Axis
+from ensearch.units import Axis, format_count
 
 # They follow from others, or differ for every two studies.
 _LEFT_OUT = ("budgets", "name")
@@ -39,15 +39,7 @@ class ComparedBudget:
     budget: float
     first: Side | None
     second: Side | None
-
-    @property
-    def difference(self) -> float | None:
-        """Accuracy of what the second study takes less that of the first."""
-        if self.first is None or self.second is None:
-            return None
-        if self.first.accuracy is None or self.second.accuracy is None:
-            return None
-        return self.second.accuracy - self.first.accuracy
+    difference: float | None  # of the accuracies, second minus first; None on other images
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +61,8 @@ class Comparison:
         """What to mind in comparing their accuracies."""
         if self.same_images:
             return (
-                "Accuracies are estimates on the same validation images; no interval is given for "
-                "differences between studies."
+                "Difference: second minus first, in points. Accuracies are estimates on the same "
+                "validation images; no interval is given for differences between studies."
             )
         return "The studies are scored on other images: their accuracies do not compare."
 
@@ -81,7 +73,7 @@ class Comparison:
             "second": self.second,
             "same_images": self.same_images,
             "differences": {key: list(pair) for key, pair in self.differences.items()},
-            "budgets": [asdict(row) | {"difference": row.difference} for row in self.rows],
+            "budgets": [asdict(row) for row in self.rows],
         }
 
     def csv(self) -> str:
@@ -101,16 +93,24 @@ class Comparison:
     def table(self) -> Group:
         """Return the comparison for `rich.print`."""
         side = ("val %", "verdict")
-        heads = ("Budget", self.first, *side, self.second, *side, "±")
+        last = ("Difference",) if self.same_images else ()
+        heads = ("Budget", self.first, *side, self.second, *side, *last)
         rows = []
         for row in reversed(self.rows):
             cells = (self.axis.show(row.budget), *_cells(row.first), *_cells(row.second))
-            gap = row.difference
-            rows.append((*cells, "" if gap is None else f"{100 * gap:+.2f}"))
+            gap = "" if row.difference is None else f"{100 * row.difference:+.2f}"
+            rows.append((*cells, gap) if self.same_images else cells)
         table = FittedTable(heads, rows)
-        lines = [f"{key}: {a} | {b}" for key, (a, b) in self.differences.items()]
+        lines = [f"{key}: {_told(a)} | {_told(b)}" for key, (a, b) in self.differences.items()]
         said = [Text(line) for line in lines] or [Text("The configurations are equal.")]
-        return Group(table, "", *said, "", Text(self.note, style="dim"))
+        return Group(table, "", *said, "", Paragraph(self.note, style="dim"))
+
+
+def _told(value: object) -> str:
+    """A value of a configuration, as people write it."""
+    if value is None:
+        return "not given"
+    return format_count(value, 6) if isinstance(value, float) and value >= 1000 else str(value)
 
 
 def _cells(side: Side | None) -> tuple[str, str, str]:
@@ -137,15 +137,18 @@ def compare(first: Findings, second: Findings) -> Comparison:
     for budget in sorted((*first.conditions.budgets, *second.conditions.budgets)):
         if not budgets or not math.isclose(budget, budgets[-1], rel_tol=1e-9):
             budgets.append(budget)
+    same_images = kept[0].get("fingerprint") == kept[1].get("fingerprint")
+    rows = []
+    for budget in budgets:
+        one, other = _side(first, budget), _side(second, budget)
+        gap = _difference(one, other) if same_images else None
+        rows.append(ComparedBudget(budget=budget, first=one, second=other, difference=gap))
     return Comparison(
         first=first.conditions.study,
         second=second.conditions.study,
-        same_images=kept[0].get("fingerprint") == kept[1].get("fingerprint"),
+        same_images=same_images,
         differences={d.key: (d.stored, d.asked) for d in differences(*kept)},
-        rows=tuple(
-            ComparedBudget(budget=budget, first=_side(first, budget), second=_side(second, budget))
-            for budget in budgets
-        ),
+        rows=tuple(rows),
         axis=first.conditions.axis,
     )
 
@@ -155,6 +158,12 @@ def _side(findings: Findings, budget: float) -> Side | None:
         if math.isclose(row.budget, budget, rel_tol=1e-9):
             return _of_row(row, findings.conditions, findings.under_way)
     return None
+
+
+def _difference(first: Side | None, second: Side | None) -> float | None:
+    if first is None or second is None or first.accuracy is None or second.accuracy is None:
+        return None
+    return second.accuracy - first.accuracy
 
 
 def _of_row(row: FrontRow, conditions: Conditions, under_way: bool) -> Side:
