@@ -240,17 +240,21 @@ def going_on(study: str, here: str) -> str:
     return f"go on     ensearch resume {study}{here}"
 
 
-def further(results: "Results", here: str, full: bool = False) -> list[str]:
+def further(
+    results: "Results", here: str, full: bool = False, margin: str = "", x: str = ""
+) -> list[str]:
     """Return what a person may type after an answer, or after all that is known.
 
-    A search that is under way has no finalists yet.
+    A search that is under way has no finalists yet. With a `margin` or a unit `x` that is not the
+    study's, which stand as options, `export` would write something else than what is shown.
     """
     study = results.conditions.study
+    exports = not (results.under_way or margin or x)
     return [
-        *([f"settle    ensearch settle {study}{here}"] if results.may_settle else []),
+        *([f"settle    ensearch settle {study}{margin}{here}"] if results.may_settle else []),
         *([] if results.under_way else [f"confirm   ensearch confirm {study}{here}"]),
-        *([] if results.under_way else [f"export    ensearch export {study}{here}"]),
-        *([] if full else [f"details   ensearch report {study} --full{here}"]),
+        *([f"export    ensearch export {study}{here}"] if exports else []),
+        *([] if full else [f"details   ensearch report {study} --full{margin}{x}{here}"]),
         _timing(results, here) or f"browse    ensearch dashboard{here}",
     ]
 

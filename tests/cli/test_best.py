@@ -71,6 +71,8 @@ def test_files_of_another_margin_do_not_replace_those_of_the_study(studied: Path
     summary = studied / f"studies/ensearch.reports/{STUDY}/summary.json"
     other = ensearch(f"report {STUDY} --margin 3")
     assert "files     not written: those of a study have margin 1" in other.stderr
+    assert f"details   ensearch report {STUDY} --full --margin 3\n" in other.stderr
+    assert "ensearch export" not in other.stderr  # it would write what is taken with margin 1
     assert json.loads(summary.read_text())["margin_fraction"] == 0.01
     assert "details   ensearch report" in ensearch(f"report {STUDY} --margin 1").stderr
     ensearch(f"report {STUDY} --margin 3 --out mine")

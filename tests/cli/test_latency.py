@@ -79,6 +79,9 @@ def test_reports_are_over_milliseconds_and_say_what_flops_say(study: str, folder
     reports = folder / f"studies/ensearch.reports/{study}"
     assert {p.name for p in (reports / "ms@4").iterdir()} == {p.name for p in reports.glob("*.*")}
     assert json.loads((reports / "summary.json").read_text())["axis"] == "flops"
+    said = ensearch(f"report {study} --x ms@4").stderr
+    assert f"details   ensearch report {study} --full --x ms@4\n" in said
+    assert "ensearch export" not in said  # it would write what is taken by FLOPs
     full = ensearch(f"report {study} --x ms@4 --full").stdout
     assert "Unit: milliseconds an image in batches of 4" in " ".join(full.split())
     budget = timed["rows"][-1]["budget_ms_per_image"]
