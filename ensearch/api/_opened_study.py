@@ -115,7 +115,7 @@ class OpenedStudy:
             {cell.schedule for cell in study.ladder.cells},
             study.macs,
         )
-        before = next(s for s in self.store.summaries() if s.name == study.config.name)
+        before = self.store.study_summary(study.config.name)
         told = before.trials_done + before.trials_failed
         left = max(0, min(trials, len(study.ladder.cells)) - told)
         show(Preparing(text="measuring how fast networks train here"))

@@ -9,14 +9,13 @@ from typing import Any
 from ensearch import latency, training
 from ensearch.api import _timed_networks
 from ensearch.errors import UsageError, invalid, unknown
+from ensearch.fronts import MATCHED_SHARE
 from ensearch.latency import Configuration
 from ensearch.pool.notes import Notes, OnNote, unheard
 from ensearch.store import LatencyRecord, Setup, Store, storage_url
 from ensearch.units import counted, format_count
 
 BATCHES = (1, 64)
-WIDE = 0.1  # of a time: rounds that differ by more are told of
-MATCHED = 0.95  # share of the other's cost, as in `fronts`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +100,7 @@ def _widest(
         (slow, fast)
         for slow in rows
         for fast in rows
-        if slow is not fast and MATCHED <= slow.macs / fast.macs <= 1 / MATCHED
+        if slow is not fast and MATCHED_SHARE <= slow.macs / fast.macs <= 1 / MATCHED_SHARE
     ]
     return max(pairs, key=lambda pair: _ratio(pair[0], pair[1], batch), default=None)
 
@@ -253,10 +252,6 @@ def _rows(
 
 def _note_spread(rows: Sequence[MeasuredLatency], note: OnNote) -> None:
     """Say that something else used the machine, where rounds differ by too much."""
-    every = [record for row in rows for record in row.times.values()]
-    wide = [record for record in every if record.high - record.low > WIDE * record.ms]
-    if wide:
-        note(
-            f"the rounds of {len(wide)} of {counted(len(every), 'measurement')} differ by more "
-            f"than {WIDE:.0%}: something else used the machine. Measure again when it is idle."
-        )
+    says = latency.disturbed([record for row in rows for record in row.times.values()])
+    if says:
+        note(f"{says}. Measure again when it is idle.")

@@ -7,6 +7,7 @@ from typing import Literal
 
 from ensearch import fronts
 from ensearch.core import Evaluation
+from ensearch.fronts.matching import highest
 
 # Fewer configurations tell too little of how well short schedules rank (science: at least 12).
 FEWEST = 12
@@ -56,12 +57,8 @@ class _Selection:
             self.reasons.setdefault(e.key, []).append(reason)
 
     def highest_cost(self, budget: float, single: bool) -> float:
-        """Return the cost of the most expensive single network (or ensemble) within the budget.
-
-        It is 0 if none is selected.
-        """
-        kind = (e.price for e in self.selected.values() if e.is_single == single)
-        return max((price for price in kind if price <= budget), default=0)
+        """Return the cost of the most expensive one selected, see `fronts.matching.highest`."""
+        return highest(self.selected.values(), budget, single)
 
 
 def select(
@@ -120,12 +117,11 @@ def _ranked(evaluations: Sequence[Evaluation], budget: float, single: bool) -> l
 
     What the others cannot match in cost comes last.
     """
-    within = [e for e in evaluations if e.price <= budget]
-    highest = max((e.price for e in within if e.is_single != single), default=0)
+    most = highest(evaluations, budget, not single)
     return sorted(
-        (e for e in within if e.is_single == single),
+        (e for e in evaluations if e.price <= budget and e.is_single == single),
         key=lambda e: (
-            e.price * fronts.MATCHED_SHARE > highest,
+            e.price * fronts.MATCHED_SHARE > most,
             -e.scores.accuracy,
             e.price,
             e.key,

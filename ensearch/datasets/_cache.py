@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
+from ensearch.cores import usable_cores
 from ensearch.datasets import _cache_files, _work
 from ensearch.datasets._begun import Begun, sync
 from ensearch.datasets._stored import Stored
@@ -189,7 +190,7 @@ def _decode(contents: Contents, folder: Path, begun: Begun) -> None:
     said = time.monotonic()
     try:
         for job, broken in zip(
-            jobs, _work.run_all(jobs, _cores() if count >= _ALONE else 1), strict=True
+            jobs, _work.run_all(jobs, usable_cores() if count >= _ALONE else 1), strict=True
         ):
             begun.add(job.first, broken)
             if time.monotonic() - said > _NEWS_SECONDS:
@@ -203,12 +204,6 @@ def _decode(contents: Contents, folder: Path, begun: Begun) -> None:
             "the next start goes on there"
         )
         raise
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _say(text: str) -> None:

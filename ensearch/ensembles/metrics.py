@@ -99,9 +99,3 @@ def pair_disagreement(members: Floats) -> Floats:
     """Return the share of images on which two members predict different classes, M x M."""
     votes = np.argmax(members, axis=2)
     return np.stack([np.mean(votes != vote, axis=1) for vote in votes])
-
-
-def disagreement(members: Floats) -> float:
-    """Return the mean `pair_disagreement` over pairs of different members; 0 for one member."""
-    count = len(members)
-    return float(pair_disagreement(members).sum() / (count * (count - 1))) if count > 1 else 0.0

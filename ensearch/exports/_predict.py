@@ -8,7 +8,6 @@ import csv
 import importlib.util
 import json
 import multiprocessing
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ensearch.cores import usable_cores
 from ensearch.datasets._decode import UnfitError, decode
 from ensearch.datasets._left_out import is_of_program, is_picture
 
@@ -170,7 +170,7 @@ def _loaded(folder: Path) -> Any:
 def _by_workers(folder: Path, count: int, rule: str, workers: int) -> Predict:
     """Members in processes side by side, each with its share of them and of the processors."""
     shares = [range(first, count, workers) for first in range(min(workers, count))]
-    threads = max(1, (os.cpu_count() or 1) // len(shares))
+    threads = max(1, usable_cores() // len(shares))
     context, ends = multiprocessing.get_context("spawn"), []
     for share in shares:
         here, there = context.Pipe()

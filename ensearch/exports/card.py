@@ -216,8 +216,7 @@ def _origin(chosen: Winner, settings: dict[str, Any]) -> str:
 
 
 def _schedule(schedule: Schedule) -> str:
-    content = schedule.content()
-    return ", ".join(f"{name} {value}" for name, value in content.items() if value is not None)
+    return ", ".join(f"{name} {value}" for name, value in schedule.content().items())
 
 
 def _checked(chosen: Winner, verified: Verified) -> str:

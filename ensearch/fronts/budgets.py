@@ -9,7 +9,7 @@ chosen by costs alone, never by accuracies: what is claimed at them holds as at 
 from collections.abc import Sequence
 
 from ensearch.core import Evaluation
-from ensearch.fronts.matching import MATCHED_SHARE
+from ensearch.fronts.matching import MATCHED_SHARE, highest
 
 MOST = 8  # budgets, half an octave apart or more
 
@@ -38,11 +38,5 @@ def compared(evaluations: Sequence[Evaluation]) -> tuple[float, ...]:
 
 def _is_matched(evaluations: Sequence[Evaluation], budget: float) -> bool:
     """Whether the most expensive of both kinds within the budget cost the same."""
-    highest = [
-        max(
-            (e.price for e in evaluations if e.is_single == singles and e.price <= budget),
-            default=0,
-        )
-        for singles in (True, False)
-    ]
-    return min(highest) >= MATCHED_SHARE * max(highest)
+    both = [highest(evaluations, budget, singles) for singles in (True, False)]
+    return min(both) >= MATCHED_SHARE * max(both)

@@ -8,7 +8,7 @@ clearly ahead in 60 of 60 simulated studies; matched both ways, in 4.
 A cost is that of the axis on which evaluations are compared, in its unit: `Evaluation.price`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -62,10 +62,10 @@ def comparable(
     The most expensive of the other kind costs at least 95 % of each.
     """
     kinds = [within(evaluations, budget, singles) for singles in (True, False)]
-    highest = [_highest(evaluations, budget, singles) for singles in (True, False)]
+    most_of = [highest(evaluations, budget, singles) for singles in (True, False)]
     singles, ensembles = (
         np.array([i for i in kind if MATCHED_SHARE * evaluations[i].price <= most], np.intp)
-        for kind, most in zip(kinds, highest[::-1], strict=True)
+        for kind, most in zip(kinds, most_of[::-1], strict=True)
     )
     return singles, ensembles
 
@@ -78,14 +78,17 @@ def is_matched(evaluations: Sequence[Evaluation], accuracies: Floats, budget: fl
     tried to use.
     """
     kinds = [within(evaluations, budget, singles) for singles in (True, False)]
-    if any(_highest(evaluations, budget, singles) <= _least(budget) for singles in (True, False)):
+    if any(highest(evaluations, budget, singles) <= _least(budget) for singles in (True, False)):
         return False
     matched = comparable(evaluations, budget)
     return all(best_of(kind, accuracies) in of for kind, of in zip(kinds, matched, strict=True))
 
 
-def _highest(evaluations: Sequence[Evaluation], budget: float, singles: bool) -> float:
-    """The cost of the most expensive single network (or ensemble) within the budget, 0 if none."""
+def highest(evaluations: Iterable[Evaluation], budget: float, singles: bool) -> float:
+    """Return the cost of the most expensive single network (or ensemble) within the budget.
+
+    It is 0 if there is none.
+    """
     costs = (e.price for e in evaluations if e.is_single == singles)
     return max((cost for cost in costs if cost <= budget), default=0)
 
@@ -107,6 +110,6 @@ def missing(
     """
     for is_single, other in ((False, single), (True, ensemble)):
         least = max(MATCHED_SHARE * (other.price if other else 0), _least(budget))
-        if _highest(evaluations, budget, is_single) < least:
+        if highest(evaluations, budget, is_single) < least:
             return is_single, least
     return None

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from ensearch.core import Architecture, AxisCost
 from ensearch.store import LatencyRecord, Setup
+from ensearch.units import counted
 
 RUNTIMES = ("torch", "onnx")
+WIDE = 0.1  # of a time: rounds that differ by more are told of
 # The key of an architecture and the multiply-adds of one network of it.
 Network = tuple[str, int]
 
@@ -115,6 +117,17 @@ def listed(known: Sequence[Times]) -> str:
     """Return what was measured, as it is asked for: ms@1:torch, ms@64:torch; or nothing."""
     names = sorted({(t.batch, t.setup.runtime) for t in known})
     return ", ".join(f"ms@{batch}:{runtime}" for batch, runtime in names) or "nothing"
+
+
+def disturbed(records: Sequence[LatencyRecord]) -> str:
+    """Return that rounds of some differ by too much, without a full stop; "" where none do."""
+    wide = sum(record.high - record.low > WIDE * record.ms for record in records)
+    if not wide:
+        return ""
+    return (
+        f"the rounds of {wide} of {counted(len(records), 'measurement')} differ by more than "
+        f"{WIDE:.0%}: something else used the machine"
+    )
 
 
 def measured_on(setup: Setup) -> str:

@@ -10,6 +10,9 @@ from ensearch.datasets import Source
 
 T = TypeVar("T")
 
+# A worker that was killed once may have been unlucky (memory that others held); twice is the job.
+ATTEMPTS = 2
+
 # "unavailable": the data or the device has gone; no other job would fare better.
 FailureReason = Literal["diverged", "out_of_memory", "killed", "unavailable", "error"]
 

@@ -16,10 +16,8 @@ from types import ModuleType
 
 from ensearch.errors import UnavailableError
 from ensearch.launch import _gpus
-from ensearch.launch._jobs import MemberJob, Train, WorkerSpentError
+from ensearch.launch._jobs import ATTEMPTS, MemberJob, Train, WorkerSpentError
 
-# A worker that was killed once may have been unlucky (memory that others held); twice is the job.
-ATTEMPTS = 2
 # 3 s of import, and 2 s that the first step of an optimizer would import: once, not per worker, and
 # their 280 MB of memory are shared.
 _PRELOAD = ["torch", "torch._dynamo"]

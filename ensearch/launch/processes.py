@@ -6,7 +6,6 @@ spawned. They live until `close`. On a machine with GPUs each worker sees one of
 """
 
 import contextlib
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -16,9 +15,18 @@ from dataclasses import replace
 from multiprocessing import connection
 from typing import Any, TypeVar
 
+from ensearch.cores import usable_cores
 from ensearch.errors import UnavailableError, invalid
 from ensearch.launch import _gpus, _workers
-from ensearch.launch._jobs import Failed, MemberJob, Train, Trained, Update, WorkerSpentError
+from ensearch.launch._jobs import (
+    ATTEMPTS,
+    Failed,
+    MemberJob,
+    Train,
+    Trained,
+    Update,
+    WorkerSpentError,
+)
 
 T = TypeVar("T")
 
@@ -123,7 +131,7 @@ class Processes:
         task = worker.task
         if task is None:
             return []
-        if task.attempt < _workers.ATTEMPTS:
+        if task.attempt < ATTEMPTS:
             for key, job in reversed(task.jobs.items()):
                 again = {key: replace(job, plain=True)}
                 self._queue.appendleft(_workers.Task(jobs=again, attempt=task.attempt + 1))
@@ -150,10 +158,7 @@ def usual(device: str) -> int:
     """One worker per core on a CPU, each with one thread; one on each GPU."""
     if device == "cuda":
         return max(1, len(_gpus.visible()))
-    # Containers and job schedulers grant fewer cores than the machine has.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return usable_cores()
 
 
 def warm_up(modules: Sequence[str]) -> None:

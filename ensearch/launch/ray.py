@@ -26,14 +26,20 @@ from typing import Any, TypeVar
 
 from ensearch.errors import EnsearchError, UnavailableError, invalid
 from ensearch.launch import _on_ray, _ray_room
-from ensearch.launch._jobs import Failed, MemberJob, Train, Trained, Update, WorkerSpentError
+from ensearch.launch._jobs import (
+    ATTEMPTS,
+    Failed,
+    MemberJob,
+    Train,
+    Trained,
+    Update,
+    WorkerSpentError,
+)
 
 T = TypeVar("T")
 
 SUMMARY = "on a Ray cluster that is there, or on one of its own on this machine"
 
-# A worker that was killed once may have been unlucky (memory that others held); twice is the job.
-ATTEMPTS = 2
 # Seconds between looks at whether a node is left that could run what waits.
 _LOOK = 10.0
 _ANSWER = 10.0  # seconds for a cluster to answer

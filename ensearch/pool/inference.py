@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ensearch.cores import usable_cores
 from ensearch.datasets import Pictures
 from ensearch.errors import UnavailableError
-from ensearch.launch.processes import usual
 from ensearch.pool.notes import OnNote, unheard
 from ensearch.units import format_duration
 
@@ -91,7 +91,7 @@ def _cores(device: str) -> Iterator[Callable[..., "Future[Any]"]]:
     """
     threads, own = torch.get_num_threads(), device == "cpu"
     pool = ThreadPoolExecutor(
-        max_workers=min(usual(device), BATCHES),
+        max_workers=min(usable_cores(), BATCHES) if own else 1,
         initializer=torch.set_num_threads,
         initargs=(1 if own else threads,),
     )

@@ -4,7 +4,7 @@ Here are studies, members, trials and evaluations; what else it keeps is in the 
 made of.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -116,7 +116,10 @@ class Store(Members, StudyState, Settlements, Latencies, UsesOfTest, WholeStudie
             if row is not None:
                 return records.study_record(row)
             names = connection.scalars(select(tables.studies.c.name)).all()
-        raise StorageError(f"{unknown('study', name, names)} (in {self._address})")
+        raise self._no_study(name, names)
+
+    def _no_study(self, name: str, names: Iterable[str]) -> StorageError:
+        return StorageError(f"{unknown('study', name, names)} (in {self._address})")
 
     def has_study(self, name: str) -> bool:
         query = select(tables.studies.c.name).where(tables.studies.c.name == name)
@@ -136,8 +139,10 @@ class Store(Members, StudyState, Settlements, Latencies, UsesOfTest, WholeStudie
 
     def study_summary(self, name: str) -> StudySummary:
         """A study in numbers. StorageError with the nearest spelling if there is none."""
-        self.study(name)
-        return next(found for found in self.summaries() if found.name == name)
+        every = {found.name: found for found in self.summaries()}
+        if name not in every:
+            raise self._no_study(name, every)
+        return every[name]
 
     # Trials and evaluations of a study
 

@@ -159,11 +159,6 @@ class StudyState(Connected):
 
     # Labels of the images that a study scores on
 
-    def set_study_labels(self, study: str, split: str, labels: Labels) -> None:
-        """Keep the N labels of a split, in place of older ones."""
-        with self._write() as connection:
-            _put_labels(connection, study, split, labels)
-
     def study_labels(self, study: str, split: str) -> Labels | None:
         """The N labels of a split; None if they were never kept."""
         columns = tables.study_labels.c

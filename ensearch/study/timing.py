@@ -16,8 +16,6 @@ from ensearch.units import counted, parse_axis
 if TYPE_CHECKING:  # imports torch
     from ensearch.latency.measurement import Place
 
-_WIDE = 0.1  # of a time: rounds that differ by more are told of
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timer:
@@ -91,13 +89,9 @@ class Timer:
         return records
 
     def _note_spread(self, every: Sequence[LatencyRecord]) -> None:
-        wide = sum(record.high - record.low > _WIDE * record.ms for record in every)
-        if wide:
-            self.on_note(
-                f"the rounds of {wide} of {counted(len(every), 'timing')} differ by more than "
-                f"{_WIDE:.0%}: something else used the machine. A study that begins when it is "
-                "idle matches costs better"
-            )
+        says = latency.disturbed(every)
+        if says:
+            self.on_note(f"{says}. A study that begins when it is idle matches costs better")
 
 
 def _records(wanted: Sequence[Configuration], batch: int, place: "Place") -> list[LatencyRecord]:

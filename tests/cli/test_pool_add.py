@@ -129,7 +129,7 @@ def test_images_are_predicted_as_in_one_batch(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(inference, "FIRST", 0.0)
     threads = torch.get_num_threads()
     for cores in (1, 5):
-        monkeypatch.setattr(inference, "usual", lambda device, n=cores: n)
+        monkeypatch.setattr(inference, "usable_cores", lambda n=cores: n)
         said: list[str] = []
         found = inference.logits(ready, images, "cpu", said.append)
         assert np.abs(found - expected).max() < 1e-4

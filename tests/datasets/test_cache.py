@@ -168,7 +168,7 @@ def test_processes_give_the_same_pixels(tmp_path: Path, monkeypatch: pytest.Monk
     one = load(root)
     monkeypatch.setattr(_cache, "_ALONE", 0)
     monkeypatch.setattr(_cache, "_CHUNK", 7)
-    monkeypatch.setattr(_cache, "_cores", lambda: 2)
+    monkeypatch.setattr(_cache, "usable_cores", lambda: 2)
     root.rename(tmp_path / "moved")
     other = load(tmp_path / "moved")
     assert one.fingerprint == other.fingerprint
@@ -190,7 +190,7 @@ def test_full_disk_is_told_with_what_is_needed(
 
 def test_process_that_is_killed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_cache, "_ALONE", 0)
-    monkeypatch.setattr(_cache, "_cores", lambda: 2)
+    monkeypatch.setattr(_cache, "usable_cores", lambda: 2)
     real = _work._start
 
     def killed() -> "subprocess.Popen[str]":

@@ -177,8 +177,9 @@ def test_all_members_together_score_as_their_average(
     probs, labels = case
     scores, outcomes = averaging.evaluate(probs, labels, len(probs), rule)
     assert outcomes.subsets == (tuple(range(len(probs))),)
+    pairs = max(len(probs) * (len(probs) - 1), 1)
     expected = alone(averaging.average(probs, rule), labels) | {
-        "disagreement": metrics.disagreement(probs),
+        "disagreement": metrics.pair_disagreement(probs).sum() / pairs,
         "member_accuracy": np.mean([metrics.accuracy(member, labels) for member in probs]),
     }
     assert asdict(scores) == pytest.approx(expected)

@@ -11,7 +11,7 @@ import pytest
 
 from ensearch import datasets, launch
 from ensearch.errors import UnavailableError, UsageError
-from ensearch.launch import Failed, Measured, Progress, Train, Trained, Update, _workers
+from ensearch.launch import Failed, Measured, Progress, Train, Trained, Update, _jobs, _workers
 from ensearch.launch import processes as launch_processes
 from tests.launchers import SECONDS, Driver, Opener, collect, gather, is_alive, outcomes, running
 from tests.trainers import (
@@ -189,7 +189,7 @@ def test_a_job_that_kills_its_worker_twice_has_failed_and_others_have_not(
     assert "memory" in killed.detail
     for job in (jobs[0], *jobs[2:]):
         assert isinstance(ended[job.member.key], Trained)
-    assert len(set(note.read_text().split())) == _workers.ATTEMPTS == 2
+    assert len(set(note.read_text().split())) == _jobs.ATTEMPTS == 2
 
 
 def test_a_job_whose_worker_was_killed_once_is_trained_silently(

@@ -62,7 +62,7 @@ def store(tmp_path: Path) -> Store:
         "classes": 3,
     }
     opened.add_study(StudyRecord(name=NAME, config=config, environment={}, created=now))
-    opened.set_study_labels(NAME, "val", LABELS)
+    opened.begin_study(NAME, ladder={}, remarks=(), val=LABELS)
     rng = np.random.default_rng(0)
     for width, macs, seeds in ((1.0, 5_000_000, (0, 1)), (2.0, 10_000_000, (0,))):
         members, outputs = [member(width, seed) for seed in seeds], []

@@ -266,12 +266,12 @@ def test_a_full_database_keeps_what_it_has_and_goes_on_when_there_is_space(store
 
     limit(1)  # SQLite raises it to the pages that there are
     val = np.zeros(100_000, dtype=np.int64)
-    message = failure(lambda: store.set_study_labels("digits", "val", val))
+    message = failure(lambda: store.begin_study("digits", ladder={}, remarks=(), val=val))
     assert "Free space and try again" in message
     assert store.has_study("digits")
     assert store.study_labels("digits", "val") is None
     limit(10**6)
-    store.set_study_labels("digits", "val", val)
+    store.begin_study("digits", ladder={}, remarks=(), val=val)
     assert store.study_labels("digits", "val") is not None
 
 

@@ -1,7 +1,5 @@
 """What other axes say beside the one that a study is reported on: time beside FLOPs, and so on."""
 
-from collections.abc import Sequence
-
 from ensearch.core import Evaluation
 from ensearch.fronts import FrontRow
 from ensearch.report.study import text, words
@@ -117,17 +115,22 @@ def _priced(e: Evaluation | None, other: Findings) -> Evaluation | None:
     return next((timed for timed in other.evaluations if timed.key == e.key), None)
 
 
-def columns(findings: Findings, e: Evaluation) -> dict[str, float | str]:
-    """Return what an evaluation costs on the other axes of time, as cells of evaluations.csv."""
-    cells: dict[str, float | str] = {}
+def columns(findings: Findings) -> dict[str, dict[str, float | str]]:
+    """Return what evaluations cost on the other axes of time, as cells of evaluations.csv, by key.
+
+    Of the study's own axis too, where that is one of time.
+    """
+    cells: dict[str, dict[str, float | str]] = {
+        e.key: {} for e in (*findings.evaluations, *findings.predicted)
+    }
     for other in (findings, *findings.beside):
         if not other.conditions.axis.place:
             continue
-        every: Sequence[Evaluation] = (*other.evaluations, *other.predicted)
-        timed = next((one for one in every if one.key == e.key), None)
-        known = None if timed is None else timed.on_axis
+        known = {e.key: e.on_axis for e in (*other.evaluations, *other.predicted)}
         name = f"ms_per_image_in_batches_of_{other.conditions.axis.name.removeprefix('ms@')}"
-        cells[name] = "" if known is None else known.value
-        measured = "" if known is None else "yes" if known.is_measured else "no, by its sizes"
-        cells[f"{name}_measured"] = measured
+        for key, own in cells.items():
+            cost = known.get(key)
+            own[name] = "" if cost is None else cost.value
+            measured = "" if cost is None else "yes" if cost.is_measured else "no, by its sizes"
+            own[f"{name}_measured"] = measured
     return cells

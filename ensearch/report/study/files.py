@@ -49,10 +49,11 @@ def write_file(path: Path, content: bytes) -> Path:
 
 def csv_of(results: Findings) -> str:
     """One line for each evaluation, predicted ones too; what is not known is an empty cell."""
+    times = beside.columns(results)
     rows = [
         row_of(e)
         | {f"accuracy_{e.split}_seed_standard_error": _blank(results.seed_errors.get(e.key))}
-        | beside.columns(results, e)
+        | times[e.key]
         for e in (*results.evaluations, *results.predicted)
     ]
     body = io.StringIO()
