@@ -1,4 +1,4 @@
-"""1797 handwritten digits of 8 x 8 grey pixels, shipped with scikit-learn: nothing to download."""
+"""1,797 handwritten digits of 8 x 8 grey pixels, shipped with scikit-learn: nothing to download."""
 
 from importlib.metadata import distribution
 from pathlib import Path
@@ -11,7 +11,7 @@ from ensearch.datasets._dataset import Raw
 from ensearch.datasets._split import stratified
 from ensearch.seeds import derive
 
-SUMMARY = "1797 handwritten digits, 8 x 8, grey; comes with scikit-learn, for a first try"
+SUMMARY = "1,797 handwritten digits, 8 x 8, grey; comes with scikit-learn, for a first try"
 ARGUMENT = ""
 SCHEDULE = Schedule(epochs=12, optimizer="muon", batch_size=64, crop=1)
 
@@ -36,7 +36,7 @@ def load(argument: str, data_dir: Path) -> Raw:
 
 
 def _table() -> npt.NDArray[np.float64]:
-    """1797 rows of 64 grey levels from 0 to 16 and the digit.
+    """1,797 rows of 64 grey levels from 0 to 16 and the digit.
 
     From scikit-learn's own file: importing scikit-learn, in the driver and in every worker, was a
     quarter of the time to the first training, 2.6 of 10 s.

@@ -229,12 +229,15 @@ def as_pixels(array: Array, channels: int, name: str) -> Pixels:
 def sources(paths: Sequence[Path], channels: int) -> list[tuple[str, Path | Pixels]]:
     """Return names with pictures to decode or images: folders hold pictures, npz files images.
 
-    Raises InputError where a path is not there, or an array does not fit.
+    Raises InputError where a path is not there, a folder has no pictures, or an array does not fit.
     """
     found: list[tuple[str, Path | Pixels]] = []
     for path in paths:
         if path.is_dir():
-            found += [(str(p), p) for p in sorted(path.rglob("*")) if _is_meant(p, path)]
+            pictures = [p for p in sorted(path.rglob("*")) if _is_meant(p, path)]
+            if not pictures:
+                raise InputError(f"{path} has no pictures.")
+            found += [(str(p), p) for p in pictures]
         elif not path.exists():
             raise InputError(f"{path} is not there.")
         elif path.suffix in ARRAYS:

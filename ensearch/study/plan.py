@@ -113,8 +113,8 @@ class StudyPlan:
         config, images = self.config, self.images
         return [
             f"study     {config.name}",
-            f"data      {config.dataset}: {images['train']} train, {images['val']} val, "
-            f"{images['test']} test images (test stays closed)",
+            f"data      {config.dataset}: {images['train']:,} train, {images['val']:,} val, "
+            f"{images['test']:,} test images (test stays closed)",
             f"budget    {_budget(config)}",
             *([f"times     {self.ladder.timed}"] if self.ladder.timed else []),
         ]

@@ -41,3 +41,9 @@ def test_an_npz_file_of_several_arrays_must_call_one_images(tmp_path: Path) -> N
     np.savez(tmp_path / "two.npz", first=np.zeros(2), second=np.zeros(2))
     with pytest.raises(InputError, match="call one 'images'"):
         _predict.sources([tmp_path / "two.npz"], channels=3)
+
+
+def test_a_folder_without_pictures_is_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no picture")
+    with pytest.raises(InputError, match=f"{tmp_path.name} has no pictures"):
+        _predict.sources([tmp_path], channels=3)
