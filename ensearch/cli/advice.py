@@ -117,7 +117,7 @@ ADVICE: dict[str, str] = {
         "storage with --storage."
     ),
     "no_psycopg": 'Install it by `pip install "{package}"`.',
-    "storage_newer": "Update it by `pip install -U ensearch`.",
+    "storage_newer": "Install the version that wrote it, or a newer one.",
     "storage_unnamed": 'For a server, type `pip install "{package}"` first.',
     "storage_unreleased": "Name another storage with --storage.",
     "study_exists": "To go on with it: `ensearch resume {study}{storage}`.",
