@@ -195,7 +195,7 @@ def _usage(chosen: Winner, settings: dict[str, Any], *, onnx: bool, pt2: bool) -
         _block("", "python predict.py PICTURES > classes.csv"),
     ]
     if len(chosen.members) > 1 and chosen.cascade is None:
-        parts.append(_wrapped("With `--workers 2` two processes share the members."))
+        parts.append(_wrapped("Its option `workers` runs members in several processes."))
     return "\n\n".join(parts)
 
 
