@@ -293,4 +293,14 @@ def _schedule(dataset: str, chosen: SearchSpace, options: RunOptions) -> Schedul
             )
         usual = getattr(base, axis.field)
         changes[axis.field] = min(axis.values, key=lambda value: abs(value - usual))
-    return base.changed(**changes)
+    return _written_alike(base.changed(**changes))
+
+
+def _written_alike(schedule: Schedule) -> Schedule:
+    """Return the schedule with 1 as 1.0 where a field may be a fraction, as axes have it.
+
+    They are equal, but would be written differently into keys: the same member would exist twice.
+    """
+    numbers = {f.name: getattr(schedule, f.name) for f in dataclasses.fields(schedule)}
+    fractions = [f.name for f in dataclasses.fields(schedule) if f.type is float]
+    return dataclasses.replace(schedule, **{name: float(numbers[name]) for name in fractions})

@@ -137,6 +137,14 @@ def test_a_study_that_goes_on_keeps_its_schedule() -> None:
     ]
 
 
+def test_a_fraction_that_is_a_whole_number_is_written_as_a_fraction() -> None:
+    """Keys of members are made of what is written: of 0 and 0.0 the same member would be two."""
+    asked = ({"warmup": 0, "peak_lr": 1}, {"warmup": 0.0, "peak_lr": 1.0})
+    whole, fractions = (config.resolve(RunOptions(**ASKED, schedule=one)).schedule for one in asked)
+    assert whole == fractions
+    assert json.dumps(whole.content()) == json.dumps(fractions.content())
+
+
 def test_a_space_with_values_for_one_optimizer_decides_where_nothing_is_said() -> None:
     space = {"width": {"low": 0.25, "high": 1.0, "step": 0.125}, "depth": [10], "members": [1, 2]}
     for schedule, optimizer in (({"peak_lr": [0.1, 0.4]}, "sgd"), ({"epochs": [2, 4]}, "muon")):
