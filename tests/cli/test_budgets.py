@@ -76,13 +76,17 @@ def test_the_same_call_goes_on_and_another_unit_is_another_study(study: str, fol
     assert "unit: stored 'params', asked None" in other.stderr
 
 
-def test_a_search_over_parameters_is_confirmed_over_them(study: str) -> None:
+def test_a_search_over_parameters_is_confirmed_over_them(study: str, folder: Path) -> None:
     confirmed = ensearch(f"confirm {study} --epochs 1 --members 1 --fewest 2 --launcher inline")
     assert confirmed.exit_code == 0, confirmed.stderr
     assert "parameters" in confirmed.stderr
     assert "\nmix  " not in confirmed.stderr, "mixed ensembles are searched by FLOPs alone"
     with Store.open(DB, create=False) as store:
         assert all(e.price == e.cost.params for e in store.evaluations(study, "confirm-1"))
+    reports = folder / f"studies/ensearch.reports/{study}"
+    plan = json.loads((reports / "confirm.json").read_text())["plan"]
+    assert max(plan["budgets_parameters"]) == 4e4
+    assert "budgets_multiply_adds" not in plan
 
 
 def by_macs(

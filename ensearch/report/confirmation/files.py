@@ -40,7 +40,10 @@ def write(confirmed: ConfirmedFindings, folder: Path) -> list[Path]:
 
 
 def summary(confirmed: ConfirmedFindings) -> dict[str, Any]:
-    """What confirm.json holds: plain data without NaN or infinity, costs in multiply-adds."""
+    """What confirm.json holds: plain data without NaN or infinity.
+
+    Costs are in multiply-adds, budgets in the unit that their names say.
+    """
     plan, shift = confirmed.plan, confirmed.shift
     search = files.summary(confirmed.search)
     return files.summary(confirmed.results) | {
@@ -55,7 +58,7 @@ def summary(confirmed: ConfirmedFindings) -> dict[str, Any]:
             "retrained": plan.retrain,
             "created": plan.created,
             "request": asdict(plan.request),
-            "budgets_multiply_adds": list(plan.budgets),
+            f"budgets_{confirmed.results.conditions.axis.key}": list(plan.budgets),
             "finalists": [_finalist(confirmed, finalist) for finalist in plan.finalists],
         },
         "left_out": dict(confirmed.left_out),
