@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from ensearch.ensembles.paired_differences import Lead
+from ensearch.fronts import Difference
 from ensearch.pool.entry import Entry
 from ensearch.pool.results import BASELINES, FRONTS, MIXED, Estimate, FrontPoint, PoolFindings
 
@@ -40,7 +40,7 @@ def row(front: str, budget: float, members: tuple[int, ...], accuracy: float) ->
     )
 
 
-def fronts(steps: int, leads: dict[str, Lead], name: str = "net") -> PoolFindings:
+def fronts(steps: int, leads: dict[str, Difference], name: str = "net") -> PoolFindings:
     """At the largest budget the fronts lead as told."""
     budgets = tuple(1e6 * 2.0**step for step in range(steps))
 
@@ -67,5 +67,5 @@ def fronts(steps: int, leads: dict[str, Lead], name: str = "net") -> PoolFinding
     )
 
 
-def lead(low: float, high: float) -> Lead:
-    return Lead(difference=(low + high) / 2, low=low, high=high)
+def lead(low: float, high: float) -> Difference:
+    return Difference(value=(low + high) / 2, low=low, high=high)

@@ -23,8 +23,8 @@ class Reason:
     """Why a configuration is a finalist.
 
     It is number `place` of the single networks, or of the ensembles, within `budget`, which is in
-    multiply-adds. "matched cost" says that the most expensive finalist of the others needs it as
-    its match.
+    the unit of the study's. "matched cost" says that the most expensive finalist of the others
+    needs it as its match.
     """
 
     why: Why

@@ -14,7 +14,7 @@ from ensearch.store import ConfirmationRecord, Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What was asked for. Budgets in multiply-adds, ascending; None: those of the search.
+    """What was asked for. Budgets in the unit of the study's, ascending; None: those of the search.
 
     `epochs` None: 4 times the search's. `members`: at least so many of every network, and with
     `settle` more where they decide most. Without `retrain` the search's own members are scored, and

@@ -9,7 +9,7 @@ from ensearch.ensembles.averaging import RULES
 from ensearch.ensembles.candidates import Candidates, MixedEnsemble, narrowed
 from ensearch.ensembles.cascades import MEASURES, Cascade
 from ensearch.ensembles.cross_fitting import CUTS, CrossFit, Predictor, Search
-from ensearch.ensembles.paired_differences import HeldOutScores, Lead
+from ensearch.ensembles.paired_differences import HeldOutScores
 
 __all__ = [
     "CUTS",
@@ -19,7 +19,6 @@ __all__ = [
     "Cascade",
     "CrossFit",
     "HeldOutScores",
-    "Lead",
     "MixedEnsemble",
     "Predictor",
     "Search",

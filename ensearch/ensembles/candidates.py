@@ -27,10 +27,11 @@ class Candidates:
     """M members and their probabilities, M x N x C, on the N images of one split.
 
     Members with the same name in `networks` differ in their seed only. `macs` are multiply-adds per
-    example. The searches compute in the precision of `probs`, float32 or float64. Where candidates
-    are `narrow`, only the likeliest classes of each image are there. UsageError for shapes that do
-    not go together, two equal keys, costs below 1 and probabilities that are not finite, are
-    negative or do not sum to 1 (where narrow, to at most 1).
+    example, or whole numbers of another unit, in which budgets are then too. The searches compute
+    in the precision of `probs`, float32 or float64. Where candidates are `narrow`, only the
+    likeliest classes of each image are there. UsageError for shapes that do not go together, two
+    equal keys, costs below 1 and probabilities that are not finite, are negative or do not sum to 1
+    (where narrow, to at most 1).
     """
 
     keys: tuple[str, ...]

@@ -16,7 +16,7 @@ from ensearch.core import Floats, Labels
 from ensearch.ensembles.candidates import Candidates
 from ensearch.ensembles.cross_fitting import CrossFit, Predictor, apply, predictor_key
 from ensearch.errors import UsageError
-from ensearch.fronts import WIDTH
+from ensearch.fronts import WIDTH, Difference
 from ensearch.seeds import derive
 
 REPLICATES = 400
@@ -47,20 +47,6 @@ class HeldOutScores:
 
 
 AtBudget = tuple[HeldOutScores, int]  # the scores, and the index of one of their budgets
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lead:
-    """The accuracy of one selection less that of another, a fraction, with its 95 % interval."""
-
-    difference: float
-    low: float
-    high: float
-
-    @property
-    def side(self) -> int:
-        """1 if the interval is above 0, -1 if below, 0 where it cannot be told."""
-        return int(self.low > 0) - int(self.high < 0)
 
 
 def by_other_half(fit: CrossFit, *, replicates: int = REPLICATES, seed: int = 0) -> HeldOutScores:
@@ -130,7 +116,7 @@ def _weights(images: int, replicates: int, seed: int) -> Iterator[Floats]:
         yield np.bincount(drawn, minlength=images).astype(np.float64)
 
 
-def leads(pairs: Sequence[tuple[AtBudget, AtBudget]]) -> list[Lead | None]:
+def leads(pairs: Sequence[tuple[AtBudget, AtBudget]]) -> list[Difference | None]:
     """Return for each pair the second's accuracy less the first's; None where one has nothing.
 
     The intervals hold all at once, in 95 % of the cases. Half a width is a standard error, that of
@@ -159,6 +145,6 @@ def leads(pairs: Sequence[tuple[AtBudget, AtBudget]]) -> list[Lead | None]:
     return [
         None
         if np.isnan(gap)
-        else Lead(difference=float(gap), low=float(gap - half), high=float(gap + half))
+        else Difference(value=float(gap), low=float(gap - half), high=float(gap + half))
         for gap, half in zip(gaps, times * errors, strict=True)
     ]

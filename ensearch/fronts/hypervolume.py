@@ -9,8 +9,8 @@ def hypervolume(
 ) -> float:
     """Return the area between the points' staircase and `reference`, over log10 of the cost.
 
-    It reaches from `low` to `budget`. Costs are in multiply-adds, the area in accuracy x decades.
-    Zitzler and Thiele 1998.
+    It reaches from `low` to `budget`, within which all costs, in any unit, must lie. The area is in
+    accuracy x decades. Zitzler and Thiele 1998.
     """
     area, best, at = 0.0, reference, math.log10(low)
     for cost, accuracy in sorted(zip(costs, accuracies, strict=True)):

@@ -39,8 +39,8 @@ class Zone:
     `crossed`: single networks are ahead at the budget `low`, ensembles from `high` on, so that the
     crossover lies between the two. `ensembles`: from `low` on. `singles`: up to `high`. `equal`: at
     every compared budget. `crosses back`: ensembles are ahead at a budget, single networks at a
-    larger one. `undecided`: none of these can be said. Ends are budgets in multiply-adds per
-    example, None where the status has none. `open` are the budgets whose verdict is `undecided`.
+    larger one. `undecided`: none of these can be said. Ends are budgets in the unit of prices,
+    None where the status has none. `open` are the budgets whose verdict is `undecided`.
     """
 
     status: Status

@@ -10,12 +10,13 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ensearch.core import Split
-from ensearch.ensembles import Lead, Search, cross_fitting, paired_differences, selection
+from ensearch.ensembles import Search, cross_fitting, paired_differences, selection
 from ensearch.errors import StorageError
+from ensearch.fronts import Difference
 from ensearch.pool import search as pool_search
 from ensearch.pool.entry import Entry, all_entries
 from ensearch.pool.predictions import agreed_labels
@@ -41,7 +42,7 @@ class Diversity:
     networks: int
     copies: int  # members of the network that has most: ensembles of one network are no larger
     budget: float
-    lead: Lead | None
+    lead: Difference | None
 
 
 def of_search(store: Store, study: str, budget: float, *, always: bool) -> Diversity | None:
@@ -59,7 +60,7 @@ def of_search(store: Store, study: str, budget: float, *, always: bool) -> Diver
     digest = hashlib.sha256(f"{budget} {keys}".encode()).hexdigest()[:16]
     kept = store.mixing_gain(study)
     if kept is not None and kept.members == digest:
-        stored = Lead(difference=kept.difference, low=kept.low, high=kept.high)
+        stored = Difference(value=kept.difference, low=kept.low, high=kept.high)
         return replace(result, lead=stored)
     if len(entries) > UNASKED and not always:
         return result
@@ -71,7 +72,8 @@ def of_search(store: Store, study: str, budget: float, *, always: bool) -> Diver
         return None  # a search of the pool, which compares nothing else, says why
     if lead is not None:
         with suppress(StorageError):  # a storage that is read only or busy costs no report
-            store.save_mixing_gain(study, MixingGain(members=digest, **asdict(lead)))
+            gain = MixingGain(members=digest, difference=lead.value, low=lead.low, high=lead.high)
+            store.save_mixing_gain(study, gain)
     return replace(result, lead=lead)
 
 
@@ -113,7 +115,7 @@ def _members(
     )
 
 
-def _on_val(store: Store, entries: Sequence[Entry], budget: float) -> Lead | None:
+def _on_val(store: Store, entries: Sequence[Entry], budget: float) -> Difference | None:
     pool, y = pool_search.candidates(store, entries, "val", agreed_labels(store, entries, "val"))
     same, any_kind = (
         paired_differences.by_other_half(cross_fitting.cross_fit(search, pool, y, [budget]))
@@ -122,7 +124,7 @@ def _on_val(store: Store, entries: Sequence[Entry], budget: float) -> Lead | Non
     return paired_differences.leads([((same, 0), (any_kind, 0))])[0]
 
 
-def _on_test(store: Store, entries: Sequence[Entry], budget: float) -> Lead | None:
+def _on_test(store: Store, entries: Sequence[Entry], budget: float) -> Difference | None:
     val, test = (
         pool_search.candidates(store, entries, split, agreed_labels(store, entries, split))
         for split in ("val", "test")

@@ -6,7 +6,8 @@ Numbers that are `shown` are those on test, or on val where test is not used.
 import math
 from collections.abc import Mapping, Sequence
 
-from ensearch.ensembles import Cascade, CrossFit, HeldOutScores, Lead, paired_differences
+from ensearch.ensembles import Cascade, CrossFit, HeldOutScores, paired_differences
+from ensearch.fronts import Difference
 from ensearch.fronts.hypervolume import hypervolume
 from ensearch.pool.results import (
     CASCADE,
@@ -76,7 +77,7 @@ def _at(judged: HeldOutScores, budget: float) -> tuple[HeldOutScores, int]:
 
 def leads(
     shown: Mapping[str, HeldOutScores], budgets: Sequence[float]
-) -> dict[tuple[str, float], Lead]:
+) -> dict[tuple[str, float], Difference]:
     """The leads of the other fronts over single networks, at every budget."""
     wanted = [(front, budget) for front in FRONTS if front != SINGLE for budget in budgets]
     pairs = [(_at(shown[SINGLE], budget), _at(shown[front], budget)) for front, budget in wanted]
@@ -84,7 +85,7 @@ def leads(
     return {where: lead for where, lead in found if lead is not None}
 
 
-def mixed_lead(shown: Mapping[str, HeldOutScores], top: float) -> Lead | None:
+def mixed_lead(shown: Mapping[str, HeldOutScores], top: float) -> Difference | None:
     """The lead of mixed ensembles over those of one network, at the largest budget."""
     (found,) = paired_differences.leads([(_at(shown[SAME], top), _at(shown[MIXED], top))])
     return found

@@ -4,8 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ensearch.ensembles import Lead
-from ensearch.fronts import WIDTH
+from ensearch.fronts import WIDTH, Difference
 from ensearch.pool.entry import Entry
 from ensearch.units import Axis
 
@@ -75,7 +74,7 @@ class CascadeComparison:
     share: float
     ensemble: FrontPoint
     cascade: FrontPoint
-    lead: Lead
+    lead: Difference
 
     @property
     def cost(self) -> float:
@@ -106,8 +105,10 @@ class PoolFindings:
     budgets: tuple[float, ...]  # ascending
     points: tuple[FrontPoint, ...]
     baselines: tuple[FrontPoint, ...]
-    leads: Mapping[tuple[str, float], Lead]  # by front and budget: over the single network there
-    mixed_lead: Lead | None  # mixed over same architecture, at the largest budget
+    leads: Mapping[
+        tuple[str, float], Difference
+    ]  # by front and budget: over the single network there
+    mixed_lead: Difference | None  # mixed over same architecture, at the largest budget
     cascade_comparisons: tuple[CascadeComparison, ...]  # by ascending share
     hypervolumes: Mapping[str, float]  # by front, also of baselines; of `val`
     reference: float  # accuracy of the hypervolumes

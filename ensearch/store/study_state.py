@@ -69,7 +69,7 @@ class ConfirmationRecord:
 
     number: int  # counts a study's plans from 1
     request: Mapping[str, Any]
-    budgets: tuple[float, ...]  # in multiply-adds, ascending
+    budgets: tuple[float, ...]  # in the unit of the study's, ascending
     finalists: tuple[Mapping[str, Any], ...]
     created: datetime  # with a time zone; comes back in UTC
     finished: bool

@@ -91,7 +91,7 @@ def obstacle(steps: Ladder) -> Obstacle | None:
 def remedies(setting: Setting) -> tuple[Remedy, ...]:
     """Return what would let a study compare: of each kind of change the smallest that does.
 
-    None where nothing hinders it. Each was tried: its ladder has no `obstacle`. Spaces are those
+    Empty where nothing hinders it. Each was tried: its ladder has no `obstacle`. Spaces are those
     that ship; a change of the pixels is looked for where the space leaves them to the data. Where
     the budget bounds time, nothing is proposed: other networks would have to be measured.
     """

@@ -29,7 +29,7 @@ def lines(
 ) -> list[str]:
     """Return what can be decided, as lines of a label and what it says.
 
-    `images` validate; `cost` writes multiply-adds as the user counts them.
+    `images` validate; `cost` writes a cost in the unit of the ladder's budget.
     """
     why = matches.obstacle(steps)
     result = [] if why is None else [f"warning   {_OBSTACLES[why]}"]

@@ -28,6 +28,7 @@ class Speed:
     per_mac: float
 
     def seconds(self, macs: int) -> float:
+        """Return the seconds of training one image on a network of these multiply-adds."""
         return self.fixed + self.per_mac * macs
 
 

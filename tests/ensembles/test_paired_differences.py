@@ -13,12 +13,12 @@ from ensearch.ensembles.candidates import Candidates, MixedEnsemble
 from ensearch.ensembles.cross_fitting import Search, apply, cross_fit
 from ensearch.ensembles.paired_differences import (
     HeldOutScores,
-    Lead,
     by_other_half,
     by_other_split,
     leads,
 )
 from ensearch.errors import UsageError
+from ensearch.fronts import Difference
 from scripts.simulations.cross_fitting.drawn_pool import DrawnPool
 from tests.planted import pool, votes
 
@@ -30,7 +30,7 @@ def compared(
     labels: Labels,
     budget: float,
     replicates: int = 400,
-) -> Lead | None:
+) -> Difference | None:
     found = [
         by_other_half(cross_fit(search, candidates, labels, [budget]), replicates=replicates)
         for search in (one, other)
@@ -52,7 +52,7 @@ def fixed(members: tuple[int, ...]) -> "partial[Sequence[MixedEnsemble]]":
 def test_two_searches_that_find_the_same_do_not_differ() -> None:
     candidates, labels = DrawnPool(0, networks=2).draw(60, 1)
     found = compared(selection.greedy, selection.greedy, candidates, labels, 3e6, replicates=40)
-    assert found == Lead(difference=0.0, low=0.0, high=0.0)
+    assert found == Difference(value=0.0, low=0.0, high=0.0)
     assert found.side == 0
 
 
@@ -66,8 +66,8 @@ def test_the_lead_is_the_difference_of_the_accuracies() -> None:
     found = leads([((one, k), (other, k)) for k in range(3)])
     for k, lead in enumerate(found):
         assert lead is not None
-        assert lead.difference == other.accuracy[k] - one.accuracy[k]
-        assert lead.low <= lead.difference <= lead.high
+        assert lead.value == other.accuracy[k] - one.accuracy[k]
+        assert lead.low <= lead.value <= lead.high
 
 
 def test_where_nothing_fits_nothing_is_told() -> None:
@@ -94,7 +94,7 @@ def test_without_choices_the_interval_is_that_of_pairs() -> None:
     for one, other in (ones, others):
         (found,) = leads([((one, 0), (other, 0))])
         assert found is not None
-        assert found.difference == pytest.approx((c - b) / n)
+        assert found.value == pytest.approx((c - b) / n)
         assert (found.high - found.low) / 2 == pytest.approx(1.96 * error, rel=0.1)
 
 
@@ -156,7 +156,7 @@ def test_two_images_tell_nothing() -> None:
         candidates = pool(probs, [1, 1])
         found = compared(fixed((0,)), fixed((1,)), candidates, labels, 1)
         assert found is not None
-        assert (found.difference, found.side) == (1.0, side)
+        assert (found.value, found.side) == (1.0, side)
 
 
 def test_two_predictors_that_agree_on_all_images_are_not_one() -> None:
@@ -169,11 +169,11 @@ def test_two_predictors_that_agree_on_all_images_are_not_one() -> None:
     for pair in ((one, other), again):
         (lead,) = leads([((pair[0], 0), (pair[1], 0))])
         assert lead is not None
-        assert lead.difference == 0
+        assert lead.value == 0
         # One image more on either side.
         assert lead.high == -lead.low == pytest.approx(1.96 * math.sqrt(2) / 180, rel=1e-3)
         (same,) = leads([((pair[0], 0), (pair[0], 0))])
-        assert same == Lead(difference=0.0, low=0.0, high=0.0)
+        assert same == Difference(value=0.0, low=0.0, high=0.0)
 
 
 def test_on_another_split_choices_are_what_they_are() -> None:

@@ -37,14 +37,14 @@ def test_two_that_complement_each_other_beat_two_of_a_kind(whole: Store) -> None
     # The two together are right on every image.
     small = [content for _, network, content in world() if network == "small"]
     pair = np.mean([content["probs_val"] for content in small], axis=0).argmax(axis=1)
-    assert one.lead.difference == pytest.approx(1 - (pair == small[0]["y_val"]).mean())
+    assert one.lead.value == pytest.approx(1 - (pair == small[0]["y_val"]).mean())
     assert one.lead.low > 0
 
 
 def test_where_one_network_alone_fits_mixing_gains_nothing(whole: Store) -> None:
     lead = found(whole, 2e6).lead
     assert lead is not None
-    assert (lead.difference, lead.low, lead.high) == (0, 0, 0)
+    assert (lead.value, lead.low, lead.high) == (0, 0, 0)
 
 
 def test_what_was_compared_is_kept_until_members_or_budget_change(
@@ -98,4 +98,4 @@ def test_of_a_confirmation_val_chooses_and_test_scores(whole: Store) -> None:
     small = [content for _, network, content in world() if network == "small"]
     pair = np.mean([content["probs_test"] for content in small], axis=0).argmax(axis=1)
     assert one.lead is not None
-    assert one.lead.difference == pytest.approx(1 - (pair == small[0]["y_test"]).mean())
+    assert one.lead.value == pytest.approx(1 - (pair == small[0]["y_test"]).mean())

@@ -14,8 +14,8 @@ from sqlalchemy import delete
 
 from ensearch.core import Architecture, Cost, Evaluation, Member, Predictions, network_key
 from ensearch.ensembles import averaging
-from ensearch.ensembles.paired_differences import Lead
 from ensearch.errors import StorageError
+from ensearch.fronts import Difference
 from ensearch.pool.diversity import Diversity
 from ensearch.report.study import files, text
 from ensearch.report.study.results import collect
@@ -304,7 +304,7 @@ def test_a_report_says_whether_mixing_gains(
     lead = (
         None
         if difference is None
-        else Lead(difference=difference, low=difference - half, high=difference + half)
+        else Difference(value=difference, low=difference - half, high=difference + half)
     )
     found = Diversity(split="val", members=9, networks=5, copies=2, budget=4e6, lead=lead)
     whole = replace(handmade(), diversity=found)

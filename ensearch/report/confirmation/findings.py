@@ -14,7 +14,7 @@ from ensearch.fronts import Pairs, Ranks, Shift, analysis, rank_agreement, seed_
 from ensearch.pool import diversity
 from ensearch.report.study import results as study_results
 from ensearch.report.study.answer import Origin
-from ensearch.report.study.findings import Conditions
+from ensearch.report.study.findings import Conditions, of_confirmation
 from ensearch.report.study.results import Results
 from ensearch.store import SEARCH, Store, UseOfTest
 from ensearch.study.scoring import Scorer
@@ -157,17 +157,9 @@ def _results(
         for keys in store.evaluation_members(study, stage).values()
     ]
     members = store.members({key for keys in used for key in keys}).values()
-    schedules = sorted({f.full for f in plan.finalists}, key=lambda schedule: schedule.epochs)
     return replace(
         whole,
-        conditions=replace(
-            whole.conditions,
-            stage="retrained" if plan.retrain else "rescored",
-            split="test",
-            schedule=replace(whole.conditions.schedule, epochs=schedules[0].epochs),
-            epochs=tuple(sorted({schedule.epochs for schedule in schedules})),
-            budgets=plan.budgets,
-        ),
+        conditions=of_confirmation(whole.conditions, plan),
         evaluations=test[0],
         fronts=fronts,
         members=len(members),

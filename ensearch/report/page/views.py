@@ -9,7 +9,7 @@ from ensearch.fronts import Fronts, analysis
 from ensearch.report.page.evaluations import Place, places
 from ensearch.report.study import figure_data
 from ensearch.report.study.figure_data import Tradeoff
-from ensearch.report.study.findings import Findings
+from ensearch.report.study.findings import Findings, of_confirmation
 from ensearch.report.study.records import OnTest
 from ensearch.units import PARAMS, Axis, parameters
 
@@ -48,20 +48,10 @@ def of_test(findings: Findings, on_test: OnTest) -> Findings:
     Its budgets are in the unit of the study's, also where the findings are by another axis.
     """
     own = findings if findings.conditions.is_own else findings.beside[0]
-    plan, c = on_test.plan, own.conditions
-    schedules = sorted({f.full for f in plan.finalists}, key=lambda schedule: schedule.epochs)
-    selected_on = (on_test.val, None)
+    plan, selected_on = on_test.plan, (on_test.val, None)
     return replace(
         own,
-        conditions=replace(
-            c,
-            stage="retrained" if plan.retrain else "rescored",
-            split="test",
-            schedule=replace(c.schedule, epochs=schedules[0].epochs),
-            epochs=tuple(sorted({schedule.epochs for schedule in schedules})),
-            budgets=plan.budgets,
-            budget=plan.budgets[-1],
-        ),
+        conditions=replace(of_confirmation(own.conditions, plan), budget=plan.budgets[-1]),
         evaluations=on_test.test,
         predicted=(),
         fronts=analysis.analyse(on_test.test, plan.budgets, None, selected_on=selected_on),

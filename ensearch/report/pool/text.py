@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from ensearch.ensembles import Lead
+from ensearch.fronts import Difference
 from ensearch.pool import entry as pool_entry
 from ensearch.pool.results import (
     CASCADE,
@@ -88,8 +88,8 @@ def _alone(findings: PoolFindings) -> FrontPoint | None:
     return rows[0] if len({row.members for row in rows}) == 1 else None
 
 
-def _gap(lead: Lead) -> str:
-    return f"{100 * lead.difference:+.2f} points [{100 * lead.low:+.2f}, {100 * lead.high:+.2f}]"
+def _gap(lead: Difference) -> str:
+    return f"{100 * lead.value:+.2f} points [{100 * lead.low:+.2f}, {100 * lead.high:+.2f}]"
 
 
 def _mixed(findings: PoolFindings, axis: Axis) -> str:
@@ -184,7 +184,7 @@ def _at_top(findings: PoolFindings, axis: Axis) -> str:
         )
     single = findings.point(SINGLE, top)
     rivals = {
-        row.front: (side(findings, row), findings.leads[row.front, top].difference)
+        row.front: (side(findings, row), findings.leads[row.front, top].value)
         for row in rows
         if (single is None or row.members != single.members) and (row.front, top) in findings.leads
     }

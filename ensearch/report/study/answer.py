@@ -23,7 +23,8 @@ WIDTH, LABEL = 80, 10  # characters of a line, and of what stands before its sen
 class Choice:
     """A configuration that may be taken.
 
-    `cost` is in multiply-adds per example, or in milliseconds an image where these are the axis.
+    `cost` is in the unit in which costs are compared: multiply-adds per example, parameters or
+    milliseconds an image.
     """
 
     architecture: str

@@ -11,9 +11,8 @@ from typing import Any
 
 from ensearch import atomic
 from ensearch.core import Evaluation
-from ensearch.ensembles import Lead
 from ensearch.errors import StorageError
-from ensearch.fronts import FrontRow, Multiplier, ToSettle
+from ensearch.fronts import Difference, FrontRow, Multiplier, ToSettle
 from ensearch.pool.diversity import Diversity
 from ensearch.report.study import answer, beside, text, words
 from ensearch.report.study.findings import Findings
@@ -100,7 +99,7 @@ def row_of(e: Evaluation) -> dict[str, str | int | float]:
 
 
 def summary(results: Findings) -> dict[str, Any]:
-    """What summary.json holds: plain data without NaN or infinity, costs in multiply-adds.
+    """What summary.json holds: plain data without NaN or infinity, budgets in its `unit`.
 
     While the search is under way nothing is a verdict: `zone` and every `verdict` are null.
     """
@@ -214,10 +213,10 @@ def _gain(diversity: Diversity) -> dict[str, Any]:
     }
 
 
-def plain(lead: Lead | None, before: str = "") -> dict[str, Any]:
+def plain(lead: Difference | None, before: str = "") -> dict[str, Any]:
     """Fractions; None where there is no lead."""
     return {
-        f"{before}difference_fraction": lead and lead.difference,
+        f"{before}difference_fraction": lead and lead.value,
         f"{before}low": lead and lead.low,
         f"{before}high": lead and lead.high,
     }

@@ -1,10 +1,11 @@
 """What a study found: all that its text, table, figures and files read; `reading` computes it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ensearch.confirmation.conclusion import Conclusion
+from ensearch.confirmation.plan import Confirmation
 from ensearch.core import Evaluation, Schedule
 from ensearch.fronts import analysis
 from ensearch.pool.diversity import Diversity
@@ -44,6 +45,19 @@ class Conditions:
     def axis(self) -> Axis:
         """What configurations are compared by. Budgets are in the unit that it keeps."""
         return self.other_axis or flops(self.flops_per_mac)
+
+
+def of_confirmation(searched: Conditions, plan: Confirmation) -> Conditions:
+    """Return the conditions of what a confirmation scored on test, from those of its search."""
+    epochs = tuple(sorted({finalist.full.epochs for finalist in plan.finalists}))
+    return replace(
+        searched,
+        stage="retrained" if plan.retrain else "rescored",
+        split="test",
+        schedule=replace(searched.schedule, epochs=epochs[0]),
+        epochs=epochs,
+        budgets=plan.budgets,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,7 +106,7 @@ def further(results: Findings) -> list[str]:
     says = {1: "are better than", 0: "cannot be told from", -1: "are worse than"}
     verb = says[diversity.lead.side]
     gap, low, high = (
-        100 * f for f in (diversity.lead.difference, diversity.lead.low, diversity.lead.high)
+        100 * f for f in (diversity.lead.value, diversity.lead.low, diversity.lead.high)
     )
     how = "One half of val selected them and the other scored them, in turn."
     if diversity.split == "test":

@@ -49,7 +49,7 @@ def over_cuts(images: int, seed: int, cuts: int, noise: float) -> dict[str, list
         assert lead is not None
         alone = 1.96 * float((hits[b] - hits[a]).std()) / np.sqrt(images)
         half = (lead.high - lead.low) / 2
-        rows[f"{b} less {a}"] = [lead.difference, true[b] - true[a], half, alone]
+        rows[f"{b} less {a}"] = [lead.value, true[b] - true[a], half, alone]
     return rows
 
 
