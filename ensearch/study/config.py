@@ -301,6 +301,9 @@ def _written_alike(schedule: Schedule) -> Schedule:
 
     They are equal, but would be written differently into keys: the same member would exist twice.
     """
-    numbers = {f.name: getattr(schedule, f.name) for f in dataclasses.fields(schedule)}
-    fractions = [f.name for f in dataclasses.fields(schedule) if f.type is float]
-    return dataclasses.replace(schedule, **{name: float(numbers[name]) for name in fractions})
+    fractions: dict[str, Any] = {
+        field.name: float(getattr(schedule, field.name))
+        for field in dataclasses.fields(schedule)
+        if field.type is float
+    }
+    return dataclasses.replace(schedule, **fractions)
