@@ -43,7 +43,8 @@ def run(
         # For a later resume that names no number: only now, since a second driver is refused.
         if settle is not None:
             store.save_settlement(config.name, settle())
-        store.begin_run(config.name, limits.trials)
+        over = store.study_summary(config.name)  # who asks for fewer is told of all that are over
+        store.begin_run(config.name, max(limits.trials, over.trials_done + over.trials_failed))
         with (
             driving.trained(
                 study,

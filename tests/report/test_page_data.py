@@ -71,6 +71,7 @@ def test_what_would_settle_a_budget_stands_on_its_card() -> None:
     found = replace(found, fronts=replace(found.fronts, rows=rows))
     assert page(found).cards[-1].settle == ("4 more seeds of 10-2, about 0.0s",)
     assert page(found).settle == ""
+    assert page(found).effort.heads[-1] == "Single needs ×"  # nothing was predicted
     assert data.compute(found, Record(), settles=True).settle == (
         "ensearch settle cifar10-wide_resnet-5G"
     )

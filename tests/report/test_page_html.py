@@ -76,6 +76,17 @@ def test_the_page_has_its_parts_in_order(page: str) -> None:
     assert "4 × 10-2: 4 of depth 10, width 2; 4.8G FLOPs, 95.00 %, 4 trained" in page
 
 
+def test_the_page_says_whether_a_budget_is_left_to_settle(page: str) -> None:
+    decided = "every budget at which the two kinds are matched is decided"
+    helpless = "More seeds or images would settle none of the budgets."
+    assert (decided in page, helpless in page) == (True, False)
+    found = handmade()
+    *rows, last = found.fronts.rows
+    rows.append(replace(last, verdict="undecided"))
+    left = text_of(replace(found, fronts=replace(found.fronts, rows=tuple(rows))))
+    assert (decided in left, helpless in left) == (False, True)
+
+
 def test_nothing_is_asked_of_the_network(page: str) -> None:
     loaded = [
         (tag, name, value)

@@ -591,6 +591,12 @@ def test_a_refused_driver_changes_nothing(store: Store, spec: str) -> None:
     assert store.trials_asked("one") == 2
 
 
+def test_a_study_was_asked_for_no_fewer_trials_than_are_over(store: Store, spec: str) -> None:
+    search_in(store, spec, Limits(trials=2))
+    search_in(store, spec, Limits(trials=1))
+    assert store.trials_asked("one") == 2
+
+
 def test_what_is_told_is_what_was_evaluated(store: Store, spec: str) -> None:
     events: list[object] = []
     search_in(store, spec, Limits(trials=6), on_event=events.append)

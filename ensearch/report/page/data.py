@@ -56,6 +56,7 @@ class Page(NamedTuple):
     advantages: Advantages
     cards: tuple[Card, ...]
     settle: str  # the command that would settle what is open; empty if none would
+    is_settled: bool  # whether no budget with matched costs is undecided
     tried: Grid
     effort: Grid
     mixing: tuple[str, ...]  # whether mixed ensembles are better
@@ -94,8 +95,9 @@ def compute(
         if there
         else (),
         settle=commands.settle(findings, storage) if settles else "",
+        is_settled=_is_settled(findings),
         tried=_tried(findings),
-        effort=Grid(effort.HEADS, tuple(map(tuple, effort.of(findings)))),
+        effort=_effort(findings),
         mixing=tuple(text.further(findings)),
         table=evaluations.table(findings, record),
         charts=charts.charts(findings, record),
@@ -110,6 +112,19 @@ def compute(
         definition=commands.definition(findings),
         content=files.summary(findings) if there else {},
     )
+
+
+def _effort(findings: Findings) -> Grid:
+    """What stands behind each budget; its last column, as a rule empty, is then left out."""
+    lines = effort.of(findings)
+    columns = len(effort.HEADS) if any(line.predicted for line in lines) else -1
+    return Grid(effort.HEADS[:columns], tuple(tuple(line[:columns]) for line in lines))
+
+
+def _is_settled(findings: Findings) -> bool:
+    """Whether no budget at which the two kinds are matched is left undecided."""
+    matched = [row.verdict for row in findings.fronts.rows if row.matched]
+    return bool(matched) and "undecided" not in matched
 
 
 def _sentences(findings: Findings) -> tuple[Fact, ...]:
