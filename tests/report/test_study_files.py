@@ -35,6 +35,13 @@ def test_csv_names_its_units_and_gives_back_every_number(tmp_path: Path) -> None
         assert (row["split"], row["trained"], row["subsets"]) == ("val", str(e.trained), "1")
 
 
+def test_the_documents_explain_every_column() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "statistics.md").read_text()
+    for column in files.csv_of(handmade()).splitlines()[0].split(","):
+        if not column.startswith("schedule_"):
+            assert f"`{column.replace('_val', '_SPLIT')}`" in page, column
+
+
 def strict_json(path: Path) -> dict[str, object]:
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")
