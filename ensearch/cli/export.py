@@ -13,7 +13,7 @@ from ensearch.cli.terminal import guarded, note, say, tell
 
 @guarded
 def export(
-    study: options.StudyIfAny = None,
+    study: options.StudyOrPool = None,
     pool: options.PoolInstead = None,
     budget: Annotated[
         str | None,

@@ -56,7 +56,7 @@ def latency(
     """Measure how many milliseconds configurations take for an image.
 
     Networks are built with random weights, since time does not depend on them. Reports show the
-    times from then on. Networks of the pool are measured each alone.
+    times from then on. Networks of the pool are measured one by one.
 
     Example: ensearch latency digits-wide_resnet-2M --batch 1,64
     """

@@ -23,7 +23,14 @@ MODELS = "Models and images"
 # Arguments
 _STUDIES = "The name of a study, as `ensearch status` lists it."
 Study = Annotated[str, typer.Argument(metavar="STUDY", help=_STUDIES)]
-StudyIfAny = Annotated[str | None, typer.Argument(metavar="[STUDY]", help=_STUDIES)]
+StudyIfAny = Annotated[
+    str | None,
+    typer.Argument(metavar="[STUDY]", help=f"{_STUDIES} (default: all studies)"),
+]
+StudyOrPool = Annotated[
+    str | None,
+    typer.Argument(metavar="[STUDY]", help=f"{_STUDIES} Or name --pool instead."),
+]
 
 # What to search
 _DATASETS = (
