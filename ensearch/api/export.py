@@ -86,10 +86,12 @@ def export(
         on_progress: hears what is done.
 
     Raises:
-        UsageError: a value is not legal, or the folder is there already.
+        UsageError: a value is not legal, the folder is there already, or the source of a family is
+            not such that it can be copied.
         BudgetError: nothing of this kind was tried within the budget.
         StorageError: weights or what is known of the images are missing, or the exported model
             predicts something else than is stored. Nothing is left then.
+        EnsearchError: the exported model does not run by itself. Nothing is left then.
     """
     from ensearch.exports import folder
 

@@ -50,7 +50,7 @@ def write(
     """Write the folder `out`, which is there when all is shown to be right, or not at all.
 
     Raises UsageError if it is there already, StorageError if weights cannot be read, or if the
-    exported model predicts something else than is stored.
+    exported model predicts something else than is stored, EnsearchError if it does not run.
     """
     if out.exists():
         raise invalid("out", f"must name a folder that is not there yet; {out} is.")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from ensearch.errors import EnsearchError, UsageError
+from ensearch.errors import UsageError
 
 PACKAGE = "ensearch"
 
@@ -50,7 +50,8 @@ def gather(roots: Sequence[tuple[str, str]], without: Sequence[str] = ()) -> Sou
     """Return the source of `roots`, pairs of a module and a name in it, and of all they need.
 
     What modules in `without` define is left out. Raises UsageError where a module uses another one
-    of this package as a whole, or two of them give one name two meanings.
+    of this package as a whole, two of them give one name two meanings, or one does not define at
+    its top level what is needed of it.
     """
     found = _Gathered(without=frozenset(without))
     for module, name in roots:
@@ -123,7 +124,10 @@ class _Gathered:
             self._import(module, name, imported[name])
             return
         if part is None:
-            raise EnsearchError(f"{module} defines no {name!r} at its top level.")
+            raise UsageError(
+                f"{module} defines no {name!r} at its top level, from where an exported model "
+                "takes it: define it there, by a statement of its own."
+            )
         own = [inner for inner in part.inner if _is_own(inner)]
         if own:
             raise UsageError(
@@ -181,7 +185,7 @@ def _is_module(name: str) -> bool:
 def _path(module: str) -> Path:
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
-        raise EnsearchError(f"the source of {module} cannot be found.")
+        raise UsageError(f"the source of {module}, which an exported model holds, is not found.")
     return Path(spec.origin)
 
 

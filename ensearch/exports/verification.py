@@ -72,10 +72,11 @@ class Verified:
 
 
 def verify(folder: Path, winner: Winner, *, onnx: bool) -> Verified:
-    """Run the folder's own predict.py and compare. Raises StorageError where it differs.
+    """Run the folder's own predict.py and compare.
 
-    All images of val are predicted if they are there, or as many of them as 2e12 multiply-adds
-    allow; else those of the sample.
+    Raises StorageError where it differs, EnsearchError where predict.py fails. All images of val
+    are predicted if they are there, or as many of them as 2e12 multiply-adds allow; else those of
+    the sample.
     """
     images, places = _images(winner)
     runtimes = ["torch", *(["onnx"] if onnx else [])]

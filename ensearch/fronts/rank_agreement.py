@@ -117,14 +117,15 @@ def _spearman(sample: Floats) -> Floats:
     return np.asarray((x * y).sum(axis=1) / np.where(both > 0, both, np.nan))
 
 
-def near_pairs(macs: Sequence[float], short: Sequence[float], full: Sequence[float]) -> Pairs:
+def near_pairs(costs: Sequence[float], short: Sequence[float], full: Sequence[float]) -> Pairs:
     """Return the pairs whose costs differ by at most sqrt(2), and how many keep their order.
 
-    Over all costs, cost alone makes ranks agree. Pairs that are equal on either schedule say
-    nothing and are left out.
+    `costs` are in one unit, whichever, `short` and `full` the accuracies on either schedule. Over
+    all costs, cost alone makes ranks agree. Pairs that are equal on either schedule say nothing
+    and are left out.
     """
-    cost = np.log(np.asarray(macs, dtype=np.float64))
-    near = np.abs(cost[:, None] - cost[None]) <= math.log(NEAR) * (1 + 1e-9)
+    logs = np.log(np.asarray(costs, dtype=np.float64))
+    near = np.abs(logs[:, None] - logs[None]) <= math.log(NEAR) * (1 + 1e-9)
     product = _signs(np.asarray(short, float)) * _signs(np.asarray(full, float))
     upper = np.triu(near & (product != 0), 1)
     return Pairs(pairs=int(upper.sum()), kept=int((upper & (product > 0)).sum()))

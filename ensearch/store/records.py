@@ -17,6 +17,7 @@ from ensearch.core import (
     Member,
     Schedule,
     Scores,
+    evaluation_key,
 )
 from ensearch.errors import EnsearchError, StorageError
 from ensearch.store import tables
@@ -223,11 +224,22 @@ def evaluation_row(
 
 
 def evaluation_record(row: AnyRow) -> Evaluation:
+    """The evaluation of a row. Raises StorageError where it holds none of this version.
+
+    Its members know what they learned: `distillation` is empty.
+    """
+    try:
+        schedule = Schedule(**row.schedule)
+    except (TypeError, ValueError, EnsearchError) as error:
+        raise StorageError(
+            f"the storage is damaged: the row of {evaluation_key(row.size, row.network)} of study "
+            f"{row.study!r} has no schedule of this version ({error}). Restore a copy of it."
+        ) from error
     return Evaluation(
         architecture=Architecture(
             family=row.family, width=row.width, depth=row.depth, resolution=row.resolution
         ),
-        schedule=Schedule(**row.schedule),
+        schedule=schedule,
         size=row.size,
         trained=row.trained,
         subsets=row.subsets,

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from ensearch.fronts import rank_agreement
 from ensearch.latency import Configuration, measurement
+from ensearch.report.confirmation import findings
 from ensearch.store import LatencyRecord, Store
 from tests.command_line import DB, TINY, ensearch
 
@@ -87,6 +89,19 @@ def test_a_search_over_parameters_is_confirmed_over_them(study: str, folder: Pat
     plan = json.loads((reports / "confirm.json").read_text())["plan"]
     assert max(plan["budgets_parameters"]) == 4e4
     assert "budgets_multiply_adds" not in plan
+
+
+def test_pairs_of_nearly_equal_cost_are_so_in_parameters(
+    study: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    confirmed = ensearch(f"confirm {study} --epochs 2 --members 1 --fewest 2 --launcher inline")
+    assert confirmed.exit_code == 0, confirmed.stderr
+    asked: list[Sequence[float]] = []
+    monkeypatch.setattr(rank_agreement, "near_pairs", lambda costs, *_: asked.append(costs))
+    with Store.open(DB, create=False) as store:
+        plan = findings.collect(store, study).plan
+        params = {e.key: e.cost.params for e in store.evaluations(study, "confirm-1")}
+    assert asked == [[params[finalist.key] for finalist in plan.finalists]]
 
 
 def by_macs(

@@ -195,6 +195,12 @@ def test_an_import_at_run_time_is_named(plugin: Path) -> None:
         source.gather([("ensearch.families.zzlate", "build")])
 
 
+def test_what_is_not_defined_at_the_top_is_named(plugin: Path) -> None:
+    (plugin / "zznone.py").write_text("globals()['build'] = print\n")
+    with pytest.raises(UsageError, match="zznone defines no 'build' at its top level"):
+        source.gather([("ensearch.families.zznone", "build")])
+
+
 def test_predict_py_is_a_program_without_ensearch(tmp_path: Path) -> None:
     module = loaded(code.predict_source(), tmp_path, "predict")
     assert module.main(tmp_path, ["nothing.png"]) == 2

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import update
 
 from ensearch.store import Store, tables
-from tests.records import failure, predictions_of, record_of, study_of
+from tests.records import evaluation_of, failure, predictions_of, record_of, study_of
 from tests.servers import BOTH_DATABASES
 
 
@@ -192,6 +192,11 @@ def test_a_damaged_value_names_the_storage(store: Store) -> None:
         with store._write() as connection:
             connection.exec_driver_sql("UPDATE ensearch_members SET member = ?", (value,))
         assert record_of(1).member.key in failure(store.all_members)
+    store.save_evaluations("digits", [evaluation_of(2, trained=2)], ["a", "b"])
+    for value in ("[1]", '{"epochs": 0}', '{"epochs_of_a_later_version": 1}'):
+        with store._write() as connection:
+            connection.exec_driver_sql("UPDATE ensearch_evaluations SET schedule = ?", (value,))
+        assert evaluation_of(2).key in failure(lambda: store.evaluations("digits"))
 
 
 def _create(url: str, name: str) -> None:

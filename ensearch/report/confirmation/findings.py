@@ -93,7 +93,7 @@ def collect(store: Store, study: str, number: int | None = None) -> ConfirmedFin
         val=val[0],
         search=search,
         ranks=_ranks(there, short, full, seed) if plan.retrain else None,
-        pairs=rank_agreement.near_pairs([f.macs for f in there], short, full)
+        pairs=rank_agreement.near_pairs([test_by_key[f.key].price for f in there], short, full)
         if plan.retrain
         else None,
         shift=rank_agreement.shift(search.fronts, fronts) if plan.retrain else None,
