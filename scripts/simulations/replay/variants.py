@@ -99,12 +99,18 @@ def searched(
     sampler: type[LadderSampler] = InRandomOrder,
     share: bool = True,
     steps: int = 1,
+    seeds: int = 1,
 ) -> Strategy:
-    """Return ensearch with an Optuna sampler, a rule for its first trials, and a ladder."""
+    """Return ensearch with an Optuna sampler, a rule for its first trials, and a ladder.
+
+    Shared members are at least `seeds` of every network.
+    """
 
     def strategy(world: World, seed: int, horizon: float) -> Iterator[Step]:
         inner = sampler(finer(world, steps), name, seed)
-        members = Shared(world=world, seed=seed) if share else Alone(world=world, seed=seed)
+        members: Shared | Alone = Alone(world=world, seed=seed)
+        if share:
+            members = Shared(world=world, seed=seed, least=seeds)
         return on_ladder(world, horizon, inner, members)
 
     return strategy
@@ -129,6 +135,7 @@ def cheapest_first(world: World, seed: int, horizon: float) -> Iterator[Step]:
 
 VARIANTS: dict[str, Strategy] = {
     "ensearch": searched(sampler=LadderSampler, steps=0),
+    "ensearch, 3 seeds": searched(sampler=LadderSampler, steps=0, seeds=3),
     "budgets from the cheapest": searched(sampler=CheapestFirst, steps=0),
     "asked budget second": searched(sampler=AskedSecond, steps=0),
     "ensearch, nothing shared": searched(sampler=LadderSampler, steps=0, share=False),
