@@ -1,10 +1,10 @@
 """Which members are exported: of a study or of the pool, of which kind and within which budget."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ensearch import units
+from ensearch.api._query_name import query_name
 from ensearch.errors import BudgetError, StorageError, UsageError, invalid, unknown
 from ensearch.pool.notes import OnNote
 from ensearch.store import SEARCH, Store
@@ -84,7 +84,7 @@ def _of_pool(
     from ensearch.pool import best_cascade, query
 
     entries, found = query.select(store, pool, note), None
-    name = f"pool/{re.sub('[^A-Za-z0-9._-]+', '-', pool).strip('-.')[:80] or 'all'}"
+    name = f"pool/{query_name(pool)}"
     if budget is not None:
         found = best_cascade.within(store, entries, budget, measure)
         if found is None:

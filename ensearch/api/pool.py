@@ -4,12 +4,12 @@ Numbers are taken as numbers or as texts such as "2M". No function prints: notes
 with the results, and `on_note` hears each as soon as it is known.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
 from ensearch import units
+from ensearch.api._query_name import query_name
 from ensearch.api.pool_models import AddedModel, add_model, import_predictions
 from ensearch.ensembles import MEASURES
 from ensearch.errors import invalid, unknown
@@ -106,7 +106,8 @@ def combine(
             on_progress or unheard,
             other_axis=None if asked is None else axis,
         )
-        folder = store.files.with_suffix(".reports") / f"front-{_folder_name(f'{pool} {dataset}')}"
+        name = query_name(f"{pool} {dataset}".strip())
+        folder = store.files.with_suffix(".reports") / f"front-{name}"
         folder = folder if asked is None else folder / axis.name
     findings = replace(findings, uses_before=before[0], uses_summary=before[1])
     values = {field.name: getattr(findings, field.name) for field in fields(PoolFindings)}
@@ -160,8 +161,3 @@ def _use_test(
     before = store.record_use_of_test(fingerprint, verb, details)
     note(uses_of_test.sentence(fingerprint, before, verb, details))
     return len(before), uses_of_test.summary(before, verb, details)
-
-
-def _folder_name(pool: str) -> str:
-    """Letters, digits and `._-` that name a folder for a query."""
-    return re.sub("[^A-Za-z0-9._-]+", "-", pool).strip("-.")[:80] or "pool"

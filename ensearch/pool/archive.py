@@ -67,7 +67,10 @@ def export(
         entries = query.matching(store, pool)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with atomic.replacing(path) as temporary, zipfile.ZipFile(temporary, "x") as archive:
+            with (
+                atomic.replacing(path) as temporary,
+                zipfile.ZipFile(temporary, "x", strict_timestamps=False) as archive,
+            ):
                 unverified = _write(store, entries, archive, weights)
         except OSError as error:
             raise StorageError(f"cannot write {path}: {error}.") from error
@@ -96,8 +99,8 @@ def _write(store: Store, entries: Sequence[Entry], archive: zipfile.ZipFile, wei
             found[name] = _put(archive, name, file)
     described = {
         "format": FORMAT,
-        "members": [_member(store, entry, weights) for entry in entries if entry.is_member],
-        "models": [_model(store, entry) for entry in entries if not entry.is_member],
+        "members": _members(store, entries, weights),
+        "models": _models(store, entries),
         "datasets": [asdict(record) for record in datasets.values()],
         "files": found,
         "unverified": unverified,
@@ -164,12 +167,17 @@ def _keep_labels(
             samples.write(folder, fingerprint, store.pool.sample(fingerprint))
 
 
-def _member(store: Store, entry: Entry, weights: bool) -> dict[str, Any]:
-    row = records.member_row(store.members([entry.key])[entry.key])
-    kept = weights and row["has_weights"]
-    return row | {"created": row["created"].isoformat(), "has_weights": kept}
+def _members(store: Store, entries: Sequence[Entry], weights: bool) -> list[dict[str, Any]]:
+    keys = [entry.key for entry in entries if entry.is_member]
+    known = store.members(keys)
+    rows = [records.member_row(known[key]) for key in keys]
+    return [
+        row | {"created": row["created"].isoformat(), "has_weights": weights and row["has_weights"]}
+        for row in rows
+    ]
 
 
-def _model(store: Store, entry: Entry) -> dict[str, Any]:
-    record = next(each for each in store.pool.models() if each.key == entry.key)
-    return asdict(record) | {"created": record.created.isoformat()}
+def _models(store: Store, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    known = {record.key: record for record in store.pool.models()}
+    found = [known[entry.key] for entry in entries if not entry.is_member]
+    return [asdict(record) | {"created": record.created.isoformat()} for record in found]

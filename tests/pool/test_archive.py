@@ -1,5 +1,6 @@
 """Entries of a pool in a file: what another storage makes of it, and of a damaged one."""
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -61,6 +62,14 @@ def test_an_export_leaves_weights_out_and_never_writes_over_a_file(study: Path) 
     assert not any(each.entry.has_weights for each in pool.entries(storage=OTHER))
     with pytest.raises(UsageError, match="a file that is not there yet"):
         pool.export("all", "m.zip", storage=DB)
+
+
+def test_files_that_are_older_than_zip_archives_are_written(study: Path) -> None:
+    """Where a copy lost the times of its files, they are of 1970; zip begins in 1980."""
+    for file in Path(DB).parent.rglob("*.safetensors"):
+        os.utime(file, (0, 0))
+    pool.export("digits-tiny-400k", "m.zip", storage=DB)
+    assert pool.import_archive("m.zip", storage=OTHER).members
 
 
 def test_what_nobody_has_verified_stays_so(study: Path) -> None:
