@@ -134,7 +134,7 @@ def confirm(
             say(f"go on     {_again(study, asked)}")
             code = watch.interrupts.exit_code if watch.interrupts() else 0
             raise typer.Exit(code) from None
-    _conclude(confirmed, as_json, place(storage))
+    _conclude(confirmed, as_json, place(storage), exports=not no_retrain and weights is not False)
 
 
 def _again(study: str, asked: "ConfirmOptions") -> str:
@@ -153,8 +153,11 @@ def _again(study: str, asked: "ConfirmOptions") -> str:
     return " ".join([*parts, *(flag for flag, is_set in flags if is_set)])
 
 
-def _conclude(confirmed: "Confirmed", as_json: bool, here: str) -> None:
-    """Show what was found, write the files, and say what may be done next."""
+def _conclude(confirmed: "Confirmed", as_json: bool, here: str, *, exports: bool) -> None:
+    """Show what was found, write the files, and say what may be done next.
+
+    `exports` says whether weights of the confirmation's own members were to be kept.
+    """
     say("")
     if as_json:
         tell(json.dumps(confirmed.summary(), indent=2, allow_nan=False))
@@ -167,6 +170,9 @@ def _conclude(confirmed: "Confirmed", as_json: bool, here: str) -> None:
     folder = confirmed.write()
     say(f"\nwritten to {folder}: {', '.join(confirmed.file_names)}")
     conditions = confirmed.results.conditions
+    if exports:
+        say(f"export    ensearch export {conditions.study} --confirmed{here}")
+    say(f"page      ensearch report {conditions.study}{here}    (shows the test images too)")
     if conditions.other_axis is not None:  # by FLOPs alone is anything mixed on test
         return
     budget = units.format_count(conditions.budget, 6)

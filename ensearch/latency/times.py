@@ -114,9 +114,10 @@ def asked_for(batch: int, runtime: str | None) -> str:
 
 
 def listed(known: Sequence[Times]) -> str:
-    """Return what was measured, as it is asked for: ms@1:torch, ms@64:torch; or nothing."""
+    """Return what was measured, as it is asked for: there is ms@1:torch, ms@64:torch."""
     names = sorted({(t.batch, t.setup.runtime) for t in known})
-    return ", ".join(f"ms@{batch}:{runtime}" for batch, runtime in names) or "nothing"
+    told = ", ".join(f"ms@{batch}:{runtime}" for batch, runtime in names)
+    return f"there is {told}" if told else "no time was measured so far"
 
 
 def disturbed(records: Sequence[LatencyRecord]) -> str:

@@ -36,7 +36,7 @@ def timed(
     if times is None:
         raise StorageError(
             "how long the selected networks take was not measured "
-            f"{latency.asked_for(batch, runtime)}; there is {latency.listed(known)}.",
+            f"{latency.asked_for(batch, runtime)}; {latency.listed(known)}.",
             problem="pool_not_timed",
             batch=batch,
             runtime=runtime or latency.RUNTIMES[0],

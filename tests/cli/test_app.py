@@ -556,6 +556,7 @@ def test_a_study_is_confirmed_on_test_once(studied: Path) -> None:
     assert "On the 359 test images of digits, with fresh seeds and 2 epochs" in words(first)
     report = studied / "studies" / "ensearch.reports" / "digits-tiny-400k"
     assert {"confirm.csv", "confirm.json", "confirm.png"} <= {p.name for p in report.iterdir()}
+    assert "export    ensearch export digits-tiny-400k --confirmed\n" in first.stderr
 
     again = ensearch(f"{line} --json")
     assert again.exit_code == 0, again.output
@@ -566,6 +567,7 @@ def test_a_study_is_confirmed_on_test_once(studied: Path) -> None:
 
     other = ensearch("confirm digits-tiny-400k --launcher inline --no-retrain")
     assert other.exit_code == 0, other.output
+    assert "ensearch export" not in other.stderr  # its members are those of the search
     assert "has been used once before" in other.stderr
     assert "predicted in" in other.stderr
     assert "used 2 times: numbers after the first are optimistic" in words(other)

@@ -60,7 +60,7 @@ def chosen(known: Sequence[Times], batch: int, runtime: str | None, study: str) 
         return times
     raise StorageError(
         f"how long the configurations of study {study} take was not measured "
-        f"{latency.asked_for(batch, runtime)}; there is {latency.listed(known)}.",
+        f"{latency.asked_for(batch, runtime)}; {latency.listed(known)}.",
         problem="not_timed",
         study=study,
         batch=batch,
