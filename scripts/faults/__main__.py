@@ -16,7 +16,7 @@ from scripts.faults.kinds import KINDS
 def main() -> int:
     options = _options()
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # networks so small that threads only wait
-    kinds = options.kinds.split(",") if options.kinds else list(KINDS)
+    kinds = options.kinds
     rounds = range(
         options.first, options.first + (1 if options.short else -(-options.runs // len(kinds)))
     )
@@ -43,7 +43,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of the moments and places")
     parser.add_argument("--first", type=int, default=0, help="the number of the first round")
     parser.add_argument("--kinds", default="", help="some kinds only, with commas between them")
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.kinds = options.kinds.split(",") if options.kinds else list(KINDS)
+    if unknown := [name for name in options.kinds if name not in KINDS]:
+        parser.error(f"unknown kinds {', '.join(unknown)}: there are {', '.join(KINDS)}")
+    return options
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import contextlib
 import random
 import shutil
+import statistics
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -150,5 +151,5 @@ def table(runs: Iterable[Run]) -> str:
 
 def _row(name: str, runs: list[Run]) -> tuple[object, ...]:
     lost, ended = (sum(map(bool, of)) for of in ([r.wrong for r in runs], [r.struck for r in runs]))
-    median = sorted(run.seconds for run in runs)[len(runs) // 2]
+    median = statistics.median(run.seconds for run in runs)
     return (name, len(runs), ended, len(runs) - lost, lost, f"{median:.1f}")

@@ -5,11 +5,10 @@ import itertools
 import os
 import signal
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import tests.servers
-from scripts.faults import servers
+from scripts.faults import processes
 
 TASK = "ray::work"  # how Ray calls a process that trains; others are idle
 OPEN: dict[str, Any] = {}  # clusters of this process, by address
@@ -31,8 +30,8 @@ def kill_worker(address: str, is_running: Callable[[], bool]) -> None:
     nodes = OPEN[address].list_all_nodes()
     raylets = [each.process.pid for n in nodes for each in n.all_processes.get("raylet", ())]
     while is_running():
-        for pid in itertools.chain.from_iterable(map(servers.children, raylets)):
-            if TASK in _command(pid):
+        for pid in itertools.chain.from_iterable(map(processes.children, raylets)):
+            if TASK in processes.command(pid):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
                     return
@@ -53,10 +52,3 @@ def remove(address: str, node: Any) -> None:
     """SIGKILL to everything that runs on a node, if it is there."""
     if node in OPEN[address].list_all_nodes():
         OPEN[address].remove_node(node, allow_graceful=False)
-
-
-def _command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
-    except OSError:
-        return ""

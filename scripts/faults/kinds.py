@@ -22,7 +22,7 @@ import numpy as np
 
 from ensearch.pool import verification
 from scripts.faults import remote, wrappers
-from scripts.faults.site import Site, processes_of
+from scripts.faults.site import Site
 
 Fault = Callable[[Site, random.Random], Collection[str]]
 NOTHING: tuple[str, ...] = ()
@@ -167,9 +167,9 @@ def worker_killed(site: Site, rng: random.Random) -> Collection[str]:
 def fork_server_killed(site: Site, rng: random.Random) -> Collection[str]:
     with site.running() as process:
         site.moment(rng, least=1)
-        for pid in processes_of(site, "multiprocessing.forkserver"):
-            if _parent(pid) == process.pid:
-                os.kill(pid, signal.SIGKILL)
+        for server in site.started("multiprocessing.forkserver"):
+            if server.parent == process.pid:
+                os.kill(server.pid, signal.SIGKILL)
         process.join()
         assert process.exitcode in (0, 5), f"the driver ended with {process.exitcode}: {site.said}"
     return set(site.trained())
@@ -177,15 +177,9 @@ def fork_server_killed(site: Site, rng: random.Random) -> Collection[str]:
 
 def _workers(site: Site) -> list[int]:
     """Worker processes: the children of the driver's fork server."""
-    servers = processes_of(site, "multiprocessing.forkserver")
-    return [pid for pid in servers if _parent(pid) in servers]
-
-
-def _parent(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0
+    found = site.started("multiprocessing.forkserver")
+    servers = {each.pid for each in found}
+    return [each.pid for each in found if each.parent in servers]
 
 
 def _damaged(pattern: str, site: Site, rng: random.Random) -> Collection[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import URL, create_engine, make_url
 from sqlalchemy.exc import OperationalError
 
+from scripts.faults import processes
 from tests.servers import execute
 
 SECONDS = 120.0
@@ -32,11 +33,11 @@ class Postmaster:
 
     def kill(self) -> None:
         """SIGKILL to it and to its processes, as of a machine that goes down."""
-        for pid in (self.pid, *children(self.pid)):
+        for pid in (self.pid, *processes.children(self.pid)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         end = time.monotonic() + SECONDS
-        while _state(self.pid) not in ("", "Z", "X") and time.monotonic() < end:
+        while processes.is_alive(self.pid) and time.monotonic() < end:
             time.sleep(0.02)
         with contextlib.suppress(ChildProcessError):  # as a zombie it would seem to run
             os.waitpid(self.pid, 0)
@@ -85,7 +86,7 @@ def restarted(address: str) -> Iterator[Postmaster]:
     try:
         yield before
     finally:
-        if _state(before.pid) in ("", "Z", "X"):
+        if not processes.is_alive(before.pid):
             STARTED.append(before.start(url))
 
 
@@ -103,21 +104,3 @@ def stop_started() -> None:
 def cut(address: str) -> None:
     """The server ends all connections to its databases but this one."""
     execute(make_url(address).set(query={}), CUT)
-
-
-def children(pid: int) -> list[int]:
-    """Return the process ids of what a process has started."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError, ValueError):
-            if int(path.read_text(errors="replace").rpartition(")")[2].split()[1]) == pid:
-                found.append(int(path.parent.name))
-    return found
-
-
-def _state(pid: int) -> str:
-    """One letter of a process; "" where there is none."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
-    except OSError:
-        return ""

@@ -22,6 +22,8 @@ from ensearch.store import Store
 from ensearch.study import config, search, study
 from ensearch.study.options import Limits, RunOptions
 from ensearch.study.placement import Placement
+from scripts.faults import processes
+from scripts.faults.processes import Process
 from scripts.faults.wrappers import Arm
 from tests.closed_form import train_one, write_dataset
 from tests.trainers import each
@@ -133,9 +135,28 @@ class Site:
     def left(self) -> list[str]:
         """Processes of the runs that still live a few seconds after them."""
         end = time.monotonic() + 20
-        while (found := _alive(set(self.sessions))) and time.monotonic() < end:
+        while (found := self._alive()) and time.monotonic() < end:
             time.sleep(0.1)
         return found
+
+    def _alive(self) -> list[str]:
+        """Living processes of the runs, by number and name."""
+        return [
+            f"{each.pid} ({each.name})"
+            for each in processes.every()
+            if each.session in self.sessions and each.lives
+        ]
+
+    def started(self, containing: str) -> list[Process]:
+        """Living processes of the last run, but for its driver, with a text in their commands."""
+        driver = self.sessions[-1]
+        return [
+            each
+            for each in processes.every()
+            if each.session == driver != each.pid
+            and each.lives
+            and containing in processes.command(each.pid)
+        ]
 
     def age_leftovers(self) -> None:
         """What killed writers left is swept by the next driver once it is an hour old."""
@@ -200,29 +221,3 @@ def drive(site: Site, **more: Any) -> None:
     with Store.open(site.url, create=True, busy_timeout=30.0) as store:
         opened = study.open_study(asked, store, site.folder / "data", "a CPU")
         search.run(opened, store, Limits(trials=TRIALS), where, train=train, **more)
-
-
-def _alive(sessions: set[int]) -> list[str]:
-    """Processes of these sessions that are no zombies, by number and name."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            name, _, rest = path.read_text(errors="replace").rpartition(")")
-            fields = rest.split()
-            if int(fields[3]) in sessions and fields[0] not in "ZX":
-                found.append(f"{name})")
-    return found
-
-
-def processes_of(site: Site, containing: str = "") -> list[int]:
-    """Process ids of the last run, but for its driver, whose command line holds a text."""
-    driver = site.sessions[-1]
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError, ValueError):
-            pid = int(path.parent.name)
-            fields = path.read_text(errors="replace").rpartition(")")[2].split()
-            command = (path.parent / "cmdline").read_bytes().decode(errors="replace")
-            if int(fields[3]) == driver != pid and fields[0] not in "ZX" and containing in command:
-                found.append(pid)
-    return found
