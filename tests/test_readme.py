@@ -2,6 +2,7 @@
 
 import functools
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -80,8 +81,22 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in headings}
 
 
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+
+
+@pytest.mark.parametrize("program", re.findall(r"python -m (\S+) --help", CONTRIBUTING))
+def test_programs_say_what_they_measure(
+    program: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", [program, "--help"])
+    with pytest.raises(SystemExit) as left:
+        runpy.run_module(program, run_name="__main__")
+    assert left.value.code == 0
+    assert "usage" in capsys.readouterr().out
+
+
 def test_files_and_programs_named_for_contributors_exist() -> None:
-    text = (ROOT / "CONTRIBUTING.md").read_text()
+    text = CONTRIBUTING
     # A bare name lies in the package of the paragraph, or among the helpers of the tests.
     folders = [ROOT, ROOT / "tests", *(ROOT / "ensearch").glob("**/")]
     names = set(re.findall(r"`((?:[\w.]+/)*\w+(?:\.py|\.sh|/))`", text))

@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         default=["fronts"],
         choices=METHODS,
         metavar="NAME",
-        help="of " + ", ".join(METHODS),
+        help=f"of {', '.join(METHODS)}".replace("%", "%%"),
     )
     parser.add_argument(
         "--settle",
