@@ -11,9 +11,9 @@ import numpy as np
 from ensearch import training
 from ensearch.errors import UsageError
 from ensearch.exports import _predict
-from ensearch.latency import runtimes, timing
+from ensearch.latency import measurement, runtimes, timing
 from ensearch.pool.notes import OnNote
-from ensearch.store import LatencyRecord, Setup
+from ensearch.store import LatencyRecord
 
 
 def records(
@@ -47,27 +47,21 @@ def records(
             taken = timing.measure(runs)
     except _predict.InputError as error:
         raise UsageError(str(error)) from error
-    setup = Setup(
-        device=training.name_device("cpu"),
-        runtime=runtime,
-        threads=threads,
-        versions=runtimes.versions(runtime),
+    place = measurement.Place(
+        device="cpu", name=training.name_device("cpu"), runtime=runtime, threads=threads
     )
     macs = {row["members"]: row["multiply_adds"] for row in config["accuracy"]["by_members"]}
     pairs = [(size, batch) for size in sizes for batch in batches]
+    setup, now = place.setup, datetime.now(UTC)
     return config["title"], [
-        LatencyRecord(
+        measurement.record(
+            each,
             architecture=config["title"],
             macs=macs[size] // size,
             size=size,
             batch=batch,
             setup=setup,
-            ms=1000 * each.median / batch,
-            ms_p95=1000 * each.p95 / batch,
-            low=1000 * each.low / batch,
-            high=1000 * each.high / batch,
-            runs=each.runs,
-            measured=datetime.now(UTC),
+            measured=now,
         )
         for (size, batch), each in zip(pairs, taken, strict=True)
     ]

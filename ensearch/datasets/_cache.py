@@ -5,7 +5,6 @@ name when it is whole, and is made again when a picture has been added, removed 
 it does not hold what it says. One whose making was interrupted goes on where it was.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -22,6 +21,7 @@ from filelock import FileLock, Timeout
 from ensearch.cores import usable_cores
 from ensearch.datasets import _cache_files, _work
 from ensearch.datasets._begun import Begun, sync
+from ensearch.datasets._listing import place_of
 from ensearch.datasets._stored import Stored
 from ensearch.datasets._work import Job
 from ensearch.errors import UnavailableError, printable
@@ -67,9 +67,9 @@ def load(contents: Contents, data_dir: Path) -> tuple[Stored, dict[int, str]]:
     From the cache in `data_dir`, which is made first if it is not there. Raises UnavailableError
     if it cannot be written.
     """
-    root = hashlib.sha256(os.path.realpath(contents.root).encode(errors="surrogateescape"))
-    name = f"{contents.root.resolve().name}-{contents.resolution}-{root.hexdigest()[:8]}"
-    folder = data_dir / "folders" / (name if contents.share == 1 else f"{name}-{contents.share:g}")
+    folder = place_of(contents.root, data_dir, str(contents.resolution))
+    if contents.share != 1:
+        folder = folder.with_name(f"{folder.name}-{contents.share:g}")
     cache = _open(contents, folder)
     if cache is not None:
         return cache

@@ -120,6 +120,16 @@ def _said(left_out: LeftOut) -> str:
     return f" {note[0].upper()}{note[1:]}." if note else ""
 
 
+def place_of(root: Path, data_dir: Path, kind: str = "") -> Path:
+    """Where what is kept of a folder of pictures lies in `data_dir`: NAME-KIND-DIGEST of its path.
+
+    Folders of one name have different digests.
+    """
+    digest = hashlib.sha256(os.path.realpath(root).encode(errors="surrogateescape")).hexdigest()[:8]
+    parts = (root.resolve().name, *([kind] if kind else []), digest)
+    return data_dir / "folders" / "-".join(parts)
+
+
 def _listing(
     root: Path,
     classes: list[str],

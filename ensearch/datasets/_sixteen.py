@@ -3,7 +3,6 @@
 Cameras and scanners of 10 to 14 bits write into 16: the upper 8 of those are few levels, or one.
 """
 
-import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -15,7 +14,7 @@ from ensearch import atomic
 from ensearch.core import Labels
 from ensearch.datasets import _decode, _levels
 from ensearch.datasets._levels import Range
-from ensearch.datasets._listing import Listing
+from ensearch.datasets._listing import Listing, place_of
 from ensearch.errors import UnavailableError
 
 LOOKED_AT = 400  # pictures of a split, evenly spaced: decoding them takes seconds
@@ -54,9 +53,8 @@ def look(listing: Listing, data_dir: Path) -> Found:
     train, test = (_deep(listing, part) for part in (listing.train, listing.test))
     if not train and not test:
         return Found()
-    root = hashlib.sha256(os.path.realpath(listing.root).encode(errors="surrogateescape"))
-    name = f"{listing.root.resolve().name}-{root.hexdigest()[:8]}.levels.json"
-    place = data_dir / "folders" / name
+    folder = place_of(listing.root, data_dir)
+    place = folder.with_name(f"{folder.name}.levels.json")
     seen = _kept(place, listing.key)
     if seen is None:
         seen = _look_at(listing, train), _look_at(listing, test)

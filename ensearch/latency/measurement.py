@@ -77,7 +77,15 @@ def measure(
             now = datetime.now(UTC)
             pairs = itertools.product(group, batches)
             yield [
-                _record(one, batch, setup, each, now)
+                record(
+                    each,
+                    architecture=one.architecture.key,
+                    macs=one.macs,
+                    size=one.size,
+                    batch=batch,
+                    setup=setup,
+                    measured=now,
+                )
                 for (one, batch), each in zip(pairs, taken, strict=True)
             ]
 
@@ -131,16 +139,28 @@ def _try(run: Run, one: Configuration, batch: int) -> None:
         ) from error
 
 
-def _record(
-    one: Configuration, batch: int, setup: Setup, taken: Timing, now: datetime
+def record(
+    taken: Timing,
+    *,
+    architecture: str,
+    macs: int,
+    size: int,
+    batch: int,
+    setup: Setup,
+    measured: datetime,
 ) -> LatencyRecord:
+    """Return how a storage keeps the times of batches of `batch` images: milliseconds an image.
+
+    `macs` are those of one of the `size` members, `measured` has a time zone.
+    """
+
     def each(seconds: float) -> float:
         return 1000 * seconds / batch
 
     return LatencyRecord(
-        architecture=one.architecture.key,
-        macs=one.macs,
-        size=one.size,
+        architecture=architecture,
+        macs=macs,
+        size=size,
         batch=batch,
         setup=setup,
         ms=each(taken.median),
@@ -148,5 +168,5 @@ def _record(
         low=each(taken.low),
         high=each(taken.high),
         runs=taken.runs,
-        measured=now,
+        measured=measured,
     )
