@@ -13,6 +13,7 @@ geometric mean: there the same line is an approximation, and `_line` says how go
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ensearch.core import AxisCost, Evaluation, Scores
 from ensearch.errors import UsageError
@@ -51,13 +52,11 @@ def predict(evaluations: Sequence[Evaluation], sizes: Iterable[int]) -> list[Eva
 
 
 def _predicted(single: Evaluation, most: Evaluation, size: int) -> Evaluation:
-    return Evaluation(
-        architecture=single.architecture,
-        schedule=single.schedule,
+    return replace(
+        single,
         size=size,
         trained=most.trained,
         subsets=0,
-        split=single.split,
         cost=single.cost.times(size),
         train_macs=single.train_macs * size,
         scores=Scores(

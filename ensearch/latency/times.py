@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from ensearch.core import Architecture, AxisCost
 from ensearch.store import LatencyRecord, Setup
@@ -90,8 +91,8 @@ def sets(records: Iterable[LatencyRecord], networks: Container[Network]) -> list
     ]
 
 
-def _last(records: Sequence[LatencyRecord]) -> str:
-    return max(record.measured for record in records).isoformat()
+def _last(records: Sequence[LatencyRecord]) -> datetime:
+    return max(record.measured for record in records)
 
 
 def _by_network(records: Sequence[LatencyRecord]) -> dict[Network, dict[int, LatencyRecord]]:

@@ -14,10 +14,13 @@ from ensearch.core import (
     full_label,
 )
 from ensearch.cost import training_macs
+from ensearch.errors import StorageError
 from ensearch.fronts import FrontRow, Fronts, allocation
 from ensearch.fronts.matching import missing
 from ensearch.search_space import Cell, has_resolutions
 from ensearch.study.study import Study
+
+MOST_FAILED = 500  # members of a network that were tried in vain: studies have a few, if any
 
 
 class Shape(NamedTuple):
@@ -113,9 +116,19 @@ class Candidates:
         return members, cost
 
     def _tried(self, network: str) -> int:
-        """How many members were tried to get those that are evaluated: some may have failed."""
+        """How many members were tried to get those that are evaluated: some may have failed.
+
+        StorageError where they are members of another recipe, which are not to be had again.
+        """
         waiting, count = set(self.members.get(network, ())), 0
+        most = len(waiting) + MOST_FAILED
         while waiting:
             count += 1
+            if count > most:
+                raise StorageError(
+                    f"{self.label(network)} of study {self.study.config.name} has members of "
+                    "another version of ensearch, which trained otherwise: no more can be added to "
+                    "them. Begin a new study."
+                )
             waiting.discard(self.first(network, count)[-1].key)
         return count

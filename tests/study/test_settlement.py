@@ -182,6 +182,14 @@ def test_networks_that_differ_in_their_schedule_alone_have_names_of_their_own(
     assert candidates.label(longer.network) == f"{label}, epochs 2"
 
 
+def test_members_of_another_recipe_are_refused(study: Study, store: Store) -> None:
+    """They were searched for endlessly among those that are trained today."""
+    found = store.evaluations("one")[0]
+    candidates = Candidates(study=study, evaluations=[found], members={found.network: ["other"]})
+    with pytest.raises(StorageError, match="members of another version of ensearch"):
+        candidates._tried(found.network)
+
+
 def test_members_whose_files_are_gone_are_announced_as_members_to_train(
     study: Study, store: Store
 ) -> None:
