@@ -4,6 +4,7 @@ import functools
 import re
 import runpy
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,9 @@ def test_programs_say_what_they_measure(
     program: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.argv", [program, "--help"])
+    # Where another test has imported it, it would be run twice, which Python warns of.
+    for name in (program, f"{program}.__main__"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(SystemExit) as left:
         runpy.run_module(program, run_name="__main__")
     assert left.value.code == 0

@@ -142,7 +142,7 @@ def test_a_new_study_has_enough_trials_for_its_start(here: Path) -> None:
     plan = ensearch.plan(budget="2M", dataset="digits", limit_train=60, epochs=1)
     assert (plan.config.seeds, plan.work.trials, len(plan.ladder.budgets)) == (3, 23, 10)
     assert dict(plan.images) == {"train": 60, "val": 1378, "test": 359}
-    assert "1378 val" in str(plan)
+    assert "1,378 val" in str(plan)
     assert "every network trains at least 3 times" in str(plan)
     less = ensearch.plan(budget="2M", dataset="digits", val=500, seeds=1, epochs=1)
     assert (less.config.seeds, less.work.trials) == (1, 40)
