@@ -12,16 +12,19 @@ from ensearch.store import Store
 from ensearch.study.sampler import Sampler
 from ensearch.study.scoring import Scorer
 
-# What belongs to which kind of work around training.
-PARTS: dict[str, list[tuple[type, str]]] = {
-    "proposing": [(Sampler, name) for name in ("__init__", "recover", "ask", "counts")],
-    "scoring": [(Scorer, "score")],
-    "storing": [
-        *((Store, name) for name in ("add_trained", "save_evaluations", "save_trial", "members")),
-        *((Store, name) for name in ("missing_files", "set_note")),
-        *((Sampler, name) for name in ("tell", "fail", "release")),
+# What belongs to which kind of work around training: methods, and the classes that have them.
+PARTS: dict[str, list[tuple[type, Callable[..., Any]]]] = {
+    "proposing": [
+        (Sampler, Sampler.__init__),
+        *((Sampler, method) for method in (Sampler.recover, Sampler.ask, Sampler.counts)),
     ],
-    "waiting": [(Inline, "wait"), (Processes, "wait")],
+    "scoring": [(Scorer, Scorer.score)],
+    "storing": [
+        *((Store, method) for method in (Store.add_trained, Store.save_evaluations)),
+        *((Store, method) for method in (Store.save_trial, Store.members, Store.missing_files)),
+        *((Sampler, method) for method in (Sampler.tell, Sampler.fail, Sampler.release)),
+    ],
+    "waiting": [(Inline, Inline.wait), (Processes, Processes.wait)],
 }
 
 
@@ -50,14 +53,11 @@ class Stopwatch:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Within it the functions of PARTS are timed, in this process."""
-        before = [
-            (kind, name, getattr(kind, name)) for part in PARTS.values() for kind, name in part
-        ]
-        for part, functions in PARTS.items():
-            for kind, name in functions:
-                setattr(kind, name, self._timed(part, getattr(kind, name)))
+        for part, methods in PARTS.items():
+            for kind, method in methods:
+                setattr(kind, method.__name__, self._timed(part, method))
         try:
             yield
         finally:
-            for kind, name, function in before:
-                setattr(kind, name, function)
+            for kind, method in (each for methods in PARTS.values() for each in methods):
+                setattr(kind, method.__name__, method)
