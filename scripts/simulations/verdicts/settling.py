@@ -45,10 +45,14 @@ class Settling:
 
 @dataclass(frozen=True, kw_only=True)
 class Settled:
-    """What every look said, and what was spent, in times of the search's training."""
+    """What every look said, and what was spent before it, in times of the search's training."""
 
     answers: list[Answer]
-    cost: float
+    costs: list[float]
+
+    @property
+    def cost(self) -> float:
+        return self.costs[-1]
 
 
 class Grown(Protocol):
@@ -114,7 +118,7 @@ def settle_grown(
     shares = [spending.next_share([])] if how.shown else []
     each = spending.next_share(shares, spending.LOOKS)
     fronts = look(shares[0] if how.shown else each)
-    answers, claims = [said(fronts)], list(fronts.claims)
+    answers, claims, costs = [said(fronts)], list(fronts.claims), [0.0]
     looks = spending.LOOKS - (not how.shown)
     while looks and stopping.reason(fronts, left) is None:
         known = allocation.networks(study.evaluations, study.most)
@@ -128,4 +132,5 @@ def settle_grown(
         fronts = look(each)
         answers.append(said(fronts))
         claims += fronts.claims
-    return Settled(answers=answers, cost=how.cost - left / search)
+        costs.append(how.cost - left / search)
+    return Settled(answers=answers, costs=costs)
