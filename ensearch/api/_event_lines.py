@@ -90,10 +90,10 @@ def line(event: Event, flops_per_mac: int, axis: Axis) -> str | None:
 
 def _planned(event: LookPlanned) -> str:
     networks = [f"{counted(n, 'member')} of {label}" for label, n in event.members.items()]
-    more = f" and {len(networks) - 3} other networks" if len(networks) > 3 else ""
+    more = f" and {counted(len(networks) - 3, 'other network')}" if len(networks) > 3 else ""
     left = f", about {format_duration(event.seconds)}" if event.seconds >= 1 else ""
     return (
-        f"look {event.number} of at most {event.looks} looks at {', '.join(networks[:3])}{more}: "
+        f"look {event.number} of at most {event.looks} needs {', '.join(networks[:3])}{more}: "
         f"{counted(event.missing, 'member')} to train{left}"
     )
 

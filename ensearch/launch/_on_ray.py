@@ -13,6 +13,7 @@ from typing import Any
 
 from ensearch import __version__
 from ensearch.errors import EnsearchError
+from ensearch.launch import _memory
 from ensearch.launch._jobs import Failed, MemberJob, Train, Update
 
 
@@ -42,6 +43,7 @@ def work(
         for job in jobs:
             yield replace(trouble, key=job.member.key)
         return
+    _memory.keep_freed()
     with contextlib.suppress(OSError):  # relative paths of data mean the same as there
         os.chdir(folder)
     # Training calls back and a generator is asked: a thread stands between.
@@ -66,6 +68,7 @@ def work(
 
 def call(function: Callable[..., Any], values: tuple[Any, ...]) -> object:
     """What the function returns; an error of ensearch as it is, not as Ray would wrap it."""
+    _memory.keep_freed()
     try:
         return function(*values)
     except EnsearchError as error:

@@ -15,7 +15,7 @@ from multiprocessing.process import BaseProcess
 from types import ModuleType
 
 from ensearch.errors import UnavailableError
-from ensearch.launch import _gpus
+from ensearch.launch import _gpus, _memory
 from ensearch.launch._jobs import ATTEMPTS, MemberJob, Train, WorkerSpentError
 
 # 3 s of import, and 2 s that the first step of an optimizer would import: once, not per worker, and
@@ -50,8 +50,9 @@ class Worker:
             self.task = None
 
 
-def see_one(masks: "multiprocessing.SimpleQueue[str | None]") -> None:
-    """In a new process: see one GPU, if there are several."""
+def begin(masks: "multiprocessing.SimpleQueue[str | None]") -> None:
+    """In a new process that is called: be as a worker is, and see one GPU, if there are several."""
+    _memory.keep_freed()
     gpu = masks.get()
     if gpu is not None:
         os.environ[_gpus.MASK] = gpu
@@ -167,6 +168,7 @@ def _work(train: Train, pipe: Connection, gpu: str | None) -> None:
     """
     if gpu is not None:
         os.environ[_gpus.MASK] = gpu
+    _memory.keep_freed()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(2, 1)  # the driver's stdout carries results; what a worker prints goes to stderr
     threading.Thread(target=_follow_the_driver, daemon=True).start()

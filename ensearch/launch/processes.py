@@ -181,7 +181,7 @@ def call_each(
         masks.put(gpus[slot] if gpus else None)
     try:
         with ProcessPoolExecutor(
-            slots, mp_context=context, initializer=_workers.see_one, initargs=(masks,)
+            slots, mp_context=context, initializer=_workers.begin, initargs=(masks,)
         ) as pool:
             # Processes start when work is submitted.
             with _workers.interrupts_blocked(), _workers.main_hidden():

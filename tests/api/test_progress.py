@@ -94,7 +94,7 @@ def test_fronts_are_drawn_while_a_study_is_settled_or_confirmed(
     before = size(console)
     show(planned)
     text = drawn_since(console, before)
-    assert "look 1 of at most 4 looks at 3 members of 10-1" in text
+    assert "look 1 of at most 4 needs 3 members of 10-1" in text
     assert "1/3" in text
     assert "searched" in text
     assert "90.00 │" in text

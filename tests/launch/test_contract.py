@@ -2,6 +2,7 @@
 
 import os
 import pkgutil
+import platform
 import signal
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ from tests.trainers import (
     job_of,
     leaving,
     quick,
+    refilled,
     spent,
     stubborn,
     unlucky,
@@ -117,6 +119,16 @@ def test_functions_are_called_in_workers_and_answer_in_order(opener: Opener) -> 
     with pytest.raises(UsageError, match="the number is odd") as caught:
         module.call_each(halved, [(4,), (3,)], "cpu")
     assert (caught.value.problem, caught.value.facts) == ("odd", {"number": 3})
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is another one")
+def test_workers_keep_the_memory_that_they_free(opener: Opener) -> None:
+    launcher = opener(quick, 1)
+    module = sys.modules[type(launcher).__module__]
+    if launcher.__class__.__name__ == "Inline":
+        pytest.skip("this process is the user's")
+    (pages,) = module.call_each(refilled, [()], "cpu")
+    assert pages < 1000  # of 16,384
 
 
 def test_a_worker_that_dies_of_a_call_is_an_error(processes: Opener) -> None:
