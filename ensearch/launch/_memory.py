@@ -14,8 +14,8 @@ def keep_freed() -> None:
     A step of training takes and frees the same large blocks each time. glibc returns blocks of
     32 MB and more, and the free end of its heap, to the system at once, which fills them with
     zeros, page by page, when they are asked for again. Two workers that keep them train a
-    WRN-10-0.25 1.2 times and a 10-1 1.2 times as fast (n = 10 each way, in turns, from 0.8 to 2
-    times), with 2 % more memory. Does nothing where there is another C
+    WRN-10-0.25 and a 10-1 1.2 times as fast (means of 10 processes each way, in turns), with 2 %
+    more memory. Does nothing where there is another C
     library, or where the environment sets glibc's allocator already.
     """
     if os.name != "posix" or any(name.startswith("MALLOC_") for name in os.environ):
