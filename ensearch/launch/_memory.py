@@ -15,8 +15,8 @@ def keep_freed() -> None:
     32 MB and more, and the free end of its heap, to the system at once, which fills them with
     zeros, page by page, when they are asked for again. Two workers that keep them train a
     WRN-10-0.25 and a 10-1 1.2 times as fast (means of 10 processes each way, in turns), with 2 %
-    more memory. Does nothing where there is another C
-    library, or where the environment sets glibc's allocator already.
+    more memory. Does nothing where there is another C library, or where the environment sets
+    glibc's allocator already.
     """
     if os.name != "posix" or any(name.startswith("MALLOC_") for name in os.environ):
         return

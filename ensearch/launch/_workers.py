@@ -51,11 +51,15 @@ class Worker:
 
 
 def begin(masks: "multiprocessing.SimpleQueue[str | None]") -> None:
-    """In a new process that is called: be as a worker is, and see one GPU, if there are several."""
-    _memory.keep_freed()
-    gpu = masks.get()
+    """Prepare a new process whose functions are called; `masks` has the GPU that it sees."""
+    _prepare(masks.get())
+
+
+def _prepare(gpu: str | None) -> None:
+    """In a new process: see one GPU, if one is named, and keep the memory that is freed."""
     if gpu is not None:
         os.environ[_gpus.MASK] = gpu
+    _memory.keep_freed()
 
 
 def context(modules: Sequence[str] = ()) -> ForkServerContext | SpawnContext:
@@ -166,9 +170,7 @@ def _work(train: Train, pipe: Connection, gpu: str | None) -> None:
 
     Of all GPUs it sees the one that is named.
     """
-    if gpu is not None:
-        os.environ[_gpus.MASK] = gpu
-    _memory.keep_freed()
+    _prepare(gpu)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(2, 1)  # the driver's stdout carries results; what a worker prints goes to stderr
     threading.Thread(target=_follow_the_driver, daemon=True).start()
