@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ensearch.core import Floats
-from ensearch.fronts import MATCHED_SHARE
 from ensearch.search_space import Ladder
 from ensearch.study import start
 
@@ -25,6 +24,7 @@ class CellRows:
     def __init__(self, ladder: Ladder, places: Floats) -> None:
         self._places = places
         self._single = np.array([cell.is_single for cell in ladder.cells])
+        self._sizes = np.array([cell.size for cell in ladder.cells])
         self._budgets = np.array([ladder.budget_of(cell) for cell in ladder.cells])
         self._prices = np.array([ladder.price(cell) for cell in ladder.cells])
         self._start = {is_single: start.budgets(ladder, is_single) for is_single in (True, False)}
@@ -48,8 +48,8 @@ class CellRows:
     def candidates(self, seen: Collection[int]) -> Rows:
         """Return the rows `of_turn` to choose from.
 
-        Each kind begins with one cell for every budget, which uses it up to 5 % or as far as any
-        does, in the order of `start.budgets`: without them 5 of 10 budgets of the digits study
+        Each kind begins with one cell for every budget, one of `start.first`, in the order of
+        `start.budgets`: without them 5 of 10 budgets of the digits study
         could be compared at equal cost, with them 7. In random order the replay benchmark needed
         4.5 and 5.9 times the training to 99 % of the hypervolume over chance; that was measured
         with all budgets from the cheapest up, the highest last and not second.
@@ -60,10 +60,7 @@ class CellRows:
         for budget in self._start[is_single]:
             inside: Rows = rows[self._budgets[rows] == budget]
             if budget not in visited and inside.size:
-                prices = self._prices[inside]
-                most = prices.max()
-                reaches = most >= MATCHED_SHARE * budget
-                return inside[prices >= MATCHED_SHARE * (budget if reaches else most)]
+                return inside[start.first(budget, self._prices[inside], self._sizes[inside])]
         return rows
 
     def nearest(self, rows: Rows, wish: Sequence[float]) -> int:

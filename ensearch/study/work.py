@@ -140,11 +140,15 @@ def _draw(
     rng: np.random.Generator,
 ) -> list[Cell]:
     """Return so many of the cells of one kind: one for each of the budgets, then any."""
-    shuffled = [cells[i] for i in rng.permutation(len(cells))]
-    of = [ladder.budget_of(cell) for cell in shuffled]
-    first = [of.index(budget) for budget in budgets]
-    others = [i for i in range(len(cells)) if i not in first]
-    return [shuffled[i] for i in [*first, *others][:number]]
+    prices, sizes = np.array([(ladder.price(c), c.size) for c in cells]).reshape(-1, 2).T
+    of = np.array([ladder.budget_of(cell) for cell in cells])
+    first = []
+    for budget in budgets:
+        inside = np.flatnonzero(of == budget)
+        suitable = inside[start.first(budget, prices[inside], sizes[inside])]
+        first.append(int(rng.choice(suitable)))
+    others = [i for i in rng.permutation(len(cells)).tolist() if i not in first]
+    return [cells[i] for i in [*first, *others][:number]]
 
 
 def _seconds(cell: Cell, images: int, speed: Speed) -> float:

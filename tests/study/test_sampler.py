@@ -142,6 +142,10 @@ def test_both_kinds_begin_with_the_cheapest_the_highest_and_then_every_budget(
             assert cell.cost.macs >= MATCHED_SHARE * budget
         elif costs:
             assert cell.cost.macs >= MATCHED_SHARE * max(costs)
+        if costs:
+            using = min(budget, max(costs)) * MATCHED_SHARE
+            sizes = [c.size for c in like if c.cost.macs >= using and c.is_single == is_single]
+            assert cell.size == min(sizes)
     for is_single in (True, False):
         # The highest budget is beyond every single network: theirs is the next.
         theirs = sorted({made.budget_of(c) for c in made.cells if c.is_single == is_single})
