@@ -34,7 +34,8 @@ def first(budget: float, prices: Floats, sizes: npt.NDArray[np.int_]) -> npt.NDA
     most = prices.max()
     reaches = most >= MATCHED_SHARE * budget
     using: npt.NDArray[np.bool_] = prices >= MATCHED_SHARE * (budget if reaches else most)
-    return using & (sizes == sizes[using].min())
+    fewest: npt.NDArray[np.bool_] = sizes == sizes[using].min()
+    return using & fewest
 
 
 def trials(ladder: Ladder) -> int:
