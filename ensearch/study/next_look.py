@@ -38,8 +38,11 @@ class Match(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidates:
-    """What a study has evaluated on val, and could. `members` has their keys by network."""
+class Networks:
+    """The networks of a study: those evaluated on val and those it could try.
+
+    `members` has the keys of their members by network.
+    """
 
     study: Study
     evaluations: Sequence[Evaluation]

@@ -25,7 +25,7 @@ from ensearch.study.events import (
     SettlementEnded,
     SettlementReason,
 )
-from ensearch.study.next_look import Candidates, Shape
+from ensearch.study.next_look import Networks, Shape
 from ensearch.study.placement import Placement
 from ensearch.study.scoring import Scorer
 from ensearch.study.speed import Speed
@@ -211,14 +211,14 @@ class _Settling:
 
     def _train(self, plan: SettlementRecord, look: LookRecord) -> driving.Ended:
         """Train and evaluate the members of a planned look."""
-        candidates = self._candidates()
-        groups = {name: candidates.first(name, n) for name, (n, _) in look.members.items()}
+        networks = self._networks()
+        groups = {name: networks.first(name, n) for name, (n, _) in look.members.items()}
         wanted = [member for group in groups.values() for member in group]
-        counting = self._counting(plan, look, wanted, candidates)
+        counting = self._counting(plan, look, wanted, networks)
         ended = self.waiting.collect(wanted, counting)
         if ended == "done":
             for name, (_, largest) in look.members.items():
-                self._evaluate(candidates.shape(name), name, groups[name], largest)
+                self._evaluate(networks.shape(name), name, groups[name], largest)
             self._show_evaluated()
         return ended
 
@@ -242,7 +242,7 @@ class _Settling:
         plan: SettlementRecord,
         look: LookRecord,
         wanted: Sequence[Member],
-        candidates: Candidates,
+        networks: Networks,
     ) -> Counting:
         """Say what the look takes, and count its members."""
         ahead = work.of_members(self.study, self.store, wanted, self.speed, self.workers)
@@ -251,7 +251,7 @@ class _Settling:
             LookPlanned(
                 number=own.index(look.number) + 1,
                 looks=plan.looks,
-                members={candidates.label(name): n for name, (n, _) in look.members.items()},
+                members={networks.label(name): n for name, (n, _) in look.members.items()},
                 missing=len(ahead.macs),
                 total=ahead.members,
                 seconds=ahead.seconds,
@@ -264,8 +264,8 @@ class _Settling:
             macs=ahead.macs,
         )
 
-    def _candidates(self) -> Candidates:
-        return Candidates(
+    def _networks(self) -> Networks:
+        return Networks(
             study=self.study,
             evaluations=_evaluations(self.store, self.name),
             members=self.store.evaluation_members(self.name),
@@ -309,8 +309,8 @@ class _Settling:
         """Why it is over, or the next look."""
         over = looks.seen(self.store, self.name)
         left, used = self._left(plan), len(self._own(plan))
-        candidates = self._candidates()
-        matches = candidates.matches(fronts.rows)
+        networks = self._networks()
+        matches = networks.matches(fronts.rows)
         cheapest = min((match.cost for match in matches.values()), default=math.inf)
         reason = stopping.reason(fronts, left, cheapest)
         if reason is None and used >= plan.looks:
@@ -320,7 +320,7 @@ class _Settling:
         # As the next look will see it.
         claims = looks.claims(over)
         ahead = _analysed(self.study, self.store, plan.share, claims, plan.margin)
-        members, cost = candidates.following(ahead, left, plan.looks - used)
+        members, cost = networks.following(ahead, left, plan.looks - used)
         if not members:
             return "nothing helps", None
         return None, LookRecord(

@@ -21,7 +21,7 @@ from ensearch.study.events import (
     MemberReady,
     SettlementEnded,
 )
-from ensearch.study.next_look import Candidates
+from ensearch.study.next_look import Networks
 from ensearch.study.options import Limits, RunOptions
 from ensearch.study.placement import Placement
 from ensearch.study.settlement import Request
@@ -176,18 +176,18 @@ def test_networks_that_differ_in_their_schedule_alone_have_names_of_their_own(
 ) -> None:
     found = store.evaluations("one")[0]
     longer = replace(found, schedule=found.schedule.changed(epochs=2))
-    candidates = Candidates(study=study, evaluations=[found, longer], members={})
+    networks = Networks(study=study, evaluations=[found, longer], members={})
     label = found.architecture.label
-    assert candidates.label(found.network) == label
-    assert candidates.label(longer.network) == f"{label}, epochs 2"
+    assert networks.label(found.network) == label
+    assert networks.label(longer.network) == f"{label}, epochs 2"
 
 
 def test_members_of_another_recipe_are_refused(study: Study, store: Store) -> None:
     """They were searched for endlessly among those that are trained today."""
     found = store.evaluations("one")[0]
-    candidates = Candidates(study=study, evaluations=[found], members={found.network: ["other"]})
+    networks = Networks(study=study, evaluations=[found], members={found.network: ["other"]})
     with pytest.raises(StorageError, match="members of another version of ensearch"):
-        candidates._tried(found.network)
+        networks._tried(found.network)
 
 
 def test_members_whose_files_are_gone_are_announced_as_members_to_train(

@@ -10,7 +10,7 @@ from ensearch.report.study.findings import Findings
 from ensearch.units import format_points
 
 
-class Gap(NamedTuple):
+class Advantage(NamedTuple):
     """The advantage at a matched budget in points, with what its tooltip says."""
 
     budget: float
@@ -27,7 +27,7 @@ class Advantages(NamedTuple):
     x_label: str
     x_range: tuple[float, float]
     margin: float  # in points
-    gaps: tuple[Gap | None, ...]
+    gaps: tuple[Advantage | None, ...]
     zone: tuple[float, float] | None
     widens: str  # whether the gap widens with the budget; empty where it cannot be told
 
@@ -37,7 +37,7 @@ def of(findings: Findings) -> Advantages:
     c, rows = findings.conditions, findings.fronts.rows
     unit = c.axis.factor
     crossing = figure_data.crossing(findings)
-    gaps = [_gap(row, findings) for row in rows]
+    gaps = [_advantage(row, findings) for row in rows]
     budgets = [row.budget * unit for row in rows] or [1.0]
     return Advantages(
         x_label=f"budget: {c.axis.title}",
@@ -49,13 +49,13 @@ def of(findings: Findings) -> Advantages:
     )
 
 
-def _gap(row: FrontRow, findings: Findings) -> Gap | None:
+def _advantage(row: FrontRow, findings: Findings) -> Advantage | None:
     if row.advantage is None or not math.isfinite(row.advantage):
         return None
     c = findings.conditions
     verdict = None if findings.under_way else row.verdict
     says = f"{c.axis.tell(row.budget)}: {text.advantage(row)} points"
-    return Gap(
+    return Advantage(
         budget=row.budget * c.axis.factor,
         points=100 * row.advantage,
         low=None if row.low is None else 100 * row.low,

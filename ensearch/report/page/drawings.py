@@ -16,7 +16,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from ensearch.report import _axes as looks
 from ensearch.report import _figure_labels as figure_labels
 from ensearch.report._palette import ENSEMBLE, GREY, INK, SINGLE
-from ensearch.report.page.advantages import Advantages, Gap
+from ensearch.report.page.advantages import Advantage, Advantages
 from ensearch.report.page.charts import Chart, Line
 from ensearch.report.page.evaluations import Place
 from ensearch.report.study import figure
@@ -229,9 +229,9 @@ def _marks(axes: Axes, height: int, shown: Tradeoff, places: Sequence[Place]) ->
     ]
 
 
-def _runs(gaps: Sequence[Gap | None]) -> list[list[Gap]]:
+def _runs(gaps: Sequence[Advantage | None]) -> list[list[Advantage]]:
     """Neighbouring budgets with an interval: nothing is drawn across those without."""
-    runs: list[list[Gap]] = [[]]
+    runs: list[list[Advantage]] = [[]]
     for gap in gaps:
         if gap is None or gap.low is None or gap.high is None:
             runs.append([])
@@ -240,9 +240,9 @@ def _runs(gaps: Sequence[Gap | None]) -> list[list[Gap]]:
     return [run for run in runs if len(run) > 1]
 
 
-def _low(gap: Gap) -> float:
+def _low(gap: Advantage) -> float:
     return gap.points if gap.low is None else gap.low
 
 
-def _high(gap: Gap) -> float:
+def _high(gap: Advantage) -> float:
     return gap.points if gap.high is None else gap.high

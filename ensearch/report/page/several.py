@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from ensearch.fronts import widening
 from ensearch.report.page import advantages
-from ensearch.report.page.advantages import Gap
+from ensearch.report.page.advantages import Advantage
 from ensearch.report.study import answer, brief, figure_data, files, text, words
 from ensearch.report.study.figure_data import Steps
 from ensearch.report.study.findings import Findings
@@ -26,7 +26,7 @@ class Side(NamedTuple):
     sentences: tuple[tuple[str, str], ...]
     single_front: Steps
     ensemble_front: Steps
-    gaps: tuple[Gap | None, ...]
+    gaps: tuple[Advantage | None, ...]
     line: tuple[tuple[float, float], ...]
     widens: str
 
