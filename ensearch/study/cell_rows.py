@@ -60,7 +60,9 @@ class CellRows:
         for budget in self._start[is_single]:
             inside: Rows = rows[self._budgets[rows] == budget]
             if budget not in visited and inside.size:
-                return inside[start.first(budget, self._prices[inside], self._sizes[inside])]
+                lowest = budget == self._start[is_single][0]
+                prices, sizes = self._prices[inside], self._sizes[inside]
+                return inside[start.first(budget, prices, sizes, lowest=lowest)]
         return rows
 
     def nearest(self, rows: Rows, wish: Sequence[float]) -> int:

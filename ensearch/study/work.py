@@ -145,7 +145,8 @@ def _draw(
     first = []
     for budget in budgets:
         inside = np.flatnonzero(of == budget)
-        suitable = inside[start.first(budget, prices[inside], sizes[inside])]
+        lowest = bool(budget == of.min())
+        suitable = inside[start.first(budget, prices[inside], sizes[inside], lowest=lowest)]
         first.append(int(rng.choice(suitable)))
     others = [i for i in rng.permutation(len(cells)).tolist() if i not in first]
     return [cells[i] for i in [*first, *others][:number]]
