@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ensearch.training import hardware
+from ensearch.training.depthwise import Depthwise
 
 
 @contextmanager
@@ -87,7 +88,7 @@ def mixed_precision(device: str) -> torch.autocast:
 
 
 def prepared(model: nn.Module, device: str) -> nn.Module:
-    """The model on the device, as members train there: channels_last, see the classes below."""
+    """The model on the device, as members train there: channels_last, with convolutions of ours."""
     model = model.to(device).to(memory_format=torch.channels_last)
     if device == "cpu":
         for module in model.modules():
@@ -123,20 +124,6 @@ class NarrowShortcut(nn.Conv2d):
         # Groups are those of members that train fused; alone there is one.
         kept = input[:, :, ::down, ::right]
         return F.conv2d(kept, self.weight, self.bias, groups=self.groups)
-
-
-class Depthwise(nn.Conv2d):
-    """A depthwise convolution that computes in float32 on a CPU that multiplies in bfloat16.
-
-    oneDNN's backward pass of those in bfloat16 took four fifths of a step: EfficientNets of width
-    and depth 0.5 and 1 at 32 pixels train 3.3 and 2.7 times as fast with these, 1.5-1 at 64 2.2
-    times, and 0.95, 1.1 and 1.3 times as fast as all in float32 (medians of 4 steps, one core of
-    an EPYC with AVX-512 BF16).
-    """
-
-    def forward(self, input: torch.Tensor) -> torch.Tensor:
-        with torch.autocast("cpu", enabled=False):
-            return super().forward(input.float())
 
 
 def is_out_of_memory(error: BaseException) -> bool:

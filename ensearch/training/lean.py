@@ -14,7 +14,8 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from ensearch.training.device import Depthwise, in_bfloat16, mixed_precision
+from ensearch.training.depthwise import Depthwise
+from ensearch.training.device import in_bfloat16, mixed_precision
 from ensearch.training.fused import SideBySide
 from ensearch.training.joining import join
 from ensearch.training.loss import losses

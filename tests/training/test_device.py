@@ -14,6 +14,7 @@ from ensearch.datasets import Dataset
 from ensearch.errors import UnavailableError, UsageError
 from ensearch.launch import MemberJob
 from ensearch.training import device, hardware
+from ensearch.training.depthwise import Depthwise
 from ensearch.training.device import mixed_precision
 from tests.members import (
     SHORT,
@@ -112,11 +113,11 @@ def test_depthwise_convolutions_stay_in_float32_on_a_cpu() -> None:
     torch.manual_seed(0)
     plain = families.build(one, 3, 10).to(memory_format=torch.channels_last).eval()
     placed = device.prepared(copy.deepcopy(plain), "cpu")
-    found = [m for m in copy.deepcopy(placed).modules() if isinstance(m, device.Depthwise)]
+    found = [m for m in copy.deepcopy(placed).modules() if isinstance(m, Depthwise)]
     assert len(found) == 7, "one in every block"
     seen = []
     for module in placed.modules():
-        if isinstance(module, device.Depthwise):
+        if isinstance(module, Depthwise):
             module.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
     x = torch.randn(2, 3, 32, 32)
     assert torch.equal(placed(x), plain(x))
