@@ -115,6 +115,8 @@ def _ruled(
         row,
         low=stands.low,
         high=stands.high,
+        least=stands.least,
+        most=stands.most,
         claim=own if row.matched else None,
         verdict=verdict(
             (stands.low, stands.high),

@@ -21,6 +21,8 @@ class FrontRow:
     `matched` says that single networks and ensembles both had their chance at this cost; see
     `matching.is_matched`. `low` and `high` bound the advantage of the best ensemble tried over the
     best single network tried, at all matched budgets at once; None without stored predictions.
+    `least` and `most` bound it from one side alone, as surely, which is what verdicts about the
+    margin need: only one of the two can be wrong.
     `tried_singles` and `tried_ensembles` count what competed: measured, within the budget and
     comparable in cost.
 
@@ -51,6 +53,8 @@ class FrontRow:
     expected_loss: float | None = None
     to_settle: ToSettle | None = None
     claim: Claim | None = None
+    least: float | None = None
+    most: float | None = None
 
     @property
     def side(self) -> int:

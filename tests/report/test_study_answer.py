@@ -51,6 +51,29 @@ def test_an_answer_says_what_to_take_and_what_the_other_kind_is() -> None:
 
 
 @pytest.mark.parametrize(
+    ("verdict", "ends", "shown"),
+    [
+        ("ensemble at worst equal", (0.0075, -0.0114, 0.0281), ["-0.87"]),
+        ("ensemble at worst equal", (0.0075, -0.0099, 0.0281), []),
+        ("single at worst equal", (-0.0075, -0.0281, 0.0114), ["+0.93"]),
+        ("equal", (0.0005, -0.005, 0.0104), ["-0.87", "+0.93"]),
+        ("undecided", (0.0075, -0.0114, 0.0281), []),
+        ("ensembles", (0.02, 0.001, 0.0281), []),
+    ],
+)
+def test_what_an_interval_does_not_show_is_shown_by_a_bound_on_one_side(
+    verdict: Verdict, ends: tuple[float, float, float], shown: list[str]
+) -> None:
+    """The margin is 1 point; the bound from below is -0.87 points, that from above +0.93."""
+    plain = study(verdict)
+    of_budget = replace(plain.fronts.rows[0], least=-0.0087, most=0.0093)
+    of_budget = replace(of_budget, advantage=ends[0], low=ends[1], high=ends[2])
+    fronts = replace(plain.fronts, rows=(of_budget,))
+    sure = dict(replace(plain, fronts=fronts).answer().sentences)["how sure"]
+    assert [bound for bound in ("-0.87", "+0.93") if bound in sure] == shown
+
+
+@pytest.mark.parametrize(
     ("asked", "budget"),
     [(5e9, 5e9), ("4.9G", 2.5e9), ("2G", 1.25e9), (1e12, 5e9), ("1.25G", 1.25e9), (None, 5e9)],
 )

@@ -89,6 +89,8 @@ def _how_sure(findings: Findings, row: FrontRow) -> list[str]:
         if row.low is not None:
             advantage += "; the 95 % interval holds at all budgets at once"
         sentences.append(f"{advantage}.")
+        if one_side := _one_side(row, findings.fronts.margin):
+            sentences.append(one_side)
         if text.is_estimated(row):
             sentences.append("The luck of selecting the best of many is taken off.")
     if row.expected_loss is not None:
@@ -100,6 +102,26 @@ def _how_sure(findings: Findings, row: FrontRow) -> list[str]:
     if words.looked(findings):
         sentences.append(words.looked(findings))
     return [*sentences, *_schedule(findings)]
+
+
+def _one_side(row: FrontRow, margin: float) -> str:
+    """The bounds that show a verdict about the margin, where the interval does not.
+
+    The interval may be wrong on either side and so is wider than a bound on one side alone.
+    """
+    if row.low is None or row.high is None or row.least is None or row.most is None:
+        return ""
+    below, above = f"above {100 * row.least:+.2f}", f"below {100 * row.most:+.2f} points"
+    needs = {
+        "ensemble at worst equal": (row.low <= -margin, f"from below, it is {below} points"),
+        "single at worst equal": (row.high >= margin, f"from above, it is {above}"),
+        "equal": (
+            row.low <= -margin or row.high >= margin,
+            f"on one side at a time, it is {below} and {above}",
+        ),
+    }
+    wider, bounded = needs.get(row.verdict, (False, ""))
+    return f"Bounded only {bounded} with the same confidence." if wider else ""
 
 
 def _schedule(findings: Findings) -> list[str]:
