@@ -37,8 +37,8 @@ LONGEST = (
     "exports/test_folder.py", "cli/test_study.py", "confirmation/test_distillation.py",
 )  # fmt: skip
 
-# These share a Ray cluster and so a process. When two clusters ran beside each other on two cores, a
-# search that takes 19 s did not end within 180 (once).
+# These share a Ray cluster and so a process. When two clusters ran beside each other on two cores,
+# a search that takes 19 s did not end within 180 (once).
 OF_ONE_CLUSTER = ("launch/test_ray.py", "launch/test_contract.py")
 
 # A shell starts what runs in the background with Ctrl-C ignored, and its children inherit that.

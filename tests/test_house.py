@@ -19,7 +19,7 @@ ROOT = TESTS.parent
 PACKAGE = ROOT / "ensearch"
 # A package imports from packages of earlier rows only, and from itself.
 ORDER = [
-    ["atomic", "cores", "errors", "npz_size", "regular_file", "seeds"],
+    ["cores", "errors", "files", "seeds"],
     ["schedule"],
     ["core", "units", "plugins"],
     ["budget"],

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ensearch import atomic
 from ensearch.datasets import npz
 from ensearch.errors import StorageError, UnavailableError, invalid
+from ensearch.files import atomic
 
 # x_train, y_train, x_test, y_test, as `datasets/npz.py` describes them.
 # Whatever numpy.asarray takes; spelled out, the type of each would fill the signature of `run`.

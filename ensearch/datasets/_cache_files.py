@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ensearch import atomic
 from ensearch.datasets import _stored, _work
 from ensearch.errors import UnavailableError
+from ensearch.files import atomic
 
 ABOUT, FILES = "about.json", "digests"
 _AT_ONCE = 2**26  # bytes of images

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ensearch import atomic
 from ensearch.core import Labels
 from ensearch.datasets._dataset import Dataset, Pictures
 from ensearch.errors import invalid
+from ensearch.files import atomic
 
 _CHUNK = 2**26  # bytes of images in memory at a time: ImageNet's are 7.5 GB
 

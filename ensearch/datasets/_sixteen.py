@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ensearch import atomic
 from ensearch.core import Labels
 from ensearch.datasets import _decode, _levels
 from ensearch.datasets._levels import Range
 from ensearch.datasets._listing import Listing, place_of
 from ensearch.errors import UnavailableError
+from ensearch.files import atomic
 
 LOOKED_AT = 400  # pictures of a split, evenly spaced: decoding them takes seconds
 LARGEST = 2**16 - 1

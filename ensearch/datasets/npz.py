@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ensearch import npz_size, regular_file
 from ensearch.core import Schedule
 from ensearch.datasets import _levels
 from ensearch.datasets._dataset import Raw
 from ensearch.datasets._levels import Range
 from ensearch.datasets._stored import Images
 from ensearch.errors import UnavailableError
+from ensearch.files import npz_size, regular_file
 
 SUMMARY = "your own images: a file of numpy.savez with x_train, y_train, x_test, y_test"
 ARGUMENT = "PATH"

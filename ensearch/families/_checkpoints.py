@@ -15,8 +15,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from ensearch import regular_file
 from ensearch.errors import UsageError
+from ensearch.files import regular_file
 
 # Keys under which training programs keep the weights, beside an optimizer's state and other things.
 INSIDE = ("state_dict_ema", "state_dict", "model_ema", "model_state_dict", "model")

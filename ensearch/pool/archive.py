@@ -18,8 +18,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ensearch import atomic
 from ensearch.errors import StorageError, invalid
+from ensearch.files import atomic
 from ensearch.pool import predictions, query
 from ensearch.pool.entry import Entry
 from ensearch.pool.notes import OnNote, unheard

@@ -11,9 +11,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from ensearch import regular_file
 from ensearch.core import Predictions
 from ensearch.errors import EnsearchError, UsageError
+from ensearch.files import regular_file
 from ensearch.pool import registration
 from ensearch.pool.archive import CONTENT, FORMAT, file_name
 from ensearch.pool.entry import IMPORTED, all_entries, check_name

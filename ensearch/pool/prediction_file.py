@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ensearch import npz_size, regular_file
 from ensearch.core import Labels
 from ensearch.errors import UsageError
+from ensearch.files import npz_size, regular_file
 
 Array = npt.NDArray[Any]
 SPLITS = ("val", "test")

@@ -11,8 +11,8 @@ from pathlib import Path
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, create_engine, event
 
-from ensearch import regular_file
 from ensearch.errors import StorageError, first_line
+from ensearch.files import regular_file
 from ensearch.store import folder, server, sqlite, tables
 from ensearch.store.address import Address
 from ensearch.store.database_errors import translated

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ensearch import atomic, npz_size, regular_file
 from ensearch.core import Predictions
 from ensearch.errors import StorageError
+from ensearch.files import atomic, npz_size, regular_file
 
 # What makes the error for a file that cannot be used, from its path and what is wrong with it.
 Unusable = Callable[[Path, str], StorageError]

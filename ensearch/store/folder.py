@@ -15,8 +15,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, select
 
-from ensearch import atomic
 from ensearch.errors import StorageError
+from ensearch.files import atomic
 from ensearch.store import tables
 
 MARK = "storage.id"

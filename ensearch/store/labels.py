@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ensearch import atomic
 from ensearch.core import Labels
 from ensearch.errors import StorageError
+from ensearch.files import atomic
 from ensearch.store import files
 
 # So many images, evenly spaced, tell one selection or order of images from another.

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from ensearch import atomic
 from ensearch.core import Predictions
+from ensearch.files import atomic
 from ensearch.store import digests, files
 from ensearch.store.digests import WEIGHTS
 

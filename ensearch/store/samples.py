@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ensearch import atomic
 from ensearch.core import Labels
 from ensearch.errors import StorageError
+from ensearch.files import atomic
 from ensearch.store import files
 
 _ARRAYS = ("images", "places", "mean", "std", "crop")

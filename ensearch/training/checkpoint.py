@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 
-from ensearch import atomic
+from ensearch.files import atomic
 from ensearch.training.state import State, plain, tensors
 
 _HEADER = "ensearch"

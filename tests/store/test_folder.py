@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ensearch import atomic
 from ensearch.errors import StorageError
+from ensearch.files import atomic
 from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.store import Store, folder
 from ensearch.study import config, search, study

@@ -9,9 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ensearch import atomic
 from ensearch.core import Evaluation
 from ensearch.errors import StorageError
+from ensearch.files import atomic
 from ensearch.fronts import Difference, FrontRow, Multiplier, ToSettle
 from ensearch.pool.diversity import Diversity
 from ensearch.report.study import answer, beside, text, words

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select, update
 
-from ensearch import atomic
 from ensearch.errors import StorageError
+from ensearch.files import atomic
 from ensearch.store import lease, tables
 from ensearch.store.migrations import (
     version_4,

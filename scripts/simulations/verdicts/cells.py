@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from ensearch import atomic
+from ensearch.files import atomic
 from ensearch.seeds import derive
 from scripts.simulations.verdicts.grading import Grade, grade, grade_looks
 from scripts.simulations.verdicts.methods import METHODS

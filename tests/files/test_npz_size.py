@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensearch import npz_size
 from ensearch.datasets import npz
 from ensearch.errors import StorageError, UnavailableError, UsageError
+from ensearch.files import npz_size
 from ensearch.pool import prediction_file
 from ensearch.store import files
 

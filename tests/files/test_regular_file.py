@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ensearch import regular_file
 from ensearch.datasets import npz
 from ensearch.errors import EnsearchError
 from ensearch.families import _checkpoints as checkpoints
+from ensearch.files import regular_file
 from ensearch.pool import archive_import, prediction_file
 from ensearch.store import files
 
