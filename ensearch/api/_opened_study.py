@@ -134,6 +134,7 @@ class OpenedStudy:
                 here,
                 self.where.workers,
                 told,
+                study.images["val"],
             ),
             speed=here,
             images=study.images,

@@ -47,4 +47,4 @@ def ahead(study: Study, store: Store, plan: Confirmation, speed: Speed, workers:
     groups = members(study, store, plan)
     wanted = [m for group in groups.values() for m in group]
     wanted += distillation.students(study, plan, groups)
-    return work.of_members(study, store, wanted, speed, workers)
+    return work.of_members(study, store, wanted, speed, workers, splits=("val", "test"))

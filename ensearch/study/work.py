@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ensearch.core import Member
+from ensearch.core import Member, Split
 from ensearch.cost import training_macs
 from ensearch.search_space import Cell, Ladder
 from ensearch.store import Store, files
@@ -51,20 +51,25 @@ class MemberWork:
 
 
 def of_members(
-    study: Study, store: Store, wanted: Sequence[Member], speed: Speed, workers: int
+    study: Study,
+    store: Store,
+    wanted: Sequence[Member],
+    speed: Speed,
+    workers: int,
+    splits: Sequence[Split] = ("val",),
 ) -> MemberWork:
     """Return what members take that were never trained, or whose files are gone.
 
-    Predicting costs next to nothing and is not counted.
+    They predict `splits`; members that only predict are not counted.
     """
     stored = store.members([member.key for member in wanted])
     lost = {files.key_of(path) for path in store.missing_files(stored)}
     ready = {key for key, record in stored.items() if record.state == "trained"} - lost
     untrained = [member for member in wanted if member.key not in ready]
-    images = study.images["train"]
+    images, predicted = study.images["train"], sum(study.images[split] for split in splits)
     costs = {member.key: study.count(member.architecture) for member in untrained}
     seconds = [
-        speed.seconds(costs[member.key].macs) * images * member.schedule.epochs
+        speed.of_member(costs[member.key].macs, images * member.schedule.epochs, predicted)
         for member in untrained
     ]
     return MemberWork(
@@ -82,6 +87,7 @@ def estimate(
     speed: Speed,
     workers: int,
     told: int = 0,
+    predicted: int = 0,
 ) -> SearchWork:
     """Return the average work of random draws of `trials` cells, after those that are `told`.
 
@@ -89,7 +95,7 @@ def estimate(
     once.
 
     As in a search, single networks and ensembles take turns, and each kind begins with a cell for
-    every budget. `images` are for training.
+    every budget. `images` are for training, and every member scores those that are `predicted`.
     """
     singles, ensembles = by_kind(ladder.cells)
     trials = min(trials, len(ladder.cells))
@@ -113,7 +119,7 @@ def estimate(
                 for count, cell in trained
             )
         )
-        each = [_seconds(cell, images, speed) for _, cell in trained]
+        each = [_seconds(cell, images, predicted, speed) for _, cell in trained]
         whole = sum(count * alone for (count, _), alone in zip(trained, each, strict=True))
         # No member trains on two workers.
         seconds.append(max(whole / workers, *each, 0.0))
@@ -122,7 +128,7 @@ def estimate(
         members=float(np.mean(members)),
         train_macs=float(np.mean(macs)),
         seconds=float(np.mean(seconds)),
-        longest=max(_seconds(cell, images, speed) for cell in ladder.cells),
+        longest=max(_seconds(cell, images, predicted, speed) for cell in ladder.cells),
     )
 
 
@@ -152,9 +158,9 @@ def _draw(
     return [cells[i] for i in [*first, *others][:number]]
 
 
-def _seconds(cell: Cell, images: int, speed: Speed) -> float:
-    """To train one member of the cell on one worker."""
-    return speed.seconds(cell.member_macs) * cell.schedule.epochs * images
+def _seconds(cell: Cell, images: int, predicted: int, speed: Speed) -> float:
+    """To train and to score one member of the cell on one worker."""
+    return speed.of_member(cell.member_macs, cell.schedule.epochs * images, predicted)
 
 
 def _largest(cells: Iterable[Cell]) -> list[Cell]:

@@ -205,12 +205,16 @@ def test_if_all_fail_it_says_so(store: Store, searched: study.Study) -> None:
 
 
 def test_the_plan_counts_what_is_ahead(store: Store, searched: study.Study) -> None:
-    """Training macs on paper: 3 x macs x 36,000 images x 4 epochs for each member."""
+    """Training macs on paper: 3 x macs x 36,000 images x 4 epochs for each member.
+
+    Predictions of val and test take as long as training a third as many images.
+    """
     plan = deciding.decide(store, searched.config, Request())
     ahead = work.ahead(searched, store, plan, SPEED, workers=2)
     macs = sum(f.members * f.macs / f.size for f in plan.networks.values())
     assert ahead.train_macs == pytest.approx(3 * macs * 36_000 * 4)
-    assert ahead.seconds == pytest.approx(1e-9 * macs * 36_000 * 4 / 2)
+    predicted = searched.images["val"] + searched.images["test"]
+    assert ahead.seconds == pytest.approx(1e-9 * macs * (36_000 * 4 + predicted / 3) / 2)
     assert (ahead.members, ahead.ready) == (sum(f.members for f in plan.networks.values()), 0)
     confirm_in(store, searched)
     after = work.ahead(searched, store, plan, SPEED, workers=2)

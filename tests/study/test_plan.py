@@ -71,6 +71,14 @@ def test_members_that_trials_share_are_paid_for_once(two_cells: Ladder) -> None:
     assert made.longest == pytest.approx(0.4)
 
 
+def test_predictions_take_a_third_of_the_time_of_training(two_cells: Ladder) -> None:
+    """150 images to score are like 50 more to train, 250 x 2 ms for each of the 4 members."""
+    made = work.estimate(two_cells, 100, 2, seeds=1, speed=SPEED, workers=2, predicted=150)
+    assert made.longest == pytest.approx(0.5)
+    assert made.seconds == pytest.approx(1.0)
+    assert made.train_macs == 2.4e9
+
+
 def test_members_beyond_the_size_are_paid_for(two_cells: Ladder) -> None:
     """Six of the one network; three where a single one is all there is."""
     made = work.estimate(two_cells, images=100, trials=2, seeds=6, speed=SPEED, workers=2)
