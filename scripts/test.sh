@@ -12,7 +12,7 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 # A file's tests stay in one process: they share clusters, servers and trained studies. Files are
 # begun in the order of tests/conftest.py, the longest first. At most four processes: each takes up
 # to 1.7 GB.
-pytest=(.venv/bin/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder)
+pytest=(.venv/bin/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder)
 # The packages that only compute report which of their lines their tests execute. To trace all tests
 # took a full run from 9 to more than 17 minutes (two cores, Python 3.11, n = 1). Those of fronts
 # take a third more, a page with its figures almost twice as long. sys.monitoring, which Python has

@@ -37,10 +37,6 @@ LONGEST = (
     "exports/test_folder.py", "cli/test_study.py", "confirmation/test_distillation.py",
 )  # fmt: skip
 
-# These share a Ray cluster and so a process. When two clusters ran beside each other on two cores,
-# a search that takes 19 s did not end within 180 (once).
-OF_ONE_CLUSTER = ("launch/test_ray.py", "launch/test_contract.py")
-
 # A shell starts what runs in the background with Ctrl-C ignored, and its children inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -49,10 +45,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     ranks = {here / name: rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(item.path, len(LONGEST)))
-    cluster = {here / name for name in OF_ONE_CLUSTER}
-    for item in items:
-        group = "cluster" if item.path in cluster else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session", autouse=True)
