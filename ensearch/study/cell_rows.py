@@ -49,10 +49,10 @@ class CellRows:
         """Return the rows `of_turn` to choose from.
 
         Each kind begins with one cell for every budget, one of `start.first`, in the order of
-        `start.budgets`: without them 5 of 10 budgets of the digits study
-        could be compared at equal cost, with them 7. In random order the replay benchmark needed
-        4.5 and 5.9 times the training to 99 % of the hypervolume over chance; that was measured
-        with all budgets from the cheapest up, the highest last and not second.
+        `start.budgets`: without them 5 of 10 budgets of the digits study could be compared at equal
+        cost, with them 7. In random order the replay benchmark needed 4.5 and 5.9 times the
+        training to 99 % of the hypervolume over chance; that was measured with all budgets from the
+        cheapest up, the highest last and not second.
         """
         rows = self.of_turn(seen)
         is_single = bool(self._single[rows[0]])

@@ -27,15 +27,15 @@ class Speed:
     fixed: float
     per_mac: float
 
-    def seconds(self, macs: int) -> float:
+    def seconds(self, macs: float) -> float:
         """Return the seconds of training one image on a network of these multiply-adds."""
         return self.fixed + self.per_mac * macs
 
-    def of_member(self, macs: int, trained: int, predicted: int) -> float:
+    def of_member(self, macs: float, trained: int, predicted: int) -> float:
         """Return the seconds of a member that trains so many images in all and predicts others.
 
         A prediction is a forward pass, a third of the multiply-adds of training an image. With
-        1,000 pictures, 24 epochs and 24,000 val pictures predictions are a quarter of the time.
+        1,000 pictures, 24 epochs and 24,000 val pictures that makes a quarter of the time.
         """
         return self.seconds(macs) * (trained + predicted / 3)
 
@@ -122,8 +122,8 @@ def contradiction(
         return None
     trained = study.images["train"] * study.config.schedule.epochs
     # Training a network takes three times the multiply-adds that its images need.
-    training = speed.fixed * trained * len(seconds) + speed.per_mac * train_macs / 3
-    promised = training * (1 + study.images["val"] / 3 / trained)  # see `Speed.of_member`
+    macs = train_macs / (3 * trained * len(seconds))
+    promised = len(seconds) * speed.of_member(macs, trained, study.images["val"])
     ratio = sum(seconds) / promised
     return None if 0.5 <= ratio <= 2 else ratio
 
