@@ -110,7 +110,7 @@ def settle_study(
     show: OnEvent,
     is_interrupted: Callable[[], bool],
 ) -> None:
-    """Train members where they decide most, for at most `seconds`."""
+    """Train members to decide what is undecided, for at most `seconds`."""
     from ensearch.study import settlement, speed
 
     show(

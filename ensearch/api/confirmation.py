@@ -114,8 +114,8 @@ def confirm(
         epochs: train every member for this many epochs; 4 times the search's by default.
         members: train at least this many of each network; 2 by default.
         retrain: if False, the search's own members are scored: optimistic.
-        settle: then train more members of finalists where they decide most, for at most as much as
-            was trained before: at most four looks at test, which count as one use of it.
+        settle: then train more members of finalists to decide what is undecided, for at most as
+            much as was trained before: at most four looks at test, which count as one use of it.
         distil: train the best single network once more, on the mean probabilities of the best
             ensemble in place of labels, and compare it with both. Needs the ensemble's weights.
         retrain_missing: train members again whose files are gone.

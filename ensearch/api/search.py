@@ -82,8 +82,8 @@ def run(
         schedule: fields of `Schedule` that differ from the dataset's.
         limit_train: train on this many images, with the same share of every class.
         val: use this many of the training images for validation instead of training; by default a
-            tenth (or 500, where that is at most a third), with `limit_train` up to 10,000 that are
-            left over.
+            tenth, but at least 500, or a third where that is fewer; with `limit_train` up to 10,000
+            that are left over.
         seed: the number from which all random choices follow; 0 by default.
         sampler: Optuna's way of choosing trials: "tpe", "random", "nsga2", "gp" or "qmc".
         rule: how probabilities are averaged: "arithmetic" or "geometric".
@@ -96,7 +96,7 @@ def run(
         storage: a database URL or a .db file; studies/ensearch.db by default.
         data_dir: the folder in which datasets are kept; "data" by default.
         config: a TOML file with any of these options; those of the call win over it.
-        settle: then train more members where they decide most; the search shows no verdict.
+        settle: then train more members to decide what is undecided; the search shows no verdict.
         take_over: continue the study although another process seems to be running it.
         on_event: a function that is called with every event of `ensearch.study.events`. Without
             one, a terminal and a notebook show bars, and other places nothing.

@@ -1,4 +1,4 @@
-"""Settling a study: more members where they decide most, after its search."""
+"""Settling a study: more members to decide what is undecided, after its search."""
 
 import math
 from collections.abc import Callable
@@ -68,7 +68,7 @@ def settle(
     take_over: bool = False,
     on_event: OnEvent | None = None,
 ) -> "Results":
-    """Train more members of a study where they decide most, and return what is known then.
+    """Train more members of a study to decide what is undecided, and return what is known then.
 
     They train on the schedule of the search and are scored on its validation images. The study is
     looked at at most four times, and the verdicts of all looks are right together as often as those
@@ -77,7 +77,8 @@ def settle(
     Args:
         study: its name.
         margin: a difference of this many points of accuracy does not matter; 1 by default.
-        cost: the most to spend, in times of what the training of the search has cost; 1 by default.
+        cost: the most to spend, as a multiple of what the training of the search has cost; 1 by
+            default.
         retrain_missing: train members again whose files are gone.
 
     The other options are those of `run`.

@@ -93,7 +93,8 @@ Settle = Annotated[
     bool,
     typer.Option(
         "--settle",
-        help="Afterwards, train more members where they decide most, as `ensearch settle` does.",
+        help="Afterwards, train more members to decide what is undecided, as `ensearch settle` "
+        "does.",
         rich_help_panel=STOPPING,
     ),
 ]
@@ -135,8 +136,8 @@ Val = Annotated[
     int | None,
     typer.Option(
         help="Use this many of the training images for validation instead of training. (default: "
-        "a tenth, or 500 where that is at most a third; with --limit-train all that are left "
-        "over, up to 10,000)",
+        "a tenth, but at least 500, or a third where that is fewer; with --limit-train all that "
+        "are left over, up to 10,000)",
         rich_help_panel=TRAINING,
     ),
 ]

@@ -165,7 +165,7 @@ def add(
     name: Annotated[
         str | None,
         typer.Option(
-            help="The name of the model in the pool, if it is one. (default: timm's name)",
+            help="The name in the pool, if only one model is added. (default: timm's name)",
             rich_help_panel=options.MODELS,
         ),
     ] = None,

@@ -30,7 +30,7 @@ def predict(
         int | None,
         typer.Option(
             help="Use only this many members of the ensemble, the first ones. (default: all)",
-            rich_help_panel=options.RUNNING,
+            rich_help_panel=options.MODELS,
         ),
     ] = None,
     batch: Annotated[

@@ -24,8 +24,8 @@ def run(
         str | None,
         typer.Option(
             help="The most FLOPs (multiply-adds) that the whole ensemble may take for one image: "
-            "5e9, 5G. [required: one of the three budgets, and --dataset; here or in the file of "
-            "--config]",
+            "5e9, 5G. [required: this, --budget-params or --budget-ms, and --dataset; here or in "
+            "the file of --config]",
             rich_help_panel=options.SEARCH,
         ),
     ] = None,

@@ -1,4 +1,4 @@
-"""`settle`: train more members where they decide most, and show what is known then."""
+"""`settle`: train more members to decide what is undecided, and show what is known then."""
 
 from typing import Annotated
 
@@ -16,7 +16,7 @@ def settle(
     cost: Annotated[
         float | None,
         typer.Option(
-            help="The most to spend, in times of what the training of the search has cost. "
+            help="The most to spend, as a multiple of what the training of the search has cost. "
             "(default: 1)",
             rich_help_panel=options.STOPPING,
         ),
@@ -34,7 +34,7 @@ def settle(
     weights: options.Weights = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train more members of a study where they decide most.
+    """Train more members of a study to decide what is undecided.
 
     The same command again goes on where it was stopped.
 

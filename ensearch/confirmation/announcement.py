@@ -56,8 +56,8 @@ class Announcement:
         lines = self._members()
         if self.plan.request.settle:
             lines.append(
-                f"settle    up to {settling.COST:g} x that training again, where it decides most: "
-                f"at most {settling.LOOKS} looks at test, which count as one use"
+                f"settle    up to {settling.COST:g} x that training again, to decide what is "
+                f"undecided: at most {settling.LOOKS} looks at test, which count as one use"
             )
         return lines
 

@@ -17,8 +17,8 @@ class Request:
     """What was asked for. Budgets in the unit of the study's, ascending; None: those of the search.
 
     `epochs` None: 4 times the search's. `members`: at least so many of every network, and with
-    `settle` more where they decide most. Without `retrain` the search's own members are scored, and
-    none of these counts. With `distil` a single network also learns from an ensemble.
+    `settle` more to decide what is undecided. Without `retrain` the search's own members are
+    scored, and none of these counts. With `distil` a single network also learns from an ensemble.
     """
 
     budgets: tuple[float, ...] | None = None

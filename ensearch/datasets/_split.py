@@ -73,7 +73,7 @@ def divided(
 
 
 def val_count(train: int) -> int:
-    """Images that val takes from `train` of them: 10 %, but 500 where that is at most a third.
+    """Images that val takes from `train` of them: 10 %, but at least 500, or a third if fewer.
 
     500 images put the standard error of an accuracy of 95 % at 1 point; 10 % of a small dataset
     would leave 2 points and hide what the search looks for.

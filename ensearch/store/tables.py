@@ -92,7 +92,7 @@ confirmations = Table(
     Column("looks", Integer, nullable=False, server_default="1"),  # at test that were begun
 )
 
-# Plans to train more members where they decide most.
+# Plans to train more members to decide what is undecided.
 settlements = Table(
     "ensearch_settlements",
     metadata,

@@ -2,5 +2,5 @@
 
 `config` is what its results depend on, and `plan` what is said before the first training. `search`
 puts together the `driver`, which asks the `sampler` for trials, has `members` trained and their
-ensembles evaluated (`scoring`). `settlement` trains more members where they decide most.
+ensembles evaluated (`scoring`). `settlement` trains more members to decide what is undecided.
 """

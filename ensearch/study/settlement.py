@@ -1,4 +1,4 @@
-"""Settling a study: more members where they decide most, in a few looks that are planned before.
+"""Settling a study: more members to decide what is undecided, in a few planned looks.
 
 A look is planned, its members are trained and evaluated, then it is looked at. Each step is stored
 before the next one begins, and follows from what is stored: a run that was stopped goes on.
@@ -85,7 +85,7 @@ def run(
     on_event: Callable[[Event], None] = lambda event: None,
     is_interrupted: Callable[[], bool] = lambda: False,
 ) -> SettlementEnded:
-    """Train members where they decide most until that is over, and return how it ended.
+    """Train members to decide what is undecided until that is over, and return how it ended.
 
     `speed` says how long members take here. Raises StorageError if another driver works on the
     study, if its search is under way or if files of its members are missing (unless they are to be

@@ -128,8 +128,8 @@ def _winner(confirmed: ConfirmedFindings) -> str:
         where = "the only matched budget" if len(matched) == 1 else f"any of {of}"
         return f"{who} does not beat {other} at {where}{lost}"
     where = f", from {c.axis.show(ahead[0].budget)} on" if _is_top(ahead, matched) else ""
-    beyond = f"clearly at {_places(clear, matched, c)}" if clear else "nowhere beyond the noise"
-    return f"{who} beats {other} at {len(ahead)} of {of}{where} ({beyond}){lost}"
+    strong = _places(clear, matched, c) if clear else "none of them"
+    return f"{who} beats {other} at {len(ahead)} of {of}{where} (strong verdict at {strong}){lost}"
 
 
 def _is_top(some: list[FrontRow], matched: list[FrontRow]) -> bool:

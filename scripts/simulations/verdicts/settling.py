@@ -1,4 +1,4 @@
-"""Studies that are settled: members are added where they decide most, and each look is graded."""
+"""Studies that are settled: members are added to decide what is undecided; looks are graded."""
 
 import math
 from collections.abc import Mapping, Sequence
