@@ -33,6 +33,7 @@ ADVICE: dict[str, str] = {
         "Add --class-order {order}, or --class-order dataset to take the columns as they are."
     ),
     "class_order_unknown": "Add --class-order dataset to take the columns as they are.",
+    "predictions_changed": "To name the files: ensearch pool verify{storage}",
     # families
     "no_published_statistics": "Add --normalise dataset.",
     "no_published_weights": "Or give a file of weights by --checkpoint.",

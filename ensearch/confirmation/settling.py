@@ -65,7 +65,7 @@ def _fronts(study: Study, store: Store, plan: Confirmation, on_test: list[Evalua
         on_test,
         plan.budgets,
         scorer.subset_hits(name, "test", plan.stage),
-        selected_on=(on_val, scorer.subset_hits(name, "val", plan.stage)),
+        selected_on=on_val,
         seed=config.seed,
         share=share(plan),
     )

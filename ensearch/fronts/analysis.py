@@ -54,7 +54,7 @@ def analyse(
     budgets: Sequence[float],
     hits: SubsetHitsByKey | None,
     *,
-    selected_on: tuple[Sequence[Evaluation], SubsetHitsByKey | None] | None = None,
+    selected_on: Sequence[Evaluation] | None = None,
     seed: int = 0,
     margin: float = MARGIN,
     share: float = 1.0,
@@ -76,16 +76,15 @@ def analyse(
     scored = {e.key: e for e in evaluations if not e.is_predicted}
     selecting = scored
     if selected_on is not None:
-        _check(selected_on[0], budgets, margin)
-        selecting = {e.key: e for e in selected_on[0] if not e.is_predicted}
-    measured = [e for key, e in scored.items() if key in selecting]
+        _check(selected_on, budgets, margin)
+        selecting = {e.key: e for e in selected_on if not e.is_predicted}
+    tried = [e for key, e in scored.items() if key in selecting]
     stored = _checked_hits(scored, hits)
-    if selected_on is None:
-        measured = _contenders(measured)
+    measured = _contenders(tried) if selected_on is None else tried
     selected = np.array([selecting[e.key].scores.accuracy for e in measured])
     if hits is None or not measured:
         accuracies = np.array([e.scores.accuracy for e in measured])
-        rows = [row_of(measured, selected, accuracies, budget) for budget in budgets]
+        rows = [row_of(measured, selected, accuracies, budget, tried) for budget in budgets]
         return Fronts(rows=tuple(rows), margin=margin)
     found = noise.measure(measured, [stored[e.key] for e in measured])
     rng = np.random.default_rng(derive("fronts", seed))
@@ -96,7 +95,15 @@ def analyse(
         estimate = estimates.of_selected(found, rng, share)
     beside = selected_on is not None
     rows = judge(
-        measured, budgets, found, estimate, selected, margin, selected=beside, before=before
+        measured,
+        budgets,
+        found,
+        estimate,
+        selected,
+        margin,
+        tried=tried,
+        selected=beside,
+        before=before,
     )
     return Fronts(
         rows=tuple(rows),
@@ -144,8 +151,9 @@ def _checked_hits(
         # Means of the same float64 numbers agree to 1e-12; hits of another split do not.
         if of_subsets is None or accuracy is None or abs(accuracy - e.scores.accuracy) > 1e-6:
             raise StorageError(
-                f"{e.size} x {e.architecture.key} has an accuracy of {e.scores.accuracy:.6f}, but "
-                f"its stored predictions give {accuracy}. Evaluate it again, or go without hits."
+                f"{e.size} x {e.architecture.key} had an accuracy of {e.scores.accuracy:.6f} when "
+                f"it was evaluated, but its stored predictions give {accuracy}: they have changed.",
+                problem="predictions_changed",
             )
         result[key] = of_subsets
     return result

@@ -20,22 +20,27 @@ FEWEST_DEGREES = 12  # independent differences between members that a strong ver
 
 
 def row_of(
-    evaluations: Sequence[Evaluation], selecting: Floats, accuracies: Floats, budget: float
+    evaluations: Sequence[Evaluation],
+    selecting: Floats,
+    accuracies: Floats,
+    budget: float,
+    tried: Sequence[Evaluation],
 ) -> FrontRow:
     """Return both fronts at a budget, with neither interval nor verdict.
 
     `selecting` are the accuracies that select the best, `accuracies` those that score them.
+    `evaluations` are the contenders among all that were `tried`.
     """
     kinds = [matching.within(evaluations, budget, singles) for singles in (True, False)]
     best = [matching.best_of(kind, selecting) if len(kind) else None for kind in kinds]
     single, ensemble = (None if i is None else evaluations[i] for i in best)
     one, many = (None if i is None else float(accuracies[i]) for i in best)
-    ahead = one is not None and many is not None and many > one
-    matched = matching.is_matched(evaluations, selecting, budget)
-    advantage = None
-    if matched and one is not None and many is not None:
+    matched, advantage = False, None
+    if single and ensemble and one is not None and many is not None:
+        matched = matching.are_matched(tried, single, ensemble, budget)
         advantage = round(many - one, matching.DIGITS)
-    tried = matching.comparable(evaluations, budget)
+    ahead = advantage is not None and advantage > 0
+    comparable = matching.comparable(tried, budget)
     take, runner_up = (ensemble, single) if ahead else (single, ensemble)
     first, second = (many, one) if ahead else (one, many)
     return FrontRow(
@@ -44,12 +49,12 @@ def row_of(
         ensemble=ensemble,
         single_accuracy=one,
         ensemble_accuracy=many,
-        advantage=advantage,
+        advantage=advantage if matched else None,
         low=None,
         high=None,
         matched=matched,
-        tried_singles=len(tried[0]),
-        tried_ensembles=len(tried[1]),
+        tried_singles=len(comparable[0]),
+        tried_ensembles=len(comparable[1]),
         take=take or runner_up,
         runner_up=runner_up if take else None,
         take_accuracy=first if take else second,
@@ -65,15 +70,19 @@ def judge(
     selecting: Floats,
     margin: float,
     *,
+    tried: Sequence[Evaluation],
     selected: bool,
     before: Sequence[Claim] = (),
 ) -> list[FrontRow]:
     """Return the rows of all budgets with intervals, verdicts and what to take.
 
-    With `selected`, `selecting` are the accuracies on another split, and what they select is all
-    that is compared. `before` are the claims of earlier looks, which stand as `claims` says.
+    The evaluations are the contenders among all that were `tried`. With `selected`, `selecting` are
+    the accuracies on another split, and what they select is all that is compared. `before` are the
+    claims of earlier looks, which stand as `claims` says.
     """
-    rows = [row_of(evaluations, selecting, estimate.accuracies, budget) for budget in budgets]
+    rows = [
+        row_of(evaluations, selecting, estimate.accuracies, budget, tried) for budget in budgets
+    ]
     both = [k for k, row in enumerate(rows) if row.single and row.ensemble]
     rivals = []
     for k in both:
@@ -84,18 +93,18 @@ def judge(
     strong = noise.degrees >= FEWEST_DEGREES
     compared = estimate.compare(rivals) if rivals else []
     for k, each, said in zip(both, rivals, compared, strict=True):
-        row = _ruled(rows[k], each, said, margin, before, strong=strong)
+        row = _ruled(rows[k], said, margin, before, tried, strong=strong)
         row = _taking(row, evaluations, estimate.draws, each, margin)
         rows[k] = _settling(row, evaluations, each, said, noise, estimate, margin)
-    return _with_multipliers(rows, evaluations, estimate)
+    return _with_multipliers(rows, evaluations, estimate, selecting if selected else None)
 
 
 def _ruled(
     row: FrontRow,
-    rivals: Rivals,
     said: Compared,
     margin: float,
     before: Sequence[Claim],
+    tried: Sequence[Evaluation],
     *,
     strong: bool,
 ) -> FrontRow:
@@ -106,8 +115,8 @@ def _ruled(
         high=said.high,
         least=said.least,
         most=said.most,
-        singles=len(rivals.singles),
-        ensembles=len(rivals.ensembles),
+        singles=len(matching.within(tried, row.budget, True)),
+        ensembles=len(matching.within(tried, row.budget, False)),
     )
     # Only what was compared at matched costs takes part in what a look claims.
     stands = standing(own, before, said.advantage) if row.matched else own
@@ -192,19 +201,31 @@ def _contrast(rivals: Rivals, said: Compared, estimate: Estimate) -> Floats:
 
 
 def _with_multipliers(
-    rows: Sequence[FrontRow], evaluations: Sequence[Evaluation], estimate: Estimate
+    rows: Sequence[FrontRow],
+    evaluations: Sequence[Evaluation],
+    estimate: Estimate,
+    selecting: Floats | None,
 ) -> list[FrontRow]:
-    """The rows with the cost at which a single network has the ensemble's accuracy."""
+    """The rows with the cost at which a single network has the ensemble's accuracy.
+
+    `selecting` are the accuracies on another split that select both; without them the best of each
+    draw are compared.
+    """
     singles = matching.within(evaluations, np.inf, True)
     matched = [k for k, row in enumerate(rows) if row.matched]
     if not matched:
         return list(rows)
     table = np.vstack([estimate.accuracies, estimate.draws])
-    front = np.maximum.accumulate(table[:, singles], axis=1)
+    if selecting is None:
+        front = np.maximum.accumulate(table[:, singles], axis=1)
+    else:
+        cheaper = [singles[: n + 1] for n in range(len(singles))]
+        front = table[:, [matching.best_of(those, selecting) for those in cheaper]]
     budgets = np.array([rows[k].budget for k in matched])
-    targets = np.stack(
-        [table[:, matching.within(evaluations, b, False)].max(axis=1) for b in budgets], axis=1
-    )
+    kinds = [matching.within(evaluations, budget, False) for budget in budgets]
+    if selecting is not None:
+        kinds = [np.array([matching.best_of(kind, selecting)]) for kind in kinds]
+    targets = np.stack([table[:, kind].max(axis=1) for kind in kinds], axis=1)
     needed = multipliers(budgets, [evaluations[i].price for i in singles], front, targets)
     result = list(rows)
     for k, multiplier in zip(matched, needed, strict=True):

@@ -78,10 +78,21 @@ def is_matched(evaluations: Sequence[Evaluation], accuracies: Floats, budget: fl
     tried to use.
     """
     kinds = [within(evaluations, budget, singles) for singles in (True, False)]
-    if any(highest(evaluations, budget, singles) <= _least(budget) for singles in (True, False)):
+    if not all(len(kind) for kind in kinds):
         return False
-    matched = comparable(evaluations, budget)
-    return all(best_of(kind, accuracies) in of for kind, of in zip(kinds, matched, strict=True))
+    single, ensemble = (evaluations[best_of(kind, accuracies)] for kind in kinds)
+    return are_matched(evaluations, single, ensemble, budget)
+
+
+def are_matched(
+    tried: Sequence[Evaluation], single: Evaluation, ensemble: Evaluation, budget: float
+) -> bool:
+    """Return the same of the best of both kinds within the budget, by all that was tried."""
+    most = [highest(tried, budget, singles) for singles in (True, False)]
+    each = zip((single, ensemble), most[::-1], strict=True)
+    return min(most) > _least(budget) and all(
+        MATCHED_SHARE * best.price <= most_of_other for best, most_of_other in each
+    )
 
 
 def highest(evaluations: Iterable[Evaluation], budget: float, singles: bool) -> float:

@@ -39,7 +39,9 @@ def judged(
         influence=np.eye(len(rows)),
         is_pooled=True,
     )
-    (row,) = judge(rows, [budget * G], noise, estimate, noise.accuracies, margin, selected=False)
+    (row,) = judge(
+        rows, [budget * G], noise, estimate, noise.accuracies, margin, tried=rows, selected=False
+    )
     return row
 
 

@@ -17,6 +17,7 @@ from ensearch.report.study.answer import Origin
 from ensearch.report.study.findings import Conditions, of_confirmation
 from ensearch.report.study.results import Results
 from ensearch.store import SEARCH, Store, UseOfTest
+from ensearch.study import looks
 from ensearch.study.scoring import Scorer
 
 Scored = tuple[tuple[Evaluation, ...], dict[str, SubsetHits]]
@@ -66,7 +67,8 @@ def collect(store: Store, study: str, number: int | None = None) -> ConfirmedFin
     plan = _plan(store, study, number)
     whole = replace(study_results.collect(store, study), beside=())
     scorer = _scorer(store, whole.conditions)
-    val, test = (_scored(scorer, study, plan.stage, split) for split in ("val", "test"))
+    val = tuple(e for e in store.evaluations(study, plan.stage) if e.split == "val")
+    test = _scored(scorer, study, plan.stage, "test")
     seed = whole.conditions.seed
     fronts = analysis.analyse(
         test[0],
@@ -78,8 +80,9 @@ def collect(store: Store, study: str, number: int | None = None) -> ConfirmedFin
     )
     search = whole
     if plan.budgets != whole.conditions.budgets:
-        evaluated = _scored(scorer, study, SEARCH, "val")
-        fronts_of_search = analysis.analyse(evaluated[0], plan.budgets, evaluated[1], seed=seed)
+        on_val, hits = _scored(scorer, study, SEARCH, "val")
+        share = looks.sight(store, study, store.study_summary(study).trained).share
+        fronts_of_search = analysis.analyse(on_val, plan.budgets, hits, seed=seed, share=share)
         search = replace(whole, fronts=fronts_of_search)
     test_by_key = {e.key: e for e in test[0]}
     there = [f for f in plan.finalists if f.key in test_by_key]
@@ -90,7 +93,7 @@ def collect(store: Store, study: str, number: int | None = None) -> ConfirmedFin
         uses_of_test=store.confirmations_on_test(study),
         other_uses_of_test=store.other_uses_of_test(study),
         results=_results(store, whole, plan, test, fronts),
-        val=val[0],
+        val=val,
         search=search,
         ranks=_ranks(there, short, full, seed) if plan.retrain else None,
         pairs=rank_agreement.near_pairs([test_by_key[f.key].price for f in there], short, full)

@@ -48,13 +48,13 @@ def of_test(findings: Findings, on_test: OnTest) -> Findings:
     Its budgets are in the unit of the study's, also where the findings are by another axis.
     """
     own = findings if findings.conditions.is_own else findings.beside[0]
-    plan, selected_on = on_test.plan, (on_test.val, None)
+    plan = on_test.plan
     return replace(
         own,
         conditions=replace(of_confirmation(own.conditions, plan), budget=plan.budgets[-1]),
         evaluations=on_test.test,
         predicted=(),
-        fronts=analysis.analyse(on_test.test, plan.budgets, None, selected_on=selected_on),
+        fronts=analysis.analyse(on_test.test, plan.budgets, None, selected_on=on_test.val),
         seed_errors={},
         under_way=False,
         beside=(),

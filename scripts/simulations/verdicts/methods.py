@@ -35,7 +35,7 @@ def fronts_of_two_splits(
         scoring.evaluations,
         budgets,
         scoring.hits,
-        selected_on=choosing,
+        selected_on=choosing.evaluations,
         seed=seed,
         margin=margin,
     )
