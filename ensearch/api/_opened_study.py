@@ -116,7 +116,7 @@ class OpenedStudy:
             study.macs,
         )
         before = self.store.study_summary(study.config.name)
-        told = before.trials_done + before.trials_failed
+        told = before.trials_over
         left = max(0, min(trials, len(study.ladder.cells)) - told)
         show(Preparing(text="measuring how fast networks train here"))
         # Remedies take up to a second, which passes while a worker starts to measure.

@@ -217,8 +217,9 @@ def studies(study: str | None = None, *, storage: str | Path | None = None) -> l
 def status_of(store: Store, summary: StudySummary, *, alone: bool = False) -> StudyStatus:
     """Return how far a study is; `alone` also which of its members failed, and why."""
     trials = summary.trials_asked
-    over = summary.trials_done + summary.trials_failed
-    complete = summary.ended == "exhausted" or (trials is not None and over >= trials)
+    complete = summary.ended == "exhausted" or (
+        trials is not None and summary.trials_over >= trials
+    )
     complete = complete and not summary.settling
     answer = _answer(store, summary)
     return StudyStatus(

@@ -10,6 +10,7 @@ storages of earlier releases to this one.
 from ensearch.store.latencies import LatencyRecord, Setup
 from ensearch.store.lease import Lease
 from ensearch.store.records import (
+    FOR_GOOD,
     SEARCH,
     MemberRecord,
     StudyRecord,
@@ -30,6 +31,7 @@ from ensearch.store.uses_of_test import UseOfTest
 
 __all__ = [
     "DEFAULT_URL",
+    "FOR_GOOD",
     "SEARCH",
     "AnswerRecord",
     "ConclusionRecord",

@@ -25,6 +25,8 @@ from ensearch.store.study_state import AnswerRecord
 
 # The stage of a study whose evaluations and members are meant where nothing else is said.
 SEARCH = "search"
+# Why a member failed that fails again whenever it is trained; all else may go well another time.
+FOR_GOOD = "diverged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +77,9 @@ class TrialRecord:
 class StudySummary:
     """A study in numbers. Members and their training are counted where they were trained.
 
-    `trained` is the sum of what the evaluations of its search were trained on: it grows with every
-    member that is evaluated. `ended` says why the last run ended, None while one goes on.
+    `trials_over` counts what later runs do not try again: trials that are done, and those that
+    failed for good. `trained` is the sum of what the evaluations of its search were trained on: it
+    grows with every member that is evaluated. `ended` says why the last run ended, None while one goes on.
     `settling` tells whether a plan to settle it is under way.
     """
 
@@ -84,6 +87,7 @@ class StudySummary:
     created: datetime
     trials_done: int
     trials_failed: int
+    trials_over: int
     evaluations: int
     members: int
     member_failures: int
@@ -109,8 +113,8 @@ class StudySummary:
         """
         if self.ended is not None and self.ended != "interrupted":
             return False
-        over = self.trials_done + self.trials_failed
-        return over < (self.trials_asked or over + 1) or (self.ended is None and self.running)
+        asked = self.trials_asked or self.trials_over + 1
+        return self.trials_over < asked or (self.ended is None and self.running)
 
 
 AnyRow = Row[Any]

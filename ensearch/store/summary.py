@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from ensearch.store import tables
 from ensearch.store.lease import is_alive
-from ensearch.store.records import SEARCH, StudySummary
+from ensearch.store.records import FOR_GOOD, SEARCH, StudySummary
 from ensearch.store.study_state import AnswerRecord
 
 
@@ -14,6 +14,8 @@ def summaries(connection: Connection) -> list[StudySummary]:
     """One summary a study, oldest first."""
     trials, members, evaluations = tables.trials.c, tables.members.c, tables.evaluations.c
     ended = _totals(connection, func.count(), trials.study, trials.state)
+    for_good = trials.reason == FOR_GOOD
+    repeating = _totals(connection, func.count(), trials.study, where=for_good)
     evaluated = _totals(connection, func.count(), evaluations.study)
     searched = evaluations.stage == SEARCH
     networks = _totals(connection, func.sum(evaluations.trained), evaluations.study, where=searched)
@@ -40,6 +42,7 @@ def summaries(connection: Connection) -> list[StudySummary]:
             created=created,
             trials_done=ended.get((name, "done"), 0),
             trials_failed=ended.get((name, "failed"), 0),
+            trials_over=ended.get((name, "done"), 0) + repeating.get((name,), 0),
             evaluations=evaluated.get((name,), 0),
             members=trained.get((name, "trained"), 0),
             member_failures=trained.get((name, "failed"), 0),

@@ -20,7 +20,7 @@ from ensearch.launch import (
     Trained,
     lockstep_key,
 )
-from ensearch.store import SEARCH, GroupSpeedRecord, MemberRecord, Store, files
+from ensearch.store import FOR_GOOD, SEARCH, GroupSpeedRecord, MemberRecord, Store, files
 from ensearch.study.events import (
     Event,
     MemberDone,
@@ -75,7 +75,7 @@ class MemberQueue:
             # Divergence is a fact about the member; being killed or out of memory is not.
             trained = record is not None and record.state == "trained"
             missing = tuple(s for s in splits if record is None or s not in record.splits)
-            if record is not None and record.reason == "diverged":
+            if record is not None and record.reason == FOR_GOOD:
                 self._outcomes[member.key] = record.reason
                 detail = f"{record.detail} (an earlier run's; it would diverge again)"
                 self.on_event(_failure(member, record.reason, detail))

@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from ensearch.budget import axis_of
 from ensearch.errors import StorageError
 from ensearch.search_space import Cell, Ladder
+from ensearch.store import FOR_GOOD
 from ensearch.study.ladder_sampler import LadderSampler
 
 
@@ -73,15 +74,17 @@ class Sampler:
                 sampler=self._ladder_sampler,
                 load_if_exists=True,
             )
-            spent = axis_of(ladder.budget.unit).key.replace("_", "-")
-            self._study.set_metric_names(["validation accuracy", f"log10 {spent}"])
         if self._study.directions != [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]:
+            self.close()
             raise StorageError(
                 f"the storage holds an Optuna study {study!r} that ensearch did not make (its "
                 f"directions are {[d.name.lower() for d in self._study.directions]}).",
                 problem="foreign_optuna_study",
                 study=study,
             )
+        spent = axis_of(ladder.budget.unit).key.replace("_", "-")
+        with translated():
+            self._study.set_metric_names(["validation accuracy", f"log10 {spent}"])
 
     def recover(self) -> None:
         """Set what a dead driver left RUNNING to WAITING.
@@ -95,7 +98,7 @@ class Sampler:
                 self._wait(trial.number)
             failed = self._study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
             self._ladder_sampler.forgiven = {
-                t.number for t in failed if t.user_attrs.get("failure") != "diverged"
+                t.number for t in failed if t.user_attrs.get("failure") != FOR_GOOD
             }
 
     def ask(self) -> tuple[int, Cell] | None:

@@ -43,8 +43,8 @@ def run(
         # For a later resume that names no number: only now, since a second driver is refused.
         if settle is not None:
             store.save_settlement(config.name, settle())
-        over = store.study_summary(config.name)  # who asks for fewer is told of all that are over
-        store.begin_run(config.name, max(limits.trials, over.trials_done + over.trials_failed))
+        over = store.study_summary(config.name).trials_over  # who asks for fewer is told of them
+        store.begin_run(config.name, max(limits.trials, over))
         with (
             driving.trained(
                 study,

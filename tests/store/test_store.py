@@ -209,7 +209,8 @@ def test_a_summary_counts_what_was_stored(store: Store) -> None:
     store.add_study(study_of("digits"))
     for number in range(3):
         store.save_trial("digits", trial_of(number))
-    store.save_trial("digits", trial_of(3, state="failed"))
+    store.save_trial("digits", trial_of(3, state="failed", reason="killed"))
+    store.save_trial("digits", trial_of(4, state="failed", reason="diverged"))
     store.save_evaluations("digits", [evaluation_of(n) for n in (1, 2)], ["a", "b", "c", "d"])
     for seed in (1, 2):
         store.add_trained(record_of(seed), (), None)
@@ -222,7 +223,8 @@ def test_a_summary_counts_what_was_stored(store: Store) -> None:
             name="digits",
             created=NOW,
             trials_done=3,
-            trials_failed=1,
+            trials_failed=2,
+            trials_over=4,
             evaluations=2,
             members=2,
             member_failures=1,
@@ -238,6 +240,7 @@ def test_a_summary_counts_what_was_stored(store: Store) -> None:
             created=NOW + timedelta(days=1),
             trials_done=0,
             trials_failed=0,
+            trials_over=0,
             evaluations=0,
             members=0,
             member_failures=0,

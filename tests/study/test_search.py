@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import sqlalchemy
 from optuna.storages import RDBStorage
@@ -464,6 +465,35 @@ def test_trials_that_were_killed_are_tried_again_by_the_next_run(store: Store, s
     assert (outcome.reason, outcome.failed) == ("exhausted", 0)
     opened = study.open_study(configured(spec, **FEW), store, Path("data"), "a CPU")
     assert outcome.done == len(opened.ladder.cells)
+
+
+def test_trials_that_were_killed_are_asked_for_no_more_often(store: Store, spec: str) -> None:
+    search_in(store, spec, Limits(trials=3), train=Counting(lambda job: "killed"), changes=FEW)
+    summary = store.study_summary("one")
+    assert (summary.trials_over, summary.trials_failed, summary.trials_asked) == (0, 3, 3)
+    for _ in range(3):
+        outcome = search_in(store, spec, Limits(trials=3), changes=FEW)
+        assert (outcome.done, outcome.failed) == (3, 0)
+        summary = store.study_summary("one")
+        assert (summary.trials_over, summary.trials_asked) == (3, 3)
+
+
+def test_a_study_of_which_killed_trials_are_left_is_under_way(store: Store, spec: str) -> None:
+    search_in(store, spec, Limits(trials=3), train=Counting(lambda job: "killed"), changes=FEW)
+    outcome = search_in(store, spec, Limits(trials=3), changes=FEW, is_interrupted=lambda: True)
+    assert outcome.reason == "interrupted"
+    assert store.study_summary("one").searching
+
+
+def test_an_optuna_study_of_somebody_else_is_left_alone(store: Store, spec: str) -> None:
+    with store.creation_lock():
+        theirs = optuna.create_study(
+            storage=store.optuna_url, study_name="one", directions=["minimize", "minimize"]
+        )
+    with pytest.raises(StorageError) as raised:
+        search_in(store, spec, Limits(trials=1), changes=FEW)
+    assert raised.value.problem == "foreign_optuna_study"
+    assert theirs.metric_names is None
 
 
 def test_data_that_go_away_stop_the_run_and_keep_the_trials(store: Store, spec: str) -> None:

@@ -224,7 +224,6 @@ def _settings(findings: Findings, record: Record) -> tuple[Fact, ...]:
     """What the study was, in the order in which people ask."""
     c, config = findings.conditions, findings.config
     images = ", ".join(f"{split} {count:,}" for split, count in c.images.items())
-    over = findings.trials_done + findings.trials_failed
     asked = "" if findings.trials_asked is None else f" of {findings.trials_asked}"
     return (
         Fact("study", c.study),
@@ -238,7 +237,7 @@ def _settings(findings: Findings, record: Record) -> tuple[Fact, ...]:
         Fact("seeds of every network", str(config.get("seeds", "not known"))),
         Fact("averaging", f"{c.rule} mean of probabilities"),
         Fact("sampler", c.sampler),
-        Fact("trials", f"{over}{asked}, {findings.trials_failed} failed"),
+        Fact("trials", f"{findings.trials_over}{asked}, {findings.trials_failed} failed"),
         Fact("members", f"{findings.members:,}"),
         Fact(
             "training",

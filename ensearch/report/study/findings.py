@@ -9,6 +9,7 @@ from ensearch.confirmation.plan import Confirmation
 from ensearch.core import Evaluation, Schedule
 from ensearch.fronts import analysis
 from ensearch.pool.diversity import Diversity
+from ensearch.store import FOR_GOOD
 from ensearch.units import Axis, flops
 
 # What scored: the members of the search, fresh members on a full schedule, or the members of the
@@ -108,3 +109,8 @@ class Findings:
     looks: int = 1
     settling: Settling | None = None
     beside: tuple["Findings", ...] = ()
+
+    @property
+    def trials_over(self) -> int:
+        """How many trials later runs do not try again."""
+        return self.trials_done + self.failures.get(FOR_GOOD, 0)

@@ -102,7 +102,7 @@ def of_budget(row: FrontRow, margin: float, c: Conditions) -> str:
 def so_far(findings: Findings, row: FrontRow | None = None) -> str:
     """What is best within a budget, the largest if none is given, while a search is under way."""
     c, row = findings.conditions, row or findings.fronts.rows[-1]
-    over = findings.trials_done + findings.trials_failed
+    over = findings.trials_over
     asked = "" if findings.trials_asked is None else f" of {findings.trials_asked}"
     best = [
         f"the best {kind} is {text.label(e, c)} ({percent(e)})" if e else f"there is no {kind}"
