@@ -11,8 +11,7 @@ from pathlib import Path
 from ensearch import units
 from ensearch.api._query_name import query_name
 from ensearch.api.pool_models import AddedModel, add_model, import_predictions
-from ensearch.ensembles import MEASURES
-from ensearch.errors import invalid, unknown
+from ensearch.errors import invalid
 from ensearch.pool import axes, predictions, query, search
 from ensearch.pool.archive import Archive, export
 from ensearch.pool.archive_import import Imported, import_archive, is_archive
@@ -73,21 +72,19 @@ def combine(
     and `budgets` are FLOPs per example, `flops_per_mac` of them for a multiply-add; without
     `budgets` they are halves of the budget, up to 8 in all. With `x` "ms@64" they are milliseconds
     an image in batches of 64, as `measure_latency` measured each network alone: the times of
-    several add up. Cascades
-    stop by `measure`: the "max" probability, the "margin" or the "entropy". With `test` all is
-    scored on test too, which is recorded as a use of it. `on_note` hears each note, a sentence on
-    what may not be expected, which the result keeps too; `on_progress` hears which front is
-    searched. Raises UsageError for values that are not legal, BudgetError if nothing fits the
-    budget, StorageError if entries cannot be combined.
+    several add up. Cascades stop by `measure`: the "max" probability, the "margin" or, of at most
+    32 classes, the "entropy". With `test` all is scored on test too, which is recorded as a use of
+    it. `on_note` hears each note, a sentence on what may not be expected, which the result keeps
+    too; `on_progress` hears which front is searched. Raises UsageError for values that are not
+    legal, BudgetError if nothing fits the budget, StorageError if entries cannot be combined.
     """
     note = Notes(on_note)
     units.check_flops_per_mac(flops_per_mac)
-    if measure not in MEASURES:
-        raise unknown("measure of confidence", measure, MEASURES)
     given, asked = units.parse_count(budget, "budget"), units.parse_axis(x)
     axis = units.flops(flops_per_mac)
     with Store.open(storage_url(storage), create=False) as store:
         selected = query.select(store, pool, note, dataset)
+        search.check_measure(store, selected, measure)
         if asked is not None:
             axis, selected = axes.timed(store, selected, *asked, note)
         most = given / axis.factor

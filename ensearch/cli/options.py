@@ -292,7 +292,7 @@ Measure = Annotated[
     str,
     typer.Option(
         help="How a cascade tells that it is sure enough of an image to stop: by the max "
-        "probability, the margin or the entropy.",
+        "probability, the margin or (of at most 32 classes) the entropy.",
         rich_help_panel=READING,
     ),
 ]

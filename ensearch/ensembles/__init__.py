@@ -6,13 +6,14 @@ that were not trained. `selection` and `cascade_selection` search among members 
 """
 
 from ensearch.ensembles.averaging import RULES
-from ensearch.ensembles.candidates import Candidates, MixedEnsemble, narrowed
+from ensearch.ensembles.candidates import KEPT_CLASSES, Candidates, MixedEnsemble, narrowed
 from ensearch.ensembles.cascades import MEASURES, Cascade
 from ensearch.ensembles.cross_fitting import CUTS, CrossFit, Predictor, Search
 from ensearch.ensembles.paired_differences import HeldOutScores
 
 __all__ = [
     "CUTS",
+    "KEPT_CLASSES",
     "MEASURES",
     "RULES",
     "Candidates",

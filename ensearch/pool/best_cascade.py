@@ -4,14 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from ensearch.ensembles import (
-    MEASURES,
-    Cascade,
-    cascade_selection,
-    cross_fitting,
-    paired_differences,
-)
-from ensearch.errors import unknown
+from ensearch.ensembles import Cascade, cascade_selection, cross_fitting, paired_differences
 from ensearch.pool import predictions, search
 from ensearch.pool.entry import Entry
 from ensearch.store import Store
@@ -40,11 +33,10 @@ def within(
 ) -> BestCascade | None:
     """Return the best cascade of mean multiply-adds up to `budget`; None if nothing fits.
 
-    It is that of the front of cascades at this budget. Raises UsageError for an unknown measure,
-    StorageError if entries do not belong to the same images.
+    It is that of the front of cascades at this budget. Raises UsageError for a measure as
+    `search.check_measure`, StorageError if entries do not belong to the same images.
     """
-    if measure not in MEASURES:
-        raise unknown("measure of confidence", measure, MEASURES)
+    search.check_measure(store, entries, measure)
     pool, y = search.candidates(
         store, entries, "val", predictions.agreed_labels(store, entries, "val")
     )

@@ -13,6 +13,8 @@ import numpy as np
 
 from ensearch.core import Labels
 from ensearch.ensembles import (
+    KEPT_CLASSES,
+    MEASURES,
     Candidates,
     CrossFit,
     HeldOutScores,
@@ -25,7 +27,7 @@ from ensearch.ensembles import (
     paired_differences,
     selection,
 )
-from ensearch.errors import BudgetError
+from ensearch.errors import BudgetError, invalid, unknown
 from ensearch.pool import judging, predictions
 from ensearch.pool.entry import Entry
 from ensearch.pool.notes import OnNote, unheard
@@ -71,6 +73,22 @@ def ladder(budget: float, entries: Sequence[Entry], axis: Axis) -> tuple[float, 
         )
     steps = min(MOST_BUDGETS - 1, int(math.log2(budget / cheapest)))
     return tuple(budget / 2**step for step in range(steps, -1, -1))
+
+
+def check_measure(store: Store, entries: Sequence[Entry], measure: str) -> None:
+    """Raise UsageError unless cascades of the entries can be searched by this confidence.
+
+    The entropy is of all classes, and the searches see the likeliest ones of each image only.
+    """
+    if measure not in MEASURES:
+        raise unknown("measure of confidence", measure, MEASURES)
+    classes = predictions.agreed_labels(store, entries, "val").count
+    if measure == "entropy" and classes > KEPT_CLASSES:
+        raise invalid(
+            "measure",
+            f"must be max or margin for more than {KEPT_CLASSES} classes; got entropy for "
+            f"{classes}.",
+        )
 
 
 def compute(

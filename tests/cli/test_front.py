@@ -292,6 +292,10 @@ def test_many_classes_are_narrowed_and_change_nothing(folder: Path) -> None:
     (top,) = rows(found, MIXED)
     assert len(top["members"]) == 3
     assert top["accuracy_val_of_choosing_images_fraction"] == pytest.approx(whole, abs=0.011)
+    for verb in ("front", "export --kind cascade"):
+        refused = ensearch(f"{verb} --pool all --budget 3M --measure entropy")
+        assert refused.exit_code == 2
+        assert "--measure must be max or margin for more than 32 classes" in refused.stderr
 
 
 def test_names_are_as_long_as_they_must_be() -> None:
