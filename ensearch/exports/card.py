@@ -35,7 +35,7 @@ def text(
         "## Checked",
         _checked(chosen, verified),
         "## Limits",
-        _limits(chosen, settings),
+        _limits(chosen, settings, onnx=onnx),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -231,7 +231,7 @@ def _checked(chosen: Winner, verified: Verified) -> str:
     )
 
 
-def _limits(chosen: Winner, settings: dict[str, Any]) -> str:
+def _limits(chosen: Winner, settings: dict[str, Any], *, onnx: bool) -> str:
     others = [name for name in settings["requires"] if name != "torch"]
     points = [
         "It gives one of its classes to every image, also to one that shows none of them.",
@@ -247,7 +247,7 @@ def _limits(chosen: Winner, settings: dict[str, Any]) -> str:
         named = " and ".join(f"{name}{settings['requires'][name]}" for name in others)
         points.append(
             f"model.py builds its networks with {named}; with another version the weights may not "
-            "fit, or mean something else. model.onnx needs none of it."
+            "fit, or mean something else." + " model.onnx needs none of it." * onnx
         )
     return "\n".join(_wrapped(f"- {point}", indent="  ") for point in points)
 

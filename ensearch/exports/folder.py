@@ -64,16 +64,17 @@ def write(
         (folder / "model.py").write_text(source.text, encoding="utf-8")
         (folder / "predict.py").write_text(code.predict_source(), encoding="utf-8")
         has_onnx = onnx and _write_onnx(folder, model, chosen, settings, on_note, on_progress)
-        if pt2 and chosen.cascade is not None:
+        has_pt2 = pt2 and chosen.cascade is None
+        if pt2 and not has_pt2:
             on_note("without model.pt2: a program has no batches that shrink")
-        elif pt2:
+        if has_pt2:
             on_progress("writing model.pt2")
             onnx_file.write_pt2(model, chosen.sample, folder / "model.pt2")
         on_progress("comparing it with the stored predictions")
         verified = verification.verify(folder, chosen, onnx=has_onnx)
         settings["verified"] = asdict(verified)
         _write_json(folder / "config.json", settings)
-        text = card.text(chosen, settings, verified, onnx=has_onnx, pt2=pt2)
+        text = card.text(chosen, settings, verified, onnx=has_onnx, pt2=has_pt2)
         (folder / "README.md").write_text(text, encoding="utf-8")
         sizes = {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
     return Written(folder=out, files=sizes, verified=verified)

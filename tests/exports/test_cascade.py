@@ -52,7 +52,7 @@ def test_a_cascade_costs_and_says_what_the_stored_predictions_do(
     wanted = made("max")
     assert all(0.1 < share < 0.6 for share in wanted.exits)
     monkeypatch.setattr(best_cascade, "within", lambda *args: wanted)
-    done = ensearch.export(STUDY, kind="cascade", out="mine")
+    done = ensearch.export(STUDY, kind="cascade", out="mine", pt2=True)
     assert (done.members, done.images) == (3, 90)
     assert done.accuracy == pytest.approx(wanted.accuracy, abs=1e-9)
     assert done.multiply_adds == pytest.approx(wanted.macs, rel=0.01)
@@ -64,6 +64,8 @@ def test_a_cascade_costs_and_says_what_the_stored_predictions_do(
     by_torch, by_onnx = (done.load(runtime) for runtime in ("torch", "onnx"))
     np.testing.assert_allclose(by_torch.predict(images), by_onnx.predict(images), atol=1e-5)
     card = Path("mine/README.md").read_text()
+    assert "without model.pt2" in done.notes[0]
+    assert "model.pt2" not in card
     assert "one image at a time" in card
     assert "| 3 | all leave |" in card
 
