@@ -200,7 +200,10 @@ def _usage(chosen: Winner, settings: dict[str, Any], *, onnx: bool, pt2: bool) -
 
 
 def _origin(chosen: Winner, settings: dict[str, Any]) -> str:
-    searched = "the search of" if chosen.stage == SEARCH else f"{chosen.stage}, of"
+    trained = "; by ".join(
+        f"{'the search' if stage == SEARCH else f'{stage},'} of the study {study}"
+        for study, stage in dict.fromkeys((r.study, r.stage) for r in chosen.members)
+    )
     schedules = "; ".join(map(_schedule, chosen.schedules))
     versions = ", ".join(f"{name} {v}" for name, v in settings["versions"].items())
     learned = {len(d.teachers) for r in chosen.members if (d := r.member.distillation)}
@@ -209,10 +212,19 @@ def _origin(chosen: Winner, settings: dict[str, Any]) -> str:
         for size in learned
     )
     return _wrapped(
-        f"It was trained by {searched} the study {chosen.study} on {chosen.data} (fingerprint "
+        f"{_selected(chosen)}It was trained by {trained} on {chosen.data} (fingerprint "
         f"{settings['fingerprint']}). Schedule: {schedules}.{distilled} Exported with {versions}. "
         "config.json has all of it, with the seeds."
     )
+
+
+def _selected(chosen: Winner) -> str:
+    """What selected the members, where it did not train them too."""
+    if chosen.query:
+        return f"It is of the entries of the pool that the query `{chosen.query}` selects. "
+    if any(record.study != chosen.study for record in chosen.members):
+        return f"It was selected by the study {chosen.study}. "
+    return ""
 
 
 def _schedule(schedule: Schedule) -> str:
@@ -238,9 +250,11 @@ def _limits(chosen: Winner, settings: dict[str, Any], *, onnx: bool) -> str:
         "Its probabilities are not calibrated beyond what averaging does.",
         "FLOPs are not time: measure it where it will run.",
     ]
-    if chosen.stage == SEARCH:
+    stages = {record.stage for record in chosen.members}
+    if SEARCH in stages:
+        whose = "It was" if len(stages) == 1 else "Some of its networks were"
         points.append(
-            "It was trained by the short schedule of a search: retrained for longer it is mostly "
+            f"{whose} trained by the short schedule of a search: retrained for longer it is mostly "
             "better."
         )
     if others:

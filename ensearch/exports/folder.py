@@ -116,6 +116,8 @@ def config(chosen: Winner) -> dict[str, Any]:
                 **asdict(record.member.architecture),
                 "key": record.member.key,
                 "seed": record.member.seed,
+                "study": record.study,
+                "stage": record.stage,
                 "learned_from": list(record.member.distillation.teachers)
                 if record.member.distillation
                 else None,

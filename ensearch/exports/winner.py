@@ -31,7 +31,7 @@ class Winner:
     None where the images are gone or changed, and `gone` says why then. `estimate` is the accuracy
     that a study estimates for such a configuration, without the luck of selecting it. `times` are
     those that were measured of its networks. Of a `cascade` members are in the order in which they
-    run.
+    run. `query` is the one of the pool that selected the members, or those to choose from.
     """
 
     name: str  # for a folder
@@ -54,6 +54,7 @@ class Winner:
     times: tuple[PrefixTimes, ...] = ()
     estimate: float | None = None
     cascade: BestCascade | None = None
+    query: str = ""  # of those of a study
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -167,8 +168,6 @@ def of_pool(
     predictions.agreed_labels(store, entries, "val")
     records = store.members([entry.key for entry in entries])
     members = tuple(records[entry.key] for entry in entries)
-    studies = {record.study for record in members}
-    study = studies.pop() if len(studies) == 1 else ""
     _check_weights(store, members[0].study, members[0].stage, members)
     shapes = [entry.label for entry in entries]
     title = " + ".join(dict.fromkeys(f"{shapes.count(s)} × {s}" for s in shapes))
@@ -176,7 +175,7 @@ def of_pool(
         title = " → ".join(shapes)
     whole = _winner(
         store,
-        study or members[0].study,
+        members[0].study,  # it says where the images are
         members,
         data_dir,
         "val",
@@ -186,7 +185,9 @@ def of_pool(
         rule="arithmetic",
         estimate=None if cascade is None else cascade.held_out,
     )
-    return replace(whole, cascade=cascade)
+    whole = replace(whole, cascade=cascade, query=query)
+    several = len({record.study for record in members}) > 1
+    return replace(whole, study="", environment={}) if several else whole
 
 
 def _check_weights(store: Store, study: str, stage: str, members: Sequence[MemberRecord]) -> None:
