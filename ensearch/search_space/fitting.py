@@ -91,11 +91,12 @@ def nothing_fits(space: SearchSpace, lines: list[NetworkLine], fitting: Fitting)
             problem="nothing_fits",
         )
     name = f"{least.family.partition(':')[0]} {least.at(least.widths[0]).label}"
-    behind = "" if unit == FLOPS else f" {axis_of(unit).unit}"
+    # The budget is in multiply-adds also where a user counts two FLOPs for each.
+    called = "multiply-adds" if unit == FLOPS else axis_of(unit).unit
     says = (
         f"no configuration of search space {space.name} fits the budget of "
-        f"{format_count(amount)}{behind}: the cheapest, {fewest} × {name}, costs "
-        f"{format_count(floor, 4)}{behind}."
+        f"{format_count(amount)} {called}: the cheapest, {fewest} × {name}, costs "
+        f"{format_count(floor, 4)} {called}."
     )
     side = _pixels_that_fit(least, fewest, amount, fitting) if unit == FLOPS else None
     if side is None:

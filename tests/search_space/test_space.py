@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ensearch import cost, families
 from ensearch.budget import Bound, Budget
-from ensearch.core import Architecture, Cost, Range, Schedule
+from ensearch.core import MOST_VALUES, Architecture, Cost, Range, Schedule
 from ensearch.errors import BudgetError, UsageError
 from ensearch.search_space import ladder, reading, timetable
 
@@ -209,6 +209,9 @@ def test_files_are_found_by_path_and_names_by_nearest(tmp_path: Path) -> None:
 
 def test_grids_name_their_neighbours() -> None:
     grid = Range(low=0.25, high=1.0, step=0.25)
+    assert len(Range(low=1, high=MOST_VALUES, step=1)) == MOST_VALUES
+    with pytest.raises(UsageError, match="at most 10000 values"):
+        Range(low=1, high=MOST_VALUES + 1, step=1)
     assert list(grid) == [0.25, 0.5, 0.75, 1.0]
     assert grid.nearest(0.5) == [0.5]
     assert grid.nearest(0.6) == [0.5, 0.75]
@@ -316,6 +319,9 @@ def test_bounds_that_nothing_fits_are_named() -> None:
     one = reading.from_table("mine", TABLE | {"depth": [10]})
     with pytest.raises(BudgetError, match=r"budget of 100 parameters: .* costs 312 parameters"):
         ladder.build(one, Budget(amount=100, unit="params"), SCHEDULE, 32, count_params)
+    says = r"budget of 100 multiply-adds: .* costs [0-9.]+k? multiply-adds"
+    with pytest.raises(BudgetError, match=says):
+        ladder.build(one, Budget(amount=100), SCHEDULE, 32, count)
 
 
 @settings(max_examples=20, deadline=None)
