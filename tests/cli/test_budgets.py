@@ -1,5 +1,6 @@
 """Studies whose costs are matched in another unit than FLOPs: `--budget-params`, `--budget-ms`."""
 
+import csv
 import json
 import shutil
 from collections.abc import Iterator, Sequence
@@ -155,6 +156,11 @@ def test_a_budget_of_time_is_of_networks_that_were_timed(
     answer = ensearch(f"best {study}").stdout
     assert "Within 0.4 ms" in answer
     assert json.loads(ensearch(f"report {study} --json").stdout)["axis"] == "ms@4"
+    assert "≈ marks the time of a size" in ensearch(f"report {study} --full").stdout
+    with Path(f"studies/ensearch.reports/{study}/evaluations.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    measured = {(row["size"] == "1", row["ms_per_image_in_batches_of_4_measured"]) for row in rows}
+    assert measured == {(True, "yes"), (False, "no, by its sizes")}
 
 
 @pytest.mark.parametrize("given", ["2", "2@", "@64", "0@4", "2@0", "x@4", "2@64:tpu", "1..2@4"])

@@ -12,6 +12,7 @@ from ensearch.core import Evaluation, Labels, SubsetHits
 from ensearch.errors import StorageError
 from ensearch.fronts import Pairs, Ranks, Shift, analysis, rank_agreement, seed_variance
 from ensearch.pool import diversity
+from ensearch.report.study import axes
 from ensearch.report.study import results as study_results
 from ensearch.report.study.answer import Origin
 from ensearch.report.study.findings import Conditions, of_confirmation
@@ -68,7 +69,8 @@ def collect(store: Store, study: str, number: int | None = None) -> ConfirmedFin
     whole = replace(study_results.collect(store, study), beside=())
     scorer = _scorer(store, whole.conditions)
     val = tuple(e for e in store.evaluations(study, plan.stage) if e.split == "val")
-    test = _scored(scorer, study, plan.stage, "test")
+    scored, hits_on_test = _scored(scorer, study, plan.stage, "test")
+    test = axes.own(scored, whole.conditions.axis), hits_on_test
     seed = whole.conditions.seed
     fronts = analysis.analyse(
         test[0],
@@ -174,7 +176,7 @@ def _results(
         if whole.conditions.other_axis
         else diversity.of_confirmation(store, study, plan.stage, plan.budgets[-1]),
         seed_errors={e.key: seed_variance.seed_error(e, test[1]) for e in test[0]},
-        notes=(),
+        notes=axes.guessed(test[0]),
         under_way=False,  # it is scored
         looks=1,
         settling=None,  # the search's

@@ -22,6 +22,29 @@ class Priced(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+def own(evaluations: Iterable[Evaluation], axis: Axis) -> tuple[Evaluation, ...]:
+    """Return evaluations of a study by the unit of its budget.
+
+    Where that is time, single networks alone were measured, and ensembles take a multiple.
+    """
+    if not axis.place:
+        return tuple(evaluations)
+    return tuple(
+        replace(e, on_axis=e.on_axis and replace(e.on_axis, is_measured=e.is_single))
+        for e in evaluations
+    )
+
+
+def guessed(evaluations: Iterable[Evaluation]) -> tuple[str, ...]:
+    """Return the note on times that were not measured, if there are any."""
+    if all(e.on_axis is None or e.on_axis.is_measured for e in evaluations):
+        return ()
+    return (
+        "≈ marks the time of a size that was not measured: it follows from the measured sizes "
+        "of its network, whose members run one after another.",
+    )
+
+
 def in_flops(
     evaluations: Sequence[Evaluation], predicted: Sequence[Evaluation], flops_per_mac: int
 ) -> Priced:
@@ -108,12 +131,7 @@ def _notes(
             "The latest times count; others were measured on "
             f"{'; '.join(dict.fromkeys(latency.measured_on(t.setup) for t in others))}."
         )
-    guessed = sum(not e.on_axis.is_measured for e in timed if e.on_axis is not None)
-    if guessed:
-        notes.append(
-            "≈ marks the time of a size that was not measured: it follows from the measured sizes "
-            "of its network, whose members run one after another."
-        )
+    notes += guessed(timed)
     if len(timed) < len(evaluations):
         notes.append(
             f"{len(evaluations) - len(timed)} of {counted(len(evaluations), 'configuration')} are "

@@ -59,7 +59,8 @@ def _on_own_axis(
     conditions = _conditions(study, record.config, store.ladder(study))
     trials = store.trials(study)
     failures = Counter(t.reason or "error" for t in trials if t.state == "failed")
-    evaluations = tuple(e for e in store.evaluations(study) if e.split == SPLIT)
+    on_val = (e for e in store.evaluations(study) if e.split == SPLIT)
+    evaluations = axes.own(on_val, conditions.axis)
     if not evaluations and not even_empty:
         raise _nothing_evaluated(study, failures)
     used = store.evaluation_members(study)
@@ -97,7 +98,7 @@ def _on_own_axis(
         members=len(members),
         train_macs=sum(m.train_macs for m in members),
         train_seconds=sum(m.seconds for m in members),
-        notes=notes + problems,
+        notes=notes + problems + axes.guessed(evaluations),
         predicted=_predicted(evaluations, conditions),
         conclusion=concluded,
         trials_asked=state.trials_asked,
@@ -213,7 +214,7 @@ def _predicted(
 
     Beyond it the line in 1/size is led too far by its first two points.
     """
-    predicted = extrapolation.predict(evaluations, conditions.sizes)
+    predicted = axes.own(extrapolation.predict(evaluations, conditions.sizes), conditions.axis)
     return tuple(e for e in predicted if e.size <= 2 * e.trained and e.price <= conditions.budget)
 
 
