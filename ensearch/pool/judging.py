@@ -6,6 +6,8 @@ Numbers that are `shown` are those on test, or on val where test is not used.
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from ensearch.ensembles import Cascade, CrossFit, HeldOutScores, paired_differences
 from ensearch.fronts import Difference
 from ensearch.fronts.hypervolume import hypervolume
@@ -128,10 +130,11 @@ def volumes(
     Every front begins with the cheapest members, which all searches may select. Otherwise the
     front that spends most of the smallest budget would have the smallest volume.
     """
-    low = singles.budgets[0]
+    first = int(np.isfinite(singles.accuracy).argmax())  # nothing fits the budgets below
+    low = singles.budgets[first]
     found = {}
     for front, row in rows.items():
         costs = [low, *(max(low, min(point.macs, budgets[-1])) for point in row)]
-        accuracies = [float(singles.accuracy[0]), *(point.val.accuracy for point in row)]
+        accuracies = [float(singles.accuracy[first]), *(point.val.accuracy for point in row)]
         found[front] = hypervolume(costs, accuracies, budgets[-1], low, reference)
     return found

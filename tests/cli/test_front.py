@@ -346,6 +346,11 @@ def test_a_budget_that_nothing_fits_is_named(pool: Path) -> None:
     assert "note: nothing fits 100k, 500k: the cheapest entry costs 1M" in result.stderr
 
 
+def test_volumes_begin_at_the_cheapest_entry_also_with_budgets_below_it(pool: Path) -> None:
+    found = [front(f"--pool all --budget 10M --budgets {few}") for few in ("10M", "100k,10M")]
+    assert found[0]["hypervolumes"] == found[1]["hypervolumes"]
+
+
 def test_a_search_that_cannot_begin_does_not_open_test(pool: Path) -> None:
     content = {key: value for _, _, one in world() for key, value in one.items() if "test" in key}
     models.write(Path("p.npz"), content)
