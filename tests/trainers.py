@@ -77,6 +77,10 @@ def refilled() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
+def lacking() -> None:
+    raise FileNotFoundError(2, "a library is missing")
+
+
 def halved(number: int) -> int:
     """Refuses odd numbers, and ends its process at 0."""
     if number == 0:

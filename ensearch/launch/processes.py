@@ -53,14 +53,20 @@ class Processes:
     def wait(self, timeout: float) -> list[Update]:
         end = time.monotonic() + timeout
         updates: list[Update] = []
-        while not updates and any(worker.task for worker in self._workers):
+        self._assign()  # raises what the last call kept back
+        while not updates and any(w.task or w.spent for w in self._workers):
             pipes = [worker.pipe for worker in self._workers]
             sentinels = [worker.process.sentinel for worker in self._workers]
             if not connection.wait([*pipes, *sentinels], max(0.0, end - time.monotonic())):
                 break
             for worker in list(self._workers):
                 updates += self._listen(worker)
-            self._assign()
+            # Where no worker can take the place of a dead one, outcomes come before the error.
+            try:
+                self._assign()
+            except UnavailableError:
+                if not updates:
+                    raise
         return updates
 
     def close(self) -> None:
@@ -76,7 +82,7 @@ class Processes:
     def _assign(self) -> None:
         """Give queued tasks to idle workers, starting workers while there are free slots."""
         while self._queue:
-            idle = next((worker for worker in self._workers if worker.task is None), None)
+            idle = next((w for w in self._workers if w.task is None and not w.spent), None)
             if idle is None:
                 if len(self._workers) == self.slots:
                     return
@@ -179,18 +185,23 @@ def call_each(
     gpus = _gpus.visible() if device == "cuda" else ()
     for slot in range(slots):
         masks.put(gpus[slot] if gpus else None)
-    try:
-        with ProcessPoolExecutor(
-            slots, mp_context=context, initializer=_workers.begin, initargs=(masks,)
-        ) as pool:
-            # Processes start when work is submitted.
-            with _workers.interrupts_blocked(), _workers.main_hidden():
-                calls = [pool.submit(function, *values) for values in arguments]
+    with contextlib.ExitStack() as stack:
+        try:
+            try:
+                pool = stack.enter_context(
+                    ProcessPoolExecutor(
+                        slots, mp_context=context, initializer=_workers.begin, initargs=(masks,)
+                    )
+                )
+                # Processes start when work is submitted.
+                with _workers.interrupts_blocked(), _workers.main_hidden():
+                    calls = [pool.submit(function, *values) for values in arguments]
+            except (OSError, EOFError) as error:
+                raise _workers.no_worker(error) from error
             return [call.result() for call in calls]
-    except BrokenProcessPool:
-        raise UnavailableError(
-            "a worker process ended before it had answered. The system ends processes so when "
-            "memory runs out: use a smaller budget or batch size, or a machine with more memory.",
-        ) from None
-    except (OSError, EOFError) as error:
-        raise _workers.no_worker(error) from error
+        except BrokenProcessPool:
+            raise UnavailableError(
+                "a worker process ended before it had answered. The system ends processes so when "
+                "memory runs out: use a smaller budget or batch size, or a machine with more "
+                "memory.",
+            ) from None

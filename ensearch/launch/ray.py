@@ -199,6 +199,8 @@ def call_each(
     place = remote.options(num_cpus=1, num_gpus=1 if device == "cuda" else 0)
     try:
         answers = ray.get([place.remote(function, values) for values in arguments])
+    except ray.exceptions.RayTaskError as error:  # what the function raised
+        raise error.cause from error
     except ray.exceptions.RayError as error:
         says = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
         raise UnavailableError(f"a worker of the Ray cluster cannot answer: {says}") from error

@@ -52,16 +52,18 @@ def placement(
     own = {f"ensearch.families.{family.partition(':')[0]}" for family in families}
     module.warm_up(["ensearch.training.group", *sorted(own)])
     asked, found = "auto" if device is None else device, Gpu(name="", problem=None)
+    lacking = ""  # why nobody could look for a GPU
 
     def find() -> Gpu:
-        nonlocal found
+        nonlocal found, lacking
         try:
             # In a worker: this process would hold a part of the GPU until the study ends.
             (found,) = module.call_each(find_gpu, [()], "cuda")
         except UnavailableError as error:
-            if asked != "auto":
+            if asked != "auto" or error.problem == "no_worker":
                 raise
-            found = Gpu(name="", problem=str(error))
+            lacking = str(error)
+            found = Gpu(name="", problem=lacking)
         return found
 
     resolved = resolve_device(asked, find)
@@ -72,13 +74,17 @@ def placement(
         launcher=launcher,
         keep_weights=weights is not False,
         name=found.name if resolved == "cuda" else describe_device("cpu"),
-        notes=_fallback(asked, resolved, found),
+        notes=_fallback(asked, resolved, found, lacking),
     )
 
 
-def _fallback(asked: str, resolved: str, found: Gpu) -> tuple[str, ...]:
+def _fallback(asked: str, resolved: str, found: Gpu, lacking: str) -> tuple[str, ...]:
     """What a person should know whose machine has a GPU that is not used."""
-    if asked != "auto" or resolved != "cpu" or found.problem is None:
+    if asked != "auto" or resolved != "cpu":
+        return ()
+    if lacking:
+        return (f"members train on the CPU: {lacking}",)
+    if found.problem is None:
         return ()
     return (
         f"members train on the CPU, although this machine seems to have a GPU: PyTorch "

@@ -22,6 +22,7 @@ from tests.trainers import (
     failure,
     halved,
     job_of,
+    lacking,
     leaving,
     quick,
     refilled,
@@ -119,6 +120,8 @@ def test_functions_are_called_in_workers_and_answer_in_order(opener: Opener) -> 
     with pytest.raises(UsageError, match="the number is odd") as caught:
         module.call_each(halved, [(4,), (3,)], "cpu")
     assert (caught.value.problem, caught.value.facts) == ("odd", {"number": 3})
+    with pytest.raises(FileNotFoundError, match="a library is missing"):
+        module.call_each(lacking, [()], "cpu")
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is another one")
@@ -421,6 +424,24 @@ def test_a_worker_that_cannot_be_started_is_explained(
     launcher = launch_processes.open(quick, 1)
     with pytest.raises(UnavailableError, match="no worker process can be started here") as caught:
         launcher.submit((job_of(1),))
+    assert caught.value.problem == "no_worker"
+    launcher.close()
+
+
+def test_outcomes_come_before_the_error_of_a_worker_that_has_no_successor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    launcher = launch_processes.open(deadly, 1)
+    launcher.submit((job_of(1), job_of(100)))
+    launcher._workers[0].process.join()
+    monkeypatch.setattr(_workers, "_started", refuse)
+    (outcome,) = outcomes(launcher.wait(SECONDS)).values()
+    assert isinstance(outcome, Trained)
+    with pytest.raises(UnavailableError) as caught:
+        launcher.wait(SECONDS)
     assert caught.value.problem == "no_worker"
     launcher.close()
 

@@ -60,14 +60,30 @@ def test_a_gpu_is_found_and_named_by_a_worker(asked: Asked) -> None:
     assert torch is None or not torch.cuda.is_initialized()
 
 
-@pytest.mark.parametrize("found", [Gpu(name="", problem="it found none"), UnavailableError("no")])
-def test_auto_says_why_it_is_the_cpu(asked: Asked, found: Gpu | UnavailableError) -> None:
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (Gpu(name="", problem="it found none"), "although this machine seems to have a GPU"),
+        (
+            UnavailableError("no node has a GPU", problem="no_ray_room"),
+            "the CPU: no node has a GPU",
+        ),
+    ],
+)
+def test_auto_says_why_it_is_the_cpu(
+    asked: Asked, found: Gpu | UnavailableError, said: str
+) -> None:
     asked(found)
     where = placed("auto")
     assert (where.device, where.workers) == ("cpu", 8)
     (note,) = where.notes
-    assert "members train on the CPU, although this machine seems to have a GPU" in note
-    assert "(it found none)" in note or "(no)" in note
+    assert said in note
+
+
+def test_auto_does_not_hide_that_no_worker_can_be_started(asked: Asked) -> None:
+    asked(UnavailableError("no worker process can be started", problem="no_worker"))
+    with pytest.raises(UnavailableError):
+        placed("auto")
 
 
 def test_whoever_asks_for_a_gpu_gets_one_or_an_error(asked: Asked) -> None:
