@@ -216,9 +216,10 @@ class _Group:
         lockstep = None
         self._locksteps.clear()
         known = self._measured
-        measured = strategies.fastest(
-            members, self._images, known.rates, known.dropped | {self._strategy.name: why}
-        )
+        dropped = known.dropped | {self._strategy.name: why}
+        measured = strategies.fastest(members, self._images, known.rates, dropped)
+        # It is the task's record that is mended, whose members may be more than this group.
+        measured = replace(measured, members=known.members)
         strategies.check_device(measured, broken)
         if too_large and len(group) > 1:
             self._most = len(group) // 2

@@ -384,8 +384,9 @@ def test_where_not_even_one_fits_in_lockstep_members_train_alone(
     assert bits([o for o in outcomes(updates) if isinstance(o, Trained)]) == bits(alone(jobs(4)))
 
 
+@pytest.mark.parametrize(("number", "way"), [(3, "3 fused"), (4, "2 fused")])
 def test_a_way_that_breaks_half_way_leaves_members_to_go_on_alone(
-    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, number: int, way: str
 ) -> None:
     real = Lockstep.run
 
@@ -397,16 +398,17 @@ def test_a_way_that_breaks_half_way_leaves_members_to_go_on_alone(
         return real(self, states, members, epoch)
 
     monkeypatch.setattr(Lockstep, "run", breaking)
-    updates = run(jobs(3, "3 fused"))
-    assert_close([o for o in outcomes(updates) if isinstance(o, Trained)], alone(jobs(3)))
+    updates = run(jobs(number, way))
+    assert_close([o for o in outcomes(updates) if isinstance(o, Trained)], alone(jobs(number)))
     epochs = [u.epoch for u in updates if isinstance(u, Progress)]
-    assert sorted(epochs) == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+    assert sorted(epochs) == number * [1] + number * [2] + number * [3]
     ways = {o.strategy for o in outcomes(updates) if isinstance(o, Trained)}
-    assert ways == {"3 fused and then one after another"}
-    # So that the next task does not try it again.
+    assert ways == {f"{way} and then one after another"}
+    # So that the next task of as many members does not try it again.
     (measured,) = (update for update in updates if isinstance(update, Measured))
+    assert measured.members == number
     assert measured.strategy == "one after another"
-    assert "EXECUTION_FAILED" in measured.dropped["3 fused"]
+    assert "EXECUTION_FAILED" in measured.dropped[way]
 
 
 def test_a_gpu_that_stops_answering_ends_the_worker_and_rules_the_way_out(
