@@ -24,14 +24,16 @@ if TYPE_CHECKING:  # these import torch, optuna or matplotlib
 
 @dataclass(slots=True)
 class _Timed:
-    """Hands events on, and keeps the seconds that members took."""
+    """Hands events on, and keeps the seconds and multiply-adds that training members took."""
 
     on_event: OnEvent
     seconds: list[float] = field(default_factory=list)
+    train_macs: float = 0.0
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, MemberDone):
+        if isinstance(event, MemberDone) and event.train_macs:
             self.seconds.append(event.seconds)
+            self.train_macs += event.train_macs
         self.on_event(event)
 
 
@@ -56,7 +58,6 @@ def search_study(
         limits = opened.limits(options)
         plan = opened.plan(limits.trials, show)
         show(_planned(plan, limits.trials))
-        spent = store.trained_macs(name)
         timed = _Timed(show)
         ended = search.run(
             opened.study,
@@ -70,11 +71,12 @@ def search_study(
             on_event=timed,
             is_interrupted=is_interrupted,
         )
-        _judge(opened, plan, timed.seconds, store.trained_macs(name) - spent, show)
+        _judge(opened, plan, timed, show)
         show(ended)
         _refuse_nothing(name, store, ended)
         # Also one that an earlier run began.
-        if ended.reason != "interrupted" and store.open_settlement(name) is not None:
+        over = ended.reason not in ("interrupted", "time")
+        if over and store.open_settlement(name) is not None:
             left = limits.seconds and max(limits.seconds - (time.monotonic() - started), 0.0)
             settle_study(
                 opened,
@@ -140,13 +142,11 @@ def settling_line(opened: OpenedStudy, request: "Request") -> str:
     )
 
 
-def _judge(
-    opened: OpenedStudy, plan: "StudyPlan", seconds: list[float], train_macs: float, show: OnEvent
-) -> None:
+def _judge(opened: OpenedStudy, plan: "StudyPlan", timed: _Timed, show: OnEvent) -> None:
     """Forget a speed that training contradicts, and say so."""
     from ensearch.study import speed
 
-    ratio = speed.contradiction(plan.speed, opened.study, seconds, train_macs)
+    ratio = speed.contradiction(plan.speed, opened.study, timed.seconds, timed.train_macs)
     if ratio is not None:
         speed.forget(opened.study, opened.store, opened.where)
         show(

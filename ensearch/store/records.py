@@ -78,9 +78,9 @@ class StudySummary:
     """A study in numbers. Members and their training are counted where they were trained.
 
     `trials_over` counts what later runs do not try again: trials that are done, and those that
-    failed for good. `trained` is the sum of what the evaluations of its search were trained on: it
-    grows with every member that is evaluated. `ended` says why the last run ended, None while one goes on.
-    `settling` tells whether a plan to settle it is under way.
+    failed for good. `trained` is the sum of what the evaluations of its search were trained on, not
+    a number of members: it grows with every member that is evaluated. `ended` says why the last run
+    ended, None while one goes on. `settling` tells whether a plan to settle it is under way.
     """
 
     name: str

@@ -114,7 +114,10 @@ def going_on(
         config = resolve(dataclasses.replace(options, optimizer=began.optimizer))
     kept: dict[str, Any] = {key: whole[key] for key in _BEFORE if getattr(options, key) is None}
     if began.optimizer == config.schedule.optimizer:
-        kept["schedule"] = began.changed(**asked)
+        # A whole `Schedule` names fields of which an axis decides: see `_schedule`.
+        axes = {axis.field for axis in config.space.axes(began.optimizer)}
+        said = {field: value for field, value in asked.items() if field not in axes}
+        kept["schedule"] = _written_alike(began.changed(**said))
     return dataclasses.replace(config, **kept)
 
 
@@ -172,7 +175,7 @@ def resolve(options: RunOptions) -> StudyConfig:
     if name is None:
         cost = "-".join(_short(bound, flops_per_mac) for bound in bounds)
         whole = f"{datasets.short_name(options.dataset)}-{space_searched.name}-{cost}"
-        name = re.sub(r"[^A-Za-z0-9._-]+", "-", whole)[-100:]
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", whole)[-100:].lstrip("._-")
     return StudyConfig(
         name=check_name(name),
         budget=Budget(amount=bounds[0].amount, unit=bounds[0].unit, also=bounds[1:]),

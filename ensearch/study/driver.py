@@ -2,7 +2,8 @@
 
 Trials are told in the order in which they were asked, and trial n is asked once trial n - window
 has been told. What the sampler has seen at each ask therefore does not depend on timing: a study
-that was interrupted and resumed ends with the same evaluations as one that was not.
+that was interrupted and resumed ends with the same evaluations as one that was not, if as many
+workers train (the window is twice their number).
 """
 
 import time
@@ -72,18 +73,16 @@ class Driver:
         used = self.store.members({key for keys in self.members.values() for key in keys})
         members = [record.member for record in used.values()]
         self.queue.require(members)
-        while self.queue.outcomes(members) is None and not self.is_interrupted():
+        while self.queue.outcomes(members) is None and self.ended_from_outside() is None:
             self.queue.collect(TICK)
             self.renew()
 
     def run(self) -> EndReason:
         """Work until a limit is reached or somebody interrupts; return why it ended."""
         while True:
-            if self.is_interrupted():
-                return "interrupted"
-            seconds = self.limits.seconds
-            if seconds is not None and time.monotonic() - self.started >= seconds:
-                return "time"
+            ended = self.ended_from_outside()
+            if ended is not None:
+                return ended
             reason = self.fill()
             if reason is not None and not self.window:
                 return reason
@@ -93,6 +92,14 @@ class Driver:
             # Also where nothing is waited for: workers are, and who holds the lease must be seen.
             self.queue.collect(0.0 if told or is_asking else TICK)
             self.renew()
+
+    def ended_from_outside(self) -> EndReason | None:
+        """Why the run ends whatever is left to do; None as long as it may go on."""
+        if self.is_interrupted():
+            return "interrupted"
+        seconds = self.limits.seconds
+        is_late = seconds is not None and time.monotonic() - self.started >= seconds
+        return "time" if is_late else None
 
     def has_room(self) -> bool:
         """Whether one more trial may be asked before the first in line is told."""

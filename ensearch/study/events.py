@@ -73,11 +73,15 @@ class MemberProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberDone:
-    """A member is trained and stored."""
+    """A member is trained and stored, or predicts what it did not before.
+
+    `train_macs` are an estimate of what its training took just now, 0 where it only predicted.
+    """
 
     key: str
     label: str
     seconds: float
+    train_macs: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

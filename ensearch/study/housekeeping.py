@@ -99,5 +99,9 @@ def _optuna(store: Store) -> Iterator[optuna.storages.RDBStorage]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with store.translated():
         storage = optuna.storages.RDBStorage(store.optuna_url)
-        store.prepare(storage.engine)
-        yield storage
+        try:
+            store.prepare(storage.engine)
+            yield storage
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()

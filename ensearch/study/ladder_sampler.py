@@ -84,6 +84,8 @@ class LadderSampler(BaseSampler):
         if trial.params.keys() >= self.distributions.keys():
             return dict(trial.params)  # a WAITING trial goes on with what it has
         rows = self._candidates(study, trial)
+        if not len(rows):  # somebody enqueued this trial by hand, and all cells have been tried
+            return self._params(self._ladder.cells[0])
         wish = self._wish(study, trial)
         return self._params(self._ladder.cells[self._table.nearest(rows, self._in_cube(wish))])
 

@@ -47,7 +47,7 @@ def searched_macs(store: Store, study: str) -> float:
 
 
 def sight(store: Store, study: str, trained: int) -> Sight:
-    """Return how the state of a study is looked at that has so many trained members in all."""
+    """Return how the state of a study is looked at whose `StudySummary.trained` is this."""
     over = seen(store, study)
     for place in reversed(range(len(over))):
         if over[place].trained == trained:

@@ -256,12 +256,18 @@ class MemberQueue:
         record = self._record(member, update)
         self.store.add_trained(record, update.predictions, update.weights)
         self.spent += record.train_macs
-        self._done(member, update)
+        self._done(member, update, record.train_macs)
 
-    def _done(self, member: Member, update: Trained) -> None:
+    def _done(self, member: Member, update: Trained, train_macs: float = 0.0) -> None:
         self._outcomes[member.key] = ""
-        label = member.architecture.label
-        self.on_event(MemberDone(key=member.key, label=label, seconds=update.seconds))
+        self.on_event(
+            MemberDone(
+                key=member.key,
+                label=member.architecture.label,
+                seconds=update.seconds,
+                train_macs=train_macs,
+            )
+        )
 
     def _keep_failure(self, member: Member, update: Failed) -> None:
         self.store.add_failed(self._record(member, update))

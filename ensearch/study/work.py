@@ -8,7 +8,7 @@ import numpy as np
 from ensearch.core import Member, Split
 from ensearch.cost import training_macs
 from ensearch.search_space import Cell, Ladder
-from ensearch.store import Store, files
+from ensearch.store import FOR_GOOD, Store, files
 from ensearch.study import start
 from ensearch.study.speed import Speed
 from ensearch.study.study import Study
@@ -60,11 +60,13 @@ def of_members(
 ) -> MemberWork:
     """Return what members take that were never trained, or whose files are gone.
 
-    They predict `splits`; members that only predict are not counted.
+    They predict `splits`; members that only predict are not counted, nor are those that failed for
+    good, which nobody trains again.
     """
     stored = store.members([member.key for member in wanted])
     lost = {files.key_of(path) for path in store.missing_files(stored)}
-    ready = {key for key, record in stored.items() if record.state == "trained"} - lost
+    ready = {key for key, r in stored.items() if r.state == "trained" or r.reason == FOR_GOOD}
+    ready -= lost
     untrained = [member for member in wanted if member.key not in ready]
     images, predicted = study.images["train"], sum(study.images[split] for split in splits)
     costs = {member.key: study.count(member.architecture) for member in untrained}
@@ -75,7 +77,7 @@ def of_members(
     return MemberWork(
         members=len(wanted),
         macs={m.key: training_macs(costs[m.key], images, m.schedule) for m in untrained},
-        seconds=sum(seconds) / workers,
+        seconds=_side_by_side(sum(seconds), seconds, workers),
     )
 
 
@@ -121,8 +123,7 @@ def estimate(
         )
         each = [_seconds(cell, images, predicted, speed) for _, cell in trained]
         whole = sum(count * alone for (count, _), alone in zip(trained, each, strict=True))
-        # No member trains on two workers.
-        seconds.append(max(whole / workers, *each, 0.0))
+        seconds.append(_side_by_side(whole, each, workers))
     return SearchWork(
         trials=trials,
         members=float(np.mean(members)),
@@ -130,6 +131,11 @@ def estimate(
         seconds=float(np.mean(seconds)),
         longest=max(_seconds(cell, images, predicted, speed) for cell in ladder.cells),
     )
+
+
+def _side_by_side(whole: float, each: Sequence[float], workers: int) -> float:
+    """Seconds of members that take so many in all: none of them trains on two workers."""
+    return max([whole / workers, *each])
 
 
 def by_kind(cells: Iterable[Cell]) -> tuple[list[Cell], list[Cell]]:

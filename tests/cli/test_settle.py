@@ -70,6 +70,16 @@ def test_a_search_that_is_to_be_settled_shows_no_verdict_of_its_own(folder: Path
     assert not summary()["under_way"]
 
 
+def test_a_search_that_ran_out_of_time_is_not_settled_yet(folder: Path) -> None:
+    stopped = ensearch(f"{RUN} --settle --timeout 0.001s")
+    assert "settling" not in stopped.stderr.split("trial")[-1]
+    with Store.open("studies/ensearch.db", create=False) as store:
+        assert store.open_settlement(STUDY) is not None
+        assert store.looks(STUDY) == []
+    assert ensearch(RUN).exit_code == 0
+    assert set(shares()) == {0.25}
+
+
 @pytest.mark.parametrize("cost", ["0", "-1", "nan"])
 def test_a_cost_that_is_not_legal_is_refused(folder: Path, cost: str) -> None:
     result = ensearch(f"settle any --cost {cost}")

@@ -216,6 +216,10 @@ def test_the_plan_counts_what_is_ahead(store: Store, searched: study.Study) -> N
     predicted = searched.images["val"] + searched.images["test"]
     assert ahead.seconds == pytest.approx(1e-9 * macs * (36_000 * 4 + predicted / 3) / 2)
     assert (ahead.members, ahead.ready) == (sum(f.members for f in plan.networks.values()), 0)
+    # No member trains on two workers.
+    longest = max(f.macs / f.size for f in plan.networks.values())
+    many = work.ahead(searched, store, plan, SPEED, workers=1000)
+    assert many.seconds == pytest.approx(1e-9 * longest * (36_000 * 4 + predicted / 3))
     confirm_in(store, searched)
     after = work.ahead(searched, store, plan, SPEED, workers=2)
     assert (after.ready, after.train_macs) == (after.members, 0)

@@ -193,6 +193,11 @@ def test_the_studys_schedule_is_one_of_those_searched() -> None:
     assert made.schedule in made.space.schedules(plain)
 
 
+def test_a_name_that_is_made_begins_as_a_name_may(tmp_path: Path) -> None:
+    long = f"npz:{tmp_path}/{'a' * 50}{'.-_' * 21}{'b' * 20}.npz"
+    assert config.resolve(RunOptions(**ASKED | {"dataset": long})).name[0].isalnum()
+
+
 def test_a_study_by_muon_searches_the_rates_for_muon() -> None:
     table = {"peak_lr": [0.2, 0.8], "epochs": [6, 40], "muon": {"peak_lr": [0.06, 0.1]}}
     asked = ASKED | {"space": AXES | {"schedule": table}}
@@ -206,6 +211,10 @@ def test_a_study_by_muon_searches_the_rates_for_muon() -> None:
         config.resolve(RunOptions(**ASKED | {"space": AXES, "optimizer": "muon"}))
     whole = config.resolve(RunOptions(**asked | {"schedule": muon.schedule}))
     assert whole == muon
+    # Of what a whole schedule says of an axis, the axis decides, each time.
+    other = RunOptions(**asked | {"schedule": dataclasses.replace(muon.schedule, peak_lr=0.12)})
+    assert config.resolve(other) == muon
+    assert config.going_on(config.resolve(other), other, muon.as_dict()) == muon
 
 
 def test_differences_are_named_down_to_the_key() -> None:
