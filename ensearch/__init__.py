@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from ensearch.core import (
         Architecture,
         Cost,
-        Ensemble,
         Evaluation,
         Member,
         Schedule,
@@ -80,7 +79,6 @@ _HOMES = {
     "core": (
         "Architecture",
         "Cost",
-        "Ensemble",
         "Evaluation",
         "Member",
         "Schedule",
@@ -106,7 +104,6 @@ __all__ = [
     "Cost",
     "Dataset",
     "EnsearchError",
-    "Ensemble",
     "Evaluation",
     "Exported",
     "Member",

@@ -46,7 +46,7 @@ class Range:
         given = f"low {self.low:g}, high {self.high:g}, step {self.step:g}"
         if not all(math.isfinite(v) and v > 0 for v in values) or self.low > self.high:
             raise UsageError(f"a range needs 0 < low <= high and step > 0; got {given}.")
-        if (self.high - self.low) / self.step > MOST_VALUES:
+        if (self.high - self.low) / self.step >= MOST_VALUES:
             raise UsageError(f"a range may have at most {MOST_VALUES} values; got {given}.")
 
     def __len__(self) -> int:
@@ -188,17 +188,6 @@ class Member:
         if self.distillation is None:
             del content["distillation"]
         return content
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ensemble:
-    """Members whose predictions are averaged. Size 1 is not special."""
-
-    members: tuple[Member, ...]
-
-    @property
-    def size(self) -> int:
-        return len(self.members)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,6 +76,8 @@ def count(
     Raises UsageError for what is not legal.
     """
     units.check_flops_per_mac(flops_per_mac)
+    if members < 1:
+        raise invalid("members", f"must be at least 1; got {members}.")
     if family in reading.names() and family not in families.names():
         raise UsageError(
             f"{family} is a search space, of networks of family {reading.load(family).family}: "

@@ -129,6 +129,11 @@ def remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
+def checkpoint_path(root: Path, key: str) -> Path:
+    """Where a member in training leaves its state. StorageError if the key cannot name a file."""
+    return root / "checkpoints" / f"{checked(key)}.safetensors"
+
+
 def discard_checkpoint(path: Path) -> None:
     """Delete a checkpoint and what a writer killed half-way left beside it; none is no error."""
     for file in (path, *atomic.leftovers(path)):

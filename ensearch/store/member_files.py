@@ -107,6 +107,7 @@ class MemberFiles:
         with self._root() as root:
             for part in ("val", "test", WEIGHTS):
                 files.remove(_path(root, key, part))
+            files.discard_checkpoint(files.checkpoint_path(root, key))
 
     def _unchanged(
         self,

@@ -114,7 +114,7 @@ class Members(Connected):
 
     def checkpoint_path(self, key: str) -> Path:
         """Where a member in training may leave its state; the folder exists."""
-        path = self._present_files() / "checkpoints" / f"{files.checked(key)}.safetensors"
+        path = files.checkpoint_path(self._present_files(), key)
         with self.translated():
             path.parent.mkdir(exist_ok=True)
         return path

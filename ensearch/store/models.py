@@ -167,7 +167,7 @@ class ModelStore:
         return sorted(using), sorted(live & (using | {owner}))
 
     def remove_member(self, key: str) -> None:
-        """Take a trained member out, and its predictions and weights."""
+        """Take a trained member out, with its predictions, weights and checkpoint."""
         self.files.check(key)
         with self.writing() as connection:
             connection.execute(tables.members.delete().where(tables.members.c.key == key))

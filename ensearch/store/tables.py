@@ -114,7 +114,7 @@ looks = Table(
     Column("number", Integer, primary_key=True),
     Column("share", Double, nullable=False),  # of the error that the study may make
     Column("settlement", Integer),  # NULL at the end of a search
-    Column("members", Json, nullable=False),  # network -> how many it has at the look
+    Column("members", Json, nullable=False),  # network -> members, and its largest ensemble
     Column("train_macs", Double, nullable=False),
     Column("trained", Integer),  # members of all evaluations; NULL while it is planned
     Column("claims", Json, nullable=False),

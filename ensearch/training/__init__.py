@@ -21,7 +21,6 @@ from ensearch.training.hardware import (
     Gpu,
     describe_device,
     find_gpu,
-    may_have_gpu,
     name_device,
     resolve_device,
 )
@@ -30,7 +29,6 @@ __all__ = [
     "Gpu",
     "describe_device",
     "find_gpu",
-    "may_have_gpu",
     "measure_speed",
     "name_device",
     "resolve_device",

@@ -218,3 +218,6 @@ def test_a_network_is_counted() -> None:
     with pytest.raises(ensearch.UsageError) as caught:
         ensearch.count("wide_resnet", width=10, depth=28, flops_per_mac=3)
     assert caught.value.facts["option"] == "flops_per_mac"
+    with pytest.raises(ensearch.UsageError) as caught:
+        ensearch.count("wide_resnet", width=10, depth=28, members=0)
+    assert caught.value.facts["option"] == "members"

@@ -10,6 +10,7 @@ import pytest
 
 from ensearch import pool
 from ensearch.errors import StorageError, UsageError
+from ensearch.store import Store
 from tests.command_line import DB, ensearch
 
 
@@ -67,7 +68,11 @@ def test_a_member_that_is_used_is_kept(studied: Path) -> None:
     with pytest.raises(StorageError) as caught:
         pool.remove(member.name, storage=DB)
     assert caught.value.problem == "member_used"
+    with Store.open(DB, create=False) as store:
+        left = store.checkpoint_path(member.entry.key)
+    left.touch()  # as of a member that was killed
     assert pool.remove(member.name, storage=DB, force=True) == (member.name,)
+    assert not left.exists()
 
 
 def test_problems_are_facts(pool_of_models: Path) -> None:

@@ -148,7 +148,16 @@ def _judged(
     found = noise.measure(evaluations, [hits[e.key] for e in evaluations])
     estimate = estimator(evaluations, found, np.random.default_rng(derive("fronts", seed)))
     accuracies = estimate.accuracies
-    rows = judge(evaluations, budgets, found, estimate, accuracies, margin, selected=False)
+    rows = judge(
+        evaluations,
+        budgets,
+        found,
+        estimate,
+        accuracies,
+        margin,
+        tried=evaluations,
+        selected=False,
+    )
     return rows, estimate.draws
 
 
