@@ -162,5 +162,9 @@ def _table(axes: tuple[Axis, ...]) -> dict[str, object]:
 
 def has_resolutions(table: Mapping[str, Any]) -> bool:
     """Return whether the networks of a space have several resolutions, by `SearchSpace.as_dict`."""
-    shapes = {shape.get("resolution") for shape in table.get("shapes", ())}
-    return len(shapes | set(table.get("resolution", ()))) > 1
+    of_space = set(table.get("resolution") or (None,))  # that of the data
+    shapes = table.get("shapes")
+    if not shapes:
+        return len(of_space) > 1
+    own = [shape.get("resolution") for shape in shapes]
+    return len(set().union(*({side} if side else of_space for side in own))) > 1

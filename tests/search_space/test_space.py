@@ -517,6 +517,8 @@ def test_listed_networks_are_all_tried_at_every_size(monkeypatch: pytest.MonkeyP
     assert len(made.cells) == 9
     assert made.shape_axes == {"resolution": (16, 32, 64), "family": ("toy", "wide_resnet")}
     assert "4 × 2.5-2@64" in {c.label for c in made.cells}
+    one_side = built(LISTED | {"shapes": SHAPES[:1], "resolution": [64], "rungs": 60}, 1e6)
+    assert {c.changes for c in one_side.cells} == {()}, "of one resolution none need be named"
     few = built(LISTED | {"shapes": SHAPES, "rungs": 60}, 10_000)
     assert {c.architecture for c in few.cells} < shapes, "what is above the budget is left out"
 
