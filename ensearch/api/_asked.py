@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ensearch.datasets import keep_arrays
-from ensearch.store import Store
+from ensearch.store import Store, files
 from ensearch.study import config as configs
 from ensearch.study import options as run_options
 from ensearch.study.config import StudyConfig
@@ -30,7 +30,7 @@ def config_of(options: RunOptions, store: Store, known: Store | None = None) -> 
     say (`configs.going_on`).
     """
     if options.dataset is not None and not isinstance(options.dataset, str):
-        folder = store.files.with_suffix(".datasets")
+        folder = files.beside(store.files, "datasets")
         options = replace(options, dataset=keep_arrays(options.dataset, folder))
     config = configs.resolve(options)
     held = known or store

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ensearch.api import _export_choice
 from ensearch.pool.notes import Notes, OnNote, unheard
-from ensearch.store import Store, storage_url
+from ensearch.store import Store, files, storage_url
 
 if TYPE_CHECKING:  # these import torch or matplotlib
     from ensearch.exports.loaded import LoadedModel
@@ -102,7 +102,7 @@ def export(
         )
         if chosen.gone:
             note(f"a stored sample of images verifies the export: {chosen.gone}")
-        where = Path(out) if out is not None else store.files.with_suffix(".exports") / chosen.name
+        where = Path(out) if out is not None else files.beside(store.files, "exports") / chosen.name
         written = folder.write(
             store, chosen, where, onnx=onnx, pt2=pt2, on_note=note, on_progress=tell
         )

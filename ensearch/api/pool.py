@@ -23,7 +23,7 @@ from ensearch.pool.removal import remove
 from ensearch.pool.results import PoolFindings
 from ensearch.pool.verification import Problem, Verification, verify
 from ensearch.report.pool.fronts import PoolFronts
-from ensearch.store import Store, storage_url, uses_of_test
+from ensearch.store import Store, files, storage_url, uses_of_test
 
 __all__ = [
     "AddedModel",
@@ -104,7 +104,7 @@ def combine(
             other_axis=None if asked is None else axis,
         )
         name = query_name(f"{pool} {dataset}".strip())
-        folder = store.files.with_suffix(".reports") / f"front-{name}"
+        folder = files.beside(store.files, "reports") / f"front-{name}"
         folder = folder if asked is None else folder / axis.name
     findings = replace(findings, uses_before=before[0], uses_summary=before[1])
     values = {field.name: getattr(findings, field.name) for field in fields(PoolFindings)}

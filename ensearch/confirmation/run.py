@@ -96,7 +96,7 @@ class _Confirming:
             ended = self._train(plan, groups)
             if ended != "done":
                 return ended
-            scored = _conclude(self.study, self.store, plan, groups, self.waiting.queue)
+            scored = _conclude(self.study, self.store, plan, groups, self.waiting)
             following = self._following(scored) if plan.request.settle else None
         return "done"
 
@@ -183,14 +183,14 @@ def _conclude(
     store: Store,
     plan: Confirmation,
     groups: dict[str, tuple[Member, ...]],
-    queue: MemberQueue,
+    waiting: Waiting,
 ) -> Confirmation:
     """Score every network whose members are all there; the others are left out, and named.
 
     Return the plan as it is then stored: finished, unless members failed that are tried again, or
     it may look at test again.
     """
-    config, dataset = study.config, study.dataset
+    config, dataset, queue = study.config, study.dataset, waiting.queue
     scorer = Scorer(
         store=store,
         labels={"val": dataset.y_val, "test": dataset.y_test},
@@ -199,6 +199,7 @@ def _conclude(
     )
     failures = {}
     for name, group in groups.items():
+        waiting.renew()  # scoring all of them may take longer than a silent driver is waited for
         failures[name] = _failed(queue, group)
         if not failures[name]:
             # The search's own members score what the search did.

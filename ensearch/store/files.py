@@ -129,6 +129,15 @@ def remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
+def beside(root: Path, what: str) -> Path:
+    """The folder of reports, exports or datasets beside that of members' files.
+
+    Of studies/ensearch.members it is studies/ensearch.reports; of /data/v1.2 it is
+    /data/v1.2.reports.
+    """
+    return root.with_name(f"{root.name.removesuffix('.members')}.{what}")
+
+
 def checkpoint_path(root: Path, key: str) -> Path:
     """Where a member in training leaves its state. StorageError if the key cannot name a file."""
     return root / "checkpoints" / f"{checked(key)}.safetensors"

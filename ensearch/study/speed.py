@@ -43,7 +43,7 @@ class Speed:
 def measure(
     ladder: Ladder,
     seconds_per_image: Callable[[Architecture, Architecture], Sequence[float]],
-    moderate: float = 50e6,
+    moderate: float = _MODERATE["cpu"],
 ) -> Speed:
     """Return the speed from two measurements, made side by side.
 

@@ -10,7 +10,7 @@ import pytest
 from ensearch.errors import StorageError
 from ensearch.files import atomic
 from ensearch.launch import Failed, MemberJob, Trained, Update
-from ensearch.store import Store, folder
+from ensearch.store import Store, files, folder
 from ensearch.study import config, search, study
 from ensearch.study.options import Limits, RunOptions
 from ensearch.study.placement import Placement
@@ -218,3 +218,11 @@ def test_a_run_whose_storage_is_renamed_ends_and_goes_on_when_it_is_back(
     Path("elsewhere").rename("studies")
     found = drive(DB)
     assert found == drive("undisturbed/ensearch.db")
+
+
+@pytest.mark.parametrize(
+    ("root", "expected"),
+    [("studies/ensearch.members", "studies/ensearch.reports"), ("/data/v1.2", "/data/v1.2.reports")],
+)
+def test_folders_beside_those_of_two_storages_are_two(root: str, expected: str) -> None:
+    assert files.beside(Path(root), "reports") == Path(expected)

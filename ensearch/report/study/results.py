@@ -30,6 +30,7 @@ from ensearch.report.study.brief import Brief
 from ensearch.report.study.findings import Findings
 from ensearch.report.study.records import Record
 from ensearch.store import Store
+from ensearch.store.files import beside
 from ensearch.study import looks
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Results(Findings):
     def folder(self) -> Path | None:
         """Where `write` writes by default; another axis has a folder of its own."""
         c = self.conditions
-        base = self.files and self.files.with_suffix(".reports") / c.study
+        base = self.files and beside(self.files, "reports") / c.study
         return base if base is None or c.is_own else base / c.axis.name
 
     @property
