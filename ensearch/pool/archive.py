@@ -13,7 +13,6 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -163,7 +162,8 @@ def _keep_labels(
         labels.write(folder, store.pool.labels(fingerprint))
     (folder / "images").mkdir()
     for fingerprint in datasets:
-        with suppress(StorageError):  # a study from before they were kept, or of a model
+        # There is none of a model, and of studies from before they were kept.
+        if samples.path(store.files, fingerprint).exists():
             samples.write(folder, fingerprint, store.pool.sample(fingerprint))
 
 

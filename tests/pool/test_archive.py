@@ -64,6 +64,19 @@ def test_an_export_leaves_weights_out_and_never_writes_over_a_file(study: Path) 
         pool.export("all", "m.zip", storage=DB)
 
 
+def test_a_damaged_sample_of_images_is_named_and_a_missing_one_left_out(study: Path) -> None:
+    (sample,) = Path("studies/ensearch.members/images").iterdir()
+    sample.write_bytes(b"torn")
+    with pytest.raises(StorageError, match="is damaged") as caught:
+        pool.export("all", "all.zip", storage=DB)
+    assert caught.value.problem == "sample_unusable"
+    assert not Path("all.zip").exists()
+    sample.unlink()
+    pool.export("all", "all.zip", storage=DB)
+    with zipfile.ZipFile("all.zip") as content:
+        assert not any(name.startswith("images/") for name in content.namelist())
+
+
 def test_files_that_are_older_than_zip_archives_are_written(study: Path) -> None:
     """Where a copy lost the times of its files, they are of 1970; zip begins in 1980."""
     for file in Path(DB).parent.rglob("*.safetensors"):
