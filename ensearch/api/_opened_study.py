@@ -48,7 +48,6 @@ class OpenedStudy:
     study: "Study"
     store: Store
     where: "Placement"
-    device: str  # for people
 
     @classmethod
     def of(
@@ -78,7 +77,7 @@ class OpenedStudy:
             on_note=lambda text: show(Note(text=text)),
         )
         study = open_study(config, store, data_dir, where.name, timer)
-        return cls(study=study, store=store, where=where, device=where.name)
+        return cls(study=study, store=store, where=where)
 
     def limits(self, options: RunOptions) -> Limits:
         """Return the limits that the options set.
@@ -139,7 +138,7 @@ class OpenedStudy:
             speed=here,
             images=study.images,
             workers=self.where.workers,
-            device=self.device,
+            device=self.where.name,
             notes=study.dataset.notes,
             told=told,
             kept=before.members,

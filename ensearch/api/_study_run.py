@@ -138,7 +138,7 @@ def settling_line(opened: OpenedStudy, request: "Request") -> str:
     plan = settlement.plan(opened.store, opened.study.config.name, request)
     return (
         f"up to {plan.cost:g} times the training of the search, at most {plan.looks} looks, "
-        f"{counted(opened.where.workers, 'worker')} on {opened.device}"
+        f"{counted(opened.where.workers, 'worker')} on {opened.where.name}"
     )
 
 

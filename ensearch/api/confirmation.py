@@ -270,7 +270,7 @@ class _Work:
             work=work.ahead(study, self.store, self.plan, speed, where.workers),
             images=study.images,
             where=where,
-            device=opened.device,
+            device=opened.where.name,
             before=self.store.uses_before_confirmation(self.config.name, self.plan.number),
         )
 

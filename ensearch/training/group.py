@@ -87,7 +87,7 @@ def _parted(jobs: Sequence[MemberJob], error: Exception) -> Parted:
     return Parted(
         lockstep_key=lockstep_key(jobs[0].member),
         members=len(jobs),
-        detail=strategies.first_line(error) + where,
+        detail=strategies.in_brief(error) + where,
     )
 
 
@@ -210,7 +210,7 @@ class _Group:
                 lockstep.copy_to(states)
             return {m.key: loss for m, loss in zip(members, losses, strict=True)}
         except Exception as error:
-            too_large, why = is_out_of_memory(error), strategies.first_line(error)
+            too_large, why = is_out_of_memory(error), strategies.in_brief(error)
             broken = isinstance(error, RecordingFailedError)
         # Only here: within `except` the frames of the error hold the memory of what failed.
         lockstep = None

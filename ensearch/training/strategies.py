@@ -99,7 +99,7 @@ def measure(
             rates[strategy.name] = _together(strategy, states, gentle, few, change, best)
             continue
         except Exception as error:
-            dropped[strategy.name] = first_line(error)
+            dropped[strategy.name] = in_brief(error)
             broken = isinstance(error, RecordingFailedError)
         # Only here: within `except` the frames of the error hold the memory of what failed.
         check_device(fastest(members, images, rates, dropped, complete=False), broken)
@@ -172,7 +172,7 @@ def trouble() -> str | None:
         torch.cuda.empty_cache()
         torch.ones(1, device="cuda").item()
     except RuntimeError as error:
-        return first_line(error)
+        return in_brief(error)
     return None
 
 
@@ -288,6 +288,6 @@ def _wait_for(device: str) -> None:
         torch.cuda.synchronize()  # the GPU works on after Python has moved on
 
 
-def first_line(error: Exception) -> str:
+def in_brief(error: Exception) -> str:
     """The error in one line of at most some 200 characters: RuntimeError: CUDA error: ..."""
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0]:.200}"
