@@ -73,7 +73,7 @@ def _twice(name: str, train: Callable[[], Ended]) -> Ended | None:
         first = train()
         equal = same(first, train())
     except Exception as error:
-        print(f"{name}: {strategies.first_line(error)}", flush=True)
+        print(f"{name}: {strategies.in_brief(error)}", flush=True)
         return None
     print(f"{name}: same bits {equal}", flush=True)
     return first if equal else None
