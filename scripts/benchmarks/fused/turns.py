@@ -111,7 +111,7 @@ def in_turns(
             timed(run, device)
             pairs = [(timed(run, device), timed(alone, device)) for _ in range(turns)]
         except Exception as error:
-            result.dropped[strategy.name] = strategies.first_line(error)
+            result.dropped[strategy.name] = strategies.in_brief(error)
             continue
         result.pairs[strategy.name] = [
             (together * count / own, count / base) for own, base in pairs
