@@ -139,10 +139,9 @@ def read(store: Store, study: str, plan: Confirmation) -> Distilled | None:
     StorageError where what was scored is not stored any more.
     """
     who = pair(plan)
-    learned = _scored(store, study, plan) if who else []
-    if who is None or not learned:
+    own = {e.split: e for e in _scored(store, study, plan)} if who else {}
+    if who is None or not {"val", "test"} <= own.keys():  # a kill may come after val
         return None
-    own = {e.split: e for e in learned}
     others = [e for e in store.evaluations(study, plan.stage) if e.split == "test"]
     by_key = {e.key: e for e in others}
     try:

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from ensearch.confirmation import conclusion, deciding, distillation, run, work
-from ensearch.confirmation.plan import Request
+from ensearch.confirmation.plan import Request, plans
 from ensearch.errors import StorageError, UsageError
 from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.pool.entry import all_entries
@@ -114,6 +115,25 @@ def test_an_interrupted_student_is_trained_by_the_same_command(
     assert (second.number, second.finished, second.failures) == (1, True, ())
     assert [bool(job.teachers) for job in again.jobs] == [True, True]
     assert distillation.read(store, "one", second) is not None
+
+
+def test_a_student_that_is_scored_on_val_alone_says_nothing_yet(
+    store: Store, searched: study.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = Store.save_evaluations
+
+    def killed(store: Store, study: str, rows: Any, *more: Any, **of: Any) -> None:
+        if of["stage"].endswith("-distilled") and rows[0].split == "test":
+            raise KeyboardInterrupt
+        save(store, study, rows, *more, **of)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "save_evaluations", killed)
+        with pytest.raises(KeyboardInterrupt):
+            confirm_in(store, searched, DISTIL)
+    (plan,) = plans(store, "one")
+    assert [e.split for e in store.evaluations("one", distillation.stage(plan))] == ["val"]
+    assert distillation.read(store, "one", plan) is None
 
 
 def test_nobody_learns_from_an_ensemble_that_diverged(store: Store, searched: study.Study) -> None:
