@@ -8,7 +8,9 @@ from urllib.parse import quote, urlparse
 import optuna
 import pytest
 
-from tests.dashboards import HOSTILE, Ask, serving
+from ensearch.errors import StorageError
+from ensearch.report.dashboard.pages import Listed, Pages
+from tests.dashboards import HOSTILE, Ask, page_of, serving
 
 
 @pytest.fixture
@@ -67,6 +69,14 @@ def test_a_study_without_a_page_says_why_in_plain_text(ask: Ask) -> None:
     status, body = ask("GET", "/ensearch/frist")
     assert (status, body) == (404, b"unknown study 'frist'.\n")
     assert headers(ask, "/ensearch/frist")["Content-Type"] == "text/plain; charset=utf-8"
+
+
+def test_a_storage_that_cannot_be_read_is_said_in_plain_text(url: str) -> None:
+    def busy() -> list[Listed]:
+        raise StorageError("the storage is busy.")
+
+    for ask in serving(url, Pages(studies=busy, page=page_of)):
+        assert ask("GET", "/ensearch") == (503, b"the storage is busy.\n")
 
 
 def test_optunas_pages_lose_the_buttons_that_cannot_work(url: str, ask: Ask) -> None:
