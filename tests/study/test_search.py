@@ -485,6 +485,19 @@ def test_a_study_of_which_killed_trials_are_left_is_under_way(store: Store, spec
     assert store.study_summary("one").searching
 
 
+def test_a_trial_that_is_enqueued_where_nothing_is_untried_does_no_harm(
+    store: Store, spec: str
+) -> None:
+    everything = Limits(trials=10_000)
+    before = search_in(store, spec, everything, changes=FEW)
+    optuna.load_study(study_name="one", storage=store.optuna_url).enqueue_trial({})
+    trainer = Counting()
+    after = search_in(store, spec, everything, train=trainer, changes=FEW)
+    assert (after.reason, after.waiting) == ("exhausted", 0)
+    assert after.done == before.done + 1
+    assert trainer.keys == []
+
+
 def test_an_optuna_study_of_somebody_else_is_left_alone(store: Store, spec: str) -> None:
     with store.creation_lock():
         theirs = optuna.create_study(
