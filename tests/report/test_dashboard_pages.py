@@ -26,6 +26,14 @@ def ask(url: str) -> Iterator[Ask]:
     yield from serving(url)
 
 
+@pytest.fixture
+def ask_busy(url: str) -> Iterator[Ask]:
+    def busy() -> list[Listed]:
+        raise StorageError("the storage is busy.")
+
+    yield from serving(url, Pages(studies=busy, page=page_of))
+
+
 def headers(ask: Ask, path: str) -> http.client.HTTPMessage:
     where = urlparse(ask.own)  # type: ignore[attr-defined]
     connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=30)
@@ -71,12 +79,8 @@ def test_a_study_without_a_page_says_why_in_plain_text(ask: Ask) -> None:
     assert headers(ask, "/ensearch/frist")["Content-Type"] == "text/plain; charset=utf-8"
 
 
-def test_a_storage_that_cannot_be_read_is_said_in_plain_text(url: str) -> None:
-    def busy() -> list[Listed]:
-        raise StorageError("the storage is busy.")
-
-    for ask in serving(url, Pages(studies=busy, page=page_of)):
-        assert ask("GET", "/ensearch") == (503, b"the storage is busy.\n")
+def test_a_storage_that_cannot_be_read_is_said_in_plain_text(ask_busy: Ask) -> None:
+    assert ask_busy("GET", "/ensearch") == (503, b"the storage is busy.\n")
 
 
 def test_optunas_pages_lose_the_buttons_that_cannot_work(url: str, ask: Ask) -> None:

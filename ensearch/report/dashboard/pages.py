@@ -80,16 +80,16 @@ def with_pages(
             return app(environ, start)
         if path == "":
             return _send(start, b"", is_head, "302 Found", ("Location", PREFIX))
-        if path == PREFIX:
-            policy = ("Content-Security-Policy", POLICY)
-            return _send(start, _listing(pages.studies()).encode(), is_head, "200 OK", policy)
-        if path.startswith(f"{PREFIX}/"):
-            name = path.removeprefix(f"{PREFIX}/")
-            try:
+        try:
+            if path == PREFIX:
+                policy = ("Content-Security-Policy", POLICY)
+                return _send(start, _listing(pages.studies()).encode(), is_head, "200 OK", policy)
+            if path.startswith(f"{PREFIX}/"):
+                name = path.removeprefix(f"{PREFIX}/")
                 return _study(pages.page(name), number(name), start, is_head)
-            except EnsearchError as error:
-                body = f"{error}\n".encode()
-                return _send(start, body, is_head, "404 Not Found", kind="text/plain")
+        except EnsearchError as error:
+            status = "503 Service Unavailable" if path == PREFIX else "404 Not Found"
+            return _send(start, f"{error}\n".encode(), is_head, status, kind="text/plain")
         if path == "/dashboard" or path.startswith("/dashboard/"):
             return _marked(app, environ, start, allow_edit)
         return app(environ, start)
