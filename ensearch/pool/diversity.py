@@ -17,6 +17,7 @@ from ensearch.core import Split
 from ensearch.ensembles import Search, cross_fitting, paired_differences, selection
 from ensearch.errors import StorageError
 from ensearch.fronts import Difference
+from ensearch.pool import query
 from ensearch.pool import search as pool_search
 from ensearch.pool.entry import Entry, all_entries
 from ensearch.pool.predictions import agreed_labels
@@ -100,7 +101,7 @@ def _members(
 
     The latter is None if there is nothing to compare.
     """
-    used = {key for keys in store.evaluation_members(study, stage).values() for key in keys}
+    used = query.members_of(store, study, stage)
     entries = [entry for entry in all_entries(store) if entry.key in used]
     networks = Counter(entry.network for entry in entries)
     if len(networks) < 2:

@@ -72,6 +72,11 @@ def check_study(store: Store, study: str) -> None:
     )
 
 
+def members_of(store: Store, study: str, stage: str) -> set[str]:
+    """Keys of the members that a stage of a study evaluated."""
+    return {key for keys in store.evaluation_members(study, stage).values() for key in keys}
+
+
 def _parts(query: str) -> list[str]:
     """What is between commas; what a table says of a schedule, `, epochs 12`, belongs to a name."""
     parts: list[str] = []
@@ -109,7 +114,7 @@ def _matching(store: Store, entries: Sequence[Entry], part: str) -> list[Entry]:
     prefix, _, argument = part.partition(":")
     if prefix == "study":
         store.study(argument)  # refuses an unknown name with the nearest
-        used = _members(store, argument, SEARCH)
+        used = members_of(store, argument, SEARCH)
         return [entry for entry in entries if entry.key in used]
     if prefix == "confirmed":
         used = _confirmed(store, argument)
@@ -147,16 +152,12 @@ def _of_dataset(store: Store, entries: Sequence[Entry], dataset: str) -> list[En
     return kept
 
 
-def _members(store: Store, study: str, stage: str) -> set[str]:
-    return {key for keys in store.evaluation_members(study, stage).values() for key in keys}
-
-
 def _confirmed(store: Store, study: str) -> set[str]:
     """Keys of the members of a study's confirmations. Raises UsageError if there are none."""
     store.study(study)
     keys: set[str] = set()
     for plan in confirmation_plan.plans(store, study):
-        keys |= _members(store, study, plan.stage)
+        keys |= members_of(store, study, plan.stage)
     if not keys:
         raise UsageError(
             f"nothing of study {study} is confirmed yet, so that confirmed:{study} has no "
