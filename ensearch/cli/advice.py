@@ -183,7 +183,7 @@ def explain(error: EnsearchError, storage: str = "") -> str:
     if "option" in error.facts:
         option = str(error.facts["option"])
         says = error.facts.get("says", message.removeprefix(option).lstrip())
-        message = f"{flag(option)} {says}"
+        message = f"{error.facts.get('argument') or flag(option)} {says}"
     advice = ADVICE.get(error.problem)
     if advice is None:
         return message

@@ -9,7 +9,7 @@ import typer
 from ensearch import units
 from ensearch.cli import options
 from ensearch.cli.pool_models import OTHER_IMAGES, ChooseOn, Seed
-from ensearch.cli.terminal import guarded, note, say, tell
+from ensearch.cli.terminal import argument, guarded, note, say, tell
 
 if TYPE_CHECKING:  # imported when a verb needs it
     from ensearch.api.pool import ImageFile
@@ -112,7 +112,8 @@ def export(
     """
     from ensearch.api import pool
 
-    archive = pool.export(query, out, weights=weights, storage=storage, on_note=note)
+    with argument("pool", "QUERY"):
+        archive = pool.export(query, out, weights=weights, storage=storage, on_note=note)
     if as_json:
         tell(json.dumps(archive.to_dict(), indent=2))
         return

@@ -72,6 +72,20 @@ def advising(storage: object) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def argument(option: str, metavar: str) -> Iterator[None]:
+    """Within it, errors call what the library calls `option` as the help of the verb does: QUERY.
+
+    It is for what is typed without a flag.
+    """
+    try:
+        yield
+    except EnsearchError as error:
+        if error.facts.get("option") == option:
+            error.facts["argument"] = metavar
+        raise
+
+
 def place(storage: object) -> str:
     """What a person must type behind a command to mean this storage, without its password."""
     usual = os.environ.get("ENSEARCH_STORAGE", options.DEFAULT_STORAGE)

@@ -62,6 +62,10 @@ def test_an_export_leaves_weights_out_and_never_writes_over_a_file(study: Path) 
     assert not any(each.entry.has_weights for each in pool.entries(storage=OTHER))
     with pytest.raises(UsageError, match="a file that is not there yet"):
         pool.export("all", "m.zip", storage=DB)
+    for query in ("nobody", "all,!all"):
+        refused = ensearch(f"pool export {query} --out n.zip")
+        assert refused.exit_code == 2
+        assert refused.stderr.startswith("error: QUERY "), "the verb has no --pool"
 
 
 def test_a_damaged_sample_of_images_is_named_and_a_missing_one_left_out(study: Path) -> None:
