@@ -220,10 +220,12 @@ def as_pixels(array: Array, channels: int, name: str) -> Pixels:
         raise InputError(f"{name}: expected N x H x W x {channels}; found {shape}.")
     if images.dtype == np.uint8:
         return images
-    if images.dtype.kind != "f" or not (images.size and 0 <= images.min() <= images.max() <= 1):
-        raise InputError(f"{name}: expected bytes, or floats from 0 to 1; found {images.dtype}.")
-    pixels: Pixels = np.rint(images * 255).astype(np.uint8)
-    return pixels
+    found = str(images.dtype)
+    if images.dtype.kind == "f" and images.size:
+        found += f" from {images.min():g} to {images.max():g}"
+    if images.dtype.kind != "f" or not np.all((images >= 0) & (images <= 1)):  # nor is NaN
+        raise InputError(f"{name}: expected bytes, or floats from 0 to 1; found {found}.")
+    return np.asarray(np.rint(images * 255), np.uint8)
 
 
 def sources(paths: Sequence[Path], channels: int) -> list[tuple[str, Path | Pixels]]:
@@ -261,8 +263,8 @@ def _array(path: Path) -> Array:
             if isinstance(loaded, np.ndarray):
                 return loaded
             names = [n for n in IMAGES if n in loaded.files] or loaded.files
-            if len(names) != 1 and names[0] not in IMAGES:
-                raise InputError(f"{path} holds {', '.join(loaded.files)}: call one 'images'.")
+            if not names or (len(names) > 1 and names[0] not in IMAGES):
+                raise InputError(f"{path} has {', '.join(names) or 'nothing'}: call one 'images'.")
             return np.asarray(loaded[names[0]])
     except InputError:
         raise

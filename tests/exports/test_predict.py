@@ -43,6 +43,34 @@ def test_an_npz_file_of_several_arrays_must_call_one_images(tmp_path: Path) -> N
         _predict.sources([tmp_path / "two.npz"], channels=3)
 
 
+def test_an_npz_file_of_nothing_is_refused_by_its_name(tmp_path: Path) -> None:
+    np.savez(tmp_path / "none.npz")
+    with pytest.raises(InputError, match=r"none\.npz has nothing: call one 'images'"):
+        _predict.sources([tmp_path / "none.npz"], channels=3)
+
+
+@pytest.mark.parametrize(
+    ("images", "found"),
+    [
+        (np.full((2, 4, 4, 3), 255, np.float32), "float32 from 255 to 255"),
+        (np.full((2, 4, 4, 3), np.nan, np.float32), "float32 from nan to nan"),
+        (np.full((2, 4, 4, 3), 3), "int64"),
+    ],
+)
+def test_images_that_cannot_be_read_are_told(images: _predict.Array, found: str) -> None:
+    with pytest.raises(InputError) as caught:
+        _predict.as_pixels(images, 3, "x.npy")
+    assert str(caught.value) == f"x.npy: expected bytes, or floats from 0 to 1; found {found}."
+
+
+def test_floats_from_0_to_1_become_bytes() -> None:
+    images = np.linspace(0, 1, 4 * 4 * 3).reshape(1, 4, 4, 3)
+    pixels = _predict.as_pixels(images, 3, "x.npy")
+    assert (str(pixels.dtype), pixels.max()) == ("uint8", 255)
+    none = _predict.as_pixels(images[:0], 3, "x.npy")
+    assert (str(none.dtype), none.shape) == ("uint8", (0, 4, 4, 3))
+
+
 def test_a_folder_without_pictures_is_refused_by_its_name(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no picture")
     with pytest.raises(InputError, match=f"{tmp_path.name} has no pictures"):
