@@ -118,8 +118,8 @@ def checked(arrays: Mapping[str, Array]) -> tuple[dict[str, Predicted], tuple[st
         if len(kinds) > 1:
             raise UsageError(f"holds probs_{split} and logits_{split}: leave one out.")
         if bool(kinds) != (f"y_{split}" in arrays):
-            there, lacks = (f"y_{split}", f"probs_{split}")[:: -1 if kinds else 1]
-            raise UsageError(f"holds {there} but no {lacks}. {FORM}.")
+            there, lacks = (kinds[0], "y") if kinds else ("y", "probs")
+            raise UsageError(f"holds {there}_{split} but no {lacks}_{split}. {FORM}.")
         if kinds:
             name = f"{kinds[0]}_{split}"
             logits = _logits(name, arrays[name], kinds[0])

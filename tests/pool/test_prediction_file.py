@@ -117,6 +117,11 @@ def without(name: str) -> Change:
     return lambda content: content.__delitem__(name)
 
 
+def logits_without_labels(content: dict[str, Any]) -> None:
+    content["logits_val"] = content.pop("probs_val")
+    del content["y_val"]
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -137,6 +142,7 @@ def without(name: str) -> Change:
         (at("y_val", 5, 4), "0 to 3, because probs_val has 4 columns; found 0 to 4"),
         (at("y_test", 5, -1), "found -1 to 3"),
         (without("y_val"), "holds probs_val but no y_val"),
+        (logits_without_labels, "holds logits_val but no y_val"),
         (without("probs_test"), "holds y_test but no probs_test"),
         (setting("logits_val", np.ones((40, 4))), "holds probs_val and logits_val"),
         (setting("prob_val", np.ones((40, 4))), "holds prob_val, which says nothing here"),
