@@ -53,12 +53,11 @@ def why_lacking(entry: Entry, split: str) -> str:
             f"the labels of the images of {entry.name} are not kept in this storage: open a study "
             "of these images once more"
         )
+    remedy = "import it again with them"
+    if entry.is_member:
+        remedy = "take members of a confirmation (the query confirmed:STUDY)"
     splits = ", ".join(entry.labels)
-    again = " (the query confirmed:STUDY has members with them)" * entry.is_member
-    return (
-        f"{entry.name} has no predictions of {split}, only of {splits}: import it again with them"
-        f"{again}"
-    )
+    return f"{entry.name} has no predictions of {split}, only of {splits}: {remedy}"
 
 
 def _disagreement(store: Store, entries: Sequence[Entry], split: str) -> str:
@@ -108,8 +107,14 @@ def unusable(entry: Entry, says: str, *, changed: bool = False) -> StorageError:
     `changed` tells that it holds something else than what was written.
     """
     if entry.trained_by is None:
+        remedy = f"Remove the model {entry.name}, and import or add it again."
+        if entry.is_member:
+            remedy = (
+                f"The study of the member {entry.name} is not here to train it again: remove it, "
+                "and import it again if it came from a file."
+            )
         return StorageError(
-            f"{says}. Remove the model {entry.name}, and import or add it again.",
+            f"{says}. {remedy}",
             problem="model_unusable",
             name=entry.name,
             changed=changed,

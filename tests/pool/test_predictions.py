@@ -1,5 +1,6 @@
 """Whether entries are of the same images, so that they can be combined."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,3 +43,18 @@ def test_members_whose_labels_were_never_kept_are_named(store: Store) -> None:
     store.pool.remove_member(entry.key)
     assert pool_entry.all_entries(store) == []
     assert not list(store.files.rglob("*.val.npz"))
+
+
+def test_members_of_studies_are_not_to_be_imported_again(store: Store) -> None:
+    record = record_of(1)
+    store.add_trained(record, predictions_of(record.member, "val"), None)
+    (entry,) = pool_entry.all_entries(store)
+    known = replace(entry, labels={"val": "1"})
+    says = predictions.why_lacking(known, "test")
+    assert says.endswith("only of val: take members of a confirmation (the query confirmed:STUDY)")
+    gone = replace(entry, trained_by=None)
+    says = str(predictions.unusable(gone, "it is damaged"))
+    assert f"it is damaged. The study of the member {entry.name} is not here to train it" in says
+    model = replace(known, is_member=False, trained_by=None)
+    assert "import it again with them" in predictions.why_lacking(model, "test")
+    assert "import or add it again" in str(predictions.unusable(model, "it is damaged"))
