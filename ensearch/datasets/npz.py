@@ -11,6 +11,7 @@ file are ignored. Val is cut from train.
 
 import os
 import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -255,7 +256,13 @@ def _classes(names: Array | None, y_train: npt.NDArray[np.integer]) -> tuple[str
             f"classes should be a vector of strings; found {names.dtype} in {names.ndim} axes. "
             "Save numpy.array(names, dtype=str)."
         )
-    return tuple(names.tolist())
+    listed = tuple(names.tolist())
+    name, times = Counter(listed).most_common(1)[0] if listed else ("", 0)
+    if times > 1:
+        raise _UnfitError(
+            f"classes should be different names; found {name!r} {times} times. Name each once."
+        )
+    return listed
 
 
 def _check_labels(

@@ -80,6 +80,7 @@ BAD: dict[str, tuple[Arrays, str]] = {
     "huge label": ({"y_train": labels_with(2**63, np.uint64)}, "found 9223372036854775808"),
     "class seen once": ({"y_train": labels_with(3)}, "at least twice.*found 1 of class 3"),
     "unused name": ({"classes": np.array(list("abcd"))}, "found 0 of class 3"),
+    "a name twice": ({"classes": np.array(list("aba"))}, "different names; found 'a' 2 times"),
     "too few names": ({"classes": np.array(list("ab"))}, "for 2 classes.*found 2"),
     "names as objects": ({"classes": np.array(["a", None, "c"])}, "classes holds.*dtype=str"),
     "names as numbers": ({"classes": np.arange(3)}, "classes.*strings; found int64"),
