@@ -52,8 +52,8 @@ def read(root: Path) -> Listing:
     classes = _walk.folders(root / "train")
     notes: list[str] = []
     held_out = _test_folder(root, within, classes, notes)
-    read = {"train", held_out, *(["val"] if notes else [])}  # of an unread val the note tells
-    unread = [name for name in within if name not in read]
+    used = {"train", held_out, *(["val"] if notes else [])}  # of an unread val the note tells
+    unread = [name for name in within if name not in used]
     if unread:
         notes.append(f"of {root} train/ and {held_out}/ are read, and no others: {few(unread)}")
     _check_classes(root, classes, _walk.folders(root / held_out), held_out, notes)
@@ -178,10 +178,10 @@ def _test_folder(root: Path, within: list[str], classes: list[str], notes: list[
         name for name in both if wanted.keys() & map(_walk.composed, _walk.folders(root / name))
     ]
     if not labelled:
-        others = [name for name in within if name.lower() in SPLITS]
+        splits = [name for name in within if name.lower() in SPLITS]
         raise UnavailableError(
             f"{root}: {LAYOUT}; found train/ with {few(classes) or 'no class folders'} and "
-            f"{few(others) or 'no other split'}{' without folders of these names' if both else ''}"
+            f"{few(splits) or 'no other split'}{' without folders of these names' if both else ''}"
             f". Name the held-out pictures val/CLASS/*; or write folder:{root / 'train'}, which "
             f"takes {TEST_SHARE:.0%} of the training pictures for test."
         )

@@ -155,15 +155,15 @@ def _labels_unusable(
     store: Store, fingerprint: str, says: str, names: Sequence[str]
 ) -> StorageError:
     """The error for labels that cannot be read, with what writes them again."""
-    datasets = {
+    having = {
         images: dataset
         for images, dataset in store.pool.datasets().items()
         if fingerprint in dataset.labels.values()
     }
     for study in store.studies():
-        if study.config.get("fingerprint") in datasets:
+        if study.config.get("fingerprint") in having:
             return StorageError(says, problem="labels_of_study_unusable", study=study.name)
-    for dataset in datasets.values():
+    for dataset in having.values():
         quoted, seed = shlex.quote(dataset.spec), dataset.halves_seed
         if seed is None:
             return StorageError(says, problem="labels_of_split_unusable", dataset=quoted)

@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from ensearch.report import _axes as looks
+from ensearch.report import _axes as style
 from ensearch.report import _figure_labels as figure_labels
 from ensearch.report._palette import ENSEMBLE, GREY, INK, SINGLE
 from ensearch.report.page.advantages import Advantage, Advantages
@@ -58,9 +58,9 @@ def tradeoff(
 
     def paint(canvas: Figure) -> None:
         axes = panel(canvas, WIDTH, height)
-        looks.cost_axis(axes, shown.x_range)
+        style.cost_axis(axes, shown.x_range)
         axes.set_ylim(*shown.y_range)
-        looks.plain(axes, SIZE, shown.x_label, shown.y_label)
+        style.plain(axes, SIZE, shown.x_label, shown.y_label)
         _zone(axes, shown.crossing)
         _lines(axes, shown)
         svg.mark_here(axes, zorder=3)
@@ -83,11 +83,11 @@ def advantage(shown: Advantages, name: str = "advantage") -> Drawing:
 
     def paint(canvas: Figure) -> None:
         axes = panel(canvas, WIDTH, height)
-        looks.cost_axis(axes, shown.x_range)
+        style.cost_axis(axes, shown.x_range)
         ends = [end for g in gaps for end in (g.low, g.high, g.points) if end is not None]
         reach = 1.15 * max((abs(end) for end in (*ends, 1.5 * shown.margin)), default=1.0)
         axes.set_ylim(-reach, reach)
-        looks.plain(axes, SIZE, shown.x_label, "ensemble minus single")
+        style.plain(axes, SIZE, shown.x_label, "ensemble minus single")
         axes.axhspan(-shown.margin, shown.margin, color=svg.STRIP, linewidth=0, zorder=0.5)
         _zone(axes, shown.zone)
         axes.axhline(0, color=INK, linewidth=0.8, zorder=2)
@@ -96,7 +96,7 @@ def advantage(shown: Advantages, name: str = "advantage") -> Drawing:
             low, high = ([end for gap in run for end in [pick(gap)]] for pick in (_low, _high))
             axes.fill_between(x, low, high, color=GREY, alpha=0.18, linewidth=0, zorder=1.5)
         for gap in gaps:
-            looks.advantage(axes, gap.budget, gap.points, (gap.low, gap.high), size=6)
+            style.advantage(axes, gap.budget, gap.points, (gap.low, gap.high), size=6)
         if not gaps:
             says = "at no budget do a single network and an ensemble have matched costs"
             axes.text(0.5, 0.6, says, transform=axes.transAxes, ha="center", color=GREY, size=10)
@@ -124,7 +124,7 @@ def chart(shown: Chart) -> Drawing:
 
     def paint(canvas: Figure) -> None:
         axes = panel(canvas, width, height)
-        looks.plain(axes, SIZE, shown.x_label, shown.y_label)
+        style.plain(axes, SIZE, shown.x_label, shown.y_label)
         x = [s.x for s in shown.spots] + [x for line in shown.lines for x in line.x]
         y = [s.y for s in shown.spots] + [y for line in shown.lines for y in line.y]
         axes.set_xlim(*_around(x))

@@ -3,7 +3,7 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ensearch.report import _axes as looks
+from ensearch.report import _axes as style
 from ensearch.report._palette import CASCADE, ENSEMBLE, INK, MIXED, SINGLE
 from ensearch.report.page import svg
 from ensearch.report.page.drawings import SIZE, WIDTH, Drawing, panel
@@ -20,11 +20,11 @@ def fronts(shown: Several) -> Drawing:
     def paint(canvas: Figure) -> None:
         axes = _axes(canvas, shown)
         axes.set_ylim(*shown.y_range)
-        looks.plain(axes, SIZE, shown.x_label, "measured accuracy (%)")
+        style.plain(axes, SIZE, shown.x_label, "measured accuracy (%)")
         for side in shown.sides:
             color = COLOURS[side.colour]
-            for front, dashes in ((side.single_front, looks.DASHED), (side.ensemble_front, "-")):
-                looks.steps(
+            for front, dashes in ((side.single_front, style.DASHED), (side.ensemble_front, "-")):
+                style.steps(
                     axes, front.costs, front.accuracies, color=color, dashes=dashes, width=1.8
                 )
 
@@ -41,7 +41,7 @@ def gaps(shown: Several) -> Drawing:
     def paint(canvas: Figure) -> None:
         axes = _axes(canvas, shown)
         axes.set_ylim(-reach, reach)
-        looks.plain(axes, SIZE, f"budget: {shown.x_label}", "ensemble minus single (points)")
+        style.plain(axes, SIZE, f"budget: {shown.x_label}", "ensemble minus single (points)")
         axes.axhspan(-shown.margin, shown.margin, color=svg.STRIP, linewidth=0, zorder=0.5)
         axes.axhline(0, color=INK, linewidth=0.8, zorder=2)
         for number, side in enumerate(shown.sides):
@@ -54,7 +54,7 @@ def gaps(shown: Several) -> Drawing:
 
 def _axes(canvas: Figure, shown: Several) -> Axes:
     axes = panel(canvas, WIDTH, HEIGHT)
-    looks.cost_axis(axes, shown.x_range)
+    style.cost_axis(axes, shown.x_range)
     return axes
 
 
@@ -64,7 +64,7 @@ def _side(axes: Axes, side: Side, beside: float) -> None:
         if gap is None:
             continue
         at, look = gap.budget * beside, (color, MARKERS[side.colour])
-        looks.advantage(axes, at, gap.points, (gap.low, gap.high), size=6, look=look)
+        style.advantage(axes, at, gap.points, (gap.low, gap.high), size=6, look=look)
     if side.line:
         budgets, points = zip(*side.line, strict=True)
         axes.plot(budgets, points, color=color, linewidth=1.2, linestyle="--", zorder=2.2)

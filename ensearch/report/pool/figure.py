@@ -25,7 +25,7 @@ from ensearch.pool.results import (
     FrontPoint,
     PoolFindings,
 )
-from ensearch.report import _axes as looks
+from ensearch.report import _axes as style
 from ensearch.report import _palette as palette
 from ensearch.report._axes import DASHED, Dashes
 from ensearch.report._palette import GREY, INK
@@ -117,7 +117,7 @@ def _points(findings: PoolFindings, rows: Sequence[FrontPoint]) -> list[tuple[fl
 
 def _baseline(axes: Axes, findings: PoolFindings, front: str, dashes: Dashes, axis: Axis) -> None:
     points = _points(findings, [row for row in findings.baselines if row.front == front])
-    looks.steps(
+    style.steps(
         axes,
         [cost * axis.factor for cost, _ in points],
         [100 * score.accuracy for _, score in points],
@@ -134,19 +134,19 @@ def _front(axes: Axes, findings: PoolFindings, front: str, axis: Axis) -> None:
     points = _points(findings, rows)
     if not points:
         return
-    color, marker, style = _LOOKS[front]
+    color, marker, dashes = _LOOKS[front]
     level = FRONTS.index(front)
     costs = [cost * axis.factor for cost, _ in points]
     told = {(row.cost, row.shown.accuracy) for row in rows if text.side(findings, row) > 0}
     for cost, score in points[:-1]:
         is_told = (cost, score.accuracy) in told
         _bar(axes, cost * axis.factor, score, color, dots=4 * level - 6, is_told=is_told)
-    looks.steps(
+    style.steps(
         axes,
         costs,
         [100 * score.accuracy for _, score in points],
         color=color,
-        dashes=style,
+        dashes=dashes,
         width=_WIDTHS[level],
         marker=marker,
         size=_SIZES[level],
@@ -182,7 +182,7 @@ def _style(axes: Axes, findings: PoolFindings, axis: Axis) -> None:
     split = "test" if findings.has_test else "val"
     costs = [row.cost for row in findings.points] or [1.0]
     low, high = min(costs) * axis.factor, max(findings.budgets[-1], *costs) * axis.factor
-    looks.cost_axis(axes, (low / 1.1, high * 1.1))
+    style.cost_axis(axes, (low / 1.1, high * 1.1))
     is_told = any(text.side(findings, row) > 0 for row in findings.points)
     told = f"{text.AHEAD} beats the single network within its budget. " * is_told
     costs_of = (
@@ -190,4 +190,4 @@ def _style(axes: Axes, findings: PoolFindings, axis: Axis) -> None:
         "which the search of cascades should beat."
     )
     how = "selected on val" if split == "test" else "by halves that did not select"
-    looks.plain(axes, 7.5, costs_of, f"accuracy on {split} (%), {how}", more=0.5)
+    style.plain(axes, 7.5, costs_of, f"accuracy on {split} (%), {how}", more=0.5)

@@ -15,7 +15,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from ensearch.report import _axes as looks
+from ensearch.report import _axes as style
 from ensearch.report import _figure_labels as figure_labels
 from ensearch.report._palette import ENSEMBLE, GREY, INK, SINGLE
 from ensearch.report.study.figure_data import Tradeoff
@@ -98,11 +98,11 @@ def wrapped(canvas: FigureCanvasAgg, text: str, size: float, weight: str = "norm
 
 
 def _style(upper: Axes, lower: Axes, tradeoff: Tradeoff) -> None:
-    looks.cost_axis(upper, tradeoff.x_range)
+    style.cost_axis(upper, tradeoff.x_range)
     upper.set_ylim(*tradeoff.y_range)
     lower.yaxis.set_major_locator(MaxNLocator(4))
-    looks.plain(upper, 7.5, "", tradeoff.y_label, more=0.5)
-    looks.plain(lower, 7.5, tradeoff.x_label, "ensemble minus\nsingle (points)", more=0.5)
+    style.plain(upper, 7.5, "", tradeoff.y_label, more=0.5)
+    style.plain(lower, 7.5, tradeoff.x_label, "ensemble minus\nsingle (points)", more=0.5)
     upper.yaxis.set_label_coords(-0.065, 0.5)
     lower.yaxis.set_label_coords(-0.058, 0.5)  # two lines
     upper.tick_params(labelbottom=False)
@@ -176,10 +176,10 @@ def configurations(axes: Axes, tradeoff: Tradeoff) -> None:
 def fronts(axes: Axes, tradeoff: Tradeoff, width: float, size: float) -> None:
     """Draw both fronts; `size` is of the markers."""
     for front, color, marker, dashes, name in (
-        (tradeoff.single_front, SINGLE, "o", looks.DASHED, tradeoff.front_names[0]),
+        (tradeoff.single_front, SINGLE, "o", style.DASHED, tradeoff.front_names[0]),
         (tradeoff.ensemble_front, ENSEMBLE, "D", "-", tradeoff.front_names[1]),
     ):
-        looks.steps(
+        style.steps(
             axes,
             front.costs,
             front.accuracies,
@@ -207,7 +207,7 @@ def gaps(axes: Axes, tradeoff: Tradeoff, size: float = 7.5) -> None:
             color=GREY,
         )
     for gap in tradeoff.gaps:
-        looks.advantage(axes, gap.budget, gap.points, (gap.low, gap.high), size=4.5)
+        style.advantage(axes, gap.budget, gap.points, (gap.low, gap.high), size=4.5)
 
 
 def crossing(panels: tuple[Axes, ...], tradeoff: Tradeoff, size: float = 7.5) -> None:

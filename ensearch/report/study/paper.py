@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ensearch.report import _axes as looks
+from ensearch.report import _axes as style
 from ensearch.report import _figure_labels as figure_labels
 from ensearch.report._palette import ENSEMBLE, SINGLE
 from ensearch.report.study import figure, figure_data, words
@@ -132,8 +132,8 @@ def _panel(shown: Tradeoff, y_label: str) -> tuple[Figure, Axes]:
     whole = Figure(figsize=INCHES, dpi=DPI, facecolor="white")
     FigureCanvasAgg(whole)
     axes = whole.add_axes((0.14, 0.155, 0.84, 0.7))
-    looks.cost_axis(axes, shown.x_range)
-    looks.plain(axes, SIZE, shown.x_label, y_label, more=0.5)
+    style.cost_axis(axes, shown.x_range)
+    style.plain(axes, SIZE, shown.x_label, y_label, more=0.5)
     return whole, axes
 
 
