@@ -9,7 +9,7 @@ from ensearch import fronts
 from ensearch.core import Evaluation
 from ensearch.fronts.matching import highest
 
-# Fewer configurations tell too little of how well short schedules rank (science: at least 12).
+# Fewer configurations tell too little of how well short schedules rank.
 FEWEST = 12
 # So many single networks, and as many ensembles, at each of the two budgets around the crossover:
 # with the best alone, the noise of one configuration would move it.

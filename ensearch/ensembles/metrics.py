@@ -2,7 +2,7 @@
 
 Shapes: `probs` is N x C (images x classes, rows sum to 1), `labels` is N; `members` in front of
 a shape means M x N x C. Every score is a mean over the images. Any memory layout will do; with
-the images of a class side by side, as `ensembles.average` returns them, sums over classes are
+the images of a class side by side, as `averaging.average` returns them, sums over classes are
 about three times as fast.
 """
 

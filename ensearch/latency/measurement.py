@@ -91,7 +91,7 @@ def measure(
 
 
 def _groups(configurations: Sequence[Configuration]) -> Iterator[list[Configuration]]:
-    """As many configurations at a time as fit together, those of one architecture side by side."""
+    """As many configurations at a time as fit together, from the smallest networks on."""
     ordered = sorted(configurations, key=lambda one: (_params(one) / one.size, one.size))
     group: list[Configuration] = []
     for one in ordered:

@@ -70,7 +70,7 @@ class Times:
         low, high = sorted(near)
         each = max((known[high].ms - known[low].ms) / (high - low), 0.0)
         value = known[low].ms + each * (size - low)
-        if size < low:  # what does not grow with the size takes no less than no time
+        if size < low:  # no less than its share of the smallest size that was measured
             value = max(value, known[low].ms * size / low)
         return AxisCost(value=value, is_measured=False)
 
