@@ -222,7 +222,10 @@ def test_a_run_whose_storage_is_renamed_ends_and_goes_on_when_it_is_back(
 
 @pytest.mark.parametrize(
     ("root", "expected"),
-    [("studies/ensearch.members", "studies/ensearch.reports"), ("/data/v1.2", "/data/v1.2.reports")],
+    [
+        ("studies/ensearch.members", "studies/ensearch.reports"),
+        ("/data/v1.2", "/data/v1.2.reports"),
+    ],
 )
 def test_folders_beside_those_of_two_storages_are_two(root: str, expected: str) -> None:
     assert files.beside(Path(root), "reports") == Path(expected)

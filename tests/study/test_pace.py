@@ -1,3 +1,5 @@
+"""The time that is left of a run: from the plan at first, from its pace soon."""
+
 import pytest
 
 from ensearch.study import pace
