@@ -117,7 +117,7 @@ def test_there_is_no_verdict_while_the_search_is_under_way() -> None:
     assert (found.verdict, found.advantage) == (None, 0.02)
     assert found.take is not None
     for said in (words.headline(whole), found.statement, found.overall, str(found)):
-        assert "o far, after 43 of 60 trials" in said
+        assert "o far, after 42 of 60 trials" in said
         assert "better" not in said
 
 
@@ -266,7 +266,7 @@ def test_the_looks_at_a_study_are_told_and_none_is_a_verdict_before_the_last() -
     on_the_way = replace(handmade(), under_way=True, looks=3, settling=settling)
     said = answer.of(on_the_way)
     assert said.verdict is None
-    assert said.statement.startswith("So far, after 43 trials and 2 of at most 4 looks, the best")
+    assert said.statement.startswith("So far, after 42 trials and 2 of at most 4 looks, the best")
     assert said.sentences[1] == ("how sure", "There is no verdict before settling it is over.")
     over = replace(on_the_way, under_way=False, settling=replace(settling, under_way=False))
     assert "This is look 3 at the study; settling it has cost 0.25 times" in str(
