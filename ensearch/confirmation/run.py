@@ -113,7 +113,8 @@ class _Confirming:
             macs=ahead.macs,
         )
         ended = self.waiting.collect(wanted, counting, splits=("val", "test"))
-        taught = self.waiting.queue.outcomes(distillation.teachers(plan, groups))
+        teachers = [member.key for member in distillation.teachers(plan, groups)]
+        taught = self.waiting.queue.outcomes(teachers)
         if ended != "done" or not students or any(taught or ()):
             return ended
         return self.waiting.collect([*wanted, *students], counting, splits=("val", "test"))
@@ -229,7 +230,8 @@ def _conclude(
 
 def _failed(queue: MemberQueue, group: Sequence[Member]) -> str:
     """Why members of a group failed, in words; empty if none did."""
-    return ", ".join(sorted({outcome for outcome in queue.outcomes(group) or () if outcome}))
+    outcomes = queue.outcomes([member.key for member in group]) or ()
+    return ", ".join(sorted({outcome for outcome in outcomes if outcome}))
 
 
 def _score(

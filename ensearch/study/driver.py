@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ensearch.core import Evaluation, Member, evaluation_key
+from ensearch.core import Evaluation, evaluation_key
 from ensearch.fronts import best_within
 from ensearch.search_space import Cell
 from ensearch.store import Store, TrialRecord
@@ -31,7 +31,7 @@ class _Pending:
 
     number: int
     cell: Cell
-    members: tuple[Member, ...]  # at least as many as the cell's size
+    keys: tuple[str, ...]  # of its members, at least as many as the cell's size
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class Driver:
         used = self.store.members({key for keys in self.members.values() for key in keys})
         members = [record.member for record in used.values()]
         self.queue.require(members)
-        while self.queue.outcomes(members) is None and self.ended_from_outside() is None:
+        while self.queue.outcomes(list(used)) is None and self.ended_from_outside() is None:
             self.queue.collect(TICK)
             self.renew()
 
@@ -129,7 +129,8 @@ class Driver:
             number, cell = asked_now
             members = self.study.members(cell)
             self.queue.require(members)
-            self.window.append(_Pending(number=number, cell=cell, members=members))
+            keys = tuple(member.key for member in members)
+            self.window.append(_Pending(number=number, cell=cell, keys=keys))
             if time.monotonic() >= end:
                 break
         return None
@@ -142,12 +143,12 @@ class Driver:
         kill in between leaves it to be told again, not lost.
         """
         trial = self.window[0]
-        outcomes = self.queue.outcomes(trial.members)
+        outcomes = self.queue.outcomes(trial.keys)
         if outcomes is None:
             return False
         self.window.popleft()
-        members = zip(trial.members, outcomes, strict=True)
-        keys = [member.key for member, outcome in members if outcome == ""]
+        each = zip(trial.keys, outcomes, strict=True)
+        keys = [key for key, outcome in each if outcome == ""]
         self.evaluate(trial, keys)
         failures = sorted({outcome for outcome in outcomes if outcome})
         reason = ", ".join(failures) if len(keys) < trial.cell.size else None

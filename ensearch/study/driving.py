@@ -122,8 +122,9 @@ class Waiting:
         queue = self.queue
         queue.on_event = counting
         queue.require(wanted, splits=splits)
-        counting.done = sum(queue.outcomes([member]) is not None for member in wanted)
-        while queue.outcomes(wanted) is None:
+        keys = [member.key for member in wanted]
+        counting.done = sum(queue.outcomes([key]) is not None for key in keys)
+        while queue.outcomes(keys) is None:
             if self.is_interrupted():
                 return "interrupted"
             if self.seconds is not None and time.monotonic() - self.started >= self.seconds:

@@ -231,8 +231,9 @@ class _Settling:
     def _evaluate(
         self, shape: Shape, network: str, members: Sequence[Member], largest: int
     ) -> None:
-        outcomes = self.waiting.queue.outcomes(members) or []
-        keys = [m.key for m, outcome in zip(members, outcomes, strict=True) if outcome == ""]
+        wanted = [member.key for member in members]
+        outcomes = self.waiting.queue.outcomes(wanted) or []
+        keys = [key for key, outcome in zip(wanted, outcomes, strict=True) if outcome == ""]
         known = self.store.evaluation_members(self.name).get(network, ())
         if len(keys) >= max(len(known), 1):
             scoring.evaluate(self.study, self.store, *shape, keys, largest)

@@ -144,8 +144,9 @@ def test_what_a_group_costs_is_counted_member_by_member(opened: study.Study, sto
     ]
     pool.collect(0)
     assert (pool.spent, pool.committed) == (one, 2 * one)
-    assert pool.outcomes(wanted[:2]) == ["", "diverged"]
-    assert pool.outcomes(wanted) is None
+    keys = [member.key for member in wanted]
+    assert pool.outcomes(keys[:2]) == ["", "diverged"]
+    assert pool.outcomes(keys) is None
     assert sorted(store.members([m.key for m in wanted])) == sorted(m.key for m in wanted[:2])
 
 
