@@ -55,6 +55,8 @@ class CellRows:
         cheapest up, the highest last and not second.
         """
         rows = self.of_turn(seen)
+        if not rows.size:
+            return rows
         is_single = bool(self._single[rows[0]])
         visited = set(self._budgets[self._tried(seen) & (self._single == is_single)].tolist())
         for budget in self._start[is_single]:

@@ -83,9 +83,9 @@ class LadderSampler(BaseSampler):
     ) -> dict[str, Any]:
         if trial.params.keys() >= self.distributions.keys():
             return dict(trial.params)  # a WAITING trial goes on with what it has
-        if len(self._seen(study, trial)) == len(self._ladder.cells):
-            return self._params(self._ladder.cells[0])  # somebody enqueued this trial by hand
         rows = self._candidates(study, trial)
+        if not len(rows):  # somebody enqueued this trial by hand, and all cells have been tried
+            return self._params(self._ladder.cells[0])
         wish = self._wish(study, trial)
         return self._params(self._ladder.cells[self._table.nearest(rows, self._in_cube(wish))])
 
