@@ -262,6 +262,20 @@ def test_a_speed_is_measured_again_when_it_is_old_or_wrong(
     assert measured == 6 * ["muon"], "the optimizer that trains"
 
 
+def test_members_that_are_trained_again_are_held_against_the_speed_by_what_they_took(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A speed without overhead: by it, members of no multiply-adds would take no time."""
+    monkeypatch.setattr("ensearch.study.speed._LEAST_SECONDS", 0)
+    monkeypatch.setattr("ensearch.training.measure_speed", lambda *_: 1e-9)
+    assert quick().exit_code == 0
+    for file in Path("studies/ensearch.members").rglob("*.val.npz"):
+        file.unlink()
+    again = ensearch("resume digits-tiny-400k --retrain-missing --launcher inline")
+    assert again.exit_code == 0, again.stderr
+    assert "times as long as the plan's speed says" in again.stderr
+
+
 def test_another_configuration_under_the_same_name_is_refused(studied: Path) -> None:
     result = quick("--seed 1")
     assert result.exit_code == 4
