@@ -9,7 +9,7 @@ from ensearch.confirmation.plan import Confirmation
 from ensearch.core import Member, full_label
 from ensearch.errors import StorageError, TrialsFailedError
 from ensearch.launch import Train
-from ensearch.store import Store
+from ensearch.store import FOR_GOOD, Store
 from ensearch.study import driving, scoring
 from ensearch.study.driving import Counting, Ended, Waiting
 from ensearch.study.events import Evaluated, Event, LookPlanned
@@ -139,7 +139,7 @@ class _Confirming:
 
         A plan that ends is stored as finished.
         """
-        if not set(dict(scored.failures).values()) <= {"diverged"}:
+        if not set(dict(scored.failures).values()) <= {FOR_GOOD}:
             return None
         look = settling.look(self.study, self.store, scored)
         self.on_event(look.done)
@@ -215,7 +215,7 @@ def _conclude(
             _score(scorer, study, queue, students, distillation.stage(plan), 1)
     failures = {name: reason for name, reason in failures.items() if reason}
     # Only divergence is a fact about a member; the others are tried again by the same command.
-    finished = set(failures.values()) <= {"diverged"} and not plan.request.settle
+    finished = set(failures.values()) <= {FOR_GOOD} and not plan.request.settle
     done = replace(plan, failures=tuple(sorted(failures.items())), finished=finished)
     confirmation_plan.save(store, config.name, done)
     if not left:

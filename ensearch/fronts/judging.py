@@ -1,6 +1,6 @@
 """Estimated accuracies -> a row for each budget: both fronts, the verdict, what to take."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -96,7 +96,8 @@ def judge(
         row = _ruled(rows[k], said, margin, before, tried, strong=strong)
         row = _taking(row, evaluations, estimate.draws, each, margin)
         rows[k] = _settling(row, evaluations, each, said, noise, estimate, margin)
-    return _with_multipliers(rows, evaluations, estimate, selecting if selected else None)
+    by_row = dict(zip(both, rivals, strict=True))
+    return _with_multipliers(rows, by_row, evaluations, estimate, selecting if selected else None)
 
 
 def _ruled(
@@ -202,14 +203,15 @@ def _contrast(rivals: Rivals, said: Compared, estimate: Estimate) -> Floats:
 
 def _with_multipliers(
     rows: Sequence[FrontRow],
+    rivals: Mapping[int, Rivals],
     evaluations: Sequence[Evaluation],
     estimate: Estimate,
     selecting: Floats | None,
 ) -> list[FrontRow]:
     """The rows with the cost at which a single network has the ensemble's accuracy.
 
-    `selecting` are the accuracies on another split that select both; without them the best of each
-    draw are compared.
+    `rivals` are what is compared, by row. `selecting` are the accuracies on another split that
+    select both; without them the best of each draw are compared.
     """
     singles = matching.within(evaluations, np.inf, True)
     matched = [k for k, row in enumerate(rows) if row.matched]
@@ -222,10 +224,7 @@ def _with_multipliers(
         cheaper = [singles[: n + 1] for n in range(len(singles))]
         front = table[:, [matching.best_of(those, selecting) for those in cheaper]]
     budgets = np.array([rows[k].budget for k in matched])
-    kinds = [matching.within(evaluations, budget, False) for budget in budgets]
-    if selecting is not None:
-        kinds = [np.array([matching.best_of(kind, selecting)]) for kind in kinds]
-    targets = np.stack([table[:, kind].max(axis=1) for kind in kinds], axis=1)
+    targets = np.stack([table[:, rivals[k].ensembles].max(axis=1) for k in matched], axis=1)
     needed = multipliers(budgets, [evaluations[i].price for i in singles], front, targets)
     result = list(rows)
     for k, multiplier in zip(matched, needed, strict=True):

@@ -9,7 +9,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from multiprocessing import connection
@@ -180,28 +180,33 @@ def call_each(
     function: Callable[..., T], arguments: Sequence[tuple[Any, ...]], device: str
 ) -> list[T]:
     """Call the function in worker processes of their own, as many at a time as there are slots."""
+    try:
+        return [call.result() for call in _called(function, arguments, device)]
+    except BrokenProcessPool:
+        raise UnavailableError(
+            "a worker process ended before it had answered. The system ends processes so when "
+            "memory runs out: use a smaller budget or batch size, or a machine with more memory.",
+        ) from None
+
+
+def _called(
+    function: Callable[..., T], arguments: Sequence[tuple[Any, ...]], device: str
+) -> list[Future[T]]:
+    """The calls, all of them over. UnavailableError where no process can be started for them."""
     slots, context = min(usual(device), len(arguments)), _workers.context()
     masks = context.SimpleQueue()
     gpus = _gpus.visible() if device == "cuda" else ()
     for slot in range(slots):
         masks.put(gpus[slot] if gpus else None)
-    with contextlib.ExitStack() as stack:
-        try:
-            try:
-                pool = stack.enter_context(
-                    ProcessPoolExecutor(
-                        slots, mp_context=context, initializer=_workers.begin, initargs=(masks,)
-                    )
-                )
-                # Processes start when work is submitted.
-                with _workers.interrupts_blocked(), _workers.main_hidden():
-                    calls = [pool.submit(function, *values) for values in arguments]
-            except (OSError, EOFError) as error:
-                raise _workers.no_worker(error) from error
-            return [call.result() for call in calls]
-        except BrokenProcessPool:
-            raise UnavailableError(
-                "a worker process ended before it had answered. The system ends processes so when "
-                "memory runs out: use a smaller budget or batch size, or a machine with more "
-                "memory.",
-            ) from None
+    try:
+        with (
+            ProcessPoolExecutor(
+                slots, mp_context=context, initializer=_workers.begin, initargs=(masks,)
+            ) as pool,
+            # Processes start when work is submitted.
+            _workers.interrupts_blocked(),
+            _workers.main_hidden(),
+        ):
+            return [pool.submit(function, *values) for values in arguments]
+    except (OSError, EOFError) as error:
+        raise _workers.no_worker(error) from error

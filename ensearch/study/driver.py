@@ -95,11 +95,7 @@ class Driver:
 
     def ended_from_outside(self) -> EndReason | None:
         """Why the run ends whatever is left to do; None as long as it may go on."""
-        if self.is_interrupted():
-            return "interrupted"
-        seconds = self.limits.seconds
-        is_late = seconds is not None and time.monotonic() - self.started >= seconds
-        return "time" if is_late else None
+        return pace.stopped(self.started, self.limits.seconds, self.is_interrupted)
 
     def has_room(self) -> bool:
         """Whether one more trial may be asked before the first in line is told."""

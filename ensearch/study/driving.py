@@ -125,10 +125,9 @@ class Waiting:
         keys = [member.key for member in wanted]
         counting.done = sum(queue.outcomes([key]) is not None for key in keys)
         while queue.outcomes(keys) is None:
-            if self.is_interrupted():
-                return "interrupted"
-            if self.seconds is not None and time.monotonic() - self.started >= self.seconds:
-                return "time"
+            ended = pace.stopped(self.started, self.seconds, self.is_interrupted)
+            if ended is not None:
+                return ended
             queue.collect(TICK)
             self.renew()
         return "done"

@@ -1,7 +1,9 @@
 """How long a run still takes, and the lease that it renews while it waits."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ensearch.store import Lease
 
@@ -25,6 +27,18 @@ class Renewal:
         if time.monotonic() - self._last > _RENEW:
             self.lease.renew()
             self._last = time.monotonic()
+
+
+def stopped(
+    started: float, seconds: float | None, is_interrupted: Callable[[], bool]
+) -> Literal["interrupted", "time"] | None:
+    """Why a run ends whatever is left to do; None as long as it may go on.
+
+    It began at `started`, by `time.monotonic`, and may take so many `seconds`.
+    """
+    if is_interrupted():
+        return "interrupted"
+    return "time" if seconds is not None and time.monotonic() - started >= seconds else None
 
 
 def seconds_left(over: float, elapsed: float, expected: float | None) -> float:
