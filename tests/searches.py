@@ -3,6 +3,7 @@
 import multiprocessing
 import time
 from collections.abc import Callable
+from dataclasses import fields
 from multiprocessing.context import ForkServerContext
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.store import Store
 from ensearch.study import config, search, settlement, study
-from ensearch.study.options import Limits, RunOptions
+from ensearch.study.options import Limits, RunControl, RunOptions
 from ensearch.study.placement import Placement
 from ensearch.study.speed import Speed
 from tests.closed_form import train_one
@@ -27,6 +28,12 @@ SPACE = {
 }
 
 TRIALS = 20
+
+
+def controlled(**how: Any) -> dict[str, Any]:
+    """Arguments of a run, of which some are named as the fields of its control."""
+    own = {field.name: how.pop(field.name) for field in fields(RunControl) if field.name in how}
+    return {"control": RunControl(**own)} | how
 
 
 def processes() -> ForkServerContext:

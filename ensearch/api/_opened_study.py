@@ -2,8 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from ensearch import datasets
 from ensearch.api.progress import OnEvent
@@ -24,23 +23,6 @@ def never() -> bool:
     return False
 
 
-class PlacementOptions(Protocol):
-    """The options of a search or of a confirmation that say where its members train."""
-
-    @property
-    def workers(self) -> int | None: ...
-    @property
-    def device(self) -> str | None: ...
-    @property
-    def launcher(self) -> str | None: ...
-    @property
-    def ray_address(self) -> str | None: ...
-    @property
-    def weights(self) -> bool | None: ...
-    @property
-    def data_dir(self) -> str | Path | None: ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class OpenedStudy:
     """A study whose images are read, on the devices where its members will train."""
@@ -51,7 +33,7 @@ class OpenedStudy:
 
     @classmethod
     def of(
-        cls, config: StudyConfig, store: Store, options: PlacementOptions, show: OnEvent
+        cls, config: StudyConfig, store: Store, options: RunOptions, show: OnEvent
     ) -> "OpenedStudy":
         """Read the images, prepare the launcher, and open or create the study."""
         show(Preparing(text=f"reading {config.dataset}"))  # before PyTorch is: that takes seconds

@@ -1,11 +1,9 @@
 """One run of a search, from the images that are read to the results that are returned."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ensearch.api import progress
 from ensearch.api._opened_study import OpenedStudy
 from ensearch.api.progress import OnEvent
 from ensearch.api.results import keep_answer
@@ -13,7 +11,7 @@ from ensearch.errors import StorageError, TrialsFailedError, UnfinishedError
 from ensearch.store import Store
 from ensearch.study.config import StudyConfig
 from ensearch.study.events import Event, MemberDone, Note, Planned, SearchEnded
-from ensearch.study.options import RunOptions
+from ensearch.study.options import RunControl, RunOptions
 from ensearch.units import counted
 
 if TYPE_CHECKING:  # these import torch, optuna or matplotlib
@@ -41,53 +39,38 @@ def search_study(
     config: StudyConfig,
     store: Store,
     options: RunOptions,
+    control: RunControl,
     *,
     settle: bool,
-    take_over: bool,
-    retrain_missing: bool,
-    on_event: OnEvent | None,
-    is_interrupted: Callable[[], bool],
 ) -> "Results":
     """Search until a limit is reached, settle if that is planned, and return what is known then."""
-    started, name = time.monotonic(), config.name
-    with progress.shown(on_event) as show:
-        opened = OpenedStudy.of(config, store, options, show)
-        from ensearch.study import search, settlement
-        from ensearch.study.settlement import Request
+    started, name, show = time.monotonic(), config.name, control.on_event
+    opened = OpenedStudy.of(config, store, options, show)
+    from ensearch.study import search, settlement
+    from ensearch.study.settlement import Request
 
-        limits = opened.limits(options)
-        plan = opened.plan(limits.trials, show)
-        show(_planned(plan, limits.trials))
-        timed = _Timed(show)
-        ended = search.run(
-            opened.study,
-            store,
-            limits,
-            opened.where,
-            expected=plan.work,
-            settle=(lambda: settlement.plan(store, name, Request())) if settle else None,
-            take_over=take_over,
-            retrain_missing=retrain_missing,
-            on_event=timed,
-            is_interrupted=is_interrupted,
-        )
-        _judge(opened, plan, timed, show)
-        show(ended)
-        _refuse_nothing(name, store, ended)
-        # Also one that an earlier run began.
-        over = ended.reason not in ("interrupted", "time")
-        if over and store.open_settlement(name) is not None:
-            left = limits.seconds and max(limits.seconds - (time.monotonic() - started), 0.0)
-            settle_study(
-                opened,
-                Request(),
-                left,
-                take_over=take_over,
-                retrain_missing=retrain_missing,
-                show=show,
-                is_interrupted=is_interrupted,
-            )
-        return known_now(name, store, show)
+    limits = opened.limits(options)
+    plan = opened.plan(limits.trials, show)
+    show(_planned(plan, limits.trials))
+    timed = _Timed(show)
+    ended = search.run(
+        opened.study,
+        store,
+        limits,
+        opened.where,
+        replace(control, on_event=timed),
+        expected=plan.work,
+        settle=(lambda: settlement.plan(store, name, Request())) if settle else None,
+    )
+    _judge(opened, plan, timed, show)
+    show(ended)
+    _refuse_nothing(name, store, ended)
+    # Also one that an earlier run began.
+    over = ended.reason not in ("interrupted", "time")
+    if over and store.open_settlement(name) is not None:
+        left = limits.seconds and max(limits.seconds - (time.monotonic() - started), 0.0)
+        settle_study(opened, Request(), left, control)
+    return known_now(name, store, show)
 
 
 def _planned(plan: "StudyPlan", trials: int) -> Planned:
@@ -103,30 +86,20 @@ def _planned(plan: "StudyPlan", trials: int) -> Planned:
 
 
 def settle_study(
-    opened: OpenedStudy,
-    request: "Request",
-    seconds: float | None,
-    *,
-    take_over: bool,
-    retrain_missing: bool,
-    show: OnEvent,
-    is_interrupted: Callable[[], bool],
+    opened: OpenedStudy, request: "Request", seconds: float | None, control: RunControl
 ) -> None:
     """Train members to decide what is undecided, for at most `seconds`."""
     from ensearch.study import settlement, speed
 
-    show(
+    control.on_event(
         settlement.run(
             opened.study,
             opened.store,
             request,
             opened.where,
+            control,
             speed=speed.measured(opened.study, opened.store, opened.where),
             seconds=seconds,
-            take_over=take_over,
-            retrain_missing=retrain_missing,
-            on_event=show,
-            is_interrupted=is_interrupted,
         )
     )
 

@@ -1,7 +1,7 @@
 """Confirming a study: fresh seeds, a longer schedule, the test split."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,64 +17,12 @@ from ensearch.store import Store, storage_url
 from ensearch.study import config as configs
 from ensearch.study.config import StudyConfig
 from ensearch.study.events import Note, Planned
+from ensearch.study.options import RunControl, RunOptions
 
 if TYPE_CHECKING:  # these import torch or matplotlib
     from ensearch.confirmation.announcement import Announcement
     from ensearch.report.confirmation.results import Confirmed as Confirmed
     from ensearch.study.speed import Speed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfirmOptions:
-    """The options of a confirmation; None where nothing was said, and the default counts."""
-
-    # What is confirmed, and how. The same again goes on with the same plan.
-    budgets: str | float | Sequence[str | float] | None = None
-    top: int = 1
-    fewest: int | None = None
-    epochs: int | None = None
-    members: int | None = None
-    retrain: bool = True
-    settle: bool = False
-    distil: bool = False
-    # How far to go, and where members train.
-    timeout: float | str | None = None
-    workers: int | None = None
-    device: str | None = None
-    launcher: str | None = None
-    ray_address: str | None = None
-    weights: bool | None = None
-    # Where things lie.
-    storage: str | Path | None = None
-    data_dir: str | Path | None = None
-
-    def request(self, factor: float) -> Request:
-        """Return what is asked for; costs are shown `factor` times as kept. Raises UsageError."""
-        for option in ("epochs", "members", "settle", "distil"):
-            if not self.retrain and getattr(self, option):
-                raise UsageError(
-                    f"{option} says how to retrain, and nothing is to be retrained.",
-                    problem="no_retraining",
-                    option=option,
-                )
-        for option in ("top", "fewest", "epochs", "members"):
-            number = getattr(self, option)
-            if number is not None and number < 1:
-                raise invalid(option, f"must be a whole number of at least 1; got {number}.")
-        budgets = self.budgets
-        if budgets is not None:
-            budgets = tuple(b / factor for b in units.parse_counts(budgets, "budgets"))
-        usual = Request()
-        return Request(
-            budgets=budgets,
-            top=self.top,
-            fewest=FEWEST if self.fewest is None else self.fewest,
-            epochs=self.epochs,
-            members=usual.members if self.members is None else self.members,
-            retrain=self.retrain,
-            settle=self.settle,
-            distil=self.distil,
-        )
 
 
 def confirm(
@@ -99,6 +47,7 @@ def confirm(
     retrain_missing: bool = False,
     take_over: bool = False,
     on_event: OnEvent | None = None,
+    is_interrupted: Callable[[], bool] = never,
 ) -> "Confirmed":
     """Retrain the best configurations with fresh seeds for longer, and score them once on test.
 
@@ -128,8 +77,7 @@ def confirm(
         TrialsFailedError: no finalist is left, because members failed.
         UnfinishedError: the confirmation was stopped before it was scored.
     """
-    options = ConfirmOptions(
-        budgets=budgets,
+    request = _request(
         top=top,
         fewest=fewest,
         epochs=epochs,
@@ -137,6 +85,8 @@ def confirm(
         retrain=retrain,
         settle=settle,
         distil=distil,
+    )
+    asked = RunOptions(
         timeout=timeout,
         workers=workers,
         device=device,
@@ -146,47 +96,61 @@ def confirm(
         storage=storage,
         data_dir=data_dir,
     )
-    return confirm_from(
-        study,
-        options,
-        retrain_missing=retrain_missing,
-        take_over=take_over,
-        on_event=on_event,
-    )
-
-
-def confirm_from(
-    study: str,
-    options: ConfirmOptions,
-    *,
-    retrain_missing: bool = False,
-    take_over: bool = False,
-    on_event: OnEvent | None = None,
-    is_interrupted: Callable[[], bool] = never,
-) -> "Confirmed":
-    """Confirm as `confirm` does. `is_interrupted` is asked now and then, and ends the run."""
-    seconds = units.parse_timeout(options.timeout)
-    storage = storage_url(options.storage)
-    with Store.open(storage, create=False) as store, progress.shown(on_event) as show:
+    seconds = units.parse_timeout(timeout)
+    with Store.open(storage_url(storage), create=False) as store, progress.shown(on_event) as show:
         config = configs.from_dict(store.study(study).config)
-        plan = deciding.decide(store, config, options.request(config.axis.factor))
+        if budgets is not None:
+            counts = units.parse_counts(budgets, "budgets")
+            request = replace(request, budgets=tuple(b / config.axis.factor for b in counts))
+        plan = deciding.decide(store, config, request)
         if plan.finished:
-            show(
-                Note(
-                    text=f"confirmation {plan.number} of {study} is complete: nothing is trained "
-                    "or scored"
-                )
-            )
+            complete = f"confirmation {plan.number} of {study} is complete"
+            show(Note(text=f"{complete}: nothing is trained or scored"))
         else:
-            work = _Work(config=config, store=store, plan=plan, options=options)
-            work.run(
-                seconds,
-                retrain_missing=retrain_missing,
+            control = RunControl(
                 take_over=take_over,
-                show=show,
+                retrain_missing=retrain_missing,
+                on_event=show,
                 is_interrupted=is_interrupted,
             )
+            _Work(config=config, store=store, plan=plan).run(asked, seconds, control)
         return _conclude(store, study, plan.number)
+
+
+def _request(
+    *,
+    top: int,
+    fewest: int | None,
+    epochs: int | None,
+    members: int | None,
+    retrain: bool,
+    settle: bool,
+    distil: bool,
+) -> Request:
+    """Return what is asked for, but for the budgets. Raises UsageError."""
+    training = {"epochs": epochs, "members": members, "settle": settle, "distil": distil}
+    for option, value in training.items():
+        if value and not retrain:
+            raise UsageError(
+                f"{option} says how to retrain, and nothing is to be retrained.",
+                problem="no_retraining",
+                option=option,
+            )
+    numbers = {"top": top, "fewest": fewest, "epochs": epochs, "members": members}
+    for option, number in numbers.items():
+        if number is not None and number < 1:
+            raise invalid(option, f"must be a whole number of at least 1; got {number}.")
+    usual = Request()
+    return replace(
+        usual,
+        top=top,
+        fewest=FEWEST if fewest is None else fewest,
+        epochs=epochs,
+        members=usual.members if members is None else members,
+        retrain=retrain,
+        settle=settle,
+        distil=distil,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,21 +160,13 @@ class _Work:
     config: StudyConfig
     store: Store
     plan: Confirmation
-    options: ConfirmOptions
 
-    def run(
-        self,
-        seconds: float | None,
-        *,
-        retrain_missing: bool,
-        take_over: bool,
-        show: OnEvent,
-        is_interrupted: Callable[[], bool],
-    ) -> None:
+    def run(self, asked: RunOptions, seconds: float | None, control: RunControl) -> None:
         """Train and score; UnfinishedError if the run was stopped before it was scored."""
         from ensearch.confirmation import run
 
-        opened = OpenedStudy.of(self.config, self.store, self.options, show)
+        show = control.on_event
+        opened = OpenedStudy.of(self.config, self.store, asked, show)
         if self.plan.request.distil and not opened.where.keep_weights:
             raise UsageError(
                 "a network learns from the weights of the ensemble's members, which are not to be "
@@ -233,12 +189,9 @@ class _Work:
             self.store,
             self.plan,
             opened.where,
+            control,
             speed=speed,
             seconds=seconds,
-            take_over=take_over,
-            retrain_missing=retrain_missing,
-            on_event=show,
-            is_interrupted=is_interrupted,
         )
         if reason != "done":
             raise UnfinishedError(

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ensearch.api import _asked, _study_run
+from ensearch.api import _asked, _study_run, progress
 from ensearch.api._asked import with_file
 from ensearch.api._opened_study import never
 from ensearch.api.progress import OnEvent
@@ -13,7 +13,7 @@ from ensearch.datasets import Arrays
 from ensearch.store import Store, storage_url
 from ensearch.study import config as configs
 from ensearch.study import options as run_options
-from ensearch.study.options import RunOptions
+from ensearch.study.options import RunControl, RunOptions
 
 if TYPE_CHECKING:  # these import torch, optuna or matplotlib
     from ensearch.report.study.results import Results
@@ -155,16 +155,10 @@ def run_from(
     """
     _asked.check(options)  # before the storage is made
     with Store.open(storage_url(options.storage), create=True) as store:
-        return _study_run.search_study(
-            _asked.config_of(options, store),
-            store,
-            options,
-            settle=settle,
-            take_over=take_over,
-            retrain_missing=False,
-            on_event=on_event,
-            is_interrupted=is_interrupted,
-        )
+        config = _asked.config_of(options, store)
+        with progress.shown(on_event) as show:
+            control = RunControl(take_over=take_over, on_event=show, is_interrupted=is_interrupted)
+            return _study_run.search_study(config, store, options, control, settle=settle)
 
 
 def resume(
@@ -204,14 +198,13 @@ def resume(
     )
     run_options.limits(asked)  # what is not legal is refused before the storage is looked for
     with Store.open(storage_url(storage), create=False) as store:
-        study_config = configs.from_dict(store.study(study).config)
-        return _study_run.search_study(
-            study_config,
-            store,
-            replace(asked, trials=trials or store.trials_asked(study)),
-            settle=False,
-            take_over=take_over,
-            retrain_missing=retrain_missing,
-            on_event=on_event,
-            is_interrupted=is_interrupted,
-        )
+        config = configs.from_dict(store.study(study).config)
+        asked = replace(asked, trials=trials or store.trials_asked(study))
+        with progress.shown(on_event) as show:
+            control = RunControl(
+                take_over=take_over,
+                retrain_missing=retrain_missing,
+                on_event=show,
+                is_interrupted=is_interrupted,
+            )
+            return _study_run.search_study(config, store, asked, control, settle=False)

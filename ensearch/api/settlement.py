@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,41 +13,11 @@ from ensearch.errors import invalid
 from ensearch.store import Store, storage_url
 from ensearch.study import config as configs
 from ensearch.study.events import Planned
+from ensearch.study.options import RunControl, RunOptions
 
 if TYPE_CHECKING:  # these import torch or matplotlib
     from ensearch.report.study.results import Results
     from ensearch.study.settlement import Request
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettleOptions:
-    """The options of a settlement; None where nothing was said, and the default counts."""
-
-    # What is asked for. The same again, or nothing, goes on with the same plan.
-    margin: float | None = None  # points of accuracy
-    cost: float | None = None  # times the search's training
-    # How far to go, and where members train.
-    timeout: float | str | None = None
-    workers: int | None = None
-    device: str | None = None
-    launcher: str | None = None
-    ray_address: str | None = None
-    weights: bool | None = None
-    # Where things lie.
-    storage: str | Path | None = None
-    data_dir: str | Path | None = None
-
-    def request(self) -> "Request":
-        """Return what is asked for. Raises UsageError."""
-        from ensearch.report.study import answer
-        from ensearch.study.settlement import Request
-
-        if self.cost is not None and not (math.isfinite(self.cost) and self.cost > 0):
-            raise invalid(
-                "cost", f"must be times the training of the search, above 0; got {self.cost}."
-            )
-        margin = None if self.margin is None else answer.margin_of(self.margin)
-        return Request(margin=margin, cost=self.cost)
 
 
 def settle(
@@ -67,6 +36,7 @@ def settle(
     retrain_missing: bool = False,
     take_over: bool = False,
     on_event: OnEvent | None = None,
+    is_interrupted: Callable[[], bool] = never,
 ) -> "Results":
     """Train more members of a study to decide what is undecided, and return what is known then.
 
@@ -88,9 +58,8 @@ def settle(
         StorageError: there is no such study, its search is not over, or files are missing.
         UnavailableError: as `run`.
     """
-    options = SettleOptions(
-        margin=margin,
-        cost=cost,
+    request = _request(margin, cost)
+    asked = RunOptions(
         timeout=timeout,
         workers=workers,
         device=device,
@@ -100,26 +69,11 @@ def settle(
         storage=storage,
         data_dir=data_dir,
     )
-    return settle_from(
-        study, options, retrain_missing=retrain_missing, take_over=take_over, on_event=on_event
-    )
-
-
-def settle_from(
-    study: str,
-    options: SettleOptions,
-    *,
-    retrain_missing: bool = False,
-    take_over: bool = False,
-    on_event: OnEvent | None = None,
-    is_interrupted: Callable[[], bool] = never,
-) -> "Results":
-    """Settle as `settle` does. `is_interrupted` is asked now and then, and ends the run."""
-    request, seconds = options.request(), units.parse_timeout(options.timeout)
-    with Store.open(storage_url(options.storage), create=False) as store:
+    seconds = units.parse_timeout(timeout)
+    with Store.open(storage_url(storage), create=False) as store:
         config = configs.from_dict(store.study(study).config)
         with progress.shown(on_event) as show:
-            opened = OpenedStudy.of(config, store, options, show)
+            opened = OpenedStudy.of(config, store, asked, show)
             show(
                 Planned(
                     lines=(f"settling {study}: {_study_run.settling_line(opened, request)}",),
@@ -129,13 +83,21 @@ def settle_from(
                     axis=config.axis,
                 )
             )
-            _study_run.settle_study(
-                opened,
-                request,
-                seconds,
+            control = RunControl(
                 take_over=take_over,
                 retrain_missing=retrain_missing,
-                show=show,
+                on_event=show,
                 is_interrupted=is_interrupted,
             )
+            _study_run.settle_study(opened, request, seconds, control)
             return _study_run.known_now(study, store, show)
+
+
+def _request(margin: float | None, cost: float | None) -> "Request":
+    """Return what is asked for. Raises UsageError."""
+    from ensearch.report.study import answer
+    from ensearch.study.settlement import Request
+
+    if cost is not None and not (math.isfinite(cost) and cost > 0):
+        raise invalid("cost", f"must be times the training of the search, above 0; got {cost}.")
+    return Request(margin=None if margin is None else answer.margin_of(margin), cost=cost)

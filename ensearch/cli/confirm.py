@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +15,7 @@ from ensearch.cli.watch import watching
 from ensearch.errors import UnfinishedError
 
 if TYPE_CHECKING:
-    from ensearch.api.confirmation import Confirmed, ConfirmOptions
+    from ensearch.api.confirmation import Confirmed
 
 FINALISTS = "What to confirm"
 
@@ -101,29 +102,26 @@ def confirm(
     """
     from ensearch.api import confirmation
 
-    asked = confirmation.ConfirmOptions(
-        budgets=budgets,
-        top=top,
-        fewest=fewest,
-        epochs=epochs,
-        members=members,
-        retrain=not no_retrain,
-        settle=settle,
-        distil=distil,
-        timeout=timeout,
-        workers=workers,
-        device=device,
-        launcher=launcher,
-        ray_address=ray_address,
-        weights=weights,
-        storage=storage,
-        data_dir=data_dir,
-    )
     with watching() as watch:
         try:
-            confirmed = confirmation.confirm_from(
+            confirmed = confirmation.confirm(
                 study,
-                asked,
+                budgets=budgets,
+                top=top,
+                fewest=fewest,
+                epochs=epochs,
+                members=members,
+                retrain=not no_retrain,
+                settle=settle,
+                distil=distil,
+                timeout=timeout,
+                workers=workers,
+                device=device,
+                launcher=launcher,
+                ray_address=ray_address,
+                weights=weights,
+                storage=storage,
+                data_dir=data_dir,
                 retrain_missing=retrain_missing,
                 take_over=take_over,
                 on_event=watch,
@@ -131,26 +129,21 @@ def confirm(
             )
         except UnfinishedError as error:
             say(f"\n{error}")
-            say(f"go on     {_again(study, asked)}")
+            values = {"budgets": budgets, "top": None if top == 1 else top, "fewest": fewest}
+            values |= {"epochs": epochs, "members": members}
+            flags = {"no-retrain": no_retrain, "settle": settle, "distil": distil}
+            say(f"go on     {_again(study, place(storage), values, flags)}")
             code = watch.interrupts.exit_code if watch.interrupts() else 0
             raise typer.Exit(code) from None
     _conclude(confirmed, as_json, place(storage), exports=not no_retrain and weights is not False)
 
 
-def _again(study: str, asked: "ConfirmOptions") -> str:
+def _again(study: str, here: str, values: Mapping[str, object], flags: Mapping[str, bool]) -> str:
     """Return the command that goes on with the same plan: other options would make another one."""
-    usual = {"top": 1}
-    parts = [f"ensearch confirm {study}{place(asked.storage)}"]
-    for name in ("budgets", "top", "fewest", "epochs", "members"):
-        value = getattr(asked, name)
-        if value not in (None, usual.get(name)):
-            parts.append(f"--{name} {shlex.quote(str(value))}")
-    flags = [
-        ("--no-retrain", not asked.retrain),
-        ("--settle", asked.settle),
-        ("--distil", asked.distil),
-    ]
-    return " ".join([*parts, *(flag for flag, is_set in flags if is_set)])
+    said = {name: value for name, value in values.items() if value is not None}
+    parts = [f"--{name} {shlex.quote(str(value))}" for name, value in said.items()]
+    parts += [f"--{name}" for name, is_set in flags.items() if is_set]
+    return " ".join([f"ensearch confirm {study}{here}", *parts])
 
 
 def _conclude(confirmed: "Confirmed", as_json: bool, here: str, *, exports: bool) -> None:

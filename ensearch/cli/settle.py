@@ -42,22 +42,19 @@ def settle(
     """
     from ensearch.api import settlement
 
-    asked = settlement.SettleOptions(
-        margin=margin,
-        cost=cost,
-        timeout=timeout,
-        workers=workers,
-        device=device,
-        launcher=launcher,
-        ray_address=ray_address,
-        weights=weights,
-        storage=storage,
-        data_dir=data_dir,
-    )
     with watching() as watch:
-        results = settlement.settle_from(
+        results = settlement.settle(
             study,
-            asked,
+            margin=margin,
+            cost=cost,
+            timeout=timeout,
+            workers=workers,
+            device=device,
+            launcher=launcher,
+            ray_address=ray_address,
+            weights=weights,
+            storage=storage,
+            data_dir=data_dir,
             retrain_missing=retrain_missing,
             take_over=take_over,
             on_event=watch,

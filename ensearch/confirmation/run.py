@@ -14,6 +14,7 @@ from ensearch.study import driving, scoring
 from ensearch.study.driving import Counting, Ended, Waiting
 from ensearch.study.events import Evaluated, Event, LookPlanned
 from ensearch.study.members import MemberQueue
+from ensearch.study.options import RunControl
 from ensearch.study.placement import Placement
 from ensearch.study.scoring import Scorer
 from ensearch.study.speed import Speed
@@ -27,14 +28,11 @@ def run(
     store: Store,
     plan: Confirmation,
     where: Placement,
+    control: RunControl = RunControl(),
     *,
     speed: Speed,
     seconds: float | None = None,
     train: Train = train_members,
-    take_over: bool = False,
-    retrain_missing: bool = False,
-    on_event: Callable[[Event], None] = lambda event: None,
-    is_interrupted: Callable[[], bool] = lambda: False,
 ) -> Ended:
     """Train and score the plan's members: "done", or "time" or "interrupted" before that.
 
@@ -43,35 +41,30 @@ def run(
     files are missing, TrialsFailedError if no finalist is left.
     """
     name = study.config.name
-    with driving.held(store, name, take_over=take_over) as renew:
+    with driving.held(store, name, take_over=control.take_over) as renew:
         groups = work.members(study, store, plan)
         wanted = [member for group in groups.values() for member in group]
         students = distillation.students(study, plan, groups)
-        _check_files(study, store, plan, [*wanted, *students], retrain_missing)
+        _check_files(study, store, plan, [*wanted, *students], control.retrain_missing)
         distillation.check_weights(store, name, plan, groups)
         confirmation_plan.save(store, name, plan)
         store.confirm_on_test(name, plan.number, study.dataset.y_test)
         found = tuple(e for e in store.evaluations(name) if e.split == "val")
         budgets = tuple(sorted(study.ladder.budgets))
-        on_event(Evaluated(evaluations=found, budgets=budgets, is_over=True))
-        with driving.trained(
-            study,
-            store,
-            where,
-            train=train,
-            retrain_missing=retrain_missing,
-            on_event=on_event,
-            stage=plan.stage,
-        ) as queue:
+        control.on_event(Evaluated(evaluations=found, budgets=budgets, is_over=True))
+        with driving.trained(study, store, where, control, train=train, stage=plan.stage) as queue:
             confirming = _Confirming(
                 study=study,
                 store=store,
                 waiting=Waiting(
-                    queue=queue, renew=renew, seconds=seconds, is_interrupted=is_interrupted
+                    queue=queue,
+                    renew=renew,
+                    seconds=seconds,
+                    is_interrupted=control.is_interrupted,
                 ),
                 speed=speed,
                 workers=where.workers,
-                on_event=on_event,
+                on_event=control.on_event,
             )
             return confirming.run(plan)
 

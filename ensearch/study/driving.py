@@ -13,6 +13,7 @@ from ensearch.store import SEARCH, Store
 from ensearch.study import pace
 from ensearch.study.events import Event, MemberDone, MemberFailed, MemberReady
 from ensearch.study.members import MemberQueue
+from ensearch.study.options import RunControl
 from ensearch.study.pace import TICK, Renewal
 from ensearch.study.placement import Placement
 from ensearch.study.study import Study
@@ -40,10 +41,9 @@ def trained(
     study: Study,
     store: Store,
     where: Placement,
+    control: RunControl,
     *,
     train: Train,
-    retrain_missing: bool,
-    on_event: Callable[[Event], None],
     stage: str = SEARCH,
     spent: float = 0.0,
 ) -> Iterator[MemberQueue]:
@@ -57,8 +57,8 @@ def trained(
             launcher=launcher,
             device=where.device,
             keep_weights=where.keep_weights,
-            retrain_missing=retrain_missing,
-            on_event=on_event,
+            retrain_missing=control.retrain_missing,
+            on_event=control.on_event,
             stage=stage,
             spent=spent,
         )

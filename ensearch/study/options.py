@@ -3,7 +3,7 @@
 import dataclasses
 import numbers
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from ensearch.core import Schedule
 from ensearch.datasets import Arrays
 from ensearch.errors import UsageError, invalid
 from ensearch.search_space import SearchSpace, check_keys, read_toml
+from ensearch.study.events import Event
 
 # Of a study, where nobody says how many. Three seeds of every network, for the training of 40
 # trials with one, narrowed the half width at the top from 3.07 to 2.23 points (CIFAR-10) and from
@@ -92,6 +93,21 @@ class Limits:
     trials: int
     seconds: float | None = None  # of this run
     train_macs: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunControl:
+    """How whoever starts a run of a search, a settlement or a confirmation goes along with it.
+
+    A study that another process seems to run is continued with `take_over` only. Members whose
+    files are gone are trained again with `retrain_missing`. `on_event` is called with every event,
+    and `is_interrupted` now and then: where it is true the run ends and can be resumed.
+    """
+
+    take_over: bool = False
+    retrain_missing: bool = False
+    on_event: Callable[[Event], None] = lambda event: None
+    is_interrupted: Callable[[], bool] = lambda: False
 
 
 def usual_trials(seeds: int) -> int:

@@ -7,8 +7,8 @@ from ensearch.launch import Train
 from ensearch.store import SettlementRecord, Store
 from ensearch.study import driving
 from ensearch.study.driver import Driver
-from ensearch.study.events import Event, SearchEnded
-from ensearch.study.options import Limits
+from ensearch.study.events import SearchEnded
+from ensearch.study.options import Limits, RunControl
 from ensearch.study.placement import Placement
 from ensearch.study.sampler import Sampler
 from ensearch.study.study import Study
@@ -21,14 +21,11 @@ def run(
     store: Store,
     limits: Limits,
     where: Placement,
+    control: RunControl = RunControl(),
     *,
     expected: SearchWork | None = None,
     train: Train = train_members,
     settle: Callable[[], SettlementRecord] | None = None,
-    take_over: bool = False,
-    retrain_missing: bool = False,
-    on_event: Callable[[Event], None] = lambda event: None,
-    is_interrupted: Callable[[], bool] = lambda: False,
 ) -> SearchEnded:
     """Search until a limit is reached. The study, its members and trials are in the store.
 
@@ -39,7 +36,7 @@ def run(
     (unless they are to be trained again), or if the storage fails.
     """
     config = study.config
-    with driving.held(store, config.name, take_over=take_over) as renew:
+    with driving.held(store, config.name, take_over=control.take_over) as renew:
         # For a later resume that names no number: only now, since a second driver is refused.
         if settle is not None:
             store.save_settlement(config.name, settle())
@@ -50,9 +47,8 @@ def run(
                 study,
                 store,
                 where,
+                control,
                 train=train,
-                retrain_missing=retrain_missing,
-                on_event=on_event,
                 spent=store.trained_macs(config.name),
             ) as queue,
             _sampling(study, store) as sampler,
@@ -64,8 +60,8 @@ def run(
                 sampler=sampler,
                 queue=queue,
                 limits=limits,
-                on_event=on_event,
-                is_interrupted=is_interrupted,
+                on_event=control.on_event,
+                is_interrupted=control.is_interrupted,
                 expected=expected,
             )
             driver.restore()

@@ -26,6 +26,7 @@ from ensearch.study.events import (
     SettlementReason,
 )
 from ensearch.study.next_look import Networks, Shape
+from ensearch.study.options import RunControl
 from ensearch.study.placement import Placement
 from ensearch.study.scoring import Scorer
 from ensearch.study.speed import Speed
@@ -76,14 +77,11 @@ def run(
     store: Store,
     request: Request,
     where: Placement,
+    control: RunControl = RunControl(),
     *,
     speed: Speed,
     seconds: float | None = None,
     train: Train = train_members,
-    take_over: bool = False,
-    retrain_missing: bool = False,
-    on_event: Callable[[Event], None] = lambda event: None,
-    is_interrupted: Callable[[], bool] = lambda: False,
 ) -> SettlementEnded:
     """Train members to decide what is undecided until that is over, and return how it ended.
 
@@ -92,7 +90,7 @@ def run(
     trained again), UsageError where its error is spent.
     """
     name = study.config.name
-    with driving.held(store, name, take_over=take_over) as renew:
+    with driving.held(store, name, take_over=control.take_over) as renew:
         summary = store.study_summary(name)
         if summary.searching or not summary.evaluations:
             raise StorageError(
@@ -103,18 +101,19 @@ def run(
         if not summary.settling:
             _keep_shown(study, store, summary.trained)
         store.save_settlement(name, plan(store, name, request))
-        with driving.trained(
-            study, store, where, train=train, retrain_missing=retrain_missing, on_event=on_event
-        ) as queue:
+        with driving.trained(study, store, where, control, train=train) as queue:
             settling = _Settling(
                 study=study,
                 store=store,
                 waiting=Waiting(
-                    queue=queue, renew=renew, seconds=seconds, is_interrupted=is_interrupted
+                    queue=queue,
+                    renew=renew,
+                    seconds=seconds,
+                    is_interrupted=control.is_interrupted,
                 ),
                 speed=speed,
                 workers=where.workers,
-                on_event=on_event,
+                on_event=control.on_event,
             )
             return settling.run()
 

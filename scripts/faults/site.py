@@ -20,7 +20,7 @@ from ensearch.errors import EnsearchError
 from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.store import Store
 from ensearch.study import config, search, study
-from ensearch.study.options import Limits, RunOptions
+from ensearch.study.options import Limits, RunControl, RunOptions
 from ensearch.study.placement import Placement
 from scripts.faults import processes
 from scripts.faults.processes import Process
@@ -220,4 +220,4 @@ def drive(site: Site, **more: Any) -> None:
     where = Placement(device="cpu", workers=workers, launcher=site.launcher)
     with Store.open(site.url, create=True, busy_timeout=30.0) as store:
         opened = study.open_study(asked, store, site.folder / "data", "a CPU")
-        search.run(opened, store, Limits(trials=TRIALS), where, train=train, **more)
+        search.run(opened, store, Limits(trials=TRIALS), where, RunControl(**more), train=train)

@@ -8,7 +8,7 @@ from ensearch.launch import Failed, MemberJob, Train, Trained, Update
 from ensearch.store import Store
 from ensearch.study import config, search, study
 from ensearch.study.events import Event, SearchEnded
-from ensearch.study.options import Limits, RunOptions
+from ensearch.study.options import Limits, RunControl, RunOptions
 from ensearch.study.placement import Placement
 from ensearch.study.study import Study
 from tests.closed_form import train_one, write_dataset
@@ -69,4 +69,4 @@ def drive(
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> SearchEnded:
     """Search until a limit is reached."""
-    return search.run(one, store, limits, where, train=train, on_event=on_event)
+    return search.run(one, store, limits, where, RunControl(on_event=on_event), train=train)

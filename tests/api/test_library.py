@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,6 @@ import numpy as np
 import pytest
 
 import ensearch
-from ensearch.api.confirmation import ConfirmOptions
 from ensearch.study.events import Event, Planned, Preparing, SearchEnded, TrialDone
 from tests.command_line import ensearch as command
 from tests.pictures import pictures
@@ -173,7 +173,7 @@ def test_what_is_missing_or_wrong_is_an_error_without_flags() -> None:
 def test_a_confirmation_of_nothing_is_refused(option: str) -> None:
     none: dict[str, Any] = {option: 0}
     with pytest.raises(ensearch.UsageError, match="must be a whole number of at least 1; got 0"):
-        ConfirmOptions(**none).request(1.0)
+        ensearch.confirm("one", **none)
 
 
 @pytest.mark.parametrize(
@@ -199,6 +199,13 @@ def test_values_of_wrong_types_are_refused_by_name(option: str, value: Any) -> N
     with pytest.raises(ensearch.UsageError, match=f"^{option} must be .*; got") as caught:
         ensearch.run(**options)
     assert caught.value.facts["option"] == option
+
+
+@pytest.mark.parametrize("verb", [ensearch.settle, ensearch.confirm])
+def test_so_they_are_where_members_of_a_known_study_train(verb: Callable[..., object]) -> None:
+    with pytest.raises(ensearch.UsageError) as caught:
+        verb("one", workers="2")
+    assert caught.value.facts["option"] == "workers"
 
 
 def test_whole_numbers_of_numpy_are_whole_numbers() -> None:

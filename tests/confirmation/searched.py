@@ -15,6 +15,7 @@ from ensearch.study.options import Limits, RunOptions
 from ensearch.study.placement import Placement
 from ensearch.study.speed import Speed
 from tests import closed_form
+from tests.searches import controlled
 from tests.trainers import One
 
 SPACE = {
@@ -81,5 +82,5 @@ def confirm_in(
 ) -> tuple[str, Confirmation]:
     plan = deciding.decide(store, found.config, request or Request())
     how = {"train": closed_form.train, "speed": SPEED} | how
-    ended = run.run(found, store, plan, INLINE, **how)  # type: ignore[arg-type]
+    ended = run.run(found, store, plan, INLINE, **controlled(**how))
     return ended, confirmation_plan.plans(store, "one")[plan.number - 1]

@@ -12,7 +12,7 @@ from ensearch.files import atomic
 from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.store import Store, files, folder
 from ensearch.study import config, search, study
-from ensearch.study.options import Limits, RunOptions
+from ensearch.study.options import Limits, RunControl, RunOptions
 from ensearch.study.placement import Placement
 from tests.closed_form import train_one, write_dataset
 from tests.records import failure, predictions_of, record_of, study_of
@@ -208,7 +208,9 @@ def test_a_run_whose_storage_is_renamed_ends_and_goes_on_when_it_is_back(
             opened = study.open_study(config.resolve(options), store, Path("data"), "a CPU")
             where = Placement(device="cpu", workers=1, launcher="inline")
             # The first run could not give its lease back, and its process, this one, lives.
-            search.run(opened, store, Limits(trials=4), where, train=moving, take_over=True)
+            search.run(
+                opened, store, Limits(trials=4), where, RunControl(take_over=True), train=moving
+            )
             return {e.key: e.scores.accuracy for e in store.evaluations("one")}
 
     spec = write_dataset(tmp_path / "x.npz", images=60)

@@ -31,7 +31,7 @@ from ensearch.study.placement import Placement
 from ensearch.study.sampler import Sampler
 from ensearch.study.scoring import Scorer
 from tests.closed_form import accuracy, crossover, train, train_one, write_dataset
-from tests.searches import SPACE
+from tests.searches import SPACE, controlled
 from tests.trainers import each
 
 AXES: dict[str, list[float]] = {"peak_lr": [0.1, 0.4], "epochs": [1, 2]}
@@ -64,7 +64,7 @@ def search_in(store: Store, spec: str, limits: Limits, **how: object) -> SearchE
     changes = how.pop("changes", {})
     assert isinstance(changes, dict)
     opened = study.open_study(configured(spec, **changes), store, Path("data"), "a CPU")
-    return search.run(opened, store, limits, INLINE, **({"train": train} | how))  # type: ignore[arg-type]
+    return search.run(opened, store, limits, INLINE, **controlled(**{"train": train} | how))
 
 
 class Counting:

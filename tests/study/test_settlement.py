@@ -29,7 +29,7 @@ from ensearch.study.speed import Speed
 from ensearch.study.study import Study, open_study
 from tests.closed_form import train, write_dataset
 from tests.records import NOW
-from tests.searches import SPACE, TRIALS, processes, settle
+from tests.searches import SPACE, TRIALS, controlled, processes, settle
 
 WHERE = Placement(device="cpu", workers=1, launcher="inline")
 SPEED = Speed(fixed=0.0, per_mac=0.0)
@@ -73,7 +73,8 @@ def study(store: Store, spec: str) -> Study:
 def run(
     study: Study, store: Store, request: Request = ASKED, trained_by: Train = train, **more: Any
 ) -> SettlementEnded:
-    return settlement.run(study, store, request, WHERE, speed=SPEED, train=trained_by, **more)
+    how = controlled(speed=SPEED, train=trained_by, **more)
+    return settlement.run(study, store, request, WHERE, **how)
 
 
 def test_it_trains_what_it_may_where_it_decides_and_keeps_its_looks(

@@ -15,7 +15,7 @@ import optuna
 from ensearch.store import Store
 from ensearch.study import config, search, study
 from ensearch.study.events import Event, MemberDone, TrialDone
-from ensearch.study.options import Limits, RunOptions
+from ensearch.study.options import Limits, RunControl, RunOptions
 from ensearch.study.placement import Placement
 from scripts.benchmarks import pictures
 from scripts.benchmarks.overhead import world
@@ -114,8 +114,7 @@ def over_trained(members: int) -> list[dict[str, float]]:
             store,
             enough,
             where,
-            on_event=note,
-            is_interrupted=lambda: len(rows) >= members,
+            RunControl(on_event=note, is_interrupted=lambda: len(rows) >= members),
         )
     return rows
 

@@ -19,7 +19,7 @@ from ensearch.seeds import derive
 from ensearch.store import Store
 from ensearch.study import config, search, study
 from ensearch.study.events import Event, SearchEnded
-from ensearch.study.options import Limits, RunOptions
+from ensearch.study.options import Limits, RunControl, RunOptions
 from ensearch.study.placement import Placement
 from scripts.benchmarks.pictures import CLASSES
 
@@ -86,4 +86,4 @@ def run(
     """Search until so many trials, with predictions from seeds instead of training."""
     opened = study.open_study(settings, store, Path("data"), "a CPU")
     limits = Limits(trials=trials)
-    return search.run(opened, store, limits, INLINE, train=train, on_event=on_event)
+    return search.run(opened, store, limits, INLINE, RunControl(on_event=on_event), train=train)
