@@ -28,7 +28,7 @@ def decide(store: Store, config: StudyConfig, request: Request) -> Confirmation:
     for plan in reversed(begun):
         if plan.request == request and not plan.finished:
             return plan
-    evaluations = [e for e in store.evaluations(config.name) if e.split == "val"]
+    evaluations = store.evaluations(config.name, split="val")
     if not evaluations:
         raise StorageError(
             f"study {config.name!r} has no finished evaluation, so there is nothing to confirm.",

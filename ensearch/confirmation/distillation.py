@@ -142,7 +142,7 @@ def read(store: Store, study: str, plan: Confirmation) -> Distilled | None:
     own = {e.split: e for e in _scored(store, study, plan)} if who else {}
     if who is None or not {"val", "test"} <= own.keys():  # a kill may come after val
         return None
-    others = [e for e in store.evaluations(study, plan.stage) if e.split == "test"]
+    others = store.evaluations(study, plan.stage, "test")
     by_key = {e.key: e for e in others}
     try:
         on_labels, ensemble = by_key[who.student.key], by_key[who.teacher.key]

@@ -49,7 +49,7 @@ def run(
         distillation.check_weights(store, name, plan, groups)
         confirmation_plan.save(store, name, plan)
         store.confirm_on_test(name, plan.number, study.dataset.y_test)
-        found = tuple(e for e in store.evaluations(name) if e.split == "val")
+        found = tuple(store.evaluations(name, split="val"))
         budgets = tuple(sorted(study.ladder.budgets))
         control.on_event(Evaluated(evaluations=found, budgets=budgets, is_over=True))
         with driving.trained(study, store, where, control, train=train, stage=plan.stage) as queue:
@@ -184,13 +184,8 @@ def _conclude(
     Return the plan as it is then stored: finished, unless members failed that are tried again, or
     it may look at test again.
     """
-    config, dataset, queue = study.config, study.dataset, waiting.queue
-    scorer = Scorer(
-        store=store,
-        labels={"val": dataset.y_val, "test": dataset.y_test},
-        rule=config.rule,
-        seed=config.seed,
-    )
+    name_of_study, queue = study.config.name, waiting.queue
+    scorer = Scorer.of(study, store, "val", "test")
     failures = {}
     for name, group in groups.items():
         waiting.renew()  # scoring all of them may take longer than a silent driver is waited for
@@ -198,25 +193,25 @@ def _conclude(
         if not failures[name]:
             # The search's own members score what the search did.
             largest = None if plan.retrain else study.largest_size(group[0].architecture)
-            _score(scorer, study, queue, group, plan.stage, largest)
+            _score(scorer, study, group, plan.stage, largest)
     left = sum(not reason for reason in failures.values())
     students = distillation.students(study, plan, groups)
     if students:
         name, taught = students[0].network, distillation.teachers(plan, groups)
         failures[name] = _failed(queue, taught) or _failed(queue, students)
         if not failures[name]:
-            _score(scorer, study, queue, students, distillation.stage(plan), 1)
+            _score(scorer, study, students, distillation.stage(plan), 1)
     failures = {name: reason for name, reason in failures.items() if reason}
     # Only divergence is a fact about a member; the others are tried again by the same command.
     finished = set(failures.values()) <= {FOR_GOOD} and not plan.request.settle
     done = replace(plan, failures=tuple(sorted(failures.items())), finished=finished)
-    confirmation_plan.save(store, config.name, done)
+    confirmation_plan.save(store, name_of_study, done)
     if not left:
         raise TrialsFailedError(
             f"the members of all {len(groups)} networks failed: "
             f"{', '.join(sorted(set(failures.values())))}.",
             problem="members_failed",
-            study=config.name,
+            study=name_of_study,
         )
     return done
 
@@ -230,7 +225,6 @@ def _failed(queue: MemberQueue, group: Sequence[Member]) -> str:
 def _score(
     scorer: Scorer,
     study: Study,
-    queue: MemberQueue,
     group: Sequence[Member],
     stage: str,
     largest: int | None,
@@ -240,14 +234,12 @@ def _score(
     for split in ("val", "test"):
         scored = scorer.score(first.network, keys, split, largest)
         rows = scoring.evaluations(
-            scored,
-            len(keys),
+            study,
             first.architecture,
             first.schedule,
+            scored,
+            len(keys),
             split,
-            study.count(first.architecture),
-            queue.train_macs(first),
-            study.price(first.architecture),
             "" if first.distillation is None else first.distillation.key,
         )
         outcomes = [hits for _, hits in scored]

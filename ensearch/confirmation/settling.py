@@ -37,7 +37,7 @@ def share(plan: Confirmation) -> float:
 
 def look(study: Study, store: Store, plan: Confirmation) -> Look:
     """Look at what a plan has scored."""
-    evaluations = [e for e in store.evaluations(study.config.name, plan.stage) if e.split == "test"]
+    evaluations = store.evaluations(study.config.name, plan.stage, "test")
     fronts = _fronts(study, store, plan, evaluations)
     rows = [row for row in fronts.rows if row.matched]
     known = allocation.networks(evaluations, _most(plan))
@@ -58,14 +58,12 @@ def look(study: Study, store: Store, plan: Confirmation) -> Look:
 
 def _fronts(study: Study, store: Store, plan: Confirmation, on_test: list[Evaluation]) -> Fronts:
     name, config = study.config.name, study.config
-    labels = {"val": study.dataset.y_val, "test": study.dataset.y_test}
-    scorer = Scorer(store=store, labels=labels, rule=config.rule, seed=config.seed)
-    on_val = [e for e in store.evaluations(name, plan.stage) if e.split == "val"]
+    scorer = Scorer.of(study, store, "val", "test")
     return analyse(
         on_test,
         plan.budgets,
         scorer.subset_hits(name, "test", plan.stage),
-        selected_on=on_val,
+        selected_on=store.evaluations(name, plan.stage, "val"),
         seed=config.seed,
         share=share(plan),
     )

@@ -45,9 +45,11 @@ def _outcomes_row(evaluation: dict[str, Any], outcomes: SubsetHits) -> dict[str,
     }
 
 
-def load(connection: Connection, study: str, stage: str) -> list[Evaluation]:
+def load(connection: Connection, study: str, stage: str, split: str | None) -> list[Evaluation]:
     """The evaluations: see `Store.evaluations`."""
     query = select(_ROWS).where(_ROWS.c.study == study, _ROWS.c.stage == stage)
+    if split is not None:
+        query = query.where(_ROWS.c.split == split)
     evaluations = [records.evaluation_record(row) for row in connection.execute(query)]
     return sorted(evaluations, key=lambda e: (e.cost.macs, e.network, e.size, e.split))
 

@@ -163,10 +163,12 @@ class Store(Members, StudyState, Settlements, Latencies, UsesOfTest, WholeStudie
         with self._write() as connection:
             scored.save(connection, study, stage, evaluations, members, outcomes)
 
-    def evaluations(self, study: str, stage: str = SEARCH) -> list[Evaluation]:
-        """The evaluations, ordered by multiply-adds, then network, size and split."""
+    def evaluations(
+        self, study: str, stage: str = SEARCH, split: str | None = None
+    ) -> list[Evaluation]:
+        """The evaluations, on one split or all; by multiply-adds, then network, size and split."""
         with self._read() as connection:
-            return scored.load(connection, study, stage)
+            return scored.load(connection, study, stage, split)
 
     def evaluation_members(self, study: str, stage: str = SEARCH) -> dict[str, tuple[str, ...]]:
         """Keys of the members that were evaluated, by network."""

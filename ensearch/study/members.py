@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ensearch.core import Member, Split
-from ensearch.cost import training_macs
 from ensearch.errors import StorageError, UnavailableError
 from ensearch.launch import (
     Failed,
@@ -132,7 +131,7 @@ class MemberQueue:
         self._outcomes[member.key] = None
         self._training[member.key] = member
         if weights is None:
-            self.committed += self.train_macs(member)
+            self.committed += self.study.train_macs(member.architecture, member.schedule)
         else:
             self._predicting.add(member.key)
         return MemberJob(
@@ -229,7 +228,8 @@ class MemberQueue:
         only_predicted = key in self._predicting
         self._predicting.discard(key)
         if not only_predicted:
-            self.committed -= self.train_macs(self._training[key])
+            member = self._training[key]
+            self.committed -= self.study.train_macs(member.architecture, member.schedule)
         return only_predicted
 
     def _store_outcome(self, update: Trained | Failed) -> None:
@@ -250,11 +250,6 @@ class MemberQueue:
         if self._outcomes[update.key] != "killed":
             self.store.discard_checkpoint(update.key)
         del self._training[update.key]
-
-    def train_macs(self, member: Member) -> float:
-        """Estimated multiply-adds of training this member on the study's images."""
-        images = self.study.images["train"]
-        return training_macs(self.study.count(member.architecture), images, member.schedule)
 
     def _keep(self, member: Member, update: Trained) -> None:
         record = self._record(member, update)
@@ -287,7 +282,7 @@ class MemberQueue:
         return MemberRecord(
             member=member,
             cost=self.study.count(member.architecture),
-            train_macs=self.train_macs(member),
+            train_macs=self.study.train_macs(member.architecture, member.schedule),
             state="failed" if failed else "trained",
             reason=failed.reason if failed else None,
             detail=failed.detail if failed else None,

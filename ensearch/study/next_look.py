@@ -13,7 +13,6 @@ from ensearch.core import (
     evaluation_key,
     full_label,
 )
-from ensearch.cost import training_macs
 from ensearch.errors import StorageError
 from ensearch.fronts import FrontRow, Fronts, allocation
 from ensearch.fronts.matching import missing
@@ -92,8 +91,7 @@ class Networks:
     def _cost(self, cell: Cell) -> float:
         count = max(cell.size, self.study.config.seeds)
         new = max(count - len(self.members.get(cell.network, ())), 0)
-        one = self.study.count(cell.architecture)
-        return new * training_macs(one, self.study.images["train"], cell.schedule)
+        return new * self.study.train_macs(cell.architecture, cell.schedule)
 
     def following(
         self, fronts: Fronts, left: float, looks: int

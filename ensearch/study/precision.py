@@ -143,9 +143,9 @@ def known(
         if study.config.get("fingerprint") != fingerprint:
             continue
         of_study = store.subset_hits(study.name, "val")
-        for e in store.evaluations(study.name):
+        for e in store.evaluations(study.name, split="val"):
             most = found[e.key].trained if e.key in found else 0
-            if e.split == "val" and e.key in of_study and e.trained > most:
+            if e.key in of_study and e.trained > most:
                 found[e.key], hits[e.key] = e, of_study[e.key]
     same = [e for e in found.values() if e.schedule in schedules]
     return measure(same, hits, budget) or measure(list(found.values()), hits, budget)

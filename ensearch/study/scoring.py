@@ -8,7 +8,6 @@ import numpy as np
 from ensearch.core import (
     Architecture,
     AxisCost,
-    Cost,
     Evaluation,
     Floats,
     Labels,
@@ -18,7 +17,6 @@ from ensearch.core import (
     evaluation_key,
     network_key,
 )
-from ensearch.cost import training_macs
 from ensearch.ensembles import averaging
 from ensearch.store import SEARCH, Store
 from ensearch.study.study import Study
@@ -32,6 +30,14 @@ class Scorer:
     labels: Mapping[str, Labels]
     rule: str
     seed: int
+
+    @classmethod
+    def of(cls, study: Study, store: Store, *splits: str) -> "Scorer":
+        """Return how an opened study scores on some splits."""
+        dataset, config = study.dataset, study.config
+        every = {"val": dataset.y_val, "test": dataset.y_test}
+        labels = {split: every[split] for split in splits}
+        return cls(store=store, labels=labels, rule=config.rule, seed=config.seed)
 
     def score(
         self, network: str, members: Sequence[str], split: str, largest: int | None = None
@@ -65,8 +71,8 @@ class Scorer:
         """
         hits = self.store.subset_hits(study, split, stage)
         missing: dict[str, int] = {}  # the largest size of each network that lacks any
-        for e in self.store.evaluations(study, stage):
-            if e.split == split and e.key not in hits:
+        for e in self.store.evaluations(study, stage, split):
+            if e.key not in hits:
                 missing[e.network] = max(e.size, missing.get(e.network, 0))
         members = self.store.evaluation_members(study, stage) if missing else {}
         for network, largest in missing.items():
@@ -81,22 +87,20 @@ class Scorer:
 
 
 def evaluations(
-    scored: Sequence[tuple[Scores, SubsetHits]],
-    trained: int,
+    study: Study,
     architecture: Architecture,
     schedule: Schedule,
+    scored: Sequence[tuple[Scores, SubsetHits]],
+    trained: int,
     split: str,
-    cost: Cost,
-    train_macs: float,
-    price: float | None,
     distillation: str = "",
 ) -> list[Evaluation]:
-    """Rows of sizes 1 and up, of `trained` members.
+    """Rows of sizes 1 and up, of `trained` members of a network.
 
-    `cost`, `train_macs` and `price` are one member's; the last is in the unit of the study's budget
-    and None where that is multiply-adds. `distillation` is the key of what they learned in place of
-    labels.
+    `distillation` is the key of what they learned in place of labels.
     """
+    cost, price = study.count(architecture), study.price(architecture)
+    train_macs = study.train_macs(architecture, schedule)
     return [
         Evaluation(
             architecture=architecture,
@@ -127,20 +131,8 @@ def evaluate(
 
     `keys` are those of its trained members, in order. StorageError if predictions are missing.
     """
-    config, network = study.config, network_key(architecture, schedule)
-    labels = {"val": study.dataset.y_val}
-    scorer = Scorer(store=store, labels=labels, rule=config.rule, seed=config.seed)
-    scored = scorer.score(network, keys, "val", largest)
-    cost = study.count(architecture)
-    rows = evaluations(
-        scored,
-        len(keys),
-        architecture,
-        schedule,
-        "val",
-        cost,
-        training_macs(cost, study.images["train"], schedule),
-        study.price(architecture),
-    )
-    store.save_evaluations(config.name, rows, keys, [hits for _, hits in scored])
+    network = network_key(architecture, schedule)
+    scored = Scorer.of(study, store, "val").score(network, keys, "val", largest)
+    rows = evaluations(study, architecture, schedule, scored, len(keys), "val")
+    store.save_evaluations(study.config.name, rows, keys, [hits for _, hits in scored])
     return rows

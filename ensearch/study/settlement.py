@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from ensearch.core import Evaluation, Member
+from ensearch.core import Member
 from ensearch.errors import StorageError, UsageError
 from ensearch.fronts import MARGIN, Fronts, analyse, spending, stopping
 from ensearch.fronts.claims import Claim
@@ -130,22 +130,16 @@ def _keep_shown(study: Study, store: Store, trained: int) -> None:
 def _analysed(
     study: Study, store: Store, share: float, before: Sequence[Claim], margin: float
 ) -> Fronts:
-    name, config = study.config.name, study.config
-    labels = {"val": study.dataset.y_val}
-    scorer = Scorer(store=store, labels=labels, rule=config.rule, seed=config.seed)
+    name = study.config.name
     return analyse(
-        _evaluations(store, name),
+        store.evaluations(name, split="val"),
         sorted(study.ladder.budgets),
-        scorer.subset_hits(name, "val"),
-        seed=config.seed,
+        Scorer.of(study, store, "val").subset_hits(name, "val"),
+        seed=study.config.seed,
         margin=margin,
         share=share,
         before=before,
     )
-
-
-def _evaluations(store: Store, study: str) -> list[Evaluation]:
-    return [e for e in store.evaluations(study) if e.split == "val"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -224,7 +218,7 @@ class _Settling:
     def _show_evaluated(self) -> None:
         """Tell what has been evaluated by now."""
         budgets = tuple(sorted(self.study.ladder.budgets))
-        known = tuple(_evaluations(self.store, self.name))
+        known = tuple(self.store.evaluations(self.name, split="val"))
         self.on_event(Evaluated(evaluations=known, budgets=budgets))
 
     def _evaluate(
@@ -267,7 +261,7 @@ class _Settling:
     def _networks(self) -> Networks:
         return Networks(
             study=self.study,
-            evaluations=_evaluations(self.store, self.name),
+            evaluations=self.store.evaluations(self.name, split="val"),
             members=self.store.evaluation_members(self.name),
         )
 

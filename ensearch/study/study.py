@@ -17,6 +17,7 @@ import numpy as np
 
 from ensearch import cost, datasets
 from ensearch.core import Architecture, Cost, Member, Schedule
+from ensearch.cost import training_macs
 from ensearch.datasets import Dataset, Source
 from ensearch.errors import StorageError
 from ensearch.search_space import Cell, Ladder, ladder
@@ -106,6 +107,10 @@ class Study:
         ms = self.ms.get(architecture)
         within = self.config.budget.largest(self.count(architecture), ms)
         return min(within, self.config.space.members[-1])
+
+    def train_macs(self, architecture: Architecture, schedule: Schedule) -> float:
+        """Estimated multiply-adds of training one member on the study's images."""
+        return training_macs(self.count(architecture), self.images["train"], schedule)
 
     def price(self, architecture: Architecture) -> float | None:
         """What one member costs in the unit of the budget; None where that is multiply-adds."""

@@ -69,14 +69,13 @@ def of_members(
     ready -= lost
     untrained = [member for member in wanted if member.key not in ready]
     images, predicted = study.images["train"], sum(study.images[split] for split in splits)
-    costs = {member.key: study.count(member.architecture) for member in untrained}
     seconds = [
-        speed.of_member(costs[member.key].macs, images * member.schedule.epochs, predicted)
-        for member in untrained
+        speed.of_member(study.count(m.architecture).macs, images * m.schedule.epochs, predicted)
+        for m in untrained
     ]
     return MemberWork(
         members=len(wanted),
-        macs={m.key: training_macs(costs[m.key], images, m.schedule) for m in untrained},
+        macs={m.key: study.train_macs(m.architecture, m.schedule) for m in untrained},
         seconds=_side_by_side(sum(seconds), seconds, workers),
     )
 

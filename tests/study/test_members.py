@@ -129,12 +129,13 @@ def test_members_that_only_predict_go_alone(opened: study.Study, store: Store) -
     later.require(members(opened, 4), splits=("val", "test"))
     assert seeds(later) == [[0], [1], [2, 3]]
     assert [jobs[0].weights is not None for jobs in tasks(later).tasks] == [True, True, False]
-    assert later.committed == 2 * later.train_macs(members(opened, 1)[0])
+    (first,) = members(opened, 1)
+    assert later.committed == 2 * opened.train_macs(first.architecture, first.schedule)
 
 
 def test_what_a_group_costs_is_counted_member_by_member(opened: study.Study, store: Store) -> None:
     pool, wanted = pool_of(opened, store), members(opened, 4)
-    one = pool.train_macs(wanted[0])
+    one = opened.train_macs(wanted[0].architecture, wanted[0].schedule)
     pool.require(wanted)
     assert (pool.spent, pool.committed) == (0, 4 * one)
     (jobs,) = tasks(pool).tasks

@@ -68,7 +68,7 @@ def collect(store: Store, study: str, number: int | None = None) -> ConfirmedFin
     plan = _plan(store, study, number)
     whole = replace(study_results.collect(store, study), beside=())
     scorer = _scorer(store, whole.conditions)
-    val = tuple(e for e in store.evaluations(study, plan.stage) if e.split == "val")
+    val = tuple(store.evaluations(study, plan.stage, "val"))
     scored, hits_on_test = _scored(scorer, study, plan.stage, "test")
     test = axes.own(scored, whole.conditions.axis), hits_on_test
     seed = whole.conditions.seed
@@ -119,7 +119,7 @@ def _plan(store: Store, study: str, number: int | None) -> Confirmation:
             study=study,
         )
     plan = plans[max(plans) if number is None else number]
-    if not any(e.split == "test" for e in store.evaluations(study, plan.stage)):
+    if not store.evaluations(study, plan.stage, "test"):
         raise StorageError(
             f"confirmation {plan.number} of study {study!r} is not scored yet.",
             problem="confirmation_unfinished",
@@ -143,7 +143,7 @@ def _scorer(store: Store, c: Conditions) -> Scorer:
 
 def _scored(scorer: Scorer, study: str, stage: str, split: str) -> Scored:
     """Evaluations of one split and their outcomes by key. StorageError for missing predictions."""
-    evaluations = [e for e in scorer.store.evaluations(study, stage) if e.split == split]
+    evaluations = scorer.store.evaluations(study, stage, split)
     return tuple(evaluations), scorer.subset_hits(study, split, stage)
 
 

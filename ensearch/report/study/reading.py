@@ -59,8 +59,7 @@ def _on_own_axis(
     conditions = _conditions(study, record.config, store.ladder(study))
     trials = store.trials(study)
     failures = Counter(t.reason or "error" for t in trials if t.state == "failed")
-    on_val = (e for e in store.evaluations(study) if e.split == SPLIT)
-    evaluations = axes.own(on_val, conditions.axis)
+    evaluations = axes.own(store.evaluations(study, split=SPLIT), conditions.axis)
     if not evaluations and not even_empty:
         raise _nothing_evaluated(study, failures)
     used = store.evaluation_members(study)

@@ -98,8 +98,7 @@ def _on_test(store: Store, study: str) -> OnTest | None:
     except StorageError:  # another version wrote them; the notes of the findings say so
         return None
     for plan in sorted(known, key=lambda plan: -plan.number):
-        every = store.evaluations(study, plan.stage)
-        val, test = (tuple(e for e in every if e.split == split) for split in ("val", "test"))
+        val, test = (tuple(store.evaluations(study, plan.stage, s)) for s in ("val", "test"))
         if val and test:
             return OnTest(plan, val, test)
     return None
