@@ -15,6 +15,7 @@ from ensearch.study.options import Limits, RunOptions
 if TYPE_CHECKING:  # these import torch, optuna or matplotlib
     from ensearch.study.placement import Placement
     from ensearch.study.plan import StudyPlan
+    from ensearch.study.precision import Precision
     from ensearch.study.study import Study
 
 
@@ -85,17 +86,11 @@ class OpenedStudy:
         `known` is the storage whose networks say how far accuracies vary; the study's own if none
         is given.
         """
-        from ensearch.fronts import MARGIN
-        from ensearch.study import matches, precision, speed, work
+        from ensearch.study import matches, speed, work
         from ensearch.study.plan import StudyPlan
 
         study = self.study
-        spread = precision.known(
-            known or self.store,
-            study.dataset.fingerprint,
-            {cell.schedule for cell in study.ladder.cells},
-            study.macs,
-        )
+        precision = self._precision(margin, known or self.store)
         before = self.store.study_summary(study.config.name)
         told = before.trials_over
         left = max(0, min(trials, len(study.ladder.cells)) - told)
@@ -124,12 +119,22 @@ class OpenedStudy:
             notes=study.dataset.notes,
             told=told,
             kept=before.members,
-            precision=precision.expect(
-                spread or precision.guess(study.config.dataset),
-                images=study.images["val"],
-                seeds=study.config.seeds,
-                margin=MARGIN if margin is None else margin,
-                most_images=study.most_val,
-            ),
+            precision=precision,
             remedies=() if remedies is None else remedies.result(),
+        )
+
+    def _precision(self, margin: float | None, known: Store) -> "Precision":
+        """What the study can decide, by how far accuracies vary in a storage."""
+        from ensearch.fronts import MARGIN
+        from ensearch.study import precision
+
+        study = self.study
+        schedules = {cell.schedule for cell in study.ladder.cells}
+        spread = precision.known(known, study.dataset.fingerprint, schedules, study.macs)
+        return precision.expect(
+            spread or precision.guess(study.config.dataset),
+            images=study.images["val"],
+            seeds=study.config.seeds,
+            margin=MARGIN if margin is None else margin,
+            most_images=study.most_val,
         )
