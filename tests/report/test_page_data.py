@@ -56,11 +56,15 @@ def test_no_verdict_and_no_export_while_the_search_is_under_way() -> None:
 
 def test_advantages_are_points_at_matched_budgets() -> None:
     made = page(handmade()).advantages
-    assert [gap and (gap.budget, gap.points, gap.low, gap.verdict) for gap in made.gaps] == [
-        (1.25e9, -2.0, -3.0, "single"),
+    assert [each and (each.budget, each.points, each.low) for each in made.by_budget] == [
+        (1.25e9, -2.0, -3.0),
         None,
-        (5e9, 2.0, 0.5, "ensembles"),
+        (5e9, 2.0, 0.5),
     ]
+    assert made.says == (
+        "1.25G FLOPs: -2.00 [-3.00, -1.00] points, single",
+        "5G FLOPs: +2.00 [+0.50, +3.50] points, ensembles",
+    )
     assert (made.margin, made.zone) == (1.0, (1.25e9, 5e9))
 
 

@@ -81,7 +81,7 @@ def test_everything_is_equal() -> None:
     made, _ = page(study(*same))
     low, high = made.views[0].tradeoff.y_range
     assert low < 80 < high
-    assert {gap.points for gap in made.advantages.gaps if gap} == {0.0}
+    assert {each.points for each in made.advantages.by_budget if each} == {0.0}
 
 
 @pytest.mark.parametrize(

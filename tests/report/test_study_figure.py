@@ -33,7 +33,7 @@ def test_tradeoff_holds_what_the_figure_shows() -> None:
     end = drawn.x_range[1]
     assert drawn.single_front == ((1.2e9, 4.9e9, end), (90.0, 93.0, 93.0))
     assert drawn.ensemble_front == ((1.25e9, 4.8e9, end), (88.0, 95.0, 95.0))
-    assert [(gap.budget, gap.points) for gap in drawn.gaps] == [(1.25e9, -2.0), (5e9, 2.0)]
+    assert [(each.budget, each.points) for each in drawn.advantages] == [(1.25e9, -2.0), (5e9, 2.0)]
     assert {(n.dot.label, n.above) for n in drawn.named} == {
         ("28-10", False),
         ("4 × 10-2", True),

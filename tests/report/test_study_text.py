@@ -41,7 +41,7 @@ def test_counting_two_per_multiply_add_doubles_what_is_shown() -> None:
     assert "FLOPs (2 per multiply-add)" in printed(found)
     drawn = figure_data.compute(found)
     assert drawn.singles[0].cost == 2.4e9
-    assert drawn.gaps[0].budget == 2.5e9
+    assert drawn.advantages[0].budget == 2.5e9
 
 
 def test_table_holds_its_numbers_and_its_conditions_in_80_columns() -> None:

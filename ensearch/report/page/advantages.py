@@ -1,24 +1,13 @@
-"""What an ensemble gains over a single network, by budget, and whether the gap widens."""
+"""What an ensemble gains over a single network, by budget, and whether that widens."""
 
-import math
 from typing import NamedTuple
 
-from ensearch.fronts import FrontRow, Verdict, widening
+from ensearch.fronts import FrontRow, widening
 from ensearch.fronts.widening import Slope
 from ensearch.report.study import figure_data, text
+from ensearch.report.study.figure_data import Advantage
 from ensearch.report.study.findings import Findings
 from ensearch.units import format_points
-
-
-class Advantage(NamedTuple):
-    """The advantage at a matched budget in points, with what its tooltip says."""
-
-    budget: float
-    points: float
-    low: float | None
-    high: float | None
-    verdict: Verdict | None
-    says: str
 
 
 class Advantages(NamedTuple):
@@ -27,9 +16,10 @@ class Advantages(NamedTuple):
     x_label: str
     x_range: tuple[float, float]
     margin: float  # in points
-    gaps: tuple[Advantage | None, ...]
+    by_budget: tuple[Advantage | None, ...]
+    says: tuple[str, ...]  # a line for each matched budget
     zone: tuple[float, float] | None
-    widens: str  # whether the gap widens with the budget; empty where it cannot be told
+    widens: str  # whether the advantage widens with the budget; empty where it cannot be told
 
 
 def of(findings: Findings) -> Advantages:
@@ -37,36 +27,26 @@ def of(findings: Findings) -> Advantages:
     c, rows = findings.conditions, findings.fronts.rows
     unit = c.axis.factor
     crossing = figure_data.crossing(findings)
-    gaps = [_advantage(row, findings) for row in rows]
+    by_budget = tuple(figure_data.advantage(row, c.axis) for row in rows)
     budgets = [row.budget * unit for row in rows] or [1.0]
     return Advantages(
         x_label=f"budget: {c.axis.title}",
         x_range=(budgets[0] / 1.3, budgets[-1] * 1.3),
         margin=100 * findings.fronts.margin,
-        gaps=tuple(gaps),
+        by_budget=by_budget,
+        says=tuple(_says(row, findings) for row, a in zip(rows, by_budget, strict=True) if a),
         zone=None if crossing is None else (crossing.low, crossing.high),
         widens="" if findings.under_way else sentence(widening.slope(rows)),
     )
 
 
-def _advantage(row: FrontRow, findings: Findings) -> Advantage | None:
-    if row.advantage is None or not math.isfinite(row.advantage):
-        return None
-    c = findings.conditions
-    verdict = None if findings.under_way else row.verdict
-    says = f"{c.axis.tell(row.budget)}: {text.advantage(row)} points"
-    return Advantage(
-        budget=row.budget * c.axis.factor,
-        points=100 * row.advantage,
-        low=None if row.low is None else 100 * row.low,
-        high=None if row.high is None else 100 * row.high,
-        verdict=verdict,
-        says=says if verdict is None else f"{says}, {verdict}",
-    )
+def _says(row: FrontRow, findings: Findings) -> str:
+    says = f"{findings.conditions.axis.tell(row.budget)}: {text.advantage(row)} points"
+    return says if findings.under_way else f"{says}, {row.verdict}"
 
 
 def sentence(slope: Slope | None) -> str:
-    """Whether the gap between the kinds widens with the budget; empty where nothing is known."""
+    """Whether the advantage widens with the budget; empty where nothing is known."""
     if slope is None:
         return ""
     by = f"{format_points(slope.value, slope.low, slope.high)} points"

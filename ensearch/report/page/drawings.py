@@ -16,11 +16,11 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from ensearch.report import _axes as style
 from ensearch.report import _figure_labels as figure_labels
 from ensearch.report._palette import ENSEMBLE, GREY, INK, SINGLE
-from ensearch.report.page.advantages import Advantage, Advantages
+from ensearch.report.page.advantages import Advantages
 from ensearch.report.page.charts import Chart, Line
 from ensearch.report.page.evaluations import Place
 from ensearch.report.study import figure
-from ensearch.report.study.figure_data import Tradeoff
+from ensearch.report.study.figure_data import Advantage, Tradeoff
 from ensearch.units import format_count
 
 WIDTH = 560  # on a phone it is two thirds as wide, and letters of 11 pixels can still be read
@@ -79,25 +79,25 @@ def tradeoff(
 def advantage(shown: Advantages, name: str = "advantage") -> Drawing:
     """Draw ensemble minus single by budget, with its band and the margin that does not matter."""
     height = 230
-    gaps = [gap for gap in shown.gaps if gap is not None]
+    matched = [each for each in shown.by_budget if each is not None]
 
     def paint(canvas: Figure) -> None:
         axes = panel(canvas, WIDTH, height)
         style.cost_axis(axes, shown.x_range)
-        ends = [end for g in gaps for end in (g.low, g.high, g.points) if end is not None]
+        ends = [end for a in matched for end in (a.low, a.high, a.points) if end is not None]
         reach = 1.15 * max((abs(end) for end in (*ends, 1.5 * shown.margin)), default=1.0)
         axes.set_ylim(-reach, reach)
         style.plain(axes, SIZE, shown.x_label, "ensemble minus single")
         axes.axhspan(-shown.margin, shown.margin, color=svg.STRIP, linewidth=0, zorder=0.5)
         _zone(axes, shown.zone)
         axes.axhline(0, color=INK, linewidth=0.8, zorder=2)
-        for run in _runs(shown.gaps):
-            x = [gap.budget for gap in run]
-            low, high = ([end for gap in run for end in [pick(gap)]] for pick in (_low, _high))
+        for run in _runs(shown.by_budget):
+            x = [each.budget for each in run]
+            low, high = ([pick(each) for each in run] for pick in (_low, _high))
             axes.fill_between(x, low, high, color=GREY, alpha=0.18, linewidth=0, zorder=1.5)
-        for gap in gaps:
-            style.advantage(axes, gap.budget, gap.points, (gap.low, gap.high), size=6)
-        if not gaps:
+        for each in matched:
+            style.advantage(axes, each.budget, each.points, (each.low, each.high), size=6)
+        if not matched:
             says = "at no budget do a single network and an ensemble have matched costs"
             axes.text(0.5, 0.6, says, transform=axes.transAxes, ha="center", color=GREY, size=10)
 
@@ -229,20 +229,20 @@ def _marks(axes: Axes, height: int, shown: Tradeoff, places: Sequence[Place]) ->
     ]
 
 
-def _runs(gaps: Sequence[Advantage | None]) -> list[list[Advantage]]:
+def _runs(by_budget: Sequence[Advantage | None]) -> list[list[Advantage]]:
     """Neighbouring budgets with an interval: nothing is drawn across those without."""
     runs: list[list[Advantage]] = [[]]
-    for gap in gaps:
-        if gap is None or gap.low is None or gap.high is None:
+    for each in by_budget:
+        if each is None or each.low is None or each.high is None:
             runs.append([])
         else:
-            runs[-1].append(gap)
+            runs[-1].append(each)
     return [run for run in runs if len(run) > 1]
 
 
-def _low(gap: Advantage) -> float:
-    return gap.points if gap.low is None else gap.low
+def _low(one: Advantage) -> float:
+    return one.points if one.low is None else one.low
 
 
-def _high(gap: Advantage) -> float:
-    return gap.points if gap.high is None else gap.high
+def _high(one: Advantage) -> float:
+    return one.points if one.high is None else one.high

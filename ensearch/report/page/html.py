@@ -71,7 +71,7 @@ def of_several(page: Several) -> str:
         page.content,
         page=page,
         fronts=several_drawings.fronts(page),
-        gaps=several_drawings.gaps(page),
+        advantages=several_drawings.advantages(page),
         colours=("single", "ensemble", "mixed", "cascade"),
     )
 

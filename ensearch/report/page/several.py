@@ -1,13 +1,12 @@
-"""Several studies on one page: their answers, their fronts, and whether the gap widens in each."""
+"""Several studies on one page: their answers, fronts, and whether the advantage widens in each."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ensearch.fronts import widening
 from ensearch.report.page import advantages
-from ensearch.report.page.advantages import Advantage
 from ensearch.report.study import answer, brief, figure_data, files, text, words
-from ensearch.report.study.figure_data import Steps
+from ensearch.report.study.figure_data import Advantage, Steps
 from ensearch.report.study.findings import Findings
 
 COLOURS = 4  # of studies, that can be told apart
@@ -16,8 +15,8 @@ COLOURS = 4  # of studies, that can be told apart
 class Side(NamedTuple):
     """A study of the page, or its confirmation, as `study` says.
 
-    `line` is the advantage at both ends of its matched budgets, in points. `gaps` are ascending,
-    None where costs are not matched.
+    `line` is the advantage at both ends of its matched budgets, in points. `advantages` are
+    ascending, None where costs are not matched.
     """
 
     study: str
@@ -26,7 +25,7 @@ class Side(NamedTuple):
     sentences: tuple[tuple[str, str], ...]
     single_front: Steps
     ensemble_front: Steps
-    gaps: tuple[Advantage | None, ...]
+    advantages: tuple[Advantage | None, ...]
     line: tuple[tuple[float, float], ...]
     widens: str
 
@@ -71,7 +70,7 @@ def _side(findings: Findings, colour: int) -> Side:
         sentences=(("answer", brief.first(findings)), *found.sentences[1:]),
         single_front=drawn.single_front,
         ensemble_front=drawn.ensemble_front,
-        gaps=own.gaps,
+        advantages=own.by_budget,
         line=tuple((budget * c.axis.factor, 100 * d) for budget, d in line),
         widens=own.widens or _untold(findings),
     )

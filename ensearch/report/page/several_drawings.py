@@ -32,10 +32,10 @@ def fronts(shown: Several) -> Drawing:
     return Drawing("fronts", WIDTH, HEIGHT, label, svg.draw(WIDTH, HEIGHT, paint, "fronts"), ())
 
 
-def gaps(shown: Several) -> Drawing:
+def advantages(shown: Several) -> Drawing:
     """Draw ensemble minus single by budget of all studies, with the line through each."""
-    known = [gap for side in shown.sides for gap in side.gaps if gap is not None]
-    ends = [end for gap in known for end in (gap.low, gap.high, gap.points) if end is not None]
+    matched = [each for side in shown.sides for each in side.advantages if each is not None]
+    ends = [end for a in matched for end in (a.low, a.high, a.points) if end is not None]
     reach = 1.15 * max(abs(end) for end in (*ends, 1.5 * shown.margin))
 
     def paint(canvas: Figure) -> None:
@@ -49,7 +49,8 @@ def gaps(shown: Several) -> Drawing:
             _side(axes, side, 1.035 ** (number - (len(shown.sides) - 1) / 2))
 
     label = f"Accuracy of ensembles minus that of single networks, of {shown.title}, by budget."
-    return Drawing("gaps", WIDTH, HEIGHT, label, svg.draw(WIDTH, HEIGHT, paint, "gaps"), ())
+    parts = svg.draw(WIDTH, HEIGHT, paint, "advantages")
+    return Drawing("advantages", WIDTH, HEIGHT, label, parts, ())
 
 
 def _axes(canvas: Figure, shown: Several) -> Axes:
@@ -60,11 +61,11 @@ def _axes(canvas: Figure, shown: Several) -> Axes:
 
 def _side(axes: Axes, side: Side, beside: float) -> None:
     color = COLOURS[side.colour]
-    for gap in side.gaps:
-        if gap is None:
+    for each in side.advantages:
+        if each is None:
             continue
-        at, look = gap.budget * beside, (color, MARKERS[side.colour])
-        style.advantage(axes, at, gap.points, (gap.low, gap.high), size=6, look=look)
+        at, look = each.budget * beside, (color, MARKERS[side.colour])
+        style.advantage(axes, at, each.points, (each.low, each.high), size=6, look=look)
     if side.line:
         budgets, points = zip(*side.line, strict=True)
         axes.plot(budgets, points, color=color, linewidth=1.2, linestyle="--", zorder=2.2)

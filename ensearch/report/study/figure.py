@@ -52,7 +52,7 @@ def _draw(tradeoff: Tradeoff) -> Figure:
     lower = figure.add_axes((LEFT, 0.105, 0.98 - LEFT, 0.185), sharex=upper)
     _style(upper, lower, tradeoff)
     configurations(upper, tradeoff)
-    gaps(lower, tradeoff)
+    advantages(lower, tradeoff)
     crossing((upper, lower), tradeoff)
     handles, names = upper.get_legend_handles_labels()
     legend = figure.legend(
@@ -106,7 +106,7 @@ def _style(upper: Axes, lower: Axes, tradeoff: Tradeoff) -> None:
     upper.yaxis.set_label_coords(-0.065, 0.5)
     lower.yaxis.set_label_coords(-0.058, 0.5)  # two lines
     upper.tick_params(labelbottom=False)
-    if any(gap.low is not None for gap in tradeoff.gaps):
+    if any(each.low is not None for each in tradeoff.advantages):
         lower.text(
             0,
             1.08,
@@ -192,10 +192,10 @@ def fronts(axes: Axes, tradeoff: Tradeoff, width: float, size: float) -> None:
         )
 
 
-def gaps(axes: Axes, tradeoff: Tradeoff, size: float = 7.5) -> None:
+def advantages(axes: Axes, tradeoff: Tradeoff, size: float = 7.5) -> None:
     """Draw ensemble minus single at each matched budget, with its bar; `size` is of letters."""
     axes.axhline(0, color=INK, linewidth=0.8)
-    if not tradeoff.gaps:
+    if not tradeoff.advantages:
         axes.set_yticks([])
         axes.text(
             0.5,
@@ -206,8 +206,8 @@ def gaps(axes: Axes, tradeoff: Tradeoff, size: float = 7.5) -> None:
             size=size,
             color=GREY,
         )
-    for gap in tradeoff.gaps:
-        style.advantage(axes, gap.budget, gap.points, (gap.low, gap.high), size=4.5)
+    for each in tradeoff.advantages:
+        style.advantage(axes, each.budget, each.points, (each.low, each.high), size=4.5)
 
 
 def crossing(panels: tuple[Axes, ...], tradeoff: Tradeoff, size: float = 7.5) -> None:

@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ensearch.core import Evaluation
+from ensearch.fronts import FrontRow
 from ensearch.fronts.matching import corners
 from ensearch.report.study import brief, text
 from ensearch.report.study.findings import Conditions, Findings
+from ensearch.units import Axis
 
 
 class Dot(NamedTuple):
@@ -27,7 +29,7 @@ class Steps(NamedTuple):
     accuracies: tuple[float, ...]
 
 
-class Gap(NamedTuple):
+class Advantage(NamedTuple):
     """Ensemble minus single at one matched budget, in points; the band is None if not known."""
 
     budget: float
@@ -66,8 +68,8 @@ class Tradeoff(NamedTuple):
     single_front: Steps
     ensemble_front: Steps
     front_names: tuple[str, str]
-    gaps: tuple[Gap, ...]
-    corrected: bool  # whether gaps are less what the luck of choosing adds
+    advantages: tuple[Advantage, ...]
+    corrected: bool  # whether advantages are less what the luck of choosing adds
     crossing: Crossing | None
     named: tuple[Named, ...]  # of each front the best first
 
@@ -111,7 +113,7 @@ def compute(findings: Findings) -> Tradeoff:
         front_names=("best single network", "best ensemble")
         if c.stage == "search"
         else ("single network selected on val", "ensemble selected on val"),
-        gaps=_gaps(results),
+        advantages=tuple(a for row in results.fronts.rows if (a := advantage(row, axis))),
         corrected=any(text.is_estimated(row) for row in results.fronts.rows),
         crossing=crossing(results),
         named=(*_named(results, True, fronts[1]), *_named(results, False, fronts[0])),
@@ -200,17 +202,15 @@ def _y_range(results: Findings) -> tuple[float, float]:
     return max(min(every), bottom - span / 3) - 0.12 * span, top + 0.12 * span
 
 
-def _gaps(results: Findings) -> tuple[Gap, ...]:
-    unit = results.conditions.axis.factor
-    return tuple(
-        Gap(
-            row.budget * unit,
-            100 * row.advantage,
-            None if row.low is None else 100 * row.low,
-            None if row.high is None else 100 * row.high,
-        )
-        for row in results.fronts.rows
-        if row.advantage is not None and math.isfinite(row.advantage)
+def advantage(row: FrontRow, axis: Axis) -> Advantage | None:
+    """Return what ensembles are ahead at a budget; None where costs are not matched."""
+    if row.advantage is None or not math.isfinite(row.advantage):
+        return None
+    return Advantage(
+        budget=row.budget * axis.factor,
+        points=100 * row.advantage,
+        low=None if row.low is None else 100 * row.low,
+        high=None if row.high is None else 100 * row.high,
     )
 
 

@@ -64,8 +64,8 @@ def advantage(findings: Findings) -> Figure:
     figure.crossing((axes,), shown, size=SIZE)
     less = f"less than {words.points(findings.fronts.margin)}"
     axes.axhspan(-margin, margin, color=STRIP, zorder=0.5, label=less)
-    figure.gaps(axes, shown, size=SIZE)
-    ends = [end for gap in shown.gaps for end in (gap.points, gap.low, gap.high) if end is not None]
+    figure.advantages(axes, shown, size=SIZE)
+    ends = [end for a in shown.advantages for end in (a.points, a.low, a.high) if end is not None]
     low, high = min([-margin, *ends]), max([margin, *ends])
     axes.set_ylim(low - 0.12 * (high - low), high + 0.12 * (high - low))
     for kind, marker, colour in (("ensemble", "D", ENSEMBLE), ("single network", "o", SINGLE)):
@@ -105,9 +105,9 @@ def advantage_rows(findings: Findings) -> list[Row]:
     shown = figure_data.compute(findings)
     heads = ("advantage_points", "low_points", "high_points", "margin_points")
     rows: list[Row] = [(f"budget_{_unit(findings)}", *heads)]
-    for gap in shown.gaps:
-        low, high = ("" if end is None else end for end in (gap.low, gap.high))
-        rows.append((gap.budget, gap.points, low, high, 100 * findings.fronts.margin))
+    for each in shown.advantages:
+        low, high = ("" if end is None else end for end in (each.low, each.high))
+        rows.append((each.budget, each.points, low, high, 100 * findings.fronts.margin))
     return rows
 
 
