@@ -1,9 +1,13 @@
-"""What all figures share: the look of axes, an axis of costs, steps of a front, an advantage."""
+"""What figures share: a title, the look of axes, an axis of costs, a front, an advantage."""
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ensearch.report._palette import ENSEMBLE, GREY, INK, PALE, SINGLE
@@ -11,6 +15,45 @@ from ensearch.units import format_count
 
 Dashes = str | tuple[float, tuple[float, ...]]
 DASHED: Dashes = (0, (4, 1.5))  # fronts of single networks; those of ensembles are solid
+PIXELS, DPI, LEFT = (1200, 800), 150, 0.09  # of figures with a title
+
+
+def titled(title: str, subtitle: str) -> tuple[Figure, float]:
+    """Return a figure that begins with both texts, and the share of its height left for axes."""
+    figure = Figure(figsize=(PIXELS[0] / DPI, PIXELS[1] / DPI), dpi=DPI, facecolor="white")
+    canvas = FigureCanvasAgg(figure)
+    lines = wrapped(canvas, title, size=11.5, weight="bold")
+    # A path may hold $ signs, which are no formulas.
+    plain: dict[str, Any] = {"va": "top", "parse_math": False}
+    figure.text(LEFT, 0.97, "\n".join(lines), size=11.5, weight="bold", color=INK, **plain)
+    below = 0.97 - 0.052 * len(lines)
+    more = wrapped(canvas, subtitle, size=7.5)
+    figure.text(LEFT, below, "\n".join(more), size=7.5, color=GREY, **plain)
+    return figure, below - 0.065 - 0.03 * len(more)
+
+
+def wrapped(canvas: FigureCanvasAgg, text: str, size: float, weight: str = "normal") -> list[str]:
+    """Lines as long as fit between the left edge of the axes and the right edge of the figure."""
+    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
+    font = FontProperties(size=size, weight=weight)
+
+    def fits(line: str) -> bool:
+        width, _, _ = renderer.get_text_width_height_descent(line, font, ismath=False)
+        return bool(width <= (0.985 - LEFT) * PIXELS[0])
+
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".lstrip()
+        if fits(longer):
+            lines[-1] = longer
+            continue
+        lines += [word] if lines[-1] else []
+        lines[-1] = word
+        # Such as a path: no space in it to break at.
+        while not fits(lines[-1]):
+            most = next(n for n in range(len(lines[-1]), 0, -1) if n == 1 or fits(lines[-1][:n]))
+            lines[-1:] = [lines[-1][:most], lines[-1][most:]]
+    return lines
 
 
 def plain(axes: Axes, size: float, x_label: str = "", y_label: str = "", more: float = 0) -> None:

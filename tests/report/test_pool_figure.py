@@ -14,10 +14,10 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from ensearch.pool.results import CASCADE, FRONTS, MIXED, SINGLE, Estimate
+from ensearch.report._axes import DPI, LEFT, PIXELS, wrapped
 from ensearch.report.pool import figure as pool_figure
 from ensearch.report.pool import text as pool_text
 from ensearch.report.pool.conditions import conditions
-from ensearch.report.study.figure import DPI, LEFT, PIXELS, wrapped
 from ensearch.units import flops
 from tests.pool_fronts import fronts, lead
 

@@ -8,7 +8,6 @@ from ensearch.report import _matplotlib  # before matplotlib itself
 # isort: split
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import offset_copy
@@ -27,10 +26,9 @@ from ensearch.pool.results import (
 )
 from ensearch.report import _axes as style
 from ensearch.report import _palette as palette
-from ensearch.report._axes import DASHED, Dashes
-from ensearch.report._palette import GREY, INK
+from ensearch.report._axes import DASHED, LEFT, Dashes
+from ensearch.report._palette import GREY
 from ensearch.report.pool import text
-from ensearch.report.study.figure import DPI, LEFT, PIXELS, wrapped
 from ensearch.report.study.files import write_file
 from ensearch.units import Axis
 
@@ -52,8 +50,8 @@ def draw(findings: PoolFindings, axis: Axis) -> Figure:
 
 
 def _draw(findings: PoolFindings, axis: Axis) -> Figure:
-    figure = Figure(figsize=(PIXELS[0] / DPI, PIXELS[1] / DPI), dpi=DPI, facecolor="white")
-    top = _title(figure, findings, axis)
+    first, *others = text.verdict(findings, axis)
+    figure, top = style.titled(first.removesuffix("."), " ".join(others))
     axes = figure.add_axes((LEFT, 0.105, 0.98 - LEFT, top - 0.105))
     for front in FRONTS:
         _front(axes, findings, front, axis)
@@ -78,27 +76,6 @@ def write_png(findings: PoolFindings, axis: Axis, path: Path) -> Path:
     Raises EnsearchError if it cannot be drawn, StorageError if it cannot be written.
     """
     return write_file(path, _matplotlib.image(path.name, lambda: _draw(findings, axis)))
-
-
-def _title(figure: Figure, findings: PoolFindings, axis: Axis) -> float:
-    """Write the verdicts above the axes; returns where these may end, as a share of the height."""
-    canvas = FigureCanvasAgg(figure)
-    first, *others = text.verdict(findings, axis)
-    title = wrapped(canvas, first.removesuffix("."), size=11.5, weight="bold")
-    figure.text(
-        LEFT,
-        0.97,
-        "\n".join(title),
-        size=11.5,
-        weight="bold",
-        color=INK,
-        va="top",
-        parse_math=False,
-    )
-    lines = "\n".join(wrapped(canvas, " ".join(others), size=7.5))
-    below = 0.97 - 0.052 * len(title)
-    figure.text(LEFT, below, lines, size=7.5, color=GREY, va="top", parse_math=False)
-    return below - 0.095 - 0.03 * lines.count("\n")
 
 
 def _points(findings: PoolFindings, rows: Sequence[FrontPoint]) -> list[tuple[float, Estimate]]:

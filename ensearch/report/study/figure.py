@@ -2,7 +2,6 @@
 
 import math
 from pathlib import Path
-from typing import Any
 
 from ensearch.report import _matplotlib  # before matplotlib itself
 
@@ -11,17 +10,15 @@ from ensearch.report import _matplotlib  # before matplotlib itself
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from ensearch.report import _axes as style
 from ensearch.report import _figure_labels as figure_labels
+from ensearch.report._axes import LEFT
 from ensearch.report._palette import ENSEMBLE, GREY, INK, SINGLE
 from ensearch.report.study.figure_data import Tradeoff
 from ensearch.report.study.files import write_file
-
-PIXELS, DPI, LEFT = (1200, 800), 150, 0.09
 
 
 def draw_png(tradeoff: Tradeoff, path: Path) -> Path:
@@ -38,16 +35,7 @@ def draw(tradeoff: Tradeoff) -> Figure:
 
 
 def _draw(tradeoff: Tradeoff) -> Figure:
-    figure = Figure(figsize=(PIXELS[0] / DPI, PIXELS[1] / DPI), dpi=DPI, facecolor="white")
-    canvas = FigureCanvasAgg(figure)
-    lines = wrapped(canvas, tradeoff.title, size=11.5, weight="bold")
-    # A path may hold $ signs, which are no formulas.
-    plain: dict[str, Any] = {"va": "top", "parse_math": False}
-    figure.text(LEFT, 0.97, "\n".join(lines), size=11.5, weight="bold", color=INK, **plain)
-    below = 0.97 - 0.052 * len(lines)
-    subtitle = "\n".join(wrapped(canvas, tradeoff.subtitle, size=7.5))
-    figure.text(LEFT, below, subtitle, size=7.5, color=GREY, **plain)
-    top = below - 0.095 - 0.03 * subtitle.count("\n")
+    figure, top = style.titled(tradeoff.title, tradeoff.subtitle)
     upper = figure.add_axes((LEFT, 0.345, 0.98 - LEFT, top - 0.345))
     lower = figure.add_axes((LEFT, 0.105, 0.98 - LEFT, 0.185), sharex=upper)
     _style(upper, lower, tradeoff)
@@ -69,32 +57,8 @@ def _draw(tradeoff: Tradeoff) -> Figure:
     # The lines of architectures are faint so that many can be drawn; their sample need not be.
     for line in legend.get_lines():
         line.set_alpha(1)
-    figure_labels.name(upper, canvas, tradeoff, (SINGLE, ENSEMBLE))
+    figure_labels.name(upper, FigureCanvasAgg(figure), tradeoff, (SINGLE, ENSEMBLE))
     return figure
-
-
-def wrapped(canvas: FigureCanvasAgg, text: str, size: float, weight: str = "normal") -> list[str]:
-    """Lines as long as fit between the left edge of the axes and the right edge of the figure."""
-    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
-    font = FontProperties(size=size, weight=weight)
-
-    def fits(line: str) -> bool:
-        width, _, _ = renderer.get_text_width_height_descent(line, font, ismath=False)
-        return bool(width <= (0.985 - LEFT) * PIXELS[0])
-
-    lines = [""]
-    for word in text.split():
-        longer = f"{lines[-1]} {word}".lstrip()
-        if fits(longer):
-            lines[-1] = longer
-            continue
-        lines += [word] if lines[-1] else []
-        lines[-1] = word
-        # Such as a path: no space in it to break at.
-        while not fits(lines[-1]):
-            most = next(n for n in range(len(lines[-1]), 0, -1) if n == 1 or fits(lines[-1][:n]))
-            lines[-1:] = [lines[-1][:most], lines[-1][most:]]
-    return lines
 
 
 def _style(upper: Axes, lower: Axes, tradeoff: Tradeoff) -> None:
