@@ -92,8 +92,7 @@ def analyse(
         estimate = estimates.estimate(measured, found, rng, share)
         selected = estimate.accuracies
     else:
-        estimate = estimates.of_selected(found, rng, share)
-    beside = selected_on is not None
+        estimate = estimates.each_by_itself(found, rng, share, selected=True)
     rows = judge(
         measured,
         budgets,
@@ -102,7 +101,7 @@ def analyse(
         selected,
         margin,
         tried=tried,
-        selected=beside,
+        selected=selected_on is not None,
         before=before,
     )
     return Fronts(

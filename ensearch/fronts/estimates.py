@@ -83,37 +83,31 @@ def together(
     )
 
 
-def each_by_itself(noise: Noise, rng: np.random.Generator, share: float = 1.0) -> Estimate:
-    """Return the measured accuracies, compared with the allowance of multiple comparisons."""
-    level = _level(LEVEL, share)
-    deviates = _deviates(noise, rng, _count(share))
-    return Estimate(
-        accuracies=noise.accuracies,
-        draws=noise.accuracies + deviates,
-        compare=lambda rivals: comparison.by_themselves(noise, rivals, deviates, level),
-        covariance=lambda covariance: covariance,
-        influence=np.eye(len(noise.accuracies)),
-        is_pooled=False,
-    )
+def each_by_itself(
+    noise: Noise, rng: np.random.Generator, share: float = 1.0, *, selected: bool = False
+) -> Estimate:
+    """Return the measured accuracies, compared with the allowance of multiple comparisons.
 
-
-def of_selected(noise: Noise, rng: np.random.Generator, share: float = 1.0) -> Estimate:
-    """Estimate accuracies of which another split selected the best: no luck to allow for.
-
+    None is made where another split `selected` the best, so that there is no luck to allow for.
     `share` as in `estimate`.
     """
     level = _level(LEVEL, share)
-    draws = noise.accuracies + _deviates(noise, rng, _count(share))
+    nothing = np.zeros(len(noise.accuracies))
+    deviates = rng.multivariate_normal(
+        nothing, noise.covariance, _count(share), "ignore", method="eigh"
+    )
+    draws = noise.accuracies + deviates
+
+    def compare(rivals: Sequence[Rivals]) -> list[Compared]:
+        if selected:
+            return comparison.by_draws(draws, rivals, level)
+        return comparison.by_themselves(noise, rivals, deviates, level)
+
     return Estimate(
         accuracies=noise.accuracies,
         draws=draws,
-        compare=lambda rivals: comparison.by_draws(draws, rivals, level),
+        compare=compare,
         covariance=lambda covariance: covariance,
         influence=np.eye(len(noise.accuracies)),
         is_pooled=False,
     )
-
-
-def _deviates(noise: Noise, rng: np.random.Generator, count: int = DRAWS) -> Floats:
-    nothing = np.zeros(len(noise.accuracies))
-    return rng.multivariate_normal(nothing, noise.covariance, count, "ignore", method="eigh")
