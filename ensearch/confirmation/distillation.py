@@ -18,7 +18,7 @@ from ensearch.fronts import Difference, difference, noise
 from ensearch.seeds import derive
 from ensearch.store import Store
 from ensearch.study.study import Study
-from ensearch.units import counted, format_points
+from ensearch.units import counted
 
 Groups = Mapping[str, tuple[Member, ...]]
 
@@ -123,14 +123,9 @@ class Distilled:
         return (
             f"{student} that learns the mean probabilities of {teacher} in place of labels "
             f"({counted(self.test.trained, 'seed')}) is right on {accuracy:.2f} % of test: "
-            f"{points(self.over_labels)} points against the same network on labels, "
-            f"{points(self.over_ensemble)} against the ensemble (95 % each)."
+            f"{self.over_labels.points} points against the same network on labels, "
+            f"{self.over_ensemble.points} against the ensemble (95 % each)."
         )
-
-
-def points(found: Difference) -> str:
-    """Return a difference in points with its interval: +0.40 [-0.30, +1.10]."""
-    return format_points(found.value, found.low, found.high)
 
 
 def read(store: Store, study: str, plan: Confirmation) -> Distilled | None:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from ensearch.fronts.noise import WIDTH, Noise
+from ensearch.units import format_points
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,11 @@ class Difference:
     def side(self) -> int:
         """1 if the interval is above 0, -1 if below, 0 where it cannot be told."""
         return int(self.low > 0) - int(self.high < 0)
+
+    @property
+    def points(self) -> str:
+        """The difference in points with its interval: +0.40 [-0.30, +1.10]."""
+        return format_points(self.value, self.low, self.high)
 
 
 def difference(noise: Noise, one: int, other: int) -> Difference:

@@ -141,7 +141,7 @@ def test_one_difference_is_in_the_table_the_sentence_and_the_record(pool: Path) 
         accuracy = {where: row[f"accuracy_{split}_fraction"] for where, row in by.items()}
         gap = found["mixed_minus_same_architecture"]
         assert gap["difference_fraction"] == accuracy[MIXED, 2e7] - accuracy[SAME, 2e7]
-        assert f"{100 * gap['difference_fraction']:+.2f} points" in found["verdict"][1]
+        assert f"{100 * gap['difference_fraction']:+.2f} [" in found["verdict"][1]
         for (kind, budget), row in by.items():
             if kind != SINGLE:
                 lead = row["less_single_difference_fraction"]

@@ -34,13 +34,13 @@ def test_titles_claim_what_is_told_and_no_more() -> None:
     three = dict.fromkeys(FRONTS[1:], lead(-0.01, 0.03))
     assert pool_text.headline(fronts(1, three), flops(1)) == (
         "Within 1M FLOPs no ensemble or cascade clearly beats the best single network "
-        "(50.00 %): mixed +1.00 points [-1.00, +3.00]"
+        "(50.00 %): mixed +1.00 [-1.00, +3.00] points"
     )  # of one architecture is that network alone here, and no rival of itself
     # A larger difference that is not told does not hide a smaller one that is.
     told = pool_text.headline(fronts(2, three | {MIXED: lead(0.001, 0.009)}), flops(1))
     assert told == (
         "Within 2M FLOPs a mixed ensemble beats the best single network: "
-        "+0.50 points [+0.10, +0.90]"
+        "+0.50 [+0.10, +0.90] points"
     )
     lost = pool_text.headline(fronts(1, dict.fromkeys(FRONTS[1:], lead(-0.03, -0.01))), flops(2))
     assert lost.startswith("Within 2M FLOPs the best single network beats ensembles and cascades")

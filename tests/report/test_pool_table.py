@@ -73,7 +73,7 @@ def test_a_cascade_that_overspends_on_test_is_marked_and_not_called_better() -> 
     top = on_test(cascades(3, {4e6: (0.01, 0.05)}), {(CASCADE, 4e6): 4.1e6})
     assert pool_text.headline(top, flops(1)) == (
         "Within 4M FLOPs no ensemble or cascade clearly beats the best single network (50.00 %): "
-        "cascade of 4.1M on test +3.00 points [+1.00, +5.00]"
+        "cascade of 4.1M on test +3.00 [+1.00, +5.00] points"
     )
     assert "*" not in printed(top)
 
@@ -118,7 +118,7 @@ def test_the_cascade_of_the_sentence_has_a_row() -> None:
     text = printed(replace(findings, cascade_comparisons=(kept,)))
     assert (
         "Selected within 950k, a cascade keeps 99.8% of the accuracy (51.90 of 52.00 %) of the "
-        "mixed ensemble within 2M, at 39% of its cost (700k of 1.8M): -0.10 points [-2.00, +1.80]. "
+        "mixed ensemble within 2M, at 39% of its cost (700k of 1.8M): -0.10 [-2.00, +1.80] points. "
         "It runs net-1 → net-0."
     ) in " ".join(text.split())
     (line,) = (one for one in text.splitlines() if one.strip().startswith("950k"))

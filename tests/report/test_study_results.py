@@ -285,13 +285,13 @@ def test_reports_import_neither_torch_nor_optuna() -> None:
         (
             0.02,
             0.01,
-            "within 4M are better than ensembles of one architecture: +2.00 points [+1.00, +3.00]. "
+            "within 4M are better than ensembles of one architecture: +2.00 [+1.00, +3.00] points. "
             "One half of val",
         ),
         (
             0.02,
             0.03,
-            "cannot be told from ensembles of one architecture: +2.00 points [-1.00, +5.00]",
+            "cannot be told from ensembles of one architecture: +2.00 [-1.00, +5.00] points",
         ),
         (-0.02, 0.01, "are worse than ensembles of one architecture: -2.00"),
         (0.0, 0.0, "the best ensemble has one architecture: mixing gains nothing"),

@@ -2,14 +2,14 @@
 
 import math
 
-from ensearch.confirmation.distillation import Distilled, points
+from ensearch.confirmation.distillation import Distilled
 from ensearch.confirmation.plan import Confirmation
 from ensearch.fronts import Correlation, FrontRow, Ranks
 from ensearch.report.confirmation.findings import ConfirmedFindings
 from ensearch.report.study import words
 from ensearch.report.study.findings import Conditions
 from ensearch.report.study.text import count, price
-from ensearch.units import counted
+from ensearch.units import counted, format_points
 
 
 def headline(confirmed: ConfirmedFindings) -> str:
@@ -65,8 +65,8 @@ def rivals(found: Distilled, c: Conditions) -> list[tuple[str, ...]]:
     return [
         (learns, label, price(e, c), f"{100 * e.scores.accuracy:.2f}", str(e.trained), *more)
         for learns, label, e, *more in (
-            ("labels", student, found.on_labels, on_labels, points(found.over_labels)),
-            ("labels", teacher, found.ensemble, ensemble, points(found.over_ensemble)),
+            ("labels", student, found.on_labels, on_labels, found.over_labels.points),
+            ("labels", teacher, found.ensemble, ensemble, found.over_ensemble.points),
             (teacher, student, found.test, taught, ""),
         )
     ]
@@ -195,7 +195,7 @@ def shifted(confirmed: ConfirmedFindings) -> str:
         moved += (
             f"; the advantage has the same sign at {shift.agree} of "
             f"{counted(shift.budgets, 'budget')} matched both times, and changes by "
-            f"{100 * shift.mean_change:+.2f} points on average"
+            f"{format_points(shift.mean_change)} points on average"
         )
     places = ", ".join(c.axis.show(budget) for budget in shift.reversed_at)
     ends = {

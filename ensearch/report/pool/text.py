@@ -2,7 +2,6 @@
 
 from collections import Counter
 
-from ensearch.fronts import Difference
 from ensearch.pool import entry as pool_entry
 from ensearch.pool.results import (
     CASCADE,
@@ -88,10 +87,6 @@ def _alone(findings: PoolFindings) -> FrontPoint | None:
     return rows[0] if len({row.members for row in rows}) == 1 else None
 
 
-def _gap(lead: Difference) -> str:
-    return f"{100 * lead.value:+.2f} points [{100 * lead.low:+.2f}, {100 * lead.high:+.2f}]"
-
-
 def _mixed(findings: PoolFindings, axis: Axis) -> str:
     lead = findings.mixed_lead
     if lead is None:
@@ -104,7 +99,7 @@ def _mixed(findings: PoolFindings, axis: Axis) -> str:
         -1: "mixed ensembles lose to ensembles of one architecture",
         0: "whether mixed ensembles beat those of one architecture cannot be told",
     }[lead.side]
-    return f"At {axis.show(findings.budgets[-1])}, {says}: {_gap(lead)}."
+    return f"At {axis.show(findings.budgets[-1])}, {says}: {lead.points} points."
 
 
 def best_comparison(findings: PoolFindings) -> CascadeComparison | None:
@@ -145,7 +140,7 @@ def _cascade(findings: PoolFindings, axis: Axis) -> str:
     return (
         f"Selected within {axis.show(row.budget)}, a cascade keeps {best.accuracy:.1%} of "
         f"the accuracy ({ratio}) of {whole}, at {best.cost:.0%} of its cost ({costs}): "
-        f"{_gap(best.lead)}. It runs {describe(row, findings)}."
+        f"{best.lead.points} points. It runs {describe(row, findings)}."
     )
 
 
@@ -195,16 +190,16 @@ def _at_top(findings: PoolFindings, axis: Axis) -> str:
     best = max(
         rivals, key=lambda front: (rivals[front][0], not by[front].overspends, rivals[front][1])
     )
-    gap = _gap(findings.leads[best, top])
+    lead = f"{findings.leads[best, top].points} points"
     if rivals[best][0] > 0:
-        return f"{within} {_NAMES[best]} beats the best single network: {gap}"
+        return f"{within} {_NAMES[best]} beats the best single network: {lead}"
     if rivals[best][0] < 0:
-        return f"{within} the best single network beats ensembles and cascades: {gap}"
+        return f"{within} the best single network beats ensembles and cascades: {lead}"
     accuracy = f" ({_percent(single)} %)" if single else ""
     spent = f" of {axis.show(by[best].cost)} on test" if by[best].overspends else ""
     return (
         f"{within} no ensemble or cascade clearly beats the best single network{accuracy}: "
-        f"{best}{spent} {gap}"
+        f"{best}{spent} {lead}"
     )
 
 

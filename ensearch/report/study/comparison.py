@@ -16,7 +16,7 @@ from ensearch.report._layout import FittedTable, Paragraph
 from ensearch.report.study import text
 from ensearch.report.study.findings import Conditions, Findings
 from ensearch.study.config import differences
-from ensearch.units import Axis, format_count
+from ensearch.units import Axis, format_count, format_points
 
 # They follow from others, or differ for every two studies.
 _LEFT_OUT = ("budgets", "name")
@@ -98,8 +98,8 @@ class Comparison:
         rows = []
         for row in reversed(self.rows):
             cells = (self.axis.show(row.budget), *_cells(row.first), *_cells(row.second))
-            gap = "" if row.difference is None else f"{100 * row.difference:+.2f}"
-            rows.append((*cells, gap) if self.same_images else cells)
+            less = "" if row.difference is None else format_points(row.difference)
+            rows.append((*cells, less) if self.same_images else cells)
         table = FittedTable(heads, rows)
         lines = [f"{key}: {_told(a)} | {_told(b)}" for key, (a, b) in self.differences.items()]
         said = [Text(line) for line in lines] or [Text("The configurations are equal.")]
@@ -141,8 +141,8 @@ def compare(first: Findings, second: Findings) -> Comparison:
     rows = []
     for budget in budgets:
         one, other = _side(first, budget), _side(second, budget)
-        gap = _difference(one, other) if same_images else None
-        rows.append(ComparedBudget(budget=budget, first=one, second=other, difference=gap))
+        less = _difference(one, other) if same_images else None
+        rows.append(ComparedBudget(budget=budget, first=one, second=other, difference=less))
     return Comparison(
         first=first.conditions.study,
         second=second.conditions.study,

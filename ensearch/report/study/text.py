@@ -105,15 +105,12 @@ def further(results: Findings) -> list[str]:
         return [f"Of these {who} the best ensemble has one architecture: mixing gains nothing."]
     says = {1: "are better than", 0: "cannot be told from", -1: "are worse than"}
     verb = says[diversity.lead.side]
-    gap, low, high = (
-        100 * f for f in (diversity.lead.value, diversity.lead.low, diversity.lead.high)
-    )
     how = "One half of val selected them and the other scored them, in turn."
     if diversity.split == "test":
         how = "They were selected on val and scored on test."
     return [
         f"Of these {who}, mixed ensembles within {count(diversity.budget, c)} {verb} ensembles of "
-        f"one architecture: {gap:+.2f} points [{low:+.2f}, {high:+.2f}]. {how}"
+        f"one architecture: {diversity.lead.points} points. {how}"
     ]
 
 
