@@ -1,6 +1,5 @@
 """A confirmation -> confirm.csv, confirm.json and confirm.png; confirm-2.csv of the second."""
 
-import json
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -30,11 +29,9 @@ def write(confirmed: ConfirmedFindings, folder: Path) -> list[Path]:
     test. StorageError if the folder cannot be written.
     """
     table, content, picture = (folder / name for name in names(confirmed.plan.number))
-    plain = json.dumps(summary(confirmed), indent=2, ensure_ascii=False, allow_nan=False)
-    body = files.csv_of(confirmed.results)
     return [
-        files.write_file(table, body.encode()),
-        files.write_file(content, (plain + "\n").encode()),
+        files.write_file(table, files.csv_of(confirmed.results).encode()),
+        files.write_file(content, files.json_bytes(summary(confirmed))),
         figure.draw_png(figure_data.compute(confirmed.results), picture),
     ]
 

@@ -1,8 +1,5 @@
 """Findings of a pool -> front.csv and front.json."""
 
-import csv
-import io
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +8,7 @@ from ensearch.pool.entry import Entry
 from ensearch.pool.results import FRONTS, FrontPoint, PoolFindings
 from ensearch.report.pool import text
 from ensearch.report.pool.conditions import conditions
-from ensearch.report.study.files import plain, write_file
+from ensearch.report.study.files import csv_text, json_bytes, plain, table, write_file
 from ensearch.units import Axis, flops
 
 SCHEMA = 3
@@ -20,15 +17,8 @@ UNIT = "multiply-adds of one forward pass, per example; of a cascade the mean ov
 
 def write(findings: PoolFindings, folder: Path) -> None:
     """Write front.csv and front.json. Raises StorageError if they cannot be written."""
-    content = json.dumps(summary(findings), indent=2, ensure_ascii=False, allow_nan=False)
-    write_file(folder / "front.json", f"{content}\n".encode())
-    cells = rows(findings)
-    body = io.StringIO()
-    names = list(dict.fromkeys(name for row in cells for name in row))
-    writer = csv.DictWriter(body, fieldnames=names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(cells)
-    write_file(folder / "front.csv", body.getvalue().encode())
+    write_file(folder / "front.json", json_bytes(summary(findings)))
+    write_file(folder / "front.csv", csv_text(table(rows(findings))).encode())
 
 
 def rows(findings: PoolFindings) -> list[dict[str, Any]]:

@@ -1,7 +1,5 @@
 """Two studies side by side: in what they differ, and what each would take at each budget."""
 
-import csv
-import io
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,7 +11,7 @@ from rich.text import Text
 from ensearch.errors import UsageError
 from ensearch.fronts import FrontRow
 from ensearch.report._layout import FittedTable, Paragraph
-from ensearch.report.study import text
+from ensearch.report.study import files, text
 from ensearch.report.study.findings import Conditions, Findings
 from ensearch.study.config import differences
 from ensearch.units import Axis, format_count, format_points
@@ -78,17 +76,15 @@ class Comparison:
 
     def csv(self) -> str:
         """One line for each budget; what is not known is an empty cell."""
-        body = io.StringIO()
         names = ("take", "accuracy_val_fraction", "verdict", "advantage_fraction")
         heads = [f"{side}_{name}" for side in ("first", "second") for name in names]
-        writer = csv.writer(body, lineterminator="\n")
-        writer.writerow([f"budget_{self.axis.key}", *heads, "difference_fraction"])
+        rows: list[list[object]] = [[f"budget_{self.axis.key}", *heads, "difference_fraction"]]
         for row in self.rows:
             cells: list[object] = [row.budget]
             for side in (row.first, row.second):
                 cells += [None] * 4 if side is None else list(asdict(side).values())
-            writer.writerow([*cells, row.difference])
-        return body.getvalue()
+            rows.append([*cells, row.difference])
+        return files.csv_text(rows)
 
     def table(self) -> Group:
         """Return the comparison for `rich.print`."""

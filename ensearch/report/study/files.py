@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,10 @@ def write(results: Findings, folder: Path) -> tuple[Path, Path]:
     Costs are multiply-adds whatever unit the study's tables use. Raises StorageError if the
     folder cannot be written.
     """
-    plain = json.dumps(summary(results), indent=2, ensure_ascii=False, allow_nan=False)
-    contents = {"evaluations.csv": csv_of(results), "summary.json": plain + "\n"}
-    first, second = (write_file(folder / name, body.encode()) for name, body in contents.items())
-    return first, second
+    return (
+        write_file(folder / "evaluations.csv", csv_of(results).encode()),
+        write_file(folder / "summary.json", json_bytes(summary(results))),
+    )
 
 
 def write_file(path: Path, content: bytes) -> Path:
@@ -46,6 +46,24 @@ def write_file(path: Path, content: bytes) -> Path:
     return path
 
 
+def json_bytes(content: object) -> bytes:
+    """Return the content of a JSON file. Raises ValueError for NaN and infinity."""
+    return f"{json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)}\n".encode()
+
+
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """Return the content of a CSV file; None is an empty cell."""
+    body = io.StringIO()
+    csv.writer(body, lineterminator="\n").writerows(rows)
+    return body.getvalue()
+
+
+def table(records: Sequence[Mapping[str, object]]) -> list[list[object]]:
+    """Return the names that records have, as heads, and below them their cells; None for none."""
+    names = list(dict.fromkeys(name for record in records for name in record))
+    return [list(names), *([record.get(name) for name in names] for record in records)]
+
+
 def csv_of(results: Findings) -> str:
     """One line for each evaluation, predicted ones too; what is not known is an empty cell."""
     times = beside.columns(results)
@@ -55,11 +73,7 @@ def csv_of(results: Findings) -> str:
         | times[e.key]
         for e in (*results.evaluations, *results.predicted)
     ]
-    body = io.StringIO()
-    writer = csv.DictWriter(body, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return body.getvalue()
+    return csv_text(table(rows))
 
 
 def _blank(value: float | None) -> float | str:

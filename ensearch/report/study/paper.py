@@ -4,8 +4,6 @@ They have no title: a caption says what they show. Shapes and dashes tell the ki
 do, so that they can be printed without.
 """
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Sequence
 
 from ensearch.report import _matplotlib  # before matplotlib itself
@@ -21,6 +19,7 @@ from ensearch.report import _figure_labels as figure_labels
 from ensearch.report._palette import ENSEMBLE, SINGLE
 from ensearch.report.study import figure, figure_data, words
 from ensearch.report.study.figure_data import Dot, Tradeoff
+from ensearch.report.study.files import csv_text
 from ensearch.report.study.findings import Findings
 
 INCHES, DPI = (3.5, 2.6), 300  # a column of two, and what journals ask for
@@ -40,7 +39,7 @@ def files(findings: Findings, figures: Iterable[str], format: str) -> dict[str, 
     for name in figures:
         draw, rows = FIGURES[name]
         file = f"figure-{name}.{format}"
-        made[f"figure-{name}.csv"] = _csv(rows(findings))
+        made[f"figure-{name}.csv"] = csv_text(rows(findings)).encode()
         made[file] = _matplotlib.image(file, lambda draw=draw: draw(findings))  # type: ignore[misc]
     return made
 
@@ -119,12 +118,6 @@ FIGURES: dict[str, tuple[Callable[[Findings], Figure], Callable[[Findings], list
 
 def _unit(findings: Findings) -> str:
     return findings.conditions.axis.unit.replace(" ", "_")
-
-
-def _csv(rows: Iterable[Row]) -> bytes:
-    body = io.StringIO()
-    csv.writer(body, lineterminator="\n").writerows(rows)
-    return body.getvalue().encode()
 
 
 def _panel(shown: Tradeoff, y_label: str) -> tuple[Figure, Axes]:
