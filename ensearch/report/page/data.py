@@ -97,7 +97,7 @@ def compute(
         settle=commands.settle(findings, storage) if settles else "",
         is_settled=_is_settled(findings),
         tried=_tried(findings),
-        effort=_effort(findings),
+        effort=Grid(*effort.table(findings)),
         mixing=tuple(text.further(findings)),
         table=evaluations.table(findings, record),
         charts=charts.charts(findings, record),
@@ -112,13 +112,6 @@ def compute(
         definition=commands.definition(findings),
         content=files.summary(findings) if there else {},
     )
-
-
-def _effort(findings: Findings) -> Grid:
-    """What stands behind each budget; its last column, as a rule empty, is then left out."""
-    lines = effort.of(findings)
-    columns = len(effort.HEADS) if any(line.predicted for line in lines) else -1
-    return Grid(effort.HEADS[:columns], tuple(tuple(line[:columns]) for line in lines))
 
 
 def _is_settled(findings: Findings) -> bool:

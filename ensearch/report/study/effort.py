@@ -1,36 +1,29 @@
 """What stands behind each budget: what was tried, what it cost to train, what else was promised."""
 
 import math
-from typing import NamedTuple
 
 from ensearch.fronts import FrontRow, Multiplier
 from ensearch.report.study import text
 from ensearch.report.study.findings import Findings
 
-
-class Effort(NamedTuple):
-    """What stands behind one budget as text, in the order of HEADS."""
-
-    budget: str
-    tried: str
-    single_training: str
-    ensemble_training: str
-    multiplier: str
-    predicted: str
-
-
 HEADS = ("Budget", "Tried", "Train single", "Train ens.", "Single needs ×", "Predicted")
 
 
-def of(results: Findings) -> list[Effort]:
-    """One line per budget, the highest budget first: what was tried and what training costs."""
-    return [_effort(row, results) for row in reversed(results.fronts.rows)]
+def table(results: Findings) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Return heads, and a row per budget, the highest first: what was tried, what training costs.
+
+    The last column is left out where it is empty, as it is as a rule.
+    """
+    rows = tuple(_row(row, results) for row in reversed(results.fronts.rows))
+    if any(row[-1] for row in rows):
+        return HEADS, rows
+    return HEADS[:-1], tuple(row[:-1] for row in rows)
 
 
-def _effort(row: FrontRow, results: Findings) -> Effort:
+def _row(row: FrontRow, results: Findings) -> tuple[str, ...]:
     c = results.conditions
     within = [e for e in results.evaluations if e.price <= row.budget]
-    return Effort(
+    return (
         c.axis.show(row.budget),
         " + ".join(str(sum(singles == (e.is_single) for e in within)) for singles in (True, False)),
         text.count(row.single.train_macs, c) if row.single else "",

@@ -57,9 +57,7 @@ def _style(row: FrontRow) -> str:
 
 def _effort(results: Findings) -> FittedTable:
     """What was tried for each budget, and what training cost."""
-    # The last column is empty as a rule: it has no heading then.
-    lines = effort.of(results)
-    predicted = any(line.predicted for line in lines)
-    heads = (*effort.HEADS[:-1], *([f" {effort.HEADS[-1]}"] if predicted else []))
-    rows = [(*line[:-1], *([f" {line.predicted}"] if predicted else [])) for line in lines]
-    return FittedTable(heads, rows, frozenset(range(len(effort.HEADS) - 1)))
+    heads, rows = effort.table(results)
+    last = len(effort.HEADS) - 1  # the only one that is aligned to the left
+    spaced = [(*row[:last], *(f" {cell}" for cell in row[last:])) for row in (heads, *rows)]
+    return FittedTable(spaced[0], spaced[1:], frozenset(range(last)))
