@@ -116,6 +116,11 @@ def distinctions(
     return (*side, *schedule.changes(base))
 
 
+def ensemble_label(size: int, label: str) -> str:
+    """What `size` members of a network are called: 4 × 28-10, and 28-10 for one."""
+    return label if size == 1 else f"{size} × {label}"
+
+
 def full_label(label: str, distinctions: tuple[str, ...]) -> str:
     """The label followed by its `distinctions`: 28-10@64, epochs 12."""
     return label + "".join(text if text[0] == "@" else f", {text}" for text in distinctions)

@@ -1,6 +1,6 @@
 """The events of a run in one plain line each."""
 
-from ensearch.core import Evaluation
+from ensearch.core import Evaluation, ensemble_label
 from ensearch.errors import printable
 from ensearch.study.events import (
     EndReason,
@@ -133,8 +133,7 @@ def _best(event: TrialDone, axis: Axis) -> str:
     def show(kind: str, e: Evaluation | None) -> str:
         if e is None:
             return f"no {kind} yet"
-        shape = e.architecture.label
-        label = shape if e.is_single else f"{e.size} × {shape}"
+        label = ensemble_label(e.size, e.architecture.label)
         return f"best {kind} {label} {e.scores.accuracy:.2%} at {axis.show(e.price)}"
 
     single, ensemble = event.best_single, event.best_ensemble

@@ -7,7 +7,14 @@ from typing import Any
 
 from ensearch.confirmation import finalists
 from ensearch.confirmation.finalists import Reason
-from ensearch.core import Architecture, Schedule, evaluation_key, full_label, network_key
+from ensearch.core import (
+    Architecture,
+    Schedule,
+    ensemble_label,
+    evaluation_key,
+    full_label,
+    network_key,
+)
 from ensearch.errors import StorageError
 from ensearch.store import ConfirmationRecord, Store
 
@@ -66,9 +73,7 @@ class Finalist:
 
     @property
     def label(self) -> str:
-        shape = self.architecture.label
-        members = shape if self.is_single else f"{self.size} × {shape}"
-        return full_label(members, self.changes)
+        return full_label(ensemble_label(self.size, self.architecture.label), self.changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ensearch import datasets
-from ensearch.core import Evaluation, Floats, Schedule, Split
+from ensearch.core import Evaluation, Floats, Schedule, Split, ensemble_label
 from ensearch.datasets import Dataset
 from ensearch.errors import StorageError, UnavailableError
 from ensearch.exports import stored_members, times
@@ -170,7 +170,7 @@ def of_pool(
     members = tuple(records[entry.key] for entry in entries)
     _check_weights(store, members[0].study, members[0].stage, members)
     shapes = [entry.label for entry in entries]
-    title = " + ".join(dict.fromkeys(f"{shapes.count(s)} × {s}" for s in shapes))
+    title = " + ".join(dict.fromkeys(ensemble_label(shapes.count(s), s) for s in shapes))
     if cascade is not None:
         title = " → ".join(shapes)
     whole = _winner(
@@ -180,7 +180,7 @@ def of_pool(
         data_dir,
         "val",
         name=name,
-        title=shapes[0] if len(shapes) == 1 else title,
+        title=title,
         stage=f"pool {query}",
         rule="arithmetic",
         estimate=None if cascade is None else cascade.held_out,

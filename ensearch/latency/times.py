@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ensearch.core import Architecture, AxisCost
+from ensearch.core import Architecture, AxisCost, ensemble_label
 from ensearch.store import LatencyRecord, Setup
 from ensearch.units import counted
 
@@ -30,15 +30,12 @@ class Configuration:
     @property
     def label(self) -> str:
         """`10-0.5`, or `4 × 10-0.5`."""
-        return self._called(self.architecture.label)
+        return ensemble_label(self.size, self.architecture.label)
 
     @property
     def key(self) -> str:
         """The same by the key of the architecture: `4 × wide_resnet-10-0.5@32`."""
-        return self._called(self.architecture.key)
-
-    def _called(self, name: str) -> str:
-        return name if self.size == 1 else f"{self.size} × {name}"
+        return ensemble_label(self.size, self.architecture.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from ensearch.core import (
     Cost,
     Schedule,
     distinctions,
+    ensemble_label,
     full_label,
     network_key,
 )
@@ -61,7 +62,7 @@ class Cell:
 
     @property
     def label(self) -> str:
-        return full_label(f"{self.size} × {self.architecture.label}", self.changes)
+        return full_label(ensemble_label(self.size, self.architecture.label), self.changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

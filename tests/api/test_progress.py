@@ -62,7 +62,7 @@ def test_trials_members_and_the_best_so_far_fit_60_columns(console: Console, sho
     before = size(console)
     show(
         TrialDone(
-            number=0, label="1 × 10-1", evaluation=single, told=1, trials=2, seconds_left=95,
+            number=0, label="10-1", evaluation=single, told=1, trials=2, seconds_left=95,
             best_single=single, best_ensemble=None,
         )
     )  # fmt: skip

@@ -148,13 +148,13 @@ def test_the_plan_says_what_each_budget_offers_to_both_kinds() -> None:
     )
     made = work.estimate(steps, 100, 40, 1, SPEED, 1)
     text = described(asked, steps, made, 1)
-    # 80k: 2 × 10-2. 40k: 1 × 10-2. Each with 4 schedules; 20k lies a rung below the 4.
+    # 80k: 2 × 10-2. 40k: 10-2. Each with 4 schedules; 20k lies a rung below the 4.
     assert "single networks + ensembles: 0 + 4 at 80k, 4 + 0 at 40k" in text
     assert "8 distinct configurations, 4 single networks and 4 ensembles" in text
     assert "single networks and ensembles take turns" in text
     assert "peak_lr 0.1, 0.4; epochs 3, 12" in text
     assert "schedule  3 or 12 epochs" in text
-    assert "cheapest  1 × 10-2 at 40k" in text
+    assert "cheapest  10-2 at 40k" in text
     assert "this study searches epochs" in text
     plain = dataclasses.replace(asked, space=dataclasses.replace(asked.space, schedule=()))
     steps = ladder.build(plain.space, plain.budget, plain.schedule, 8, cost_of)
@@ -303,8 +303,8 @@ def test_progress_lines_carry_unit_and_best() -> None:
     assert "about 1m30s left" in text
     alone = dataclasses.replace(done, best_ensemble=None)
     assert "no ensemble yet" in (line(alone, 1, flops(1)) or "")
-    failed = TrialFailed(label="1 × 10-1", reason="diverged", told=5, trials=9)
-    assert line(failed, 1, flops(1)) == "trial 5/9: 1 × 10-1 failed: diverged"
+    failed = TrialFailed(label="10-1", reason="diverged", told=5, trials=9)
+    assert line(failed, 1, flops(1)) == "trial 5/9: 10-1 failed: diverged"
     assert (
         line(MemberDone(key="k", label="10-1", seconds=42), 1, flops(1))
         == "member 10-1 trained in 42s"

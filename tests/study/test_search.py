@@ -15,7 +15,7 @@ import sqlalchemy
 from optuna.storages import RDBStorage
 
 from ensearch import datasets
-from ensearch.core import Evaluation
+from ensearch.core import Evaluation, ensemble_label
 from ensearch.errors import StorageError, UnavailableError
 from ensearch.launch import Failed, MemberJob, Train, Trained, Update, inline
 from ensearch.launch.inline import Inline
@@ -648,7 +648,9 @@ def test_what_is_told_is_what_was_evaluated(store: Store, spec: str) -> None:
     stored = {e.key for e in rows(store)}
     for event in done:
         assert event.evaluation.key in stored
-        assert event.label == f"{event.evaluation.size} × {event.evaluation.architecture.label}"
+        assert event.label == ensemble_label(
+            event.evaluation.size, event.evaluation.architecture.label
+        )
     everything = [e for e in events if isinstance(e, Evaluated)]
     assert len(everything) == 1 + 6  # what earlier runs have left, then after each trial
     assert everything[0].evaluations == ()

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from ensearch.core import ensemble_label
 from ensearch.pool import entry as pool_entry
 from ensearch.pool.results import (
     CASCADE,
@@ -48,9 +49,7 @@ def describe(point: FrontPoint, findings: PoolFindings) -> str:
     networks = [names[findings.entries[member].network] for member in point.members]
     if point.front == CASCADE:
         return " → ".join(networks)
-    return " + ".join(
-        name if count == 1 else f"{count} × {name}" for name, count in Counter(networks).items()
-    )
+    return " + ".join(ensemble_label(count, name) for name, count in Counter(networks).items())
 
 
 def shown_rows(findings: PoolFindings) -> list[FrontPoint]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ensearch.confirmation import plan as plans
 from ensearch.confirmation.plan import Confirmation
-from ensearch.core import Evaluation
+from ensearch.core import Evaluation, ensemble_label
 from ensearch.errors import StorageError
 from ensearch.store import LookRecord, Store, TrialRecord, UseOfTest
 
@@ -71,7 +71,11 @@ def read(store: Store, study: str) -> Record:
         total += sum(members[key].train_macs for key in new if key in members)
         spent.append(total)
     failures = [
-        Failure(f"trial {t.number}: {t.size} × {t.network.partition(' ')[0]}", t.reason or "", "")
+        Failure(
+            f"trial {t.number}: {ensemble_label(t.size, t.network.partition(' ')[0])}",
+            t.reason or "",
+            "",
+        )
         for t in trials
         if t.state == "failed"
     ]

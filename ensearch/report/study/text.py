@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ensearch.core import Evaluation, distinctions, full_label
+from ensearch.core import Evaluation, distinctions, ensemble_label, full_label
 from ensearch.fronts import FEWEST_DEGREES, FrontRow
 from ensearch.report.study.findings import Conditions, Findings
 from ensearch.units import counted, format_count, format_duration, format_points
@@ -41,7 +41,7 @@ def label(evaluation: Evaluation, conditions: Conditions | None = None) -> str:
         else distinctions(architecture, evaluation.schedule, c.schedule, c.resolutions)
     )
     shape = full_label(architecture.label, more)
-    whole = shape if evaluation.is_single else f"{evaluation.size} × {shape}"
+    whole = ensemble_label(evaluation.size, shape)
     return f"~{whole}" if evaluation.is_predicted else whole
 
 
