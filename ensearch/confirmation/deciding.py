@@ -9,7 +9,6 @@ from ensearch.confirmation.finalists import Nominee
 from ensearch.confirmation.plan import Confirmation, Finalist, Request, plans
 from ensearch.core import Evaluation, Schedule, distinctions, network_key
 from ensearch.errors import StorageError, invalid
-from ensearch.search_space import has_resolutions
 from ensearch.store import Store
 from ensearch.study.config import StudyConfig
 
@@ -81,7 +80,7 @@ def _check_pair(nominees: list[Nominee], config: StudyConfig, budget: float) -> 
 def _finalists(
     nominees: list[Nominee], request: Request, config: StudyConfig
 ) -> tuple[Finalist, ...]:
-    several = has_resolutions(config.space.as_dict())
+    several = config.space.has_resolutions
     full = {
         nominee.evaluation.key: _full(nominee.evaluation.schedule, request) for nominee in nominees
     }

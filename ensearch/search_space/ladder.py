@@ -31,7 +31,7 @@ from ensearch.core import (
 )
 from ensearch.errors import UsageError
 from ensearch.search_space.fitting import Count, Fitting, Milliseconds, nothing_fits
-from ensearch.search_space.space import AXES, NetworkLine, SearchSpace, has_resolutions
+from ensearch.search_space.space import AXES, NetworkLine, SearchSpace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +193,7 @@ def build(
     _refuse_twins(space, lines, count)
     fitting = Fitting(budget=budget, count=count, ms=ms)
     lines = fitting.legal(lines)
-    variants, several = space.schedules(schedule), has_resolutions(space.as_dict())
+    variants, several = space.schedules(schedule), space.has_resolutions
     cells = []
     # Every configuration is in one cell: what fits the rung below belongs there.
     for rung, below in itertools.pairwise(_rungs(space, lines, fitting)):

@@ -92,6 +92,11 @@ class SearchSpace:
         absent = absent if self.resolution else (*absent, "resolution")
         return {key: value for key, value in table.items() if key not in absent}
 
+    @property
+    def has_resolutions(self) -> bool:
+        """Whether its networks have several resolutions."""
+        return has_resolutions(self.as_dict())
+
     def lines(self, resolution: int) -> list[NetworkLine]:
         """Return all networks, on images of `resolution` where the space does not say another."""
         sides = self.resolution or (resolution,)

@@ -16,7 +16,7 @@ from ensearch.core import (
 from ensearch.errors import StorageError
 from ensearch.fronts import FrontRow, Fronts, allocation
 from ensearch.fronts.matching import missing
-from ensearch.search_space import Cell, has_resolutions
+from ensearch.search_space import Cell
 from ensearch.study.study import Study
 
 MOST_FAILED = 500  # members of a network that were tried in vain: studies have a few, if any
@@ -56,7 +56,7 @@ class Networks:
     def label(self, network: str) -> str:
         """Return what people call a network, which no other of the study is called: 28-10@64."""
         config, (architecture, schedule) = self.study.config, self.shape(network)
-        several = has_resolutions(config.space.as_dict())
+        several = config.space.has_resolutions
         found = distinctions(architecture, schedule, config.schedule, several)
         return full_label(architecture.label, found)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ensearch.core import full_label
-from ensearch.search_space import Ladder, has_resolutions
+from ensearch.search_space import Ladder
 from ensearch.study import matches, picks, prospects
 from ensearch.study.config import StudyConfig
 from ensearch.study.matches import Obstacle, Remedy
@@ -219,7 +219,7 @@ def _left_out(config: StudyConfig, ladder: Ladder) -> list[str]:
     """What the space names and no rung holds: it is too expensive for the budget, or too cheap."""
     tried = {cell.architecture for cell in ladder.cells}
     kept = {(a.family, a.depth, a.resolution, a.width * bool(config.space.shapes)) for a in tried}
-    several = has_resolutions(config.space.as_dict())
+    several = config.space.has_resolutions
     names = []
     # The resolution is that of the data where the space names none.
     for line in config.space.lines(min(a.resolution for a in tried)):
