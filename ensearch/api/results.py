@@ -135,11 +135,10 @@ def _confirmed(store: Store, found: "Results") -> tuple["Results", ...]:
 
 def _together(found: Sequence["Results"]) -> Path:
     """The folder of a page on several studies: beside those of each."""
-    own = found[0].folder
-    if own is None:
-        raise UsageError("this machine does not have the storage's folder: name one to write to.")
     names = "+".join(one.conditions.study for one in found)
-    return own.parent / (names if len(names) <= 200 else f"{len(found)} studies")
+    return found[0].folder_to_write().parent / (
+        names if len(names) <= 200 else f"{len(found)} studies"
+    )
 
 
 def compare(first: str, second: str, *, storage: str | Path | None = None) -> "Comparison":

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 
-from ensearch.errors import UsageError
 from ensearch.report import _notebook as notebook
 from ensearch.report._layout import FittedTable, Paragraph
 from ensearch.report.confirmation import files, findings, text
@@ -73,11 +72,7 @@ class Confirmed(ConfirmedFindings):
         The folder is beside the storage by default. Raises StorageError if it cannot
         be written, and EnsearchError, once all else is, if the figure cannot be drawn.
         """
-        where = self.results.folder if folder is None else Path(folder)
-        if where is None:
-            raise UsageError(
-                "this machine does not have the storage's folder: name one to write to."
-            )
+        where = self.results.folder_to_write(folder)
         files.write(self, where)
         return where
 

@@ -127,7 +127,7 @@ class Results(Findings):
         The folder is beside the storage by default. Raises StorageError if it cannot
         be written, and EnsearchError, once all else is, if the figure cannot be drawn.
         """
-        where = self._where(folder)
+        where = self.folder_to_write(folder)
         files.write(self, where)
         self.write_page(where)
         figure.draw_png(figure_data.compute(self), where / "tradeoff.png")
@@ -135,7 +135,7 @@ class Results(Findings):
 
     def write_page(self, folder: str | Path | None = None) -> Path:
         """Write index.html alone, as `write` does; return its path."""
-        return files.write_file(self._where(folder) / "index.html", self.page().encode())
+        return files.write_file(self.folder_to_write(folder) / "index.html", self.page().encode())
 
     def write_figures(
         self,
@@ -150,11 +150,11 @@ class Results(Findings):
         or format, EnsearchError if one cannot be drawn, StorageError if it cannot be written.
         """
         names = figure_names.chosen(figures, format)
-        content, where = paper.files(self, names, format), self._where(folder)
+        content, where = paper.files(self, names, format), self.folder_to_write(folder)
         return [files.write_file(where / name, body) for name, body in content.items()]
 
-    def _where(self, folder: str | Path | None) -> Path:
-        """The folder to write to: this one, or that of the study."""
+    def folder_to_write(self, folder: str | Path | None = None) -> Path:
+        """Return this folder, or that of `write`; UsageError if this machine does not have it."""
         where = self.folder if folder is None else Path(folder)
         if where is None:
             raise UsageError(
