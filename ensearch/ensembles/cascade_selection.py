@@ -29,6 +29,7 @@ from ensearch.ensembles.cascades import (
 from ensearch.errors import UsageError
 from ensearch.seeds import derive
 
+STAGES = 3  # of a cascade at most
 ORDERS = 20_000  # that `search` scores, each with all its thresholds
 ROUNDS = 10
 KEPT_ORDERS = 8  # orders for each budget from which `search` goes on
@@ -68,7 +69,7 @@ def search(
     budgets: Sequence[float],
     *,
     measure: str = "max",
-    max_stages: int = 3,
+    max_stages: int = STAGES,
     levels: int = 32,
     orders: int = ORDERS,
 ) -> Selected:
@@ -79,7 +80,9 @@ def search(
     are scored, each with all combinations of `levels` thresholds. Where members cost the same, the
     more accurate runs first.
     """
-    _check(candidates, labels, budgets, max_stages)
+    check(candidates, labels, budgets)
+    if max_stages < 1:
+        raise UsageError(f"a cascade has at least 1 stage; got {max_stages}.")
     ranks = by_cost(candidates, labels)
     place = {member: k for k, member in enumerate(ranks)}
     leaders = _Leaders(budgets, 2 * float(candidates.macs.sum()))
@@ -155,21 +158,19 @@ def random(
     budgets: Sequence[float],
     *,
     measure: str = "max",
-    max_stages: int = 3,
     tries: int = 10_000,
-    seed: int = 0,
 ) -> Selected:
     """Return the best of `tries` cascades of random members, sizes and thresholds: a baseline.
 
     It is the random search of ENCAS (Chebykin et al. 2022, arXiv:2203.04011). Members run by
     ascending cost.
     """
-    _check(candidates, labels, budgets, max_stages)
-    rng = np.random.default_rng(derive("random cascades", seed))
+    check(candidates, labels, budgets)
+    rng = np.random.default_rng(derive("random cascades", 0))
     ranks = by_cost(candidates, labels)
 
     def drawn() -> Cascade:
-        size = int(rng.integers(1, min(max_stages, len(ranks)) + 1))
+        size = int(rng.integers(1, min(STAGES, len(ranks)) + 1))
         members = [ranks[k] for k in np.sort(rng.permutation(len(ranks))[:size])]
         thresholds = (rng.integers(0, STEPS + 1, size - 1) / STEPS).tolist()
         return cascade(candidates, labels, members, thresholds, measure)
@@ -183,7 +184,6 @@ def greedy(
     budgets: Sequence[float],
     *,
     measure: str = "max",
-    max_stages: int = 3,
 ) -> Selected:
     """Return the greedy cascades of Streeter 2018 (ICML, PMLR 80), algorithm 1: a baseline.
 
@@ -193,7 +193,7 @@ def greedy(
     accuracy on them demands. Unlike there, an image leaves with the average of the members that it
     has passed.
     """
-    _check(candidates, labels, budgets, max_stages)
+    check(candidates, labels, budgets)
     hits = candidates.probs.argmax(axis=2) == labels
     references, best = [], -1
     for member in by_cost(candidates, labels):
@@ -205,7 +205,7 @@ def greedy(
         for r, share in itertools.product(references, TARGETS)
     ]
     growing = cases
-    for _ in range(max_stages - 1):
+    for _ in range(STAGES - 1):
         # Cases that began alike share the work on what is next: most do.
         for prefix in dict.fromkeys(case.members for case in growing):
             same = [case for case in growing if case.members == prefix]
@@ -282,11 +282,3 @@ def _within(budgets: Sequence[float], cascades: Iterable[Cascade]) -> Selected:
     """For each budget the most accurate cascade, and the cheapest of those that are equal."""
     every = sorted(cascades, key=lambda c: (-c.accuracy, c.macs))
     return tuple(next((c for c in every if c.macs <= budget), None) for budget in budgets)
-
-
-def _check(
-    candidates: Candidates, labels: Labels, budgets: Sequence[float], max_stages: int
-) -> None:
-    check(candidates, labels, budgets)
-    if max_stages < 1:
-        raise UsageError(f"a cascade has at least 1 stage; got {max_stages}.")

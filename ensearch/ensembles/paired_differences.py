@@ -49,7 +49,7 @@ class HeldOutScores:
 AtBudget = tuple[HeldOutScores, int]  # the scores, and the index of one of their budgets
 
 
-def by_other_half(fit: CrossFit, *, replicates: int = REPLICATES, seed: int = 0) -> HeldOutScores:
+def by_other_half(fit: CrossFit, *, replicates: int = REPLICATES) -> HeldOutScores:
     """Return the scores by the halves that did not select. UsageError below 40 replicates."""
     images = fit.hits.shape[1]
     right = np.array([applied.hits for applied in fit.applied], np.float64).reshape(-1, images)
@@ -57,7 +57,7 @@ def by_other_half(fit: CrossFit, *, replicates: int = REPLICATES, seed: int = 0)
     other = np.roll(np.arange(len(fit.sides)), len(fit.sides) // 2)
     cuts = len(fit.sides) / 2
     drawn = np.full((replicates, len(fit.budgets)), np.nan)
-    for q, weights in enumerate(_weights(images, replicates, seed) if len(fit.applied) else ()):
+    for q, weights in enumerate(_weights(images, replicates) if len(fit.applied) else ()):
         sides = fit.sides * weights
         # A half of few images may not be drawn at all.
         count = np.maximum(sides.sum(axis=1, keepdims=True), 1)
@@ -84,7 +84,6 @@ def by_other_split(
     labels: Labels,
     *,
     replicates: int = REPLICATES,
-    seed: int = 0,
 ) -> HeldOutScores:
     """Return the scores on images of another split, where nothing is selected anew.
 
@@ -100,17 +99,16 @@ def by_other_split(
         hits=hits,
         accuracy=hits.mean(axis=1),
         macs=np.array([np.nan if a is None else a.macs for a in applied]),
-        replicates=np.array([w @ hits.T for w in _weights(len(labels), replicates, seed)])
-        / len(labels),
+        replicates=np.array([w @ hits.T for w in _weights(len(labels), replicates)]) / len(labels),
         identities=tuple((predictor_key(p),) for p in selected),
     )
 
 
-def _weights(images: int, replicates: int, seed: int) -> Iterator[Floats]:
+def _weights(images: int, replicates: int) -> Iterator[Floats]:
     """How often each image is drawn, replicate by replicate."""
     if replicates < FEWEST:
         raise UsageError(f"an interval needs at least {FEWEST} replicates; got {replicates}.")
-    rng = np.random.default_rng(derive("images drawn", seed))
+    rng = np.random.default_rng(derive("images drawn", 0))
     for _ in range(replicates):
         drawn = rng.integers(images, size=images)
         yield np.bincount(drawn, minlength=images).astype(np.float64)
