@@ -1,9 +1,15 @@
-"""Pools with known answers."""
+"""Pools with known answers, and a search that is easy to follow."""
+
+from functools import partial
 
 import numpy as np
 
 from ensearch.core import Floats, Labels
+from ensearch.ensembles import selection
 from ensearch.ensembles.candidates import Candidates, Probs
+
+# The greedy selection that `best_of_many` begins with, and nothing else.
+greedy = partial(selection.best_of_many, tries=1)
 
 
 def pool(probs: Probs, macs: list[int], networks: list[str] | None = None) -> Candidates:

@@ -67,21 +67,13 @@ def _is_better(
     )
 
 
-def greedy(candidates: Candidates, labels: Labels, budgets: Sequence[float]) -> Selected:
-    """Forward selection: start empty, and add the member that helps most, until none fits.
-
-    Caruana, Niculescu-Mizil, Crew and Ksikes 2004 (ICML), section 2.1: the best ensemble on the
-    way is taken, not the last. `best_of_many` starts from it, and is held against it in tests.
-    """
-    check(candidates, labels, budgets)
-    sums, best = sums_of(candidates, labels), BestSoFar(budgets)
-    for budget in budgets:
-        _forward(sums, best, budget)
-    return best.selected(candidates, labels)
-
-
 def _forward(sums: Sums, best: BestSoFar, budget: float) -> int:
-    """One greedy selection within `budget`; returns how many ensembles it scored."""
+    """Greedy selection within `budget`; returns how many ensembles it scored.
+
+    It starts empty, and adds the member that helps most, until none fits. Caruana,
+    Niculescu-Mizil, Crew and Ksikes 2004 (ICML), section 2.1: the best ensemble on the way is
+    taken, not the last.
+    """
     taken: list[int] = []
     macs = scored = 0
     for _ in range(len(sums.members)):

@@ -18,8 +18,6 @@ from ensearch.ensembles import (
     Candidates,
     CrossFit,
     HeldOutScores,
-    MixedEnsemble,
-    Predictor,
     Search,
     cascade_selection,
     cross_fitting,
@@ -203,17 +201,13 @@ def _on_test(
     pool, y = candidates(store, [entries[member] for member in used], "test", labels)
     return {
         front: paired_differences.by_other_split(
-            [selected and _renumbered(selected, index) for selected in of_front.selected],
+            [
+                selected and replace(selected, members=tuple(index[m] for m in selected.members))
+                for selected in of_front.selected
+            ],
             of_front.budgets,
             pool,
             y,
         )
         for front, of_front in checked.items()
     }
-
-
-def _renumbered(selected: Predictor, index: Mapping[int, int]) -> Predictor:
-    members = tuple(index[member] for member in selected.members)
-    if isinstance(selected, MixedEnsemble):
-        return replace(selected, members=members)
-    return replace(selected, members=members)

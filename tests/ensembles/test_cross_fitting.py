@@ -12,7 +12,7 @@ from ensearch.ensembles.candidates import Candidates, MixedEnsemble
 from ensearch.ensembles.cascades import NEVER, Cascade
 from ensearch.ensembles.cross_fitting import CUTS, Search, apply, cross_fit, halves, predictor_key
 from scripts.simulations.cross_fitting.drawn_pool import DrawnPool
-from tests.planted import pool, votes
+from tests.planted import greedy, pool, votes
 
 
 @given(st.lists(st.integers(0, 4), min_size=2, max_size=60), st.integers(0, 99))
@@ -28,7 +28,7 @@ def test_a_choice_is_scored_on_another_split() -> None:
     drawn = DrawnPool(0, networks=3)
     val, test = drawn.draw(200, 1), drawn.draw(300, 2)
     budgets = [1e6, 4e6]
-    searches: list[Search] = [selection.greedy, cascade_selection.search]
+    searches: list[Search] = [greedy, cascade_selection.search]
     for search in searches:
         found = search(val[0], val[1], budgets)[1]
         assert found is not None
@@ -61,7 +61,7 @@ def test_luck_does_not_pass_for_skill() -> None:
 
 def test_where_nothing_fits_there_is_no_figure() -> None:
     candidates, labels = DrawnPool(0, networks=2).draw(50, 1)
-    found = cross_fit(selection.greedy, candidates, labels, [1e5, 1e6])
+    found = cross_fit(greedy, candidates, labels, [1e5, 1e6])
     assert found.selected[0] is None
     assert np.isnan([found.accuracy[0], found.macs[0]]).all()
     assert found.macs[1] == 1e6
@@ -87,7 +87,7 @@ def test_several_cuts_are_the_mean_of_each() -> None:
 
 def test_every_half_and_its_other_are_kept() -> None:
     candidates, labels = DrawnPool(0, networks=2).draw(60, 1)
-    found = cross_fit(selection.greedy, candidates, labels, [3e6])
+    found = cross_fit(greedy, candidates, labels, [3e6])
     assert found.sides.shape == (2 * CUTS, 60)
     assert (found.sides[:CUTS] == ~found.sides[CUTS:]).all()
     assert len({side.tobytes() for side in found.sides}) == 2 * CUTS

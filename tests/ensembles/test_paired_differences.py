@@ -20,7 +20,7 @@ from ensearch.ensembles.paired_differences import (
 from ensearch.errors import UsageError
 from ensearch.fronts import Difference
 from scripts.simulations.cross_fitting.drawn_pool import DrawnPool
-from tests.planted import pool, votes
+from tests.planted import greedy, pool, votes
 
 
 def compared(
@@ -51,7 +51,7 @@ def fixed(members: tuple[int, ...]) -> "partial[Sequence[MixedEnsemble]]":
 
 def test_two_searches_that_find_the_same_do_not_differ() -> None:
     candidates, labels = DrawnPool(0, networks=2).draw(60, 1)
-    found = compared(selection.greedy, selection.greedy, candidates, labels, 3e6, replicates=40)
+    found = compared(greedy, greedy, candidates, labels, 3e6, replicates=40)
     assert found == Difference(value=0.0, low=0.0, high=0.0)
     assert found.side == 0
 
@@ -72,7 +72,7 @@ def test_the_lead_is_the_difference_of_the_accuracies() -> None:
 
 def test_where_nothing_fits_nothing_is_told() -> None:
     candidates, labels = DrawnPool(0, networks=2).draw(50, 1)
-    assert compared(selection.same_network, selection.greedy, candidates, labels, 1e5) is None
+    assert compared(selection.same_network, greedy, candidates, labels, 1e5) is None
     assert leads([]) == []
 
 
@@ -196,4 +196,4 @@ def test_on_another_split_choices_are_what_they_are() -> None:
 def test_too_few_replicates_are_refused() -> None:
     candidates, labels = DrawnPool(0, networks=2).draw(20, 1)
     with pytest.raises(UsageError, match="at least 40 replicates; got 10"):
-        compared(selection.greedy, selection.greedy, candidates, labels, 3e6, replicates=10)
+        compared(greedy, greedy, candidates, labels, 3e6, replicates=10)

@@ -15,12 +15,12 @@ from ensearch.ensembles.candidates import Candidates, MixedEnsemble
 from ensearch.ensembles.partial_sums import merit_of
 from ensearch.errors import UsageError
 from scripts.simulations.cross_fitting.drawn_pool import DrawnPool
-from tests.planted import drawn, pool, votes
+from tests.planted import drawn, greedy, pool, votes
 
 SEARCHES: dict[str, Callable[..., Sequence[MixedEnsemble | None]]] = {
     "single networks": selection.single_networks,
     "same network": selection.same_network,
-    "greedy": selection.greedy,
+    "greedy": greedy,
     "exact": selection.exact,
     "best of many": partial(selection.best_of_many, tries=300),
     "best of few": partial(selection.best_of_many, tries=20),
@@ -109,7 +109,7 @@ def test_members_that_know_different_images_are_added_by_what_they_know() -> Non
     unsure = np.where(probs[..., :1] == 0.9, probs, [0.33, 0.34, 0.33])
     candidates = pool(unsure, [1, 1, 1])
     expected = [(0,), (0, 1), (0, 1, 2)]
-    for search in (selection.greedy, selection.exact, selection.best_of_many):
+    for search in (greedy, selection.exact, selection.best_of_many):
         selected = search(candidates, labels, [1, 2, 3])
         assert [ensemble.members for ensemble in selected if ensemble] == expected
         assert [ensemble.accuracy for ensemble in selected if ensemble] == [3 / 6, 5 / 6, 1]
@@ -122,11 +122,11 @@ def test_greedy_selection_spends_the_budget_on_the_best_member_where_two_others_
     probs, labels = votes(["111111000", "111110000", "000001111"])
     probs[1:][probs[1:, :, 0] < 0.9] = [0.33, 0.34, 0.33]
     candidates = pool(probs, [2, 1, 1])
-    greedy, exact, many = (
+    alone, exact, many = (
         search(candidates, labels, [2])[0]
-        for search in (selection.greedy, selection.exact, selection.best_of_many)
+        for search in (greedy, selection.exact, selection.best_of_many)
     )
-    assert greedy == MixedEnsemble(members=(0,), macs=2, accuracy=6 / 9)
+    assert alone == MixedEnsemble(members=(0,), macs=2, accuracy=6 / 9)
     assert exact == many == MixedEnsemble(members=(1, 2), macs=2, accuracy=1.0)
 
 
@@ -186,9 +186,9 @@ def test_a_million_ensembles_find_what_enumeration_finds() -> None:
     candidates = pool_of(candidates, macs)
     budgets = [9.0, 15.0, 32.0, 90.0]
     selected = selection.best_of_many(candidates, labels, budgets, tries=1_000_000)
-    greedy = selection.greedy(candidates, labels, budgets)
+    alone = greedy(candidates, labels, budgets)
     assert selected[0] is None
-    for ensemble, other, budget in zip(selected[1:], greedy[1:], budgets[1:], strict=True):
+    for ensemble, other, budget in zip(selected[1:], alone[1:], budgets[1:], strict=True):
         assert ensemble is not None
         assert other is not None
         assert ensemble.macs <= budget

@@ -43,11 +43,6 @@ def settle(findings: Findings, storage: str) -> str:
     return f"ensearch settle {shlex.quote(findings.conditions.study)}{place(storage)}"
 
 
-def confirm(findings: Findings, storage: str) -> str:
-    """Return the command that trains the finalists longer and scores them on test."""
-    return f"ensearch confirm {shlex.quote(findings.conditions.study)}{place(storage)}"
-
-
 def place(storage: str) -> str:
     """Return what names a storage behind a command; nothing for the usual one of any folder."""
     usual = DEFAULT_URL.removeprefix("sqlite://")
