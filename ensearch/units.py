@@ -175,15 +175,12 @@ def format_points(value: float, low: float | None = None, high: float | None = N
 
 
 def parse_timeout(given: str | float | None) -> float | None:
-    """Return the seconds of an option `timeout`, None where nothing was said. Raises UsageError."""
-    return None if given is None else parse_duration(given, "timeout")
+    """Seconds, from `90s`, `30m`, `2h`, `1d`, `1h30m` or a number of seconds; None from None.
 
-
-def parse_duration(given: str | float, option: str) -> float:
-    """Seconds, from `90s`, `30m`, `2h`, `1d`, `1h30m` or a number of seconds.
-
-    Anything else is a UsageError for `option`, by its name in Python.
+    Anything else is a UsageError for the option `timeout`.
     """
+    if given is None:
+        return None
     clean = str(given).strip().lower()
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?", clean):
         seconds = float(clean)
@@ -193,7 +190,7 @@ def parse_duration(given: str | float, option: str) -> float:
     else:
         seconds = math.nan
     if not 0 < seconds < math.inf:
-        raise invalid(option, f"must be a time such as 90s, 30m, 2h or 1h30m; got {given!r}.")
+        raise invalid("timeout", f"must be a time such as 90s, 30m, 2h or 1h30m; got {given!r}.")
     return seconds
 
 

@@ -140,9 +140,7 @@ def _of_texts(folder: Path) -> Iterator[Target]:
     yield Target(
         name="numbers", inputs=texts(COUNTS), feed=lambda t: units.parse_counts(t, "budget")
     )
-    yield Target(
-        name="times", inputs=texts(TIMES), feed=lambda t: units.parse_duration(t, "timeout")
-    )
+    yield Target(name="times", inputs=texts(TIMES), feed=units.parse_timeout)
     yield Target(name="axes", inputs=texts(("flops", "ms@64", "ms@1:onnx")), feed=units.parse_axis)
     yield Target(name="messages", inputs=st.text(max_size=60), feed=printable)
     yield Target(name="names of studies", inputs=texts(("s", "a b")), feed=config.check_name)

@@ -21,7 +21,7 @@ def test_counts_are_read_as_people_write_them(text: str, value: float) -> None:
 
 @pytest.mark.parametrize("number", [2_000_000, 2e6, 1e22, 0.5, 123_456_789.125])
 def test_numbers_are_numbers(number: float) -> None:
-    assert units.parse_count(number, "budget") == units.parse_duration(number, "timeout") == number
+    assert units.parse_count(number, "budget") == units.parse_timeout(number) == number
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_written_count_reads_back_within_its_digits(value: float) -> None:
     ("text", "seconds"), [("90", 90), ("90s", 90), ("2h", 7200), ("1h30m", 5400), ("0.5d", 43200)]
 )
 def test_durations_are_read(text: str, seconds: float) -> None:
-    assert units.parse_duration(text, "timeout") == seconds
+    assert units.parse_timeout(text) == seconds
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_durations_are_read(text: str, seconds: float) -> None:
 )
 def test_other_durations_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"^timeout must be a time such as 90s"):
-        units.parse_duration(text, "timeout")
+        units.parse_timeout(text)
 
 
 @pytest.mark.parametrize(

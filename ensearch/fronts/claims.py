@@ -8,7 +8,7 @@ be smaller, with more ensembles only larger.
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 
@@ -47,12 +47,4 @@ def standing(now: Claim, earlier: Iterable[Claim], advantage: float) -> Claim:
         if claim.ensembles == now.ensembles:
             high = min(high, claim.high) if claim.high >= advantage else high
             most = min(most, claim.most) if claim.most >= advantage else most
-    return Claim(
-        budget=now.budget,
-        low=low,
-        high=high,
-        least=least,
-        most=most,
-        singles=now.singles,
-        ensembles=now.ensembles,
-    )
+    return replace(now, low=low, high=high, least=least, most=most)

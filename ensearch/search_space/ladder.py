@@ -15,6 +15,7 @@ they change what a network learns and never what it costs to use.
 
 import itertools
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -100,21 +101,12 @@ class Ladder:
     @property
     def schedule_axes(self) -> dict[str, tuple[float, ...]]:
         """Fields of the schedule that differ among the cells, each with its values, ascending."""
-        values = {axis: {getattr(cell.schedule, axis) for cell in self.cells} for axis in AXES}
-        return {
-            axis: tuple(sorted(several)) for axis, several in values.items() if len(several) > 1
-        }
+        return _differing([cell.schedule for cell in self.cells], AXES)
 
     @property
     def shape_axes(self) -> dict[str, tuple[Any, ...]]:
         """What differs among the networks besides width and depth: resolution, family."""
-        values = {
-            axis: {getattr(cell.architecture, axis) for cell in self.cells}
-            for axis in ("resolution", "family")
-        }
-        return {
-            axis: tuple(sorted(several)) for axis, several in values.items() if len(several) > 1
-        }
+        return _differing([cell.architecture for cell in self.cells], ("resolution", "family"))
 
     @property
     def member_costs(self) -> dict[Architecture, Cost]:
@@ -145,6 +137,12 @@ class Ladder:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def _differing(some: Sequence[object], fields: Iterable[str]) -> dict[str, tuple[Any, ...]]:
+    """The fields in which some differ, each with its values, ascending."""
+    values = {field: {getattr(one, field) for one in some} for field in fields}
+    return {field: tuple(sorted(own)) for field, own in values.items() if len(own) > 1}
 
 
 def from_dict(table: dict[str, Any]) -> Ladder:

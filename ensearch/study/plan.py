@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ensearch.core import full_label
+from ensearch.core import Architecture, full_label
 from ensearch.search_space import Ladder
 from ensearch.study import matches, picks, prospects
 from ensearch.study.config import StudyConfig
@@ -217,32 +217,24 @@ def _offers(ladder: Ladder, cost: Callable[[float], str]) -> str:
 
 def _left_out(config: StudyConfig, ladder: Ladder) -> list[str]:
     """What the space names and no rung holds: it is too expensive for the budget, or too cheap."""
-    tried = {cell.architecture for cell in ladder.cells}
-    kept = {(a.family, a.depth, a.resolution, a.width * bool(config.space.shapes)) for a in tried}
+    listed, tried = bool(config.space.shapes), {cell.architecture for cell in ladder.cells}
+
+    def kind(a: Architecture) -> tuple[object, ...]:
+        return a.family, a.depth, a.resolution, a.width if listed else None
+
+    kept = {kind(a) for a in tried}
     several = config.space.has_resolutions
     names = []
     # The resolution is that of the data where the space names none.
     for line in config.space.lines(min(a.resolution for a in tried)):
         example = line.at(line.widths[0])
-        if config.space.shapes:
-            kind, label = (
-                (example.family, example.depth, example.resolution, example.width),
-                example.label,
-            )
-        else:
-            kind, label = (
-                (example.family, example.depth, example.resolution, 0.0),
-                f"depth {example.depth:g}",
-            )
-        if kind not in kept:
+        if kind(example) not in kept:
+            label = example.label if listed else f"depth {example.depth:g}"
             names.append(full_label(label, (f"@{example.resolution}",) if several else ()))
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-    listed = f"{', '.join(names[:8])}{more}"
-    return (
-        [f"left out  {listed}: too expensive for the budget, or cheaper than its lowest rung"]
-        if names
-        else []
-    )
+    told = f"{', '.join(names[:8])}{more}"
+    says = f"left out  {told}: too expensive for the budget, or cheaper than its lowest rung"
+    return [says] if names else []
 
 
 def _work(work: SearchWork, workers: int, device: str) -> list[str]:
