@@ -13,7 +13,9 @@ from ensearch.study.work import MemberWork
 
 def members(study: Study, store: Store, plan: Confirmation) -> dict[str, tuple[Member, ...]]:
     """Members by network, most expensive first: fresh ones, or without `retrain` the search's."""
-    ordered = sorted(plan.networks.items(), key=lambda item: (-_macs(item[1]), item[0]))
+    ordered = sorted(
+        plan.networks.items(), key=lambda item: (-(item[1].macs // item[1].size), item[0])
+    )
     if plan.retrain:
         return {name: _fresh(study, finalist) for name, finalist in ordered}
     used = store.evaluation_members(study.config.name)
@@ -22,11 +24,6 @@ def members(study: Study, store: Store, plan: Confirmation) -> dict[str, tuple[M
         name: tuple(records[key].member for key in used[name][: finalist.members])
         for name, finalist in ordered
     }
-
-
-def _macs(finalist: Finalist) -> int:
-    """The multiply-adds of one member."""
-    return finalist.macs // finalist.size
 
 
 def _fresh(study: Study, finalist: Finalist) -> tuple[Member, ...]:

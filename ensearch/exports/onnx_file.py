@@ -46,7 +46,8 @@ def write_onnx(model: Model, sample: ImageSample, path: Path, facts: Mapping[str
             verbose=False,
         )
     assert program is not None
-    program.model.metadata_props.update({k: _text(value) for k, value in facts.items()})
+    texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in facts.items()}
+    program.model.metadata_props.update(texts)
     program.save(path)
 
 
@@ -100,10 +101,6 @@ def _example(sample: ImageSample) -> torch.Tensor:
     side = sample.resolution
     wider = np.concatenate([images, images[:, :, : side // 2]], axis=2)
     return torch.from_numpy(np.ascontiguousarray(wider))
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from ensearch.core import Architecture, AxisCost, ensemble_label
 from ensearch.store import LatencyRecord, Setup
@@ -81,15 +80,11 @@ def sets(records: Iterable[LatencyRecord], networks: Container[Network]) -> list
     for record in records:
         if (record.architecture, record.macs) in networks:
             found.setdefault((record.setup, record.batch), []).append(record)
-    latest = sorted(found.items(), key=lambda item: (_last(item[1]), item[0][1]), reverse=True)
+    last = {key: max(record.measured for record in own) for key, own in found.items()}
     return [
-        Times(setup=setup, batch=batch, by_network=_by_network(own))
-        for (setup, batch), own in latest
+        Times(setup=setup, batch=batch, by_network=_by_network(found[setup, batch]))
+        for setup, batch in sorted(found, key=lambda key: (last[key], key[1]), reverse=True)
     ]
-
-
-def _last(records: Sequence[LatencyRecord]) -> datetime:
-    return max(record.measured for record in records)
 
 
 def _by_network(records: Sequence[LatencyRecord]) -> dict[Network, dict[int, LatencyRecord]]:

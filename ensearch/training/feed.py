@@ -15,7 +15,7 @@ from ensearch.training import augment
 from ensearch.training.augment import Augmentation
 from ensearch.training.data import Images
 from ensearch.training.loop import batches, draw_epoch
-from ensearch.training.schedule import learning_rate
+from ensearch.training.optimizer import learning_rate
 
 # What changes pixels themselves, after they are gathered.
 _LATER = ("hole", "box")

@@ -29,7 +29,6 @@ from ensearch.training.device import (
 )
 from ensearch.training.loss import losses
 from ensearch.training.prediction import predict
-from ensearch.training.schedule import learning_rate
 from ensearch.training.state import State, note, plain, trained_by
 from ensearch.training.strategy import ALONE
 
@@ -192,7 +191,7 @@ def train_epoch(state: State, images: Images, member: Member, epoch: int, device
         x = data.normalise(augment.take(stored, which, changes[batch]), images)
         x = augment.cut_out(augment.resized_crop(x, changes[batch]), changes[batch])
         x = data.as_input(x, images)
-        rate = learning_rate(
+        rate = optimizer.learning_rate(
             epoch * steps + step, schedule.epochs * steps, schedule.warmup, schedule.peak_lr
         )
         rate = rate_on(device, rate)

@@ -1,4 +1,7 @@
-"""The optimizer of a network: SGD as in the Wide ResNet paper (arXiv:1605.07146), or Muon."""
+"""How a network learns: by SGD as in the Wide ResNet paper (arXiv:1605.07146), or by Muon.
+
+The learning rate goes up in a straight line, then down to zero in a straight line.
+"""
 
 from typing import Any
 
@@ -7,6 +10,18 @@ from torch import nn
 
 from ensearch.core import Schedule
 from ensearch.training import muon
+
+
+def learning_rate(step: int, steps: int, warmup: float, peak: float) -> float:
+    """Learning rate of step `step` = 0, ..., steps - 1, always in (0, peak].
+
+    Rises over the first round(warmup x steps) steps, the last of which has the peak, then falls so
+    that the step after the last one would have zero: no step is wasted on a rate of zero.
+    """
+    rising = round(warmup * steps)
+    if step < rising:
+        return peak * ((step + 1) / rising)
+    return peak * ((steps - step) / (steps - rising))
 
 
 def make(model: nn.Module, schedule: Schedule) -> torch.optim.Optimizer:

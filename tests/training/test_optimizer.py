@@ -10,7 +10,7 @@ from torch import nn
 
 from ensearch import families
 from ensearch.training import optimizer
-from ensearch.training.schedule import learning_rate
+from ensearch.training.optimizer import learning_rate
 from tests.members import SHORT, SMALL
 
 

@@ -127,13 +127,10 @@ def _winner(confirmed: ConfirmedFindings) -> str:
     if not ahead:
         where = "the only matched budget" if len(matched) == 1 else f"any of {of}"
         return f"{who} does not beat {other} at {where}{lost}"
-    where = f", from {c.axis.show(ahead[0].budget)} on" if _is_top(ahead, matched) else ""
+    is_top = ahead == matched[-len(ahead) :] and len(ahead) < len(matched)
+    where = f", from {c.axis.show(ahead[0].budget)} on" if is_top else ""
     strong = _places(clear, matched, c) if clear else "none of them"
     return f"{who} beats {other} at {len(ahead)} of {of}{where} (strong verdict at {strong}){lost}"
-
-
-def _is_top(some: list[FrontRow], matched: list[FrontRow]) -> bool:
-    return some == matched[-len(some) :] and len(some) < len(matched)
 
 
 def _places(some: list[FrontRow], matched: list[FrontRow], c: Conditions) -> str:

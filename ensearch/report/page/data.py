@@ -11,7 +11,7 @@ from ensearch.report.page.evaluations import Table
 from ensearch.report.page.views import View
 from ensearch.report.study import answer, answer_sentences, brief, effort, files, text, words
 from ensearch.report.study.findings import Findings
-from ensearch.report.study.records import Failure, OnTest, Record
+from ensearch.report.study.records import Failure, Record
 from ensearch.units import counted, format_duration
 
 
@@ -103,7 +103,9 @@ def compute(
         charts=charts.charts(findings, record),
         looks=_looks(findings, record) if len(record.looks) > 1 else (),
         confirmation="" if findings.conclusion is None else findings.conclusion.sentence,
-        confirmed=None if on_test is None else _confirmed(findings, on_test),
+        confirmed=None
+        if on_test is None
+        else evaluations.table(views.of_test(findings, on_test), Record()),
         failures=record.failures,
         conditions=tuple(text.conditions(findings)) if there else (),
         uses_of_test=_uses(record),
@@ -151,7 +153,8 @@ def _facts(row: FrontRow, findings: Findings) -> list[Fact]:
     ):
         if e is not None:
             facts.append(Fact(name, answer_sentences.described(e, estimate, findings) + more))
-    facts.append(Fact("advantage", _advantage(row)))
+    told = text.advantage(row)
+    facts.append(Fact("advantage", told if row.advantage is None else f"{told} points"))
     if row.expected_loss is not None:
         facts.append(Fact("expected loss", f"{100 * row.expected_loss:.2f} points"))
     facts.append(Fact("compared", _compared(row)))
@@ -164,11 +167,6 @@ def _compared(row: FrontRow) -> str:
         return "nothing: no single network and ensemble of comparable cost"
     singles = counted(row.tried_singles, "single network")
     return f"{singles} and {counted(row.tried_ensembles, 'ensemble')}"
-
-
-def _advantage(row: FrontRow) -> str:
-    told = text.advantage(row)
-    return f"{told} points" if row.advantage is not None else told
 
 
 def _tried(findings: Findings) -> Grid:
@@ -200,10 +198,6 @@ def _looks(findings: Findings, record: Record) -> tuple[Fact, ...]:
             says += f": [{low:+.2f}, {high:+.2f}] points at the largest budget"
         facts.append(Fact(f"look {look.number}, {look.seen:%Y-%m-%d}", says))
     return tuple(facts)
-
-
-def _confirmed(findings: Findings, on_test: OnTest) -> Table:
-    return evaluations.table(views.of_test(findings, on_test), Record())
 
 
 def _uses(record: Record) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from ensearch import families
-from ensearch.training.schedule import learning_rate
+from ensearch.training.optimizer import learning_rate
 from scripts.benchmarks.train.work import Work
 
 LOADERS = ("PIL", "tensor")
