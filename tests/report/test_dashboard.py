@@ -118,25 +118,23 @@ def test_a_foreign_name_is_refused_also_where_changes_are_allowed(
 
 
 @pytest.mark.parametrize(
-    ("bound", "port", "asked", "answers"),
+    ("port", "asked", "answers"),
     [
-        ("127.0.0.1", 8080, "127.0.0.1:8080", True),
-        ("127.0.0.1", 8080, "LocalHost:8080", True),
-        ("127.0.0.1", 8080, "[::1]:8080", True),
-        ("127.0.0.1", 8080, "localhost:8081", False),
-        ("127.0.0.1", 8080, "localhost", False),
-        ("127.0.0.1", 80, "localhost", True),
-        ("::1", 80, "[::1]", True),
-        ("127.0.0.1", 8080, "localhost.evil.example:8080", False),
-        ("127.0.0.1", 8080, "192.0.2.7:8080", False),
-        ("127.0.0.1", 8080, "", False),
-        ("192.0.2.7", 8080, "192.0.2.7:8080", True),
-        ("gpu-box", 8080, "GPU-box:8080", True),
-        ("0.0.0.0", 8080, "192.0.2.7:8080", True),
-        ("0.0.0.0", 8080, "evil.example:8080", False),
+        (8080, "127.0.0.1:8080", True),
+        (8080, "LocalHost:8080", True),
+        (8080, "[::1]:8080", True),
+        (8080, "localhost:8081", False),
+        (8080, "localhost", False),
+        (80, "localhost", True),
+        (80, "[::1]", True),
+        (80, "localhost:80", True),
+        (8080, "localhost.evil.example:8080", False),
+        (8080, "192.0.2.7:8080", False),
+        (8080, "evil.example:8080", False),
+        (8080, "", False),
     ],
 )
-def test_guard_knows_its_own_names(bound: str, port: int, asked: str, answers: bool) -> None:
+def test_guard_knows_its_own_names(port: int, asked: str, answers: bool) -> None:
     statuses: list[str] = []
 
     def app(environ: Any, start: Any) -> list[bytes]:
@@ -144,7 +142,7 @@ def test_guard_knows_its_own_names(bound: str, port: int, asked: str, answers: b
         return []
 
     environ = {"HTTP_HOST": asked, "REQUEST_METHOD": "GET"}
-    guard(app, bound, port, False)(environ, lambda status, headers: statuses.append(status))  # type: ignore[arg-type]
+    guard(app, port, False)(environ, lambda status, headers: statuses.append(status))  # type: ignore[arg-type]
     assert statuses == ["200 OK" if answers else "403 Forbidden"]
 
 
@@ -154,11 +152,9 @@ def test_a_port_in_use_is_an_error_that_names_the_option(url: str) -> None:
         dashboard.open_server(url, PAGES, port=urlparse(address).port or 0)
 
 
-def test_an_impossible_port_or_host_is_an_error(url: str) -> None:
+def test_an_impossible_port_is_an_error(url: str) -> None:
     with pytest.raises(UnavailableError, match="port 70000"):
         dashboard.open_server(url, PAGES, port=70_000)
-    with pytest.raises(UnavailableError, match=r"192\.0\.2\.1"):
-        dashboard.open_server(url, PAGES, port=0, host="192.0.2.1")
 
 
 def test_a_storage_without_studies_is_an_error_and_stays_as_it_is(tmp_path: Path) -> None:

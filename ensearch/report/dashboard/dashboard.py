@@ -1,6 +1,5 @@
 """The Optuna dashboard: our figure and note on the study's page, and a local server."""
 
-import socket
 import textwrap
 import warnings
 from collections.abc import Callable, Iterable
@@ -16,7 +15,7 @@ from optuna.storages import RDBStorage
 
 from ensearch.errors import StorageError, UnavailableError, unknown
 from ensearch.report._palette import ENSEMBLE, GREY, SINGLE
-from ensearch.report.dashboard.guard import guard
+from ensearch.report.dashboard.guard import HOST, guard
 from ensearch.report.dashboard.pages import Pages, address, with_pages
 from ensearch.report.study import answer, brief, text
 from ensearch.report.study.figure_data import Dot, Steps, Tradeoff, compute
@@ -188,10 +187,6 @@ class _Server(ThreadingMixIn, WSGIServer):
             self.storage.engine.dispose()
 
 
-class _Server6(_Server):
-    address_family = socket.AF_INET6
-
-
 class _Quiet(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """A line per request on stderr tells the user nothing."""
@@ -203,7 +198,6 @@ def open_server(
     *,
     study: str | None = None,
     port: int,
-    host: str = "127.0.0.1",
     allow_edit: bool = False,
     prepare: Prepare | None = None,
 ) -> tuple[WSGIServer, str]:
@@ -211,29 +205,27 @@ def open_server(
 
     The address is the page of `study` if one is named, else the list of studies, which `pages`
     makes. `port` 0 picks a free one. `prepare` is given the storage's SQLAlchemy engine. Raises
-    StorageError if the storage holds no studies of Optuna, UnavailableError if the port or the host
-    cannot be had.
+    StorageError if the storage holds no studies of Optuna, UnavailableError if the port cannot be
+    had.
     """
     storage = _storage(storage_url, prepare)
     if study is not None:
         _study_id(storage, study)  # refuses a name that Optuna does not know
-    kind = _Server6 if ":" in host else _Server
     app = with_pages(
         optuna_dashboard.wsgi(storage), pages, lambda name: _study_id(storage, name), allow_edit
     )
     try:
         # The guard must know the port, which port 0 makes known only after binding.
-        server = make_server(host, port, app, server_class=kind, handler_class=_Quiet)
+        server = make_server(HOST, port, app, server_class=_Server, handler_class=_Quiet)
     except (OSError, OverflowError) as error:
         raise UnavailableError(
-            f"the dashboard cannot listen on {host} port {port}: {error}. Choose another port, or "
+            f"the dashboard cannot listen on {HOST} port {port}: {error}. Choose another port, or "
             "0 for any that is free.",
             problem="port_taken",
         ) from error
     server.storage = storage
-    server.set_app(guard(app, host, server.server_port, allow_edit))
-    name = f"[{host}]" if ":" in host else host
-    return server, f"http://{name}:{server.server_port}{address(study)}"
+    server.set_app(guard(app, server.server_port, allow_edit))
+    return server, f"http://{HOST}:{server.server_port}{address(study)}"
 
 
 def _storage(url: str, prepare: Prepare | None) -> RDBStorage:
@@ -267,7 +259,6 @@ def serve(
     *,
     study: str | None = None,
     port: int,
-    host: str = "127.0.0.1",
     allow_edit: bool = False,
     prepare: Prepare | None = None,
     ready: Callable[[str], None] = lambda address: None,
@@ -278,7 +269,6 @@ def serve(
         pages,
         study=study,
         port=port,
-        host=host,
         allow_edit=allow_edit,
         prepare=prepare,
     )

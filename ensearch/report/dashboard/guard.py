@@ -7,21 +7,20 @@ notes may be edited, from its own pages alone. Studies and trials may not: the p
 part of a storage only, and what it deleted or renamed there would be half gone.
 """
 
-import ipaddress
-import socket
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 READING, EDITING = ("GET", "HEAD"), ("PUT",)  # the latter of notes and views
-EVERYWHERE = ("0.0.0.0", "::")
+HOST = "127.0.0.1"  # this machine alone
+NAMES = (HOST, "localhost", "[::1]")
 
 
-def guard(app: WSGIApplication, host: str, port: int, allow_edit: bool) -> WSGIApplication:
-    """`app`, bound to `host` and `port`, but 403 for other names and pages, 405 for changes."""
+def guard(app: WSGIApplication, port: int, allow_edit: bool) -> WSGIApplication:
+    """`app` at `port` of this machine, but 403 for other names and pages, 405 for changes."""
 
     def guarded(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         asked = environ.get("HTTP_HOST", "")
-        if not _own(asked, host, port):
+        if not _own(asked, port):
             return _refuse(
                 start,
                 "403 Forbidden",
@@ -46,7 +45,7 @@ def guard(app: WSGIApplication, host: str, port: int, allow_edit: bool) -> WSGIA
         origin = environ.get("HTTP_ORIGIN")  # browsers send it with every change
         if environ["REQUEST_METHOD"] in EDITING and origin is not None:
             scheme, _, from_ = origin.partition("://")
-            if scheme != "http" or not _own(from_, host, port):
+            if scheme != "http" or not _own(from_, port):
                 return _refuse(
                     start,
                     "403 Forbidden",
@@ -57,26 +56,10 @@ def guard(app: WSGIApplication, host: str, port: int, allow_edit: bool) -> WSGIA
     return guarded
 
 
-def _own(asked: str, host: str, port: int) -> bool:
-    name, _, given = asked.lower().rpartition(":") if not asked.endswith("]") else (asked, "", "")
-    if not name:  # a Host header without a port means port 80
-        name, given = given, ""
-    if (given or "80") != str(port):
-        return False
-    bare = name.strip("[]")
-    if bare in ("127.0.0.1", "localhost", "::1", host.lower()):
-        return True
-    # Listening everywhere is the user's choice. A numeric address cannot be rebound, and names
-    # other than this machine's own are still refused.
-    return host in EVERYWHERE and (bare == socket.gethostname().lower() or _numeric(bare))
-
-
-def _numeric(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+def _own(asked: str, port: int) -> bool:
+    """Whether a Host header is a name of this machine and the port; without one it means 80."""
+    name = asked.lower()
+    return name in {f"{own}:{port}" for own in NAMES} or (port == 80 and name in NAMES)
 
 
 def _refuse(
