@@ -17,7 +17,7 @@ MOST = STEPS[-1]  # more members of one network at a time
 LARGEST = 2.0**40  # scale: with it every network has its most members
 
 
-class Trained(NamedTuple):
+class TrainedNetwork(NamedTuple):
     """A network's members, what one more costs to train, and how many more there may be."""
 
     members: int
@@ -25,13 +25,13 @@ class Trained(NamedTuple):
     most: int
 
 
-Networks = Mapping[str, Trained]
+Networks = Mapping[str, TrainedNetwork]
 
 
 def networks(evaluations: Sequence[Evaluation], most: Mapping[str, int] | None = None) -> Networks:
     """Return the networks of evaluations by key; `most` says how many more of each there may be."""
     return {
-        e.network: Trained(
+        e.network: TrainedNetwork(
             members=e.trained,
             cost=e.train_macs / e.size,
             most=MOST if most is None else most.get(e.network, 0),

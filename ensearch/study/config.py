@@ -121,7 +121,7 @@ def going_on(
     return dataclasses.replace(config, **kept)
 
 
-class Difference(NamedTuple):
+class Mismatch(NamedTuple):
     """A value of a configuration that is stored otherwise than it is asked for."""
 
     key: str  # schedule.epochs for a value of a table
@@ -132,15 +132,15 @@ class Difference(NamedTuple):
         return f"{self.key}: stored {self.stored!r}, asked {self.asked!r}"
 
 
-def differences(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> list[Difference]:
+def differences(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> list[Mismatch]:
     """Return every value that differs, by key; one that is missing counts as None."""
-    differing: list[Difference] = []
+    differing: list[Mismatch] = []
     for key in sorted(stored.keys() | asked.keys()):
         a, b = stored.get(key), asked.get(key)
         if isinstance(a, Mapping) and isinstance(b, Mapping):
             differing += [d._replace(key=f"{key}.{d.key}") for d in differences(a, b)]
         elif a != b:
-            differing.append(Difference(key, a, b))
+            differing.append(Mismatch(key, a, b))
     return differing
 
 

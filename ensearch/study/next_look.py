@@ -37,7 +37,7 @@ class Match(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Networks:
+class StudyNetworks:
     """The networks of a study: those evaluated on val and those it could try.
 
     `members` has the keys of their members by network.

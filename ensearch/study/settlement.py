@@ -25,7 +25,7 @@ from ensearch.study.events import (
     SettlementEnded,
     SettlementReason,
 )
-from ensearch.study.next_look import Networks, Shape
+from ensearch.study.next_look import Shape, StudyNetworks
 from ensearch.study.options import RunControl
 from ensearch.study.placement import Placement
 from ensearch.study.scoring import Scorer
@@ -236,7 +236,7 @@ class _Settling:
         plan: SettlementRecord,
         look: LookRecord,
         wanted: Sequence[Member],
-        networks: Networks,
+        networks: StudyNetworks,
     ) -> Counting:
         """Say what the look takes, and count its members."""
         ahead = work.of_members(self.study, self.store, wanted, self.speed, self.workers)
@@ -258,8 +258,8 @@ class _Settling:
             macs=ahead.macs,
         )
 
-    def _networks(self) -> Networks:
-        return Networks(
+    def _networks(self) -> StudyNetworks:
+        return StudyNetworks(
             study=self.study,
             evaluations=self.store.evaluations(self.name, split="val"),
             members=self.store.evaluation_members(self.name),

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ensearch.fronts import FrontRow, ToSettle, Verdict, allocation, stopping
-from ensearch.fronts.allocation import Networks, Trained, by_variance
+from ensearch.fronts.allocation import Networks, TrainedNetwork, by_variance
 from ensearch.fronts.settling import CLOSE
 from scripts.simulations.verdicts.rules import equal_for_finalists
 from tests.advantages import evaluation
@@ -35,7 +35,7 @@ def undecided(
 
 
 def known(costs: tuple[float, float] = (1.0, 1.0), most: int = 64) -> Networks:
-    return {name: Trained(3, c, most) for name, c in zip((A, B), costs, strict=True)}
+    return {name: TrainedNetwork(3, c, most) for name, c in zip((A, B), costs, strict=True)}
 
 
 def test_seeds_go_where_the_variance_comes_from() -> None:
@@ -84,7 +84,7 @@ def test_finalists_get_equally_many() -> None:
 
 def test_networks_of_evaluations() -> None:
     found = allocation.networks([replace(MANY, trained=3, train_macs=8.0)], {B: 2})
-    assert found == {B: Trained(3, 4.0, 2)}
+    assert found == {B: TrainedNetwork(3, 4.0, 2)}
 
 
 @pytest.mark.parametrize(

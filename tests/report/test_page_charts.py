@@ -127,10 +127,10 @@ def test_a_figure_for_every_cost_and_one_on_test(on_test: OnTest) -> None:
     assert [view.label for view in made] == ["FLOPs", "parameters", "training", "FLOPs, test"]
     assert [view.table for view in made] == [0, 0, 0, 1]
     own, parameters, training, test = made
-    assert own.places[0] == (1.2e9, 90.0, "single", 0)
-    assert parameters.places[0] == (1.2e6, 90.0, "single", 0)
+    assert own.dots[0] == (1.2e9, 90.0, "single", 0)
+    assert parameters.dots[0] == (1.2e6, 90.0, "single", 0)
     assert parameters.tradeoff.single_front.costs[:-1] == (1.2e6, 4.9e6)
-    assert training.places[0].cost == 3.0 * 1.2e9 * 45_000 * 10
+    assert training.dots[0].cost == 3.0 * 1.2e9 * 45_000 * 10
     assert {view.tradeoff.y_range for view in made[:3]} == {own.tradeoff.y_range}
     # What val selected for each budget of the confirmation, scored on test.
     assert test.tradeoff.single_front.accuracies == (89.0, 92.0, 92.0)

@@ -92,7 +92,7 @@ def test_the_table_has_what_tooltips_tell() -> None:
     wanted = {"name": "4 × 10-2", "members": 4, "depth": 10, "width": 2.0, "flops": 4_800_000_000}
     assert {key: row[key] for key in wanted} == wanted
     assert (row["accuracy"], row["error"], row["seeds"], row["trial"]) == (0.95, 0.0035, 4, 3)
-    assert made.views[0].places[2] == (4.8e9, 95.0, "ensemble", 2)
+    assert made.views[0].dots[2] == (4.8e9, 95.0, "ensemble", 2)
     # The single 10-2 was evaluated because trial 3 had trained members of it.
     single = dict(zip(keys, made.table.rows[0], strict=True))
     assert (single["trial"], single["disagreement"], single["kind"]) == (3, None, "single")
@@ -203,4 +203,4 @@ def test_a_predicted_size_is_in_the_table_behind_those_that_were_measured() -> N
     promised = replace(evaluation(8, 10, 2.0, 4_900_000_000, 0.96), trained=4, subsets=0)
     made = page(replace(handmade(), predicted=(promised,)))
     assert made.table.rows[-1][:2] == ("~8 × 10-2", "predicted")
-    assert made.views[0].places[-1][2:] == ("predicted", 4)
+    assert made.views[0].dots[-1][2:] == ("predicted", 4)

@@ -59,7 +59,7 @@ def test_all_trials_failed() -> None:
 def test_one_point() -> None:
     made, text = page(study(SINGLES[0]))
     assert made.sentences[0].value == "Within 5G FLOPs no ensemble has been evaluated."
-    assert len(made.views[0].places) == 1
+    assert len(made.views[0].dots) == 1
     assert "at no budget do a single network and an ensemble have matched costs" in text
 
 
@@ -91,7 +91,7 @@ def test_what_is_not_a_number_is_left_out(fields: tuple[str, ...]) -> None:
     scores = replace(SINGLES[0].scores, **dict.fromkeys(fields, math.nan))
     odd = replace(SINGLES[0], scores=scores)
     made, _ = page(study(odd, *SINGLES[1:], *ENSEMBLES))
-    places = made.views[0].places
+    places = made.views[0].dots
     assert len(places) == 8
     assert files.summary(study(odd, *ENSEMBLES))["study"] == "cifar10-wide_resnet-5G"
 

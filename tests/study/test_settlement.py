@@ -21,7 +21,7 @@ from ensearch.study.events import (
     MemberReady,
     SettlementEnded,
 )
-from ensearch.study.next_look import Networks
+from ensearch.study.next_look import StudyNetworks
 from ensearch.study.options import Limits, RunOptions
 from ensearch.study.placement import Placement
 from ensearch.study.settlement import Request
@@ -177,7 +177,7 @@ def test_networks_that_differ_in_their_schedule_alone_have_names_of_their_own(
 ) -> None:
     found = store.evaluations("one")[0]
     longer = replace(found, schedule=found.schedule.changed(epochs=2))
-    networks = Networks(study=study, evaluations=[found, longer], members={})
+    networks = StudyNetworks(study=study, evaluations=[found, longer], members={})
     label = found.architecture.label
     assert networks.label(found.network) == label
     assert networks.label(longer.network) == f"{label}, epochs 2"
@@ -186,7 +186,7 @@ def test_networks_that_differ_in_their_schedule_alone_have_names_of_their_own(
 def test_members_of_another_recipe_are_refused(study: Study, store: Store) -> None:
     """They were searched for endlessly among those that are trained today."""
     found = store.evaluations("one")[0]
-    networks = Networks(study=study, evaluations=[found], members={found.network: ["other"]})
+    networks = StudyNetworks(study=study, evaluations=[found], members={found.network: ["other"]})
     with pytest.raises(StorageError, match="members of another version of ensearch"):
         networks._tried(found.network)
 

@@ -18,7 +18,7 @@ from ensearch.report import _figure_labels as figure_labels
 from ensearch.report._palette import ENSEMBLE, GREY, INK, SINGLE
 from ensearch.report.page.advantages import Advantages
 from ensearch.report.page.charts import Chart, Line
-from ensearch.report.page.evaluations import Place
+from ensearch.report.page.evaluations import Dot
 from ensearch.report.study import figure
 from ensearch.report.study.figure_data import Advantage, Tradeoff
 from ensearch.units import format_count
@@ -51,9 +51,9 @@ class Drawing(NamedTuple):
 
 
 def tradeoff(
-    shown: Tradeoff, places: Sequence[Place], name: str = "tradeoff", table: int = 0
+    shown: Tradeoff, dots: Sequence[Dot], name: str = "tradeoff", table: int = 0
 ) -> Drawing:
-    """Draw accuracy against cost; `places` are those of the rows of a table of the page."""
+    """Draw accuracy against cost; `dots` are those of the rows of a table of the page."""
     height, marks = 380, []
 
     def paint(canvas: Figure) -> None:
@@ -69,7 +69,7 @@ def tradeoff(
         figure_labels.name(axes, agg, shown, (SINGLE, ENSEMBLE), size=9)
         for text in axes.texts:  # outlines of the page's own, by its style sheet
             text.set_path_effects([])
-        marks.extend(_marks(axes, height, shown, places))
+        marks.extend(_marks(axes, height, shown, dots))
 
     parts = svg.draw(WIDTH, height, paint, name)
     label = f"{shown.y_label} against {shown.x_label}. {shown.title}."
@@ -211,15 +211,15 @@ def _lines(axes: Axes, shown: Tradeoff) -> None:
         axes.plot(x, y, color=ENSEMBLE, linewidth=0.9, alpha=faint, zorder=2)
 
 
-def _marks(axes: Axes, height: int, shown: Tradeoff, places: Sequence[Place]) -> list[Mark]:
+def _marks(axes: Axes, height: int, shown: Tradeoff, dots: Sequence[Dot]) -> list[Mark]:
     """The dots on the axes, the best last, so that these lie on top."""
     inside = [
-        place
-        for place in places
-        if shown.y_range[0] <= place.accuracy <= shown.y_range[1]
-        and shown.x_range[0] <= place.cost <= shown.x_range[1]
+        dot
+        for dot in dots
+        if shown.y_range[0] <= dot.accuracy <= shown.y_range[1]
+        and shown.x_range[0] <= dot.cost <= shown.x_range[1]
     ]
-    inside.sort(key=lambda place: (place.kind != "predicted", place.accuracy))
+    inside.sort(key=lambda dot: (dot.kind != "predicted", dot.accuracy))
     if not inside:
         return []
     pixels = axes.transData.transform([place[:2] for place in inside])

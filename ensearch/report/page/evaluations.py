@@ -27,7 +27,7 @@ class Column(NamedTuple):
     brief: bool = True
 
 
-class Place(NamedTuple):
+class Dot(NamedTuple):
     """Where an evaluation lies on a figure: its cost, its accuracy in percent, and its row."""
 
     cost: float
@@ -76,11 +76,11 @@ def shown(value: Cell, kind: Kind) -> str:
     return f"{value:.4g}" if kind == "number" else f"{value:.0f}"
 
 
-def places(findings: Findings, rows: Mapping[str, int]) -> tuple[Place, ...]:
+def dots(findings: Findings, rows: Mapping[str, int]) -> tuple[Dot, ...]:
     """Return where evaluations lie; `rows` are those of the table by the evaluations' keys."""
     factor = findings.conditions.axis.factor
     return tuple(
-        Place(e.price * factor, 100 * e.scores.accuracy, _kind(e), rows[e.key])
+        Dot(e.price * factor, 100 * e.scores.accuracy, _kind(e), rows[e.key])
         for e in (*findings.evaluations, *findings.predicted)
     )
 

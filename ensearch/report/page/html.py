@@ -41,7 +41,7 @@ class Listing(NamedTuple):
 def text(page: Page) -> str:
     """Return the page."""
     views = [
-        (view, drawings.tradeoff(view.tradeoff, view.places, f"tradeoff-{number}", view.table))
+        (view, drawings.tradeoff(view.tradeoff, view.dots, f"tradeoff-{number}", view.table))
         for number, view in enumerate(page.views, 1)
     ]
     charts = [(chart, drawings.chart(chart)) for chart in page.charts]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ensearch.core import AxisCost, Evaluation
 from ensearch.fronts import Fronts, analysis
-from ensearch.report.page.evaluations import Place, places
+from ensearch.report.page.evaluations import Dot, dots
 from ensearch.report.study import figure_data
 from ensearch.report.study.figure_data import Tradeoff
 from ensearch.report.study.findings import Findings, of_confirmation
@@ -19,7 +19,7 @@ class View(NamedTuple):
 
     label: str
     tradeoff: Tradeoff
-    places: tuple[Place, ...]
+    dots: tuple[Dot, ...]
     table: int = 0
 
 
@@ -68,7 +68,7 @@ def numbers(evaluations: Sequence[Evaluation]) -> dict[str, int]:
 
 def _view(findings: Findings, rows: dict[str, int], title: str) -> View:
     drawn = figure_data.compute(findings)._replace(title=title)
-    return View(findings.conditions.axis.called, drawn, places(findings, rows))
+    return View(findings.conditions.axis.called, drawn, dots(findings, rows))
 
 
 def _others(findings: Findings) -> list[tuple[Axis, Callable[[Evaluation], float]]]:
