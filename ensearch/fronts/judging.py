@@ -94,7 +94,7 @@ def judge(
     compared = estimate.compare(rivals) if rivals else []
     for k, each, said in zip(both, rivals, compared, strict=True):
         row = _ruled(rows[k], said, margin, before, tried, strong=strong)
-        row = _taking(row, evaluations, estimate.draws, each, margin)
+        row = _taking(row, evaluations, estimate, each, margin)
         rows[k] = _settling(row, evaluations, each, said, noise, estimate, margin)
     by_row = dict(zip(both, rivals, strict=True))
     return _with_multipliers(rows, by_row, evaluations, estimate, selecting if selected else None)
@@ -140,30 +140,28 @@ def _ruled(
 def _taking(
     row: FrontRow,
     evaluations: Sequence[Evaluation],
-    draws: Floats,
+    estimate: Estimate,
     rivals: Rivals,
     margin: float,
 ) -> FrontRow:
-    """The row with the simplest of what is surely within the margin of the best, or the best.
+    """The row with the best by the estimates, or a simpler one surely within the margin of it.
 
-    Fewest members, then the lowest cost.
+    Of several the simplest: fewest members, then the lowest cost.
     """
     within = np.concatenate([rivals.singles, rivals.ensembles])
-    best = draws[:, within].max(axis=1)
-    behind = best[:, None] - draws[:, within]
-    sure = within[(behind < margin).mean(axis=0) >= LEVEL]
-    simplest = [evaluations[i] for i in sure]
-    take = min(simplest, key=lambda e: (e.size, e.price), default=row.take)
-    if take is None:
-        return row
-    place = within[[evaluations[i] is take for i in within]][0]
+    draws = estimate.draws[:, within].clip(0, 1)  # where few images score, noise is wider than that
+    best = draws.max(axis=1)
+    sure = (best[:, None] - draws < margin).mean(axis=0) >= LEVEL
+    places = [k for k, i in enumerate(within) if sure[k] or evaluations[i] is row.take]
+    chosen = min(places, key=lambda k: (evaluations[within[k]].size, evaluations[within[k]].price))
+    take = evaluations[within[chosen]]
     return replace(
         row,
         take=take,
-        take_accuracy=float(draws[:, place].mean()),
+        take_accuracy=float(estimate.accuracies[within[chosen]]),
         runner_up=row.ensemble if take.is_single else row.single,
         runner_up_accuracy=row.ensemble_accuracy if take.is_single else row.single_accuracy,
-        expected_loss=float((best - draws[:, place]).mean()),
+        expected_loss=float((best - draws[:, chosen]).mean()),
     )
 
 

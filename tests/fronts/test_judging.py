@@ -71,6 +71,31 @@ def test_where_nothing_is_surely_within_the_margin_the_best_is_taken() -> None:
     assert row.expected_loss == pytest.approx(loss, rel=0.05)
 
 
+def test_the_best_is_taken_where_only_more_complex_ones_are_surely_within_the_margin() -> None:
+    """The single network is the best by the estimates, and known less well than the ensemble."""
+    rows = rows_of([(1.0, 1, 0.800), (0.5, 2, 0.799)])
+    noise = noise_of(rows, 1e-6)
+    draws = np.array([[0.80, 0.799]] * 94 + [[0.78, 0.799]] * 6)
+    estimate = Estimate(
+        accuracies=np.array([0.80, 0.799]),
+        draws=draws,
+        compare=lambda rivals: comparison.by_draws(draws, rivals, 0.9),
+        covariance=lambda found: found,
+        influence=np.eye(2),
+        is_pooled=True,
+    )
+    (row,) = judge(rows, [G], noise, estimate, noise.accuracies, 0.01, tried=rows, selected=False)
+    assert (row.take, row.take_accuracy) == (rows[0], 0.80)
+    assert row.expected_loss == pytest.approx(0.06 * 0.019)
+
+
+def test_no_loss_is_expected_against_more_than_all_images() -> None:
+    """Two at 100 %, by few images: half of the noise of either would lie beyond."""
+    row = judged([(1.0, 1, 1.0), (0.5, 2, 1.0)], sd=0.3)
+    assert (row.take, row.take_accuracy) == (row.single, 1.0)
+    assert row.expected_loss == pytest.approx(0.3 * 2**0.5 * NORMAL.pdf(0) / 2, rel=0.05)
+
+
 @pytest.mark.parametrize(
     ("single", "margin", "strong", "weak"),
     [
