@@ -25,6 +25,7 @@ from ensearch.datasets._listing import place_of
 from ensearch.datasets._stored import Stored
 from ensearch.datasets._work import Job
 from ensearch.errors import UnavailableError, printable
+from ensearch.files import sha256
 
 FORMAT = 1  # raise it when decoding gives other pixels
 _CHUNK = 128  # pictures that a process decodes before it asks for more
@@ -107,7 +108,7 @@ def _open(contents: Contents, folder: Path) -> tuple[Stored, dict[int, str]] | N
         pixels = np.load(folder / _work.PIXELS, mmap_mode="r")
         kept = about.pop(_cache_files.FILES, {})  # none where an earlier version wrote the cache
         digests, sums = np.load(folder / _work.DIGESTS), np.load(folder / _work.SUMS)
-        if any(_cache_files.digest(folder / name) != digest for name, digest in kept.items()):
+        if any(sha256.of_file(folder / name) != digest for name, digest in kept.items()):
             return None
     # Whatever is the matter with a file of ours, it can be made again.
     except Exception:

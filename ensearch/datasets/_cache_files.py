@@ -5,7 +5,6 @@ row of them. Caches of an earlier version have none of the arrays until `damaged
 compared all they hold.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,21 +14,15 @@ import numpy as np
 
 from ensearch.datasets import _stored, _work
 from ensearch.errors import UnavailableError
-from ensearch.files import atomic
+from ensearch.files import atomic, sha256
 
 ABOUT, FILES = "about.json", "digests"
 _AT_ONCE = 2**26  # bytes of images
 
 
-def digest(path: Path) -> str:
-    """The digest of a file. Raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def keep(folder: Path, about: dict[str, Any]) -> None:
     """Write what a cache holds, with the digests of its arrays as they are. Raises OSError."""
-    kept = {name: digest(folder / name) for name in (_work.DIGESTS, _work.SUMS)}
+    kept = {name: sha256.of_file(folder / name) for name in (_work.DIGESTS, _work.SUMS)}
     atomic.write(folder / ABOUT, json.dumps(about | {FILES: kept}, indent=1).encode())
 
 
@@ -55,7 +48,7 @@ def damaged_caches(
 def _wrong(folder: Path) -> str:
     about = json.loads((folder / ABOUT).read_text())
     for name, kept in about.get(FILES, {}).items():
-        if digest(folder / name) != kept:
+        if sha256.of_file(folder / name) != kept:
             return f"holds another {name} than was written to it"
     pixels = np.load(folder / _work.PIXELS, mmap_mode="r")
     digests, sums = (np.load(folder / name) for name in (_work.DIGESTS, _work.SUMS))

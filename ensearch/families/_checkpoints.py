@@ -3,7 +3,6 @@
 safetensors, or what torch.save makes of tensors and plain containers (`weights_only`).
 """
 
-import hashlib
 import warnings
 import zipfile
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ensearch.errors import UsageError
-from ensearch.files import regular_file
+from ensearch.files import regular_file, sha256
 
 # Keys under which training programs keep the weights, beside an optimizer's state and other things.
 INSIDE = ("state_dict_ema", "state_dict", "model_ema", "model_state_dict", "model")
@@ -28,8 +27,7 @@ def digest(path: Path) -> str:
     """16 hexadecimal digits of the file's content. Raises UsageError if it cannot be read."""
     try:
         regular_file.check(path)
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        return sha256.of_file(path)[:16]
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
 

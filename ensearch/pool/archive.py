@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ensearch.errors import StorageError, invalid
-from ensearch.files import atomic
+from ensearch.files import atomic, sha256
 from ensearch.pool import predictions, query
 from ensearch.pool.entry import Entry
 from ensearch.pool.notes import OnNote, unheard
@@ -133,9 +133,9 @@ def _put(archive: zipfile.ZipFile, name: str, content: bytes | Path) -> str:
     """Add a file, and return its digest."""
     if isinstance(content, bytes):
         archive.writestr(name, content)
-        return digests.of(content)
+        return sha256.of(content)
     archive.write(content, name)
-    return digests.of_file(content)
+    return sha256.of_file(content)
 
 
 def _datasets(store: Store, entries: Sequence[Entry]) -> dict[str, DatasetRecord]:

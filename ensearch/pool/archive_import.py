@@ -13,7 +13,7 @@ from typing import Any
 
 from ensearch.core import Predictions
 from ensearch.errors import EnsearchError, UsageError
-from ensearch.files import regular_file
+from ensearch.files import regular_file, sha256
 from ensearch.pool import registration
 from ensearch.pool.archive import CONTENT, FORMAT, file_name
 from ensearch.pool.entry import IMPORTED, all_entries, check_name
@@ -124,7 +124,7 @@ def _checked(archive: zipfile.ZipFile) -> _Content:
     )
     for name, digest in content.files.items():
         with archive.open(name) as file:
-            if digests.of_stream(file) != digest:
+            if sha256.of_stream(file) != digest:
                 raise ValueError(f"{name} does not hold what was exported")
     return content
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from ensearch.core import Predictions
-from ensearch.files import atomic
+from ensearch.files import atomic, sha256
 from ensearch.store import digests, files
 from ensearch.store.digests import WEIGHTS
 
@@ -53,14 +53,14 @@ class MemberFiles:
             for part, content in contents.items():
                 atomic.write(_path(root, key, part), content, parents=False)
         self.folder()  # once more: it may have been renamed or unmounted meanwhile
-        return {part: digests.of(content) for part, content in contents.items()}
+        return {part: sha256.of(content) for part, content in contents.items()}
 
     def predictions(self, key: str, split: str) -> Predictions:
         """Logits (N x C, float16). Raises StorageError if they are missing, damaged or others."""
         with self._root() as root:
             path = files.predictions_path(root, key, split)
             content = self._unchanged(
-                key, split, path, lambda: files.read(path, files.unusable), digests.of
+                key, split, path, lambda: files.read(path, files.unusable), sha256.of
             )
         return files.predictions_of(content, path, key, split)
 
@@ -71,7 +71,7 @@ class MemberFiles:
             if not path.is_file():
                 says = "is missing: its weights were not kept, or restore a copy"
                 raise files.unusable(path, says)
-            self._unchanged(key, WEIGHTS, path, lambda: path, digests.of_file)
+            self._unchanged(key, WEIGHTS, path, lambda: path, sha256.of_file)
         return path
 
     def digests(self, key: str) -> dict[str, str]:
@@ -82,7 +82,7 @@ class MemberFiles:
     def verified(self, key: str, parts: Sequence[str]) -> None:
         """Keep the digests of parts as they are now: what they hold has been verified."""
         with self._root() as root:
-            found = {part: digests.of_file(_path(root, key, part)) for part in parts}
+            found = {part: sha256.of_file(_path(root, key, part)) for part in parts}
         with self.writing() as connection:
             digests.put(connection, key, found)
 

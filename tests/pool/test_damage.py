@@ -15,7 +15,8 @@ from sqlalchemy import delete
 from ensearch.api import pool
 from ensearch.datasets import CACHE_DAMAGED, Stored, _cache
 from ensearch.errors import UnavailableError
-from ensearch.store import Store, digests, files, tables
+from ensearch.files import sha256
+from ensearch.store import Store, files, tables
 from tests.command_line import DB, ensearch, quick
 from tests.folders import load, write_tree
 
@@ -190,7 +191,7 @@ def test_a_model_is_verified_by_its_key(pool: Path) -> None:
         assert ensearch("pool verify").exit_code == 0
         kept = store.member_files.digests(key)
         path = files.predictions_path(store.files, key, "val")
-        assert kept["val"] == digests.of_file(path)
+        assert kept["val"] == sha256.of_file(path)
     forget_digests()
     np.savez_compressed(path, logits=np.load(path)["logits"][::-1])
     assert "are not those that were imported" in ensearch("pool verify").stdout
