@@ -24,7 +24,7 @@ from ensearch.datasets._dataset import Raw
 from ensearch.datasets._levels import Range
 from ensearch.datasets._stored import Images
 from ensearch.errors import UnavailableError
-from ensearch.files import npz_size, regular_file
+from ensearch.files import npz, regular_file
 
 SUMMARY = "your own images: a file of numpy.savez with x_train, y_train, x_test, y_test"
 ARGUMENT = "PATH"
@@ -63,7 +63,7 @@ def _read(path: Path) -> dict[str, Array]:
                 "not a whole npz file. Write one with "
                 "numpy.savez(path, x_train=..., y_train=..., x_test=..., y_test=...)."
             )
-        if reason := npz_size.too_large(path):
+        if reason := npz.too_large(path):
             raise _UnfitError(f"{reason}. Save uint8, or fewer images.")
         with np.load(path, allow_pickle=False) as content:
             missing = [key for key in KEYS if key not in content.files]
@@ -251,11 +251,8 @@ def _classes(names: Array | None, y_train: npt.NDArray[np.integer]) -> tuple[str
         # Not one name per number up to the largest label: that may be 10**12. Gaps are caught
         # by `_check_labels`, which sees a label outside of what exists.
         return tuple(str(label) for label in range(len(np.unique(y_train))))
-    if names.ndim != 1 or names.dtype.kind != "U":
-        raise _UnfitError(
-            f"classes should be a vector of strings; found {names.dtype} in {names.ndim} axes. "
-            "Save numpy.array(names, dtype=str)."
-        )
+    if reason := npz.no_names(names):
+        raise _UnfitError(reason)
     listed = tuple(names.tolist())
     name, times = Counter(listed).most_common(1)[0] if listed else ("", 0)
     if times > 1:

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from ensearch.core import Labels
 from ensearch.errors import UsageError
-from ensearch.files import npz_size, regular_file
+from ensearch.files import npz, regular_file
 
 Array = npt.NDArray[Any]
 SPLITS = ("val", "test")
@@ -70,7 +70,7 @@ def _arrays(path: Path) -> dict[str, Array]:
         regular_file.check(path)
         # From memory: numpy leaves a file open when it turns out to be damaged.
         content = io.BytesIO(path.read_bytes())
-        if reason := npz_size.too_large(content):
+        if reason := npz.too_large(content):
             raise UsageError(f"{reason}. Give the predictions in parts, or as float16.")
         content.seek(0)
         loaded = np.load(content, allow_pickle=False)
@@ -237,11 +237,8 @@ def _labels(name: str, array: Array, of: str, shape: tuple[int, ...]) -> Labels:
 def _classes(names: Array | None, count: int) -> tuple[str, ...]:
     if names is None:
         return ()
-    if names.ndim != 1 or names.dtype.kind != "U":
-        raise UsageError(
-            f"classes should be a vector of strings; found {names.dtype} in {names.ndim} axes. "
-            "Save numpy.array(names, dtype=str)."
-        )
+    if reason := npz.no_names(names):
+        raise UsageError(reason)
     listed = tuple(str(name) for name in names.tolist())
     if len(listed) != count or len(set(listed)) < count:
         raise UsageError(

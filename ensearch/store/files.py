@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ensearch.core import Predictions
 from ensearch.errors import StorageError
-from ensearch.files import atomic, npz_size, regular_file
+from ensearch.files import atomic, npz, regular_file
 
 # What makes the error for a file that cannot be used, from its path and what is wrong with it.
 Unusable = Callable[[Path, str], StorageError]
@@ -60,9 +60,7 @@ def key_of(path: Path) -> str:
 
 def content_of(predictions: Predictions) -> bytes:
     """What a file of predictions holds: logits (N x C) as float16."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, logits=predictions.logits.astype(np.float16, copy=False))
-    return buffer.getvalue()
+    return npz.packed(logits=predictions.logits.astype(np.float16, copy=False))
 
 
 def predictions_of(content: bytes, path: Path, key: str, split: str) -> Predictions:
@@ -100,7 +98,7 @@ def _arrays(
     content: bytes, path: Path, names: Sequence[str], unusable: Unusable
 ) -> list[npt.NDArray[Any]]:
     try:
-        if reason := npz_size.too_large(io.BytesIO(content)):
+        if reason := npz.too_large(io.BytesIO(content)):
             raise ValueError(reason)
         # From memory: numpy leaves a file open when it turns out to be damaged.
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:

@@ -8,7 +8,6 @@ them.
 
 import contextlib
 import hashlib
-import io
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ import numpy.typing as npt
 
 from ensearch.core import Labels
 from ensearch.errors import StorageError
-from ensearch.files import atomic
+from ensearch.files import atomic, npz
 from ensearch.store import files
 
 # So many images, evenly spaced, tell one selection or order of images from another.
@@ -92,15 +91,13 @@ def write(root: Path, labels: SplitLabels) -> None:
         with contextlib.suppress(StorageError):
             read(root, labels.fingerprint)
             return
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
+    content = npz.packed(
         values=labels.values.astype(np.int64),
         count=np.int64(labels.count),
         classes=np.array(labels.classes, dtype=np.str_),
         images=np.array(labels.images, dtype=np.str_),
     )
-    atomic.write(target, buffer.getvalue(), parents=False)
+    atomic.write(target, content, parents=False)
 
 
 def read(root: Path, fingerprint: str) -> SplitLabels:

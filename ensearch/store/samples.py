@@ -3,7 +3,6 @@
 A model can be exported, and shown to predict what was stored, where the images are gone.
 """
 
-import io
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy.typing as npt
 
 from ensearch.core import Labels
 from ensearch.errors import StorageError
-from ensearch.files import atomic
+from ensearch.files import atomic, npz
 from ensearch.store import files
 
 _ARRAYS = ("images", "places", "mean", "std", "crop")
@@ -57,16 +56,14 @@ def write(root: Path, dataset: str, sample: ImageSample) -> None:
         with suppress(StorageError):
             read(root, dataset)
             return
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
+    content = npz.packed(
         images=sample.images,
         places=sample.places.astype(np.int64),
         mean=np.array(sample.mean),
         std=np.array(sample.std),
         crop=np.float64(sample.crop),
     )
-    atomic.write(path(root, dataset), buffer.getvalue(), parents=False)
+    atomic.write(path(root, dataset), content, parents=False)
 
 
 def read(root: Path, dataset: str) -> ImageSample:
