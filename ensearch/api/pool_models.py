@@ -126,7 +126,7 @@ def _added(store: Store, record: ModelRecord, note: Notes) -> AddedModel:
     """What came into the pool, with a note where the model seems to guess."""
     accuracy = None
     if "val" in record.labels:
-        logits = store.pool.predictions(record.key, "val").logits
+        logits = store.predictions(record.key, "val").logits
         labels = store.pool.labels(record.labels["val"]).values
         accuracy = float(np.mean(logits.argmax(axis=1) == labels))
         doubt = registration.doubt(logits, labels)

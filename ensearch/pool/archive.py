@@ -121,7 +121,7 @@ def _parts(store: Store, entry: Entry, weights: bool) -> dict[str, bytes | Path]
     parts: dict[str, bytes | Path] = {}
     try:
         for split in entry.splits:
-            parts[split] = files.content_of(store.pool.predictions(entry.key, split))
+            parts[split] = files.content_of(store.predictions(entry.key, split))
         if weights and entry.has_weights:
             parts[digests.WEIGHTS] = store.weights_path(entry.key)
     except StorageError as error:

@@ -135,7 +135,7 @@ def logits(store: Store, entry: Entry, split: str) -> npt.NDArray[np.float16]:
     Raises StorageError if they are missing or damaged, or others than were written.
     """
     try:
-        return store.pool.predictions(entry.key, split).logits
+        return store.predictions(entry.key, split).logits
     except StorageError as error:
         raise of_entry(entry, error) from error
 

@@ -55,3 +55,10 @@ class Connected:
         self._folder = self._folder or files_folder(self._address, self._engine)
         self._folder.check(str(self._address))
         return self._folder.path
+
+    @contextmanager
+    def _root(self) -> Iterator[Path]:
+        """The folder of `_present_files`; errors of files in the block become StorageError."""
+        root = self._present_files()
+        with self.translated():
+            yield root

@@ -1,34 +1,24 @@
 """The files of members and models, written with their digests and held against them when read."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
-
-from sqlalchemy import Connection
 
 from ensearch.core import Predictions
 from ensearch.files import atomic, sha256
 from ensearch.store import digests, files
+from ensearch.store.connection import Connected
 from ensearch.store.digests import WEIGHTS
 
-Transaction = Callable[[], AbstractContextManager[Connection]]
 Content = TypeVar("Content")
 CHANGED = "does not hold what was written to it: restore a copy or delete it"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemberFiles:
+class MemberFiles(Connected):
     """Predictions and weights by the key of a member or model. Methods raise StorageError.
 
     A file without a digest, of a storage from before they were kept, is believed.
     """
-
-    reading: Transaction
-    writing: Transaction
-    translated: Callable[[], AbstractContextManager[None]]
-    folder: Callable[[], Path]
 
     def write(
         self, key: str, predictions: Sequence[Predictions], weights: bytes | None = None
@@ -44,15 +34,15 @@ class MemberFiles:
         contents = {p.split: files.content_of(p) for p in predictions}
         if weights is not None:
             contents[WEIGHTS] = weights
-        with self.reading() as connection:
+        with self._read() as connection:
             replaced = contents.keys() & digests.parts(connection, key).keys()
         if replaced:
-            with self.writing() as connection:
+            with self._write() as connection:
                 digests.forget(connection, key, replaced)
         with self._root() as root:
             for part, content in contents.items():
                 atomic.write(_path(root, key, part), content, parents=False)
-        self.folder()  # once more: it may have been renamed or unmounted meanwhile
+        self._present_files()  # once more: it may have been renamed or unmounted meanwhile
         return {part: sha256.of(content) for part, content in contents.items()}
 
     def predictions(self, key: str, split: str) -> Predictions:
@@ -76,28 +66,28 @@ class MemberFiles:
 
     def digests(self, key: str) -> dict[str, str]:
         """The digests of a member or model, by part."""
-        with self.reading() as connection:
+        with self._read() as connection:
             return digests.parts(connection, key)
 
     def verified(self, key: str, parts: Sequence[str]) -> None:
         """Keep the digests of parts as they are now: what they hold has been verified."""
         with self._root() as root:
             found = {part: sha256.of_file(_path(root, key, part)) for part in parts}
-        with self.writing() as connection:
+        with self._write() as connection:
             digests.put(connection, key, found)
 
     def forget(self, key: str, parts: Sequence[str]) -> None:
         """Forget the digests of parts: nobody has verified what they hold."""
-        with self.writing() as connection:
+        with self._write() as connection:
             digests.forget(connection, key, parts)
 
     def paths(self, key: str, parts: Sequence[str]) -> dict[str, Path]:
         """Where parts of a member or model lie."""
-        return {part: _path(self.folder(), key, part) for part in parts}
+        return {part: _path(self._present_files(), key, part) for part in parts}
 
     def check(self, key: str) -> None:
         """Raise StorageError if the folder is not there, or if the key cannot name a file."""
-        files.weights_path(self.folder(), key)
+        files.weights_path(self._present_files(), key)
 
     def remove(self, key: str) -> None:
         """Take the files of a member or model away, after its row and its digests.
@@ -129,14 +119,8 @@ class MemberFiles:
                 raise files.unusable(path, CHANGED, changed=True)
 
     def _digest(self, key: str, part: str) -> str | None:
-        with self.reading() as connection:
+        with self._read() as connection:
             return digests.get(connection, key, part)
-
-    @contextmanager
-    def _root(self) -> Iterator[Path]:
-        root = self.folder()
-        with self.translated():
-            yield root
 
 
 def _path(root: Path, key: str, part: str) -> Path:

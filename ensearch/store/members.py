@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -18,25 +19,16 @@ from ensearch.store.records import SEARCH, MemberRecord
 class Members(Connected):
     """The part of a store that keeps members, their predictions, weights and checkpoints."""
 
-    @property
-    def pool(self) -> ModelStore:
-        return ModelStore(
-            reading=self._read,
-            writing=self._write,
-            translated=self.translated,
-            folder=self._present_files,
-            files=self.member_files,
-        )
+    # Both are made once: each asks the database a single time where the files lie.
 
-    @property
+    @cached_property
+    def pool(self) -> ModelStore:
+        return ModelStore(self._address, self._engine, self.member_files)
+
+    @cached_property
     def member_files(self) -> MemberFiles:
         """The files of members and of models, with their digests."""
-        return MemberFiles(
-            reading=self._read,
-            writing=self._write,
-            translated=self.translated,
-            folder=self._present_files,
-        )
+        return MemberFiles(self._address, self._engine)
 
     def members(self, keys: Iterable[str]) -> dict[str, MemberRecord]:
         """Records by key of those members that there are."""
@@ -102,7 +94,7 @@ class Members(Connected):
             return connection.execute(query).scalar() or 0.0
 
     def predictions(self, key: str, split: str) -> Predictions:
-        """Logits (N x C, float16) of a member.
+        """Logits (N x C, float16) of a member or model.
 
         Raises StorageError if the file is missing or damaged, or holds others than were written.
         """
@@ -114,8 +106,8 @@ class Members(Connected):
 
     def checkpoint_path(self, key: str) -> Path:
         """Where a member in training may leave its state; the folder exists."""
-        path = files.checkpoint_path(self._present_files(), key)
-        with self.translated():
+        with self._root() as root:
+            path = files.checkpoint_path(root, key)
             path.parent.mkdir(exist_ok=True)
         return path
 

@@ -1,31 +1,28 @@
 """The pool in a storage: models that were trained elsewhere, labels and images, and removal."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Engine, select
 
 from ensearch.core import Predictions
 from ensearch.errors import StorageError, unknown
 from ensearch.store import digests, files, lease, model_records, samples, tables
 from ensearch.store import labels as split_labels
+from ensearch.store.address import Address
+from ensearch.store.connection import Connected
 from ensearch.store.labels import SplitLabels
-from ensearch.store.member_files import MemberFiles, Transaction
+from ensearch.store.member_files import MemberFiles
 from ensearch.store.model_records import DatasetRecord, ModelRecord
 from ensearch.store.samples import ImageSample
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelStore:
+class ModelStore(Connected):
     """Models that were trained elsewhere, and labels. Methods raise StorageError."""
 
-    reading: Transaction
-    writing: Transaction
-    translated: Callable[[], AbstractContextManager[None]]
-    folder: Callable[[], Path]
-    files: MemberFiles
+    def __init__(self, address: Address, engine: Engine, member_files: MemberFiles) -> None:
+        super().__init__(address, engine)
+        self._member_files = member_files
 
     # Labels
 
@@ -39,10 +36,10 @@ class ModelStore:
         lasts: bool = False,
     ) -> None:
         """Keep the labels of a dataset (by its fingerprint), by split; see `DatasetRecord`."""
-        with self._files() as root:
+        with self._root() as root:
             for of_split in labels.values():
                 split_labels.write(root, of_split)
-        with self.reading() as connection:
+        with self._read() as connection:
             before = model_records.datasets(connection).get(dataset)
         record = DatasetRecord(
             fingerprint=dataset,
@@ -52,12 +49,12 @@ class ModelStore:
             lasts=lasts or (before is not None and before.lasts),
         )
         if record != before:
-            with self.writing() as connection:
+            with self._write() as connection:
                 tables.replace(connection, tables.datasets, [asdict(record)])
 
     def datasets(self) -> dict[str, DatasetRecord]:
         """The datasets whose labels are kept, by fingerprint."""
-        with self.reading() as connection:
+        with self._read() as connection:
             return model_records.datasets(connection)
 
     def datasets_of(self, split: str, labels: str) -> list[DatasetRecord]:
@@ -70,23 +67,23 @@ class ModelStore:
         return sorted({record.name for record in self.datasets_of(split, labels)})
 
     def labels(self, fingerprint: str) -> SplitLabels:
-        with self._files() as root:
+        with self._root() as root:
             return split_labels.read(root, fingerprint)
 
     def known_labels(self) -> list[SplitLabels]:
-        with self._files() as root:
+        with self._root() as root:
             return split_labels.read_all(root)
 
     # Images
 
     def keep_sample(self, dataset: str, sample: ImageSample) -> None:
         """Keep some images of val of a dataset (by its fingerprint), unless they are kept."""
-        with self._files() as root:
+        with self._root() as root:
             samples.write(root, dataset, sample)
 
     def sample(self, dataset: str) -> ImageSample:
         """The images that are kept of a dataset."""
-        with self._files() as root:
+        with self._root() as root:
             return samples.read(root, dataset)
 
     # Models
@@ -103,11 +100,11 @@ class ModelStore:
         writes again.
         """
         self.check(record.name, record.key, record.labels)
-        with self._files() as root:
+        with self._root() as root:
             for of_split in labels:
                 split_labels.write(root, of_split)
-        found = self.files.write(record.key, predictions)
-        with self.writing() as connection, self._files() as root:
+        found = self._member_files.write(record.key, predictions)
+        with self._write() as connection, self._root() as root:
             _refuse(connection, record.name, record.key, record.labels)
             digests.put(connection, record.key, found)
             for of_split in labels:  # once more: another `remove` may have taken them meanwhile
@@ -118,39 +115,32 @@ class ModelStore:
         self, name: str, key: str | None = None, labels: Mapping[str, str] | None = None
     ) -> None:
         """Check that a model's name and its predictions are new. Raises StorageError if not."""
-        with self.reading() as connection:
+        with self._read() as connection:
             _refuse(connection, name, key, labels)
 
     def models(self) -> list[ModelRecord]:
         """The models, oldest first."""
         query = select(tables.pool).order_by(tables.pool.c.created, tables.pool.c.name)
-        with self.reading() as connection:
+        with self._read() as connection:
             return [model_records.model(row) for row in connection.execute(query)]
-
-    def predictions(self, key: str, split: str) -> Predictions:
-        """Logits (N x C, float16) of a model, or of a trained member.
-
-        Raises StorageError if they are missing or damaged, or others than were written.
-        """
-        return self.files.predictions(key, split)
 
     def remove(self, name: str) -> None:
         """Take a model out, and its files; labels that nothing refers to any more go too."""
         row = tables.pool.c
-        with self.writing() as connection, self._files() as root:
+        with self._write() as connection, self._root() as root:
             names = connection.scalars(select(row.name)).all()
             if name not in names:
                 raise StorageError(str(unknown("model of the pool", name, names)))
             key, labels = connection.execute(
                 select(row.key, row.labels).where(row.name == name)
             ).one()
-            self.files.check(key)
+            self._member_files.check(key)
             connection.execute(tables.pool.delete().where(row.name == name))
             digests.forget(connection, key)
             # A wrong import's would make later ones ambiguous.
             for fingerprint in _forget(connection, set(labels.values())):
                 files.remove(split_labels.path(root, fingerprint))
-        self.files.remove(key)
+        self._member_files.remove(key)
 
     # Trained members
 
@@ -158,7 +148,7 @@ class ModelStore:
         """Studies whose evaluations rest on a member, and studies that run now and may use it."""
         evaluations, members = tables.evaluations.c, tables.members.c
         query = select(evaluations.study, evaluations.members).distinct()
-        with self.reading() as connection:
+        with self._read() as connection:
             using = {row.study for row in connection.execute(query) if key in row.members}
             owner = connection.execute(select(members.study).where(members.key == key)).scalar()
             now = tables.now(connection)
@@ -168,17 +158,11 @@ class ModelStore:
 
     def remove_member(self, key: str) -> None:
         """Take a trained member out, with its predictions, weights and checkpoint."""
-        self.files.check(key)
-        with self.writing() as connection:
+        self._member_files.check(key)
+        with self._write() as connection:
             connection.execute(tables.members.delete().where(tables.members.c.key == key))
             digests.forget(connection, key)
-        self.files.remove(key)
-
-    @contextmanager
-    def _files(self) -> Iterator[Path]:
-        root = self.folder()
-        with self.translated():
-            yield root
+        self._member_files.remove(key)
 
 
 def _forget(connection: Connection, labels: set[str]) -> set[str]:

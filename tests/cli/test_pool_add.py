@@ -60,7 +60,7 @@ def test_a_checkpoint_is_scored_and_its_cost_counted(images: Path) -> None:
     assert ensearch("pool verify").exit_code == 0
     with Store.open("studies/ensearch.db", create=False) as store:
         record = store.pool.models()[0]
-        stored = averaging.probs_of(store.pool.predictions(record.key, "test").logits)
+        stored = averaging.probs_of(store.predictions(record.key, "test").logits)
     # The same by hand: mean and deviation of the training images that val leaves.
     with np.load("images.npz") as found:
         x = torch.from_numpy(found["x_test"]).float()
@@ -104,7 +104,7 @@ def test_a_checkpoint_gets_the_inputs_that_are_said(images: Path, asked: str) ->
         expected = torch.softmax(model(x), dim=1).numpy()
     with Store.open("studies/ensearch.db", create=False) as store:
         record = store.pool.models()[0]
-        stored = averaging.probs_of(store.pool.predictions(record.key, "val").logits)
+        stored = averaging.probs_of(store.predictions(record.key, "val").logits)
     assert np.abs(stored - expected).max() < 2e-3
     # What is said of a model goes with it.
     ensearch("pool remove mine")

@@ -151,7 +151,7 @@ def test_import_takes_the_order_that_is_said(folder: Path) -> None:
     assert "note: B1 is right on" in kept.stderr
     with Store.open(DB, create=False) as store:
         by_name = {record.name: record for record in store.pool.models()}
-        stored = store.pool.predictions(by_name["B0"].key, "val").logits
+        stored = store.predictions(by_name["B0"].key, "val").logits
     predicted, _ = prediction_file.checked({"probs_val": probs, "y_val": y})
     np.testing.assert_array_equal(stored, predicted["val"].logits)
     assert by_name["B0"].origin.endswith("columns were in natural order")

@@ -102,7 +102,6 @@ def test_a_file_that_holds_something_else_is_not_read(store: Store) -> None:
     found[digests.WEIGHTS].write_bytes(b"weighty")
     for read, path in (
         (lambda: store.predictions(one.member.key, "val"), found["val"]),
-        (lambda: store.pool.predictions(one.member.key, "val"), found["val"]),
         (lambda: store.weights_path(one.member.key), found[digests.WEIGHTS]),
     ):
         assert f"{path} does not hold what was written to it" in failure(read)
