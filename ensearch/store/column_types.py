@@ -28,19 +28,21 @@ class Json(TypeDecorator[Any]):
 
 
 class Utc(TypeDecorator[datetime]):
-    """A time in UTC as ISO text: SQLite's own column of times drops the zone."""
+    """A time in UTC as ISO text, None as NULL: SQLite's own column of times drops the zone."""
 
     impl = String(32)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str:
-        if value is None or value.tzinfo is None:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
             raise ValueError(f"a time needs a time zone; got {value!r}.")
         return value.astimezone(UTC).isoformat(timespec="microseconds")
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime:
+    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:
         try:
-            return datetime.fromisoformat(value or "")
+            return None if value is None else datetime.fromisoformat(value)
         except ValueError as error:
             raise StorageError(
                 f"the storage is damaged: {value!r:.80} is not a time. Restore a copy of it."
@@ -56,16 +58,4 @@ class OptionalJson(Json):
         return None if value is None else json.dumps(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        return None if value is None else super().process_result_value(value, dialect)
-
-
-class OptionalUtc(Utc):
-    """A time in UTC as ISO text, or nothing: None is NULL."""
-
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:  # type: ignore[override]
-        return None if value is None else super().process_bind_param(value, dialect)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> datetime | None:  # type: ignore[override]
         return None if value is None else super().process_result_value(value, dialect)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
 
@@ -53,8 +53,8 @@ class MemberRecord:
     losses: tuple[float, ...]  # mean training loss of every epoch
     device: str
     study: str  # that trained it
-    created: datetime  # with a time zone; comes back in UTC
     stage: str = SEARCH  # in which it was trained: the study's search, or a confirmation
+    created: datetime  # with a time zone; comes back in UTC
     splits: tuple[str, ...] = ()  # of which there are predictions
     has_weights: bool = False
     strategy: str = ""  # by which it was trained: "8 fused, graph"; "" where nobody knows
@@ -118,15 +118,8 @@ class StudySummary:
 
 
 AnyRow = Row[Any]
-
-
-def study_row(record: StudyRecord) -> dict[str, Any]:
-    return {
-        "name": record.name,
-        "config": record.config,
-        "environment": record.environment,
-        "created": record.created,
-    }
+# Fields of a member that are columns of the same name.
+_PLAIN = [each.name for each in fields(MemberRecord) if each.name not in ("member", "cost")]
 
 
 def study_record(row: AnyRow) -> StudyRecord:
@@ -141,19 +134,7 @@ def member_row(record: MemberRecord) -> dict[str, Any]:
         "member": record.member.content(),
         "macs": record.cost.macs,
         "params": record.cost.params,
-        "train_macs": record.train_macs,
-        "state": record.state,
-        "reason": record.reason,
-        "detail": record.detail,
-        "seconds": record.seconds,
-        "losses": record.losses,
-        "device": record.device,
-        "study": record.study,
-        "stage": record.stage,
-        "created": record.created,
-        "splits": record.splits,
-        "has_weights": record.has_weights,
-        "strategy": record.strategy,
+        **{name: getattr(record, name) for name in _PLAIN},
     }
 
 
@@ -175,22 +156,11 @@ def member_record(row: AnyRow) -> MemberRecord:
             f"the storage is damaged: the row of member {row.key} does not describe one ({error}). "
             "Restore a copy of it."
         ) from error
+    plain = {name: getattr(row, name) for name in _PLAIN}
     return MemberRecord(
         member=member,
         cost=Cost(macs=row.macs, params=row.params),
-        train_macs=row.train_macs,
-        state=row.state,
-        reason=row.reason,
-        detail=row.detail,
-        seconds=row.seconds,
-        losses=losses,
-        device=row.device,
-        study=row.study,
-        stage=row.stage,
-        created=row.created,
-        splits=tuple(row.splits),
-        has_weights=row.has_weights,
-        strategy=row.strategy,
+        **plain | {"losses": losses, "splits": tuple(row.splits)},
     )
 
 
@@ -268,15 +238,7 @@ def trial_row(study: str, record: TrialRecord) -> dict[str, Any]:
 
 
 def trial_record(row: AnyRow) -> TrialRecord:
-    return TrialRecord(
-        number=row.number,
-        state=row.state,
-        network=row.network,
-        size=row.size,
-        reason=row.reason,
-        overhead_seconds=row.overhead_seconds,
-        members=tuple(row.members),
-    )
+    return TrialRecord(**tables.fields_of(row) | {"members": tuple(row.members)})
 
 
 def member_rows(connection: Connection, keys: Iterable[str]) -> list[AnyRow]:

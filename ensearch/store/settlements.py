@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import select, update
 
 from ensearch.store import tables
 from ensearch.store.connection import Connected
@@ -75,7 +75,7 @@ class Settlements(Connected):
         query = select(_SETTLEMENTS).where(_SETTLEMENTS.c.study == study)
         with self._read() as connection:
             rows = connection.execute(query.order_by(_SETTLEMENTS.c.number)).all()
-        return [SettlementRecord(**_fields(row)) for row in rows]
+        return [SettlementRecord(**tables.fields_of(row)) for row in rows]
 
     def open_settlement(self, study: str) -> SettlementRecord | None:
         """The plan that is under way, None if there is none."""
@@ -97,12 +97,8 @@ class Settlements(Connected):
             rows = connection.execute(query).all()
         return [
             LookRecord(
-                **_fields(row)
+                **tables.fields_of(row)
                 | {"members": {name: (n, largest) for name, (n, largest) in row.members.items()}}
             )
             for row in rows
         ]
-
-
-def _fields(row: Row[Any]) -> dict[str, Any]:
-    return {name: value for name, value in row._mapping.items() if name != "study"}

@@ -6,6 +6,7 @@ made of.
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 
 from sqlalchemy import Engine, select
@@ -106,7 +107,7 @@ class Store(Members, StudyState, Settlements, Latencies, UsesOfTest, WholeStudie
                     problem="study_exists",
                     study=record.name,
                 )
-            connection.execute(tables.studies.insert(), [records.study_row(record)])
+            connection.execute(tables.studies.insert(), [asdict(record)])
 
     def study(self, name: str) -> StudyRecord:
         """The study of that name. StorageError with the nearest spelling if there is none."""

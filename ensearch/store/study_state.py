@@ -185,9 +185,7 @@ class StudyState(Connected):
         )
         with self._read() as connection:
             row = connection.execute(query).one_or_none()
-        if row is None:
-            return None
-        return SpeedRecord(**{k: v for k, v in row._asdict().items() if k != "study"})
+        return None if row is None else SpeedRecord(**tables.fields_of(row))
 
     def forget_speed(self, study: str, record: SpeedRecord) -> None:
         """Delete the speed of the record's device, PyTorch and batch size, if it is there."""
@@ -235,14 +233,12 @@ class StudyState(Connected):
             rows = connection.execute(query.order_by(columns.number)).all()
         return [
             ConfirmationRecord(
-                number=row.number,
-                request=row.request,
-                budgets=tuple(row.budgets),
-                finalists=tuple(row.finalists),
-                created=row.created,
-                finished=row.finished,
-                failures=tuple((network, reason) for network, reason in row.failures),
-                looks=row.looks,
+                **tables.fields_of(row)
+                | {
+                    "budgets": tuple(row.budgets),
+                    "finalists": tuple(row.finalists),
+                    "failures": tuple((network, reason) for network, reason in row.failures),
+                }
             )
             for row in rows
         ]

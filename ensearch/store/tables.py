@@ -15,6 +15,7 @@ from sqlalchemy import (
     Double,
     Integer,
     LargeBinary,
+    Row,
     String,
     Table,
     Text,
@@ -31,7 +32,7 @@ from ensearch.store._measured_tables import group_speeds as group_speeds
 from ensearch.store._measured_tables import latencies as latencies
 from ensearch.store._measured_tables import metadata as metadata
 from ensearch.store._measured_tables import speeds as speeds
-from ensearch.store.column_types import Json, OptionalJson, OptionalUtc, Utc
+from ensearch.store.column_types import Json, OptionalJson, Utc
 
 # Raise it when a table changes, and add a step to `migrations`.
 VERSION = 11
@@ -118,7 +119,7 @@ looks = Table(
     Column("train_macs", Double, nullable=False),
     Column("trained", Integer),  # members of all evaluations; NULL while it is planned
     Column("claims", Json, nullable=False),
-    Column("seen", OptionalUtc),
+    Column("seen", Utc),
 )
 # Images on which models and members are scored: which labels their splits have.
 datasets = Table(
@@ -317,6 +318,11 @@ def replace(connection: Connection, table: Table, rows: list[dict[str, Any]]) ->
     if rows:
         remove(connection, table, rows)
         connection.execute(table.insert(), rows)
+
+
+def fields_of(row: Row[Any]) -> dict[str, Any]:
+    """What a row of a study holds by column, without the name of the study."""
+    return {name: value for name, value in row._mapping.items() if name != "study"}
 
 
 def remove(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:

@@ -100,18 +100,7 @@ class MemberQueue:
             self.launcher.submit(tuple(jobs[start : start + SIDE_BY_SIDE]))
 
     def _measured(self, key: str) -> tuple[Measured, ...]:
-        return tuple(
-            Measured(
-                lockstep_key=record.lockstep_key,
-                place=record.place,
-                members=record.members,
-                strategy=record.strategy,
-                rates=dict(record.rates),
-                dropped=dict(record.dropped),
-                complete=record.complete,
-            )
-            for record in self.store.group_speeds(key)
-        )
+        return tuple(Measured(**asdict(record)) for record in self.store.group_speeds(key))
 
     def _remember(self, new: Measured) -> None:
         """Keep a measurement for all studies of the storage, in place of an older one."""
