@@ -15,7 +15,6 @@ from ensearch.pool import entry as pool_entry
 from ensearch.pool import label_matches, prediction_file, registration, scored_images
 from ensearch.pool.label_matches import LabelMatch
 from ensearch.pool.notes import Notes, OnNote, unheard
-from ensearch.pool.registration import Model
 from ensearch.store import Store, storage_url
 from ensearch.store.model_records import Inputs, ModelRecord
 
@@ -74,28 +73,29 @@ def import_predictions(
     note, path = Notes(on_note), Path(file)
     pool_entry.check_name(name)
     class_orders.check(class_order)
-    model = Model(
-        name=name,
-        macs=_whole(macs, "macs"),
-        params=None if params is None else _whole(params, "params"),
-        network=network,
-        origin=f"file {path.name}",
-    )
+    whole_macs = _whole(macs, "macs")
+    whole_params = None if params is None else _whole(params, "params")
     predicted, classes = prediction_file.read(path)
     with Store.open(storage_url(storage), create=True) as store:
         matches = label_matches.match(store, predicted, classes, dataset)
         doubts = [of_split.note for of_split in predicted.values() if of_split.note]
         seen = "val" in matches and _is_cut_from_train(store, matches["val"])
-        if seen:
-            origin = f"{model.origin}; {pool_entry.MAY_HAVE_SEEN}"
-            model = replace(model, origin=origin, may_have_seen_val=True)
         if class_order is not None:
             predicted = label_matches.ordered(predicted, matches, class_order)
-            origin = f"{model.origin}{class_orders.origin(class_order)}"
-            model = replace(model, origin=origin)
         labels = {split: match.labels for split, match in matches.items()}
         doubt = class_orders.refuse_or_note(name, predicted, labels, class_order)
-        record = registration.add(store, model, predicted, labels)
+        origin = f"file {path.name}{f'; {pool_entry.MAY_HAVE_SEEN}' if seen else ''}"
+        record = registration.add(
+            store,
+            predicted,
+            labels,
+            name=name,
+            macs=whole_macs,
+            params=whole_params,
+            network=network,
+            origin=f"{origin}{class_orders.origin(class_order)}",
+            may_have_seen_val=seen,
+        )
         for match in matches.values():
             note(match.reason)
         for doubted in (*doubts, doubt):

@@ -244,7 +244,7 @@ def _into(
     new = [model for model in content.models if model.key not in there.values()]
     for model in new:
         store.pool.check(model.name)
-        registration.check_network(store, model, model.network)
+        registration.check_network(store, model)
     trained = store.members(record.member.key for record in content.members)
     fresh = [
         record

@@ -15,7 +15,6 @@ from ensearch.pool import class_order, inference, prediction_file, registration
 from ensearch.pool.entry import MAY_HAVE_SEEN, check_name
 from ensearch.pool.inference import NormalisedModel
 from ensearch.pool.notes import OnNote, unheard
-from ensearch.pool.registration import Model
 from ensearch.pool.scored_images import ScoredImages
 from ensearch.store import Store
 from ensearch.store.model_records import Inputs, ModelRecord
@@ -81,16 +80,17 @@ def add(
     if doubt:
         on_note(doubt)
     labels = images.keep_labels(store)
-    described = Model(
+    return registration.add(
+        store,
+        predicted,
+        labels,
         name=model.name,
         macs=counted.macs,
         params=counted.params,
-        network="",
         origin=f"{origin}{class_order.origin(model.class_order)}; {ORIGINS[images.choose_on]}",
         inputs=inputs,
         may_have_seen_val=images.choose_on == STUDY,
     )
-    return registration.add(store, described, predicted, labels)
 
 
 def _predicted(

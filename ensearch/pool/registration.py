@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
@@ -20,23 +19,6 @@ from ensearch.units import format_count
 LARGEST = 2**62  # multiply-adds and parameters that a database holds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
-    """What is known of a model beside its predictions.
-
-    `macs` are multiply-adds of one forward pass of one example. `network` is equal for models that
-    differ in their training only, and "" if there is no other.
-    """
-
-    name: str
-    macs: int
-    params: int | None
-    network: str
-    origin: str  # for people
-    inputs: Inputs | None = None
-    may_have_seen_val: bool = False
-
-
 def content_key(logits: Mapping[str, npt.NDArray[np.float16]]) -> str:
     """The content hash of predictions by split, 16 hexadecimal digits."""
     content = hashlib.sha256()
@@ -48,38 +30,46 @@ def content_key(logits: Mapping[str, npt.NDArray[np.float16]]) -> str:
 
 def add(
     store: Store,
-    model: Model,
     predicted: Mapping[str, Predicted],
     labels: Mapping[str, SplitLabels],
+    *,
+    name: str,
+    macs: int,
+    params: int | None,
+    origin: str,
+    network: str = "",
+    inputs: Inputs | None = None,
+    may_have_seen_val: bool = False,
 ) -> ModelRecord:
     """Put a model and its predictions, by split, into the pool; returns its record.
 
-    Raises UsageError for what cannot be, such as one split as val and test, StorageError if the
+    `macs` are multiply-adds of one forward pass of one example. `network` is equal for models that
+    differ in their training only, and "" if there is no other. `origin` is for people. Raises
+    UsageError for what cannot be, such as one split as val and test, StorageError if the
     pool holds the name or the predictions already.
     """
-    check_name(model.name)
+    check_name(name)
     _check_splits_differ(predicted, labels)
-    check_size(model.name, model.macs, model.params)
-    network = check_name(model.network) if model.network else model.name
+    check_size(name, macs, params)
     key = content_key({split: of_split.logits for split, of_split in predicted.items()})
     record = ModelRecord(
-        name=model.name,
+        name=name,
         key=key,
-        network=network,
-        macs=model.macs,
-        params=model.params,
+        network=check_name(network) if network else name,
+        macs=macs,
+        params=params,
         labels={split: labels[split].fingerprint for split in predicted},
-        origin=model.origin,
-        may_have_seen_val=model.may_have_seen_val,
+        origin=origin,
+        may_have_seen_val=may_have_seen_val,
         created=datetime.now(UTC),
-        inputs=model.inputs,
+        inputs=inputs,
     )
     predictions = [
         Predictions(member=key, split=split, logits=of_split.logits)
         for split, of_split in predicted.items()
     ]
-    store.pool.check(record.name, key, record.labels)
-    check_network(store, model, network)
+    store.pool.check(name, key, record.labels)
+    check_network(store, record)
     store.pool.add(record, predictions, labels.values())
     return record
 
@@ -116,12 +106,12 @@ def _check_splits_differ(
         )
 
 
-def check_network(store: Store, model: Model | ModelRecord, network: str) -> None:
-    """Raises UsageError if a copy of the network costs something else: the name must be wrong."""
+def check_network(store: Store, model: ModelRecord) -> None:
+    """Raises UsageError if a copy of its network costs something else: the name must be wrong."""
     for entry in all_entries(store):
-        if entry.network == network and entry.macs != model.macs:
+        if entry.network == model.network and entry.macs != model.macs:
             raise UsageError(
-                f"{entry.name} of network {network!r} costs {format_count(entry.macs, 6)} "
+                f"{entry.name} of network {model.network!r} costs {format_count(entry.macs, 6)} "
                 f"multiply-adds, {model.name} {format_count(model.macs, 6)}: models of one network "
                 "differ in their training only. Name another network, or none."
             )

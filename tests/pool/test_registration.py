@@ -64,8 +64,7 @@ def test_labels_of_datasets_stay_while_a_study_or_a_file_has_them(store: Store) 
     member = replace(record.member, dataset="study")
     store.add_trained(replace(record, member=member), predictions_of(member, "val"), None)
     for name, of_split in labels.items():
-        macs = registration.Model(name=name, macs=1, params=None, network="", origin="")
-        registration.add(store, macs, found, {"val": of_split})
+        registration.add(store, found, {"val": of_split}, name=name, macs=1, params=None, origin="")
         store.pool.remove(name)
     assert set(store.pool.datasets()) == {"study", "file"}
     assert {one.images for one in store.pool.known_labels()} == {"study", "file"}
