@@ -6,7 +6,7 @@ example, as in Kondratyuk et al. 2020 and Tan and Le 2019. WRN-28-10 costs 5.24 
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -197,6 +197,12 @@ def parse_timeout(given: str | float | None) -> float | None:
 def counted(number: int, noun: str) -> str:
     """`1 trial`, `2 trials`, `1,200 trials`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def few(names: Sequence[str], shown: int = 5) -> str:
+    """The first few of many names, for a message: `a, b and 2 more`; "" for none."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more
 
 
 def format_duration(seconds: float) -> str:

@@ -98,3 +98,10 @@ def test_numbers_of_an_axis_are_shown_in_its_unit() -> None:
     assert two.title == "FLOPs (2 per multiply-add) per example, all members"
     assert (ms.show(0.3917), ms.tell(0.3917)) == ("0.392", "0.392 ms")
     assert units.milliseconds(1, "a CPU").place == "one at a time"
+
+
+def test_many_names_are_shortened() -> None:
+    assert units.few(list("abcde")) == "a, b, c, d, e"
+    assert units.few(list("abcdefg")) == "a, b, c, d, e and 2 more"
+    assert units.few(["a", "b"], shown=1) == "a and 1 more"
+    assert units.few([]) == ""

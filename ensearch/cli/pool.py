@@ -78,8 +78,8 @@ def _print_table(entries: Sequence["EntryDescription"]) -> None:
             ),
             first.labels.get("val", "")[:8],
         )
-        more = f" and {len(origins) - 1} more" if len(origins) > 1 else ""
-        lines.append(TableRow(name=group[0].listed_name, cells=cells, last=origins[0] + more))
+        last = units.few(origins, shown=1)
+        lines.append(TableRow(name=group[0].listed_name, cells=cells, last=last))
     columns = ("Seeds", "FLOPs", "Params", *(f"{split} %" for split in splits), "Labels")
     heads = TableRow(name="Name", cells=columns, last="Origin")
     if not console_table.print_rows(heads, lines, Console()):

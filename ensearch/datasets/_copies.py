@@ -8,9 +8,8 @@ import numpy.typing as npt
 
 from ensearch.core import Labels
 from ensearch.datasets._dataset import Pictures
-from ensearch.datasets._left_out import few
 from ensearch.datasets._stored import Stored
-from ensearch.units import counted
+from ensearch.units import counted, few
 
 _Codes = npt.NDArray[np.int64]
 

@@ -2,10 +2,10 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
-from ensearch.units import counted
+from ensearch.units import counted, few
 
 # Earlier versions read no others: see `Listing.otherwise`.
 FIRST = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff")
@@ -32,13 +32,7 @@ _WHY = {  # for one file, and for several
     LOOSE: ("lies in no class folder", "lie in no class folder"),
     DEEPER: ("lies in a folder within a class", "lie in folders within classes"),
 }
-_SHOWN = 5  # names of many, in a message
-
-
-def few(names: Sequence[str]) -> str:
-    """The first few of many names, for a message."""
-    shown = ", ".join(names[:_SHOWN])
-    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
+_SHOWN = 5  # kinds of files, in a note
 
 
 def is_of_program(name: str) -> bool:

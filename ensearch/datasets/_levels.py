@@ -7,10 +7,9 @@ import numpy.typing as npt
 
 from ensearch.datasets._copies import Part
 from ensearch.datasets._dataset import Pictures
-from ensearch.datasets._left_out import few
 from ensearch.datasets._stored import Stored
 from ensearch.errors import UnavailableError
-from ensearch.units import counted
+from ensearch.units import counted, few
 
 LOOKED_AT = 256  # images of a split whose levels are counted, evenly spaced
 RARE = 1e-4  # share of the pixels at either end that may lie outside the range in use

@@ -12,12 +12,12 @@ import numpy.typing as npt
 
 from ensearch.core import Labels
 from ensearch.datasets import _left_out, _walk
-from ensearch.datasets._left_out import FIRST, SUFFIXES, LeftOut, few
+from ensearch.datasets._left_out import FIRST, SUFFIXES, LeftOut
 from ensearch.datasets._split import others, stratified
 from ensearch.datasets._walk import Picture
 from ensearch.errors import UnavailableError
 from ensearch.seeds import derive
-from ensearch.units import counted
+from ensearch.units import counted, few
 
 LAYOUT = "expected PATH/train/CLASS/* and PATH/val/CLASS/* (or test/ for val/)"
 # Share that becomes test of a folder without train/, which has no published split.

@@ -9,9 +9,9 @@ import numpy as np
 
 from ensearch.datasets import _cache, _decode, _listing, _sixteen
 from ensearch.datasets._dataset import Raw
-from ensearch.datasets._left_out import few
 from ensearch.datasets._listing import Listing
 from ensearch.errors import UnavailableError, UsageError
+from ensearch.units import few
 
 LEAST, MOST = 8, 1024  # pixels on a side that may be asked for
 # The usual size of a folder of photographs; smaller pictures keep theirs.

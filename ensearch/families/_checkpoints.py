@@ -16,10 +16,10 @@ from torch import nn
 
 from ensearch.errors import UsageError
 from ensearch.files import regular_file, sha256
+from ensearch.units import few
 
 # Keys under which training programs keep the weights, beside an optimizer's state and other things.
 INSIDE = ("state_dict_ema", "state_dict", "model_ema", "model_state_dict", "model")
-SHOWN = 3
 Weights = Mapping[str, torch.Tensor]  # by name
 
 
@@ -95,8 +95,7 @@ def _some(what: str, names: list[str]) -> str:
     """How many names there are, with the first few: 5 missing (a, b, c and 2 more)."""
     if not names:
         return f"nothing is {what}"
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{len(names)} {what} ({', '.join(names[:SHOWN])}{more})"
+    return f"{len(names)} {what} ({few(names, shown=3)})"
 
 
 def _is_torn(path: Path, error: Exception) -> bool:

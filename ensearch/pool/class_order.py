@@ -16,13 +16,13 @@ from ensearch.core import Labels
 from ensearch.errors import UsageError, unknown
 from ensearch.pool.prediction_file import Predicted
 from ensearch.store.labels import SplitLabels
+from ensearch.units import few
 
 DATASET, PLAIN, NATURAL = ORDERS = ("dataset", "plain", "natural")
 # A sign test says that the other order is the right one. Of a known order: 4 standard errors. Of
 # any order, which half of the rows chose and the other half judges: 5, a tenth of the rows, and
 # that the right labels get e^0.1 times the probability, so that no hair's breadth is an order.
 SURE_OF_KNOWN, SURE_OF_ANY, FAR, SURER = 4.0, 5.0, 0.1, 0.1
-_SHOWN = 5
 
 Columns = npt.NDArray[np.int64]  # of each label of the dataset, the column that is its own
 
@@ -58,15 +58,10 @@ def difference(classes: Sequence[str]) -> str:
         return ""
     natural = [classes[label] for label in np.argsort(ranked)]
     return (
-        f"classes are in the order {_few(classes)}, and not in natural order ({_few(natural)}): a "
+        f"classes are in the order {few(classes)}, and not in natural order ({few(natural)}): a "
         "model of a program that sorts so, as the training script of timm does, has its columns in "
         "natural order"
     )
-
-
-def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
 
 
 def origin(order: str | None) -> str:
@@ -130,10 +125,10 @@ def _of_split(
             continue
         if _sign_test(other, own) > SURE_OF_KNOWN:
             names = [labels.classes[label] for label in np.argsort(where)]
-            what = f"with its columns in {order} order of the names of classes ({_few(names)})"
+            what = f"with its columns in {order} order of the names of classes ({few(names)})"
             return _compared(name, split, own, other, what), order
     if is_any:
-        of_classes = f" ({_few(labels.classes)})" if labels.classes else ""
+        of_classes = f" ({few(labels.classes)})" if labels.classes else ""
         compared = _compared(name, split, own, any_order, "with its columns in another order")
         return f"{compared}: column 0 should be that of label 0, and so on{of_classes}", ""
     return "", ""

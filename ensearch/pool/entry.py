@@ -10,6 +10,7 @@ from ensearch.core import Architecture, Schedule
 from ensearch.errors import UsageError
 from ensearch.store import SEARCH, MemberRecord, Store
 from ensearch.store.model_records import DatasetRecord, Inputs, ModelRecord
+from ensearch.units import few
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,99}")
 ALL = "all"
@@ -214,6 +215,5 @@ def _unknown(entries: Sequence[Entry], name: str) -> str:
     best = min(near, key=lambda entry: nearness(entry)[1:], default=None)
     guess = f" Did you mean {best.name!r}?" if best and -nearness(best)[1] >= 0.5 else ""
     # A pool may hold hundreds: an error need not list them all.
-    listing = ", ".join(entry.name for entry in near[:LISTED]) or "none"
-    more = f" and {len(near) - LISTED} more" if len(near) > LISTED else ""
-    return f"unknown entry of the pool {name!r}.{guess} Known: {listing}{more}."
+    listing = few([entry.name for entry in near], LISTED) or "none"
+    return f"unknown entry of the pool {name!r}.{guess} Known: {listing}."

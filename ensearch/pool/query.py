@@ -10,6 +10,7 @@ from ensearch.pool.entry import ALL, Entry, all_entries, called, is_change, spel
 from ensearch.pool.notes import OnNote, unheard
 from ensearch.pool.predictions import why_lacking
 from ensearch.store import SEARCH, Store
+from ensearch.units import few
 
 
 def select(store: Store, query: str, on_note: OnNote = unheard, dataset: str = "") -> list[Entry]:
@@ -64,9 +65,9 @@ def check_study(store: Store, study: str) -> None:
     except EnsearchError:
         store.study(study)  # refuses it with the nearest
         return
-    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    names = few([entry.name for entry in found], shown=1)
     raise StorageError(
-        f"there is no study {study!r}, but in the pool it means {found[0].name}{more}.",
+        f"there is no study {study!r}, but in the pool it means {names}.",
         problem="no_study_but_entries",
         name=study,
     )

@@ -14,7 +14,7 @@ from ensearch.study.matches import Obstacle, Remedy
 from ensearch.study.precision import Precision
 from ensearch.study.speed import Speed
 from ensearch.study.work import SearchWork, by_kind
-from ensearch.units import counted, format_count, format_duration, unit_name
+from ensearch.units import counted, few, format_count, format_duration, unit_name
 
 _DAY = 86400.0
 
@@ -231,10 +231,8 @@ def _left_out(config: StudyConfig, ladder: Ladder) -> list[str]:
         if kind(example) not in kept:
             label = example.label if listed else f"depth {example.depth:g}"
             names.append(full_label(label, (f"@{example.resolution}",) if several else ()))
-    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-    told = f"{', '.join(names[:8])}{more}"
-    says = f"left out  {told}: too expensive for the budget, or cheaper than its lowest rung"
-    return [says] if names else []
+    says = "too expensive for the budget, or cheaper than its lowest rung"
+    return [f"left out  {few(names, shown=8)}: {says}"] if names else []
 
 
 def _work(work: SearchWork, workers: int, device: str) -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensearch.datasets import Stored, _cache, _left_out, _pictures, _work
+from ensearch.datasets import Stored, _cache, _pictures, _work
 from ensearch.errors import UnavailableError
 from tests.folders import (
     load,
@@ -213,11 +213,6 @@ def test_a_process_ends_with_its_input_without_a_word(capfd: pytest.CaptureFixtu
     out, _ = process.communicate("", timeout=20)
     assert (out, process.returncode) == ("", 0)
     assert capfd.readouterr().err == ""
-
-
-def test_many_names_are_shortened() -> None:
-    assert _left_out.few(list("abcde")) == "a, b, c, d, e"
-    assert _left_out.few(list("abcdefg")) == "a, b, c, d, e and 2 more"
 
 
 def test_fingerprint_is_the_same_without_a_guard_and_from_stdin(tmp_path: Path) -> None:
