@@ -1,9 +1,7 @@
 """`best`: which configuration to take within a budget, and how sure that is."""
 
-import json
-
 from ensearch.cli import options
-from ensearch.cli.terminal import guarded, tell
+from ensearch.cli.terminal import guarded, tell, tell_json
 
 
 @guarded
@@ -22,4 +20,7 @@ def best(
     from ensearch.api import results
 
     answer = results.best(study, budget=budget, margin=margin, x=x, storage=storage)
-    tell(json.dumps(answer.to_dict(), indent=2) if as_json else str(answer))
+    if as_json:
+        tell_json(answer.to_dict())
+    else:
+        tell(str(answer))

@@ -1,13 +1,12 @@
 """`compare`: two studies of a storage side by side."""
 
-import json
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from ensearch.cli import options
-from ensearch.cli.terminal import guarded
+from ensearch.cli.terminal import guarded, tell_json
 
 
 @guarded
@@ -31,7 +30,7 @@ def compare(
 
     compared = results.compare(first, second, storage=storage)
     if as_json:
-        typer.echo(json.dumps(compared.to_dict(), indent=2, allow_nan=False))
+        tell_json(compared.to_dict())
     elif as_csv:
         typer.echo(compared.csv(), nl=False)
     else:

@@ -1,6 +1,5 @@
 """`confirm`: retrain the best, score them on the test split, and show what was found."""
 
-import json
 import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +9,7 @@ from rich.console import Console
 
 from ensearch import units
 from ensearch.cli import options
-from ensearch.cli.terminal import guarded, place, say, tell
+from ensearch.cli.terminal import guarded, place, say, tell_json
 from ensearch.cli.watch import watching
 from ensearch.errors import UnfinishedError
 
@@ -153,7 +152,7 @@ def _conclude(confirmed: "Confirmed", as_json: bool, here: str, *, exports: bool
     """
     say("")
     if as_json:
-        tell(json.dumps(confirmed.summary(), indent=2, allow_nan=False))
+        tell_json(confirmed.summary())
     else:
         from ensearch.api.results import LEAST_WIDTH
 

@@ -1,12 +1,11 @@
 """`cost`: count the parameters and multiply-adds of a network or an ensemble."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from ensearch.cli import options
-from ensearch.cli.terminal import guarded, note, tell
+from ensearch.cli.terminal import guarded, note, tell, tell_json
 
 NETWORK = "The network"
 
@@ -89,7 +88,7 @@ def cost(
         flops_per_mac=1 if flops_per_mac is None else flops_per_mac,
     )
     if as_json:
-        tell(json.dumps(counted.to_dict(), indent=2))
+        tell_json(counted.to_dict())
     else:
         key = counted.architecture.key
         name = f"{key} ({counted.known_as})" if counted.known_as else key

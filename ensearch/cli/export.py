@@ -1,6 +1,5 @@
 """`export`: the winner of a study as a folder that needs no ensearch."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from ensearch import units
 from ensearch.cli import options
-from ensearch.cli.terminal import guarded, note, say, tell
+from ensearch.cli.terminal import guarded, note, say, tell, tell_json
 
 
 @guarded
@@ -88,7 +87,7 @@ def export(
         on_progress=say,
     )
     if as_json:
-        tell(json.dumps(done.to_dict(), indent=2))
+        tell_json(done.to_dict())
         return
     accuracy, low, high = (f"{100 * value:.2f}" for value in (done.accuracy, done.low, done.high))
     cost = units.format_count(done.multiply_adds)

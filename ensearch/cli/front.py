@@ -1,6 +1,5 @@
 """`front`: search ensembles and cascades over the pool, without training."""
 
-import json
 from typing import Annotated
 
 import typer
@@ -8,7 +7,7 @@ from rich.console import Console
 
 from ensearch import units
 from ensearch.cli import options
-from ensearch.cli.terminal import guarded, note, say, tell
+from ensearch.cli.terminal import guarded, note, say, tell_json
 
 
 @guarded
@@ -74,7 +73,7 @@ def front(
         on_progress=say,
     )
     if as_json:
-        tell(json.dumps(fronts.summary(), indent=2, allow_nan=False))
+        tell_json(fronts.summary())
     else:
         Console().print(fronts.table(), crop=False)
     # After the table: a failure to write must not cost the user the result.

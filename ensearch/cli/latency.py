@@ -1,6 +1,5 @@
 """`latency`: measure how long configurations take for an image."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,7 @@ from rich.console import Console
 from ensearch import units
 from ensearch.cli import options
 from ensearch.cli._console_table import TableRow, print_rows
-from ensearch.cli.terminal import guarded, note, say, tell
+from ensearch.cli.terminal import guarded, note, say, tell, tell_json
 
 if TYPE_CHECKING:
     from ensearch.api.latency import MeasuredLatencies, MeasuredLatency
@@ -76,7 +75,7 @@ def latency(
         on_progress=say,
     )
     if as_json:
-        tell(json.dumps(measured.to_dict(), indent=2))
+        tell_json(measured.to_dict())
         return
     _print(measured)
 

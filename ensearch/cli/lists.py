@@ -1,9 +1,7 @@
 """`spaces` and `datasets`: list what there is to choose from."""
 
-import json
-
 from ensearch.cli import options
-from ensearch.cli.terminal import guarded, tell
+from ensearch.cli.terminal import guarded, tell, tell_json
 
 
 @guarded
@@ -30,7 +28,7 @@ def datasets(as_json: options.AsJson = False) -> None:
 
 def _print(summaries: dict[str, str], as_json: bool) -> None:
     if as_json:
-        tell(json.dumps(summaries, indent=2))
+        tell_json(summaries)
         return
     width = max(map(len, summaries))
     for name, summary in summaries.items():

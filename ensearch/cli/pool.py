@@ -1,6 +1,5 @@
 """`pool list`, `show`, `remove` and `verify`: look at what can be combined."""
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +12,7 @@ from ensearch.cli import options
 from ensearch.cli._console_table import TableRow
 from ensearch.cli._help_page import Command, Group
 from ensearch.cli.advice import ADVICE, explain
-from ensearch.cli.terminal import guarded, note, place, tell
+from ensearch.cli.terminal import guarded, note, place, tell, tell_json
 from ensearch.errors import StorageError
 from ensearch.units import counted
 
@@ -48,7 +47,7 @@ def list_(
     entries = pool.entries(storage=storage, test=test, on_note=note)
     if as_json:
         rows = [entry.to_dict() for entry in entries]
-        tell(json.dumps(rows, indent=2, allow_nan=False))
+        tell_json(rows)
     elif not entries:
         tell(f"The pool is empty. {ADVICE['pool_empty'].format(storage=place(storage))}")
     else:
@@ -112,7 +111,7 @@ def show(
         rows = [entry.to_dict() for entry in entries]
         # A name of one entry gives one object, that of a network a list.
         content = rows[0] if entries[0].name == name else rows
-        tell(json.dumps(content, indent=2, allow_nan=False))
+        tell_json(content)
         return
     for number, details in enumerate(entries):
         tell(("\n" if number else "") + "\n".join(_lines(details, place(storage))))
@@ -229,7 +228,7 @@ def verify(
             problem.to_dict() | {"problem": text}
             for problem, text in zip(checked.problems, texts, strict=True)
         ]
-        tell(json.dumps(checked.to_dict() | {"problems": problems}, indent=2))
+        tell_json(checked.to_dict() | {"problems": problems})
     else:
         for problem, text in zip(checked.problems, texts, strict=True):
             tell(f"{problem.name}: {text}")

@@ -1,6 +1,5 @@
 """`pool images` and `export`: files to predict, and files for other storages."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +8,7 @@ import typer
 from ensearch import units
 from ensearch.cli import options
 from ensearch.cli.pool_models import OTHER_IMAGES, ChooseOn, Seed
-from ensearch.cli.terminal import argument, guarded, note, say, tell
+from ensearch.cli.terminal import argument, guarded, note, say, tell, tell_json
 
 if TYPE_CHECKING:  # imported when a verb needs it
     from ensearch.api.pool import ImageFile
@@ -115,7 +114,7 @@ def export(
     with argument("pool", "QUERY"):
         archive = pool.export(query, out, weights=weights, storage=storage, on_note=note)
     if as_json:
-        tell(json.dumps(archive.to_dict(), indent=2))
+        tell_json(archive.to_dict())
         return
     tell(
         f"{archive.path}: {units.counted(archive.members, 'member')} and "

@@ -1,7 +1,6 @@
 """`predict`: classify pictures or arrays with an exported model."""
 
 import csv
-import json
 import sys
 import time
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ensearch.cli import options
-from ensearch.cli.terminal import guarded, say, tell
+from ensearch.cli.terminal import guarded, say, tell_json
 
 EVERY = 5.0  # seconds between two lines of progress
 
@@ -91,7 +90,7 @@ def predict(
     if as_json:
         rows = [each.to_dict() for each in found]
         count = len(rows)
-        tell(json.dumps({"classes": model.classes, "images": rows}, indent=2))
+        tell_json({"classes": model.classes, "images": rows})
     else:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(["image", "class", "probability", *model.classes])

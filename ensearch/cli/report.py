@@ -1,6 +1,5 @@
 """`report` and `status`: look at what a storage holds."""
 
-import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,7 @@ from ensearch import units
 from ensearch.cli import options
 from ensearch.cli._console_table import TableRow, print_rows
 from ensearch.cli.run import files, further, going_on, show
-from ensearch.cli.terminal import guarded, place, say, tell
+from ensearch.cli.terminal import guarded, place, say, tell, tell_json
 from ensearch.errors import EnsearchError, StorageError, invalid, printable
 
 if TYPE_CHECKING:
@@ -120,7 +119,7 @@ def _together(done: "tuple[tuple[Results, ...], Path]", as_json: bool) -> None:
     """Print the answers of several studies, one below the other, and where their page is."""
     found, page = done
     if as_json:
-        tell(json.dumps([results.summary() for results in found], indent=2, allow_nan=False))
+        tell_json([results.summary() for results in found])
     for results in () if as_json else found:
         tell(f"study     {results.conditions.study}")
         show(results, as_json)
@@ -142,7 +141,7 @@ def status(
 
     rows = studies(study, storage=storage)
     if as_json:
-        tell(json.dumps([row.to_dict() for row in rows], indent=2))
+        tell_json([row.to_dict() for row in rows])
         return
     if not rows:
         example = f"ensearch run --budget 2e6 --dataset digits{place(storage)}"

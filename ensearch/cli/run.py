@@ -1,6 +1,5 @@
 """`run` and `resume`: search, show what was found, and say how to go on."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +8,7 @@ from rich.console import Console, Group
 
 from ensearch.cli import options
 from ensearch.cli.advice import explain, typed
-from ensearch.cli.terminal import advising, guarded, place, say, tell
+from ensearch.cli.terminal import advising, guarded, place, say, tell, tell_json
 from ensearch.cli.watch import Watch, watching
 from ensearch.errors import UnfinishedError
 
@@ -140,7 +139,10 @@ def run(
         if plan:
             with watching() as watch:
                 ahead = planning.plan_from(asked, on_event=watch)
-            tell(json.dumps(ahead.to_dict(), indent=2) if as_json else str(ahead))
+            if as_json:
+                tell_json(ahead.to_dict())
+            else:
+                tell(str(ahead))
             for line in typed(ahead.remedies, ahead.config.axis):
                 say(line)
             return
@@ -279,7 +281,7 @@ def files(folder: Path) -> list[str]:
 def show(results: "Results", as_json: bool, full: bool = False) -> None:
     """Print results on stdout: the answer, or all that is known, or JSON."""
     if as_json:
-        tell(json.dumps(results.summary(), indent=2, allow_nan=False))
+        tell_json(results.summary())
         return
     from ensearch.api.results import LEAST_WIDTH
 

@@ -6,7 +6,7 @@ import typer
 
 from ensearch.cli import options
 from ensearch.cli._help_page import Command, Group
-from ensearch.cli.terminal import guarded, note
+from ensearch.cli.terminal import guarded, note, tell
 from ensearch.units import counted
 
 app = typer.Typer(
@@ -46,7 +46,7 @@ def remove(
 
     removed = housekeeping.remove_study(study, members=members, storage=storage)
     went = f" and {counted(removed.members, 'member')}" if members else ""
-    typer.echo(f"removed {study}{went}")
+    tell(f"removed {study}{went}")
     if removed.kept:
         others = f", {removed.shared} of them used by other studies" if removed.shared else ""
         note(f"{counted(removed.kept, 'member')} of the study stay in the pool{others}")
@@ -62,7 +62,7 @@ def rename(study: options.Study, name: Name, storage: options.Storage = None) ->
     from ensearch.api import housekeeping
 
     housekeeping.rename_study(study, name, storage=storage)
-    typer.echo(f"renamed {study} to {name}")
+    tell(f"renamed {study} to {name}")
 
 
 @app.command(cls=Command)
@@ -77,4 +77,4 @@ def copy(study: options.Study, name: Name, storage: options.Storage = None) -> N
     from ensearch.api import housekeeping
 
     housekeeping.copy_study(study, name, storage=storage)
-    typer.echo(f"copied {study} to {name}")
+    tell(f"copied {study} to {name}")

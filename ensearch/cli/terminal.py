@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import functools
+import json
 import os
 import shlex
 import signal
@@ -120,6 +121,11 @@ def say(text: str) -> None:
 def tell(text: str) -> None:
     """What a verb was asked for, on stdout."""
     typer.echo(printable(text))
+
+
+def tell_json(data: object) -> None:
+    """What a verb was asked for, as JSON. ValueError for NaN, which JSON has not."""
+    tell(json.dumps(data, indent=2, allow_nan=False))
 
 
 def note(text: str) -> None:
