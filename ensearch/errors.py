@@ -69,6 +69,12 @@ def invalid(option: str, says: str) -> UsageError:
     return UsageError(f"{option} {says}", problem="invalid_option", option=option, says=says)
 
 
+def at_least_one(option: str, value: int | None, what: str = "whole number") -> None:
+    """Raise the error of `invalid` for a value below 1; None is legal: nothing was said."""
+    if value is not None and value < 1:
+        raise invalid(option, f"must be a {what} of at least 1; got {value}.")
+
+
 def unknown(kind: str, asked: str, known: Iterable[str]) -> UsageError:
     """The error for a name that does not exist: what was asked, the nearest, and what exists."""
     names = sorted(known)

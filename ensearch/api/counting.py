@@ -5,7 +5,7 @@ from typing import Any
 
 from ensearch import families, units
 from ensearch.core import Architecture, Cost, Range
-from ensearch.errors import UsageError, invalid
+from ensearch.errors import UsageError, at_least_one, invalid
 from ensearch.search_space import reading
 
 
@@ -76,8 +76,7 @@ def count(
     Raises UsageError for what is not legal.
     """
     units.check_flops_per_mac(flops_per_mac)
-    if members < 1:
-        raise invalid("members", f"must be at least 1; got {members}.")
+    at_least_one("members", members)
     if family in reading.names() and family not in families.names():
         raise UsageError(
             f"{family} is a search space, of networks of family {reading.load(family).family}: "

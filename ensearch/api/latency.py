@@ -8,7 +8,7 @@ from typing import Any
 
 from ensearch import latency, training
 from ensearch.api import _timed_networks
-from ensearch.errors import UsageError, invalid, unknown
+from ensearch.errors import UsageError, at_least_one, invalid, unknown
 from ensearch.fronts import MATCHED_SHARE
 from ensearch.latency import Configuration
 from ensearch.pool.notes import Notes, OnNote, unheard
@@ -150,8 +150,7 @@ def measure_latency(
         raise UsageError(
             "either a study, a query of the pool or an exported folder is measured: name one."
         )
-    if threads < 1:
-        raise invalid("threads", f"must be a whole number of at least 1; got {threads}.")
+    at_least_one("threads", threads)
     if runtime not in latency.RUNTIMES:
         raise unknown("runtime", runtime, latency.RUNTIMES)
     if folder is not None:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ensearch.errors import UsageError, invalid
+from ensearch.errors import UsageError, at_least_one, invalid
 from ensearch.exports import _predict, folder
 from ensearch.exports._predict import Array, InputError, Pixels, Predict
 from ensearch.exports.winner import Winner
@@ -113,8 +113,7 @@ class LoadedModel:
 
     def _runs(self, members: int | None, batch: int) -> Predict:
         """What predicts. Raises UsageError, and InputError where the runtime cannot."""
-        if batch < 1:
-            raise invalid("batch", f"must be a number of images of at least 1; got {batch}.")
+        at_least_one("batch", batch, "number of images")
         if members is not None and not 1 <= members <= self.members:
             raise invalid("members", f"must be from 1 to {self.members}; got {members}.")
         return self.predictor(members)
@@ -128,8 +127,7 @@ def of_folder(
     `runtime` is "torch", "onnx", or "auto": model.onnx where it is there and can be run. So many
     `workers` run members side by side, by torch, which runs on the `device`. Raises UsageError.
     """
-    if workers < 1:
-        raise invalid("workers", f"must be a number of processes of at least 1; got {workers}.")
+    at_least_one("workers", workers, "number of processes")
     try:
         config = _predict.settings(path)
         _predict.runtime_of(path, runtime, None, device)

@@ -16,7 +16,7 @@ from multiprocessing import connection
 from typing import Any, TypeVar
 
 from ensearch.cores import usable_cores
-from ensearch.errors import UnavailableError, invalid
+from ensearch.errors import UnavailableError, at_least_one
 from ensearch.launch import _gpus, _workers
 from ensearch.launch._jobs import (
     ATTEMPTS,
@@ -155,8 +155,7 @@ class Processes:
 
 def open(train: Train, slots: int) -> Processes:
     """`slots` workers, started when the first jobs come; UsageError if it is less than 1."""
-    if slots < 1:
-        raise invalid("workers", f"must be at least 1; got {slots}.")
+    at_least_one("workers", slots)
     return Processes(train, slots)
 
 

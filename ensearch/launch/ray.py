@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from ensearch.errors import EnsearchError, UnavailableError, invalid
+from ensearch.errors import EnsearchError, UnavailableError, at_least_one
 from ensearch.launch import _on_ray, _ray_room
 from ensearch.launch._jobs import (
     ATTEMPTS,
@@ -173,8 +173,7 @@ class Ray:
 
 def open(train: Train, slots: int) -> Ray:
     """A launcher on the cluster. Raises UnavailableError without Ray or a cluster that answers."""
-    if slots < 1:
-        raise invalid("workers", f"must be at least 1; got {slots}.")
+    at_least_one("workers", slots)
     return Ray(train, slots, _connect())
 
 

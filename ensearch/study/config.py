@@ -14,7 +14,7 @@ from ensearch import datasets, units
 from ensearch.budget import Bound, Budget, axis_of
 from ensearch.core import Schedule
 from ensearch.ensembles import RULES
-from ensearch.errors import UsageError, invalid, unknown
+from ensearch.errors import UsageError, at_least_one, invalid, unknown
 from ensearch.schedule import OPTIMIZERS
 from ensearch.search_space import SearchSpace, check_keys, reading
 from ensearch.study.options import SEEDS, RunOptions
@@ -159,18 +159,14 @@ def resolve(options: RunOptions) -> StudyConfig:
     datasets.check(options.dataset)
     space_searched = _space("wide_resnet" if options.space is None else options.space)
     schedule = _schedule(options.dataset, space_searched, options)
-    limit = options.limit_train
-    if limit is not None and limit < 1:
-        raise invalid("limit_train", f"must be a number of images of at least 1; got {limit}.")
-    val = options.val
-    if val is not None and val < 1:
-        raise invalid("val", f"must be a number of images of at least 1; got {val}.")
+    limit, val = options.limit_train, options.val
+    at_least_one("limit_train", limit, "number of images")
+    at_least_one("val", val, "number of images")
     seed = 0 if options.seed is None else options.seed
     if not 0 <= seed < 2**63:
         raise invalid("seed", f"must be a whole number from 0 to 2**63 - 1; got {seed}.")
     seeds = SEEDS if options.seeds is None else options.seeds
-    if seeds < 1:
-        raise invalid("seeds", f"must be a whole number of at least 1; got {seeds}.")
+    at_least_one("seeds", seeds)
     name = options.study
     if name is None:
         cost = "-".join(_short(bound, flops_per_mac) for bound in bounds)

@@ -11,7 +11,7 @@ from typing import Any
 from ensearch import units
 from ensearch.core import Schedule
 from ensearch.datasets import Arrays
-from ensearch.errors import UsageError, invalid
+from ensearch.errors import UsageError, at_least_one, invalid
 from ensearch.search_space import SearchSpace, check_keys, read_toml
 from ensearch.study.events import Event
 
@@ -120,8 +120,7 @@ def limits(options: RunOptions, trials: int = TRIALS[SEEDS]) -> Limits:
 
     Raises UsageError for the first value that is not legal.
     """
-    if options.trials is not None and options.trials < 1:
-        raise invalid("trials", f"must be a whole number of at least 1; got {options.trials}.")
+    at_least_one("trials", options.trials)
     train = options.train_budget
     return Limits(
         trials=options.trials or trials,

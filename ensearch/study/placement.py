@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import cast
 
 from ensearch import launch
-from ensearch.errors import UnavailableError, invalid
+from ensearch.errors import UnavailableError, at_least_one, invalid
 from ensearch.training import Gpu, describe_device, find_gpu, resolve_device
 
 
@@ -47,8 +47,7 @@ def placement(
         if launcher != "ray":
             raise invalid("ray_address", f"is for the launcher ray; the launcher is {launcher}.")
         os.environ["RAY_ADDRESS"] = ray_address  # where Ray and its own programs look for it too
-    if workers is not None and workers < 1:
-        raise invalid("workers", f"must be a whole number of at least 1; got {workers}.")
+    at_least_one("workers", workers)
     own = {f"ensearch.families.{family.partition(':')[0]}" for family in families}
     module.warm_up(["ensearch.training.group", *sorted(own)])
     asked, found = "auto" if device is None else device, Gpu(name="", problem=None)
