@@ -20,7 +20,7 @@ APART, UNLIKE = 8.0, 2.0
 _PROBED = 16  # pixels of an image that are compared before all are
 
 
-class Range(NamedTuple):
+class Levels(NamedTuple):
     """The values that all but the rarest pixels have."""
 
     low: float
@@ -36,15 +36,15 @@ class Range(NamedTuple):
         )
 
 
-def of_counts(counts: npt.NDArray[np.int64]) -> Range:
+def of_counts(counts: npt.NDArray[np.int64]) -> Levels:
     """The range in use where `counts` says how often each value 0, 1, 2, ... occurs."""
     least = int(RARE * counts.sum())
     low = int((np.cumsum(counts) > least).argmax())
     high = len(counts) - 1 - int((np.cumsum(counts[::-1]) > least).argmax())
-    return Range(low, high)
+    return Levels(low, high)
 
 
-def are_apart(one: Range, other: Range) -> bool:
+def are_apart(one: Levels, other: Levels) -> bool:
     """Whether the ranges of two splits differ so much that they were not scaled alike."""
     narrow, wide = sorted((one.width, other.width))
     return narrow * APART < wide

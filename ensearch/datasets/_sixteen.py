@@ -12,7 +12,7 @@ import numpy as np
 
 from ensearch.core import Labels
 from ensearch.datasets import _decode, _levels
-from ensearch.datasets._levels import Range
+from ensearch.datasets._levels import Levels
 from ensearch.datasets._listing import Listing, place_of
 from ensearch.errors import UnavailableError
 from ensearch.files import atomic
@@ -33,8 +33,8 @@ class Looked:
     high: int = 0
 
     @property
-    def range(self) -> Range:
-        return Range(self.low, self.high)
+    def range(self) -> Levels:
+        return Levels(self.low, self.high)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from ensearch.core import Schedule
 from ensearch.datasets import _levels
 from ensearch.datasets._dataset import Raw
-from ensearch.datasets._levels import Range
+from ensearch.datasets._levels import Levels
 from ensearch.datasets._stored import Images
 from ensearch.errors import UnavailableError
 from ensearch.files import npz, regular_file
@@ -34,7 +34,7 @@ SCHEDULE = Schedule(epochs=10, optimizer="muon")
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 OPTIONAL = ("classes",)
 Array = npt.NDArray[Any]
-_WHOLE = Range(0.0, 1.0)
+_WHOLE = Levels(0.0, 1.0)
 
 
 def load(argument: str, data_dir: Path) -> Raw:
@@ -209,15 +209,15 @@ def _as_bytes(x_train: Array, x_test: Array) -> tuple[Images, Images, str]:
     return _bytes(x_train, train), _bytes(x_test, train), note
 
 
-def _range(images: Array) -> Range:
+def _range(images: Array) -> Levels:
     """The range that some of the images use, evenly spaced; of bytes as floats 0 to 1."""
     some = np.sort(images[:: max(1, len(images) // _levels.LOOKED_AT)], axis=None)
     rare = int(_levels.RARE * some.size)
     low, high = float(some[rare]), float(some[-1 - rare])
-    return Range(low / 255, high / 255) if images.dtype == np.uint8 else Range(low, high)
+    return Levels(low / 255, high / 255) if images.dtype == np.uint8 else Levels(low, high)
 
 
-def _bytes(images: Array, used: Range) -> Images:
+def _bytes(images: Array, used: Levels) -> Images:
     if images.dtype == np.uint8:
         return images
     if used != _WHOLE:

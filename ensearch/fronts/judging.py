@@ -152,9 +152,10 @@ def _taking(
     draws = estimate.draws[:, within].clip(0, 1)  # where few images score, noise is wider than that
     best = draws.max(axis=1)
     sure = (best[:, None] - draws < margin).mean(axis=0) >= LEVEL
-    places = [k for k, i in enumerate(within) if sure[k] or evaluations[i] is row.take]
-    chosen = min(places, key=lambda k: (evaluations[within[k]].size, evaluations[within[k]].price))
-    take = evaluations[within[chosen]]
+    tried = [evaluations[i] for i in within]
+    places = [k for k, e in enumerate(tried) if sure[k] or e is row.take]
+    chosen = min(places, key=lambda k: (tried[k].size, tried[k].price))
+    take = tried[chosen]
     return replace(
         row,
         take=take,
