@@ -75,11 +75,11 @@ def at_least_one(option: str, value: int | None, what: str = "whole number") -> 
         raise invalid(option, f"must be a {what} of at least 1; got {value}.")
 
 
-def unknown(kind: str, asked: str, known: Iterable[str]) -> UsageError:
+def unknown(kind: str, asked: object, known: Iterable[str]) -> UsageError:
     """The error for a name that does not exist: what was asked, the nearest, and what exists."""
     names = sorted(known)
     lower = {name.lower(): name for name in names}
-    near = difflib.get_close_matches(asked.lower(), lower, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(asked).lower(), lower, n=1, cutoff=0.5)
     guess = f" Did you mean {lower[near[0]]!r}?" if near else ""
     listing = ", ".join(names) if names else "none"
     return UsageError(f"unknown {kind} {asked!r}.{guess} Known: {listing}.")

@@ -94,14 +94,20 @@ def milliseconds(batch: int, measured: str) -> Axis:
     )
 
 
-def parse_axis(given: str) -> tuple[int, str | None] | None:
-    """The batch and the runtime of `ms@64` or `ms@64:onnx`; None for `flops`. UsageError else."""
+def parse_axis(given: str, others: str = FLOPS) -> tuple[int, str | None] | None:
+    """The batch and the runtime of `ms@64` or `ms@64:onnx`; None for `flops`. UsageError else.
+
+    `others` are named as legal beside those of milliseconds.
+    """
     name = given.strip().lower()
     if name == FLOPS:
         return None
     match = re.fullmatch(r"ms@([1-9][0-9]{0,5})(?::([a-z]+))?", name)
     if match is None:
-        raise invalid("x", f"must be flops, or ms@ and the images at a time: ms@64; got {given!r}.")
+        raise invalid(
+            "x",
+            f"must be {others}, or ms@ and the images at a time: ms@64; got {given!r}.",
+        )
     return int(match[1]), match[2]
 
 

@@ -7,6 +7,7 @@ from ensearch.datasets import keep_arrays
 from ensearch.store import Store, files
 from ensearch.study import config as configs
 from ensearch.study import options as run_options
+from ensearch.study import placement
 from ensearch.study.config import StudyConfig
 from ensearch.study.options import RunOptions
 
@@ -19,6 +20,12 @@ def with_file(options: RunOptions, config: str | Path) -> RunOptions:
 def check(options: RunOptions) -> None:
     """Raise UsageError for the first value that is not legal; arrays are looked at later."""
     run_options.limits(options)
+    placement.check(
+        launcher=options.launcher,
+        device=options.device,
+        workers=options.workers,
+        ray_address=options.ray_address,
+    )
     arrays = options.dataset is not None and not isinstance(options.dataset, str)
     configs.resolve(replace(options, dataset="npz:arrays") if arrays else options)
 

@@ -66,11 +66,11 @@ def search_study(
     show(ended)
     _refuse_nothing(name, store, ended)
     # Also one that an earlier run began.
-    over = ended.reason not in ("interrupted", "time")
+    over, margin = ended.reason not in ("interrupted", "time"), None
     if over and store.open_settlement(name) is not None:
         left = limits.seconds and max(limits.seconds - (time.monotonic() - started), 0.0)
-        settle_study(opened, Request(), left, control)
-    return known_now(name, store, show)
+        margin = settle_study(opened, Request(), left, control)
+    return known_now(name, store, show, margin)
 
 
 def _planned(plan: "StudyPlan", trials: int) -> Planned:
@@ -87,8 +87,8 @@ def _planned(plan: "StudyPlan", trials: int) -> Planned:
 
 def settle_study(
     opened: OpenedStudy, request: "Request", seconds: float | None, control: RunControl
-) -> None:
-    """Train members to decide what is undecided, for at most `seconds`."""
+) -> float:
+    """Train members to decide what is undecided, for at most `seconds`; the margin of the plan."""
     from ensearch.study import settlement, speed
 
     control.on_event(
@@ -102,6 +102,7 @@ def settle_study(
             seconds=seconds,
         )
     )
+    return opened.store.settlements(opened.study.config.name)[-1].margin
 
 
 def settling_line(opened: OpenedStudy, request: "Request") -> str:
@@ -145,8 +146,11 @@ def _refuse_nothing(study: str, store: Store, ended: SearchEnded) -> None:
         )
 
 
-def known_now(study: str, store: Store, show: OnEvent) -> "Results":
-    """Return what is known, keep that it was shown, and put it on the dashboard's page."""
+def known_now(study: str, store: Store, show: OnEvent, margin: float | None = None) -> "Results":
+    """Return what is known, keep that it was shown, and put it on the dashboard's page.
+
+    What is kept and published is by the usual margin, which whoever reads it later cannot ask.
+    """
     from ensearch.report.dashboard import dashboard
     from ensearch.report.study.results import collect
     from ensearch.study import looks
@@ -161,4 +165,6 @@ def known_now(study: str, store: Store, show: OnEvent) -> "Results":
             dashboard.publish(store.optuna_url, results, prepare=store.prepare)
     except StorageError as error:  # a page that is old must not cost anybody the result
         show(Note(text=f"the study's page of the dashboard is not up to date: {error}"))
-    return results
+    if margin is None or margin == results.fronts.margin:
+        return results
+    return collect(store, study, margin=margin, patiently=True)

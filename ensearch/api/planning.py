@@ -56,7 +56,7 @@ def plan(
     The options are those of `run`. Measuring the speed takes some seconds of training. What the
     storage holds of these images says how wide intervals will be. `margin` is the difference that
     should show, in points of accuracy; 1 by default. Raises the errors of `run` that come
-    before the first training, and UsageError for another margin than one above 0 and up to 100.
+    before the first training, and UsageError for another margin than one above 0 and below 100.
     """
     from ensearch.report.study import answer
 

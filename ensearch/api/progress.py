@@ -7,6 +7,7 @@ from rich.console import Console
 
 from ensearch.api._event_lines import REASONS, line
 from ensearch.api._screen import Screen
+from ensearch.errors import invalid
 from ensearch.study.events import Event, Planned, SearchEnded
 from ensearch.study.matches import Remedy
 from ensearch.units import flops
@@ -32,6 +33,8 @@ def shown(on_event: OnEvent | None) -> Iterator[OnEvent]:
     """Yield `on_event`; without one, a picture on a terminal and in a notebook, else nothing."""
     console = Console(stderr=True)
     if on_event is not None:
+        if not callable(on_event):
+            raise invalid("on_event", f"must be a function of one event; got {on_event!r}.")
         yield on_event
     elif console.is_terminal or console.is_jupyter:
         with drawn(console) as show:

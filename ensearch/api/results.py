@@ -31,7 +31,7 @@ def results(
     `x` is the unit in which costs are compared, that of the study's budget by default: "flops",
     "params", or "ms@64" for milliseconds an image in batches of 64, which `measure_latency`
     measures; "ms@64:onnx" takes those of ONNX Runtime. Raises UsageError for another margin than
-    one above 0 and up to 100 and for another x, StorageError if there is no such study, if nothing
+    one above 0 and below 100 and for another x, StorageError if there is no such study, if nothing
     of it has been evaluated yet, or such times are missing.
     """
     from ensearch.report.study import answer

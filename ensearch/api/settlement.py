@@ -42,7 +42,8 @@ def settle(
 
     They train on the schedule of the search and are scored on its validation images. The study is
     looked at at most four times, and the verdicts of all looks are right together as often as those
-    of one. The same call again goes on where it was interrupted.
+    of one. The same call again goes on where it was interrupted. The results have the margin that
+    was settled by.
 
     Args:
         study: its name.
@@ -89,8 +90,8 @@ def settle(
                 on_event=show,
                 is_interrupted=is_interrupted,
             )
-            _study_run.settle_study(opened, request, seconds, control)
-            return _study_run.known_now(study, store, show)
+            decided = _study_run.settle_study(opened, request, seconds, control)
+            return _study_run.known_now(study, store, show, decided)
 
 
 def _request(margin: float | None, cost: float | None) -> "Request":
@@ -98,6 +99,7 @@ def _request(margin: float | None, cost: float | None) -> "Request":
     from ensearch.report.study import answer
     from ensearch.study.settlement import Request
 
-    if cost is not None and not (math.isfinite(cost) and cost > 0):
-        raise invalid("cost", f"must be times the training of the search, above 0; got {cost}.")
+    fits = isinstance(cost, int | float) and not isinstance(cost, bool)
+    if cost is not None and not (fits and math.isfinite(cost) and cost > 0):
+        raise invalid("cost", f"must be times the training of the search, above 0; got {cost!r}.")
     return Request(margin=None if margin is None else answer.margin_of(margin), cost=cost)

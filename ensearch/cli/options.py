@@ -247,7 +247,7 @@ def _points(given: str) -> float:
     try:
         return float(given)
     except ValueError:
-        says = "must be points of accuracy, above 0 and up to 100"
+        says = "must be points of accuracy, above 0 and below 100"
         raise typer.BadParameter(f"{says}; got {given!r}.") from None
 
 

@@ -83,7 +83,7 @@ def report(
     budget, here = units.format_count(results.conditions.budget, 6), place(storage)
     say("")
     if results.under_way:
-        say(going_on(study, here))
+        say(going_on(results, here))
     asked = "" if results.has_usual_margin else f" --margin {margin:g}"
     by = "" if results.conditions.is_own else f" --x {x}"
     for line in further(results, here, full, asked, by):

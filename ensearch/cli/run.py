@@ -216,30 +216,44 @@ def conclude(
     if results is not None:
         show(results, as_json)
         # After the answer: a failure to write must not cost the user the result.
-        folder = results.write()
+        folder = _usual(results, storage).write()
         say("")
-        here = place(storage)
-        for line in (*_next(results, watch, here), *further(results, here), *files(folder)):
+        here, usual = place(storage), results.has_usual_margin
+        margin = "" if usual else f" --margin {100 * results.fronts.margin:g}"
+        more = further(results, here, margin=margin)
+        for line in (*_next(results, watch, here), *more, *files(folder)):
             say(line)
     if watch.interrupts():
         raise typer.Exit(watch.interrupts.exit_code)
 
 
+def _usual(results: "Results", storage: str | Path | None) -> "Results":
+    """The results by the usual margin, which whoever reads the study's folder later cannot ask."""
+    from ensearch.api.results import results as collected
+
+    if results.has_usual_margin:
+        return results
+    return collected(results.conditions.study, storage=storage)
+
+
 def _next(results: "Results", watch: Watch, here: str) -> list[str]:
     """Return how a person may go on with the search, or with settling it."""
-    study, ended = results.conditions.study, watch.ended
+    ended = watch.ended
     if results.under_way and results.settling is not None:
-        return [going_on(study, here)]
+        return [going_on(results, here)]
     if ended is None or (ended.reason == "exhausted" and not ended.waiting):
         return []
     if ended.waiting or ended.reason in ("time", "interrupted"):
-        return [going_on(study, here)]
-    return [f"{going_on(study, here)} --trials {ended.done + ended.failed + 20}"]
+        return [going_on(results, here)]
+    return [f"{going_on(results, here)} --trials {ended.done + ended.failed + 20}"]
 
 
-def going_on(study: str, here: str) -> str:
-    """Return how a person goes on with a search that is not over."""
-    return f"go on     ensearch resume {study}{here}"
+def going_on(results: "Results", here: str) -> str:
+    """Return how a person goes on with what is not over: the search, then settling it."""
+    tried, asked = results.trials_done + results.trials_failed, results.trials_asked or 0
+    is_settling = results.settling is not None and results.settling.under_way
+    verb = "settle" if is_settling and tried >= asked else "resume"
+    return f"go on     ensearch {verb} {results.conditions.study}{here}"
 
 
 def further(

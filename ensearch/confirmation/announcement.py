@@ -114,7 +114,7 @@ def _unit(config: StudyConfig) -> str:
 
 
 def reasons(every: Sequence[Reason], axis: Axis) -> str:
-    """Return why a configuration is a finalist: `best within 1.41M, 2M; near the crossover`."""
+    """Return why a configuration is a finalist: `best of matched cost within 2M; near ...`."""
     told: dict[str, list[str]] = {}
     for reason in every:
         budget = axis.show(reason.budget)
@@ -124,5 +124,5 @@ def reasons(every: Sequence[Reason], axis: Axis) -> str:
             told.setdefault("matched cost at", []).append(budget)
         else:
             rank = "best" if reason.place == 1 else f"number {reason.place}"
-            told.setdefault(f"{rank} within", []).append(budget)
+            told.setdefault(f"{rank} of matched cost within", []).append(budget)
     return "; ".join(f"{what} {', '.join(budgets)}".strip() for what, budgets in told.items())

@@ -12,6 +12,7 @@ file are ignored. Val is cut from train.
 import os
 import zipfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from ensearch.datasets._levels import Levels
 from ensearch.datasets._stored import Images
 from ensearch.errors import UnavailableError
 from ensearch.files import npz, regular_file
+from ensearch.units import few
 
 SUMMARY = "your own images: a file of numpy.savez with x_train, y_train, x_test, y_test"
 ARGUMENT = "PATH"
@@ -114,7 +116,7 @@ def _checked(arrays: dict[str, Array]) -> Raw:
         x_test=grey_test,
         y_test=y_test,
         classes=classes,
-        notes=(spread,) if spread else (),
+        notes=tuple(filter(None, (spread, _absent(y_test, classes)))),
         otherwise="spread no range of floats" if spread else "",
     )
 
@@ -262,6 +264,13 @@ def _classes(names: Array | None, y_train: npt.NDArray[np.integer]) -> tuple[str
     return listed
 
 
+def _absent(y_test: npt.NDArray[np.integer], classes: Sequence[str]) -> str:
+    """A note on classes of which test has no image; empty if it has all."""
+    present = set(np.unique(y_test).tolist())
+    absent = [name for label, name in enumerate(classes) if label not in present]
+    return f"y_test has no image of {len(absent)} of the classes: {few(absent)}" if absent else ""
+
+
 def _check_labels(
     y_train: npt.NDArray[np.integer], y_test: npt.NDArray[np.integer], classes: int
 ) -> None:
@@ -271,9 +280,15 @@ def _check_labels(
         )
     for key, labels in (("y_train", y_train), ("y_test", y_test)):
         if labels.max() >= classes:
+            if key == "y_test" and y_train.max() < classes:
+                remedy = "Add images of it to train, or leave it out of test."
+            elif y_train.min() == 1 and y_train.max() == classes:
+                remedy = "Number the classes from 0: subtract 1 from every label."
+            else:
+                remedy = "Number the classes without gaps."
             raise _UnfitError(
                 f"{key} should be 0 to {classes - 1} for {classes} classes, every one of them in "
-                f"y_train; found {labels.max()}. Number the classes without gaps."
+                f"y_train; found {labels.max()}. {remedy}"
             )
     sizes = np.bincount(y_train.astype(np.int64), minlength=classes)
     if sizes.min() < 2:

@@ -74,7 +74,12 @@ class RunOptions:
                 continue
             wanted = expected(key, value)
             if wanted:
-                raise invalid(key, f"must be {wanted}; got {value!r}.")
+                if key == "dataset":
+                    wanted += " or four arrays (x_train, y_train, x_test, y_test)"
+                told = repr(value)
+                if len(told) > 60 or not told.isprintable():  # arrays, whole tables
+                    told = f"a value of type {type(value).__name__}"
+                raise invalid(key, f"must be {wanted}; got {told}.")
 
     def over(self, others: "RunOptions") -> "RunOptions":
         """Return these options, and those of `others` where these say nothing."""

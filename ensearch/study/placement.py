@@ -7,8 +7,8 @@ from importlib.metadata import version
 from typing import cast
 
 from ensearch import launch
-from ensearch.errors import UnavailableError, at_least_one, invalid
-from ensearch.training import Gpu, describe_device, find_gpu, resolve_device
+from ensearch.errors import UnavailableError, at_least_one, invalid, unknown
+from ensearch.training import DEVICES, Gpu, describe_device, find_gpu, resolve_device
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,23 @@ class Placement:
     notes: tuple[str, ...] = ()
 
 
+def check(
+    *,
+    launcher: str | None = None,
+    device: str | None = None,
+    workers: int | None = None,
+    ray_address: str | None = None,
+) -> None:
+    """Raise UsageError for the first of these that is not legal anywhere; None always is."""
+    launcher = "processes" if launcher is None else launcher
+    launch.get(launcher)
+    if ray_address is not None and launcher != "ray":
+        raise invalid("ray_address", f"is for the launcher ray; the launcher is {launcher}.")
+    at_least_one("workers", workers)
+    if device is not None and device not in DEVICES:
+        raise unknown("device", device, DEVICES)
+
+
 def placement(
     *,
     launcher: str | None,
@@ -37,17 +54,14 @@ def placement(
 ) -> Placement:
     """Return where members will train, and begin what the first of them would wait for.
 
-    `families` are those of their networks. None stands for the default. Raises UsageError for an
-    unknown launcher, and for the address of a cluster that it would not use; UnavailableError for a
-    device that is not there.
+    `families` are those of their networks. None stands for the default. Raises UsageError as
+    `check` does, UnavailableError for a device that is not there.
     """
+    check(launcher=launcher, device=device, workers=workers, ray_address=ray_address)
     launcher = "processes" if launcher is None else launcher
     module = launch.get(launcher)
     if ray_address is not None:
-        if launcher != "ray":
-            raise invalid("ray_address", f"is for the launcher ray; the launcher is {launcher}.")
         os.environ["RAY_ADDRESS"] = ray_address  # where Ray and its own programs look for it too
-    at_least_one("workers", workers)
     own = {f"ensearch.families.{family.partition(':')[0]}" for family in families}
     module.warm_up(["ensearch.training.group", *sorted(own)])
     asked, found = "auto" if device is None else device, Gpu(name="", problem=None)

@@ -64,7 +64,8 @@ def _remedy(remedy: Remedy, cost: Callable[[float], str]) -> str:
             what = f"images of {remedy.value} pixels a side"
         case "space":
             what = f"search space {remedy.value}"
-    return f"{what}, at which {counted(remedy.budgets, 'budget')} could be compared"
+    budgets = counted(remedy.budgets, "budget")
+    return f"{what}, with which the two kinds could have equal costs at {budgets}"
 
 
 def _width(precision: Precision, budget: str) -> str:

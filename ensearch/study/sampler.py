@@ -83,7 +83,8 @@ class Sampler:
                 study=study,
             )
         spent = axis_of(ladder.budget.unit).key.replace("_", "-")
-        with translated():
+        with translated(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             self._study.set_metric_names(["validation accuracy", f"log10 {spent}"])
 
     def recover(self) -> None:

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from ensearch.core import Architecture, Schedule
 from ensearch.launch import MemberJob, Update
 from ensearch.training.hardware import (
+    DEVICES,
     Gpu,
     describe_device,
     find_gpu,
@@ -26,6 +27,7 @@ from ensearch.training.hardware import (
 )
 
 __all__ = [
+    "DEVICES",
     "Gpu",
     "describe_device",
     "find_gpu",

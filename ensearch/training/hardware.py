@@ -19,6 +19,9 @@ from ensearch.errors import UnavailableError, unknown
 _GPUS = ("nvidia*", "nvhost*", "dxg", "kfd")
 
 
+DEVICES = ("auto", "cpu", "cuda")  # that may be asked for
+
+
 class Gpu(NamedTuple):
     """A GPU by its name, or why none can be used."""
 
@@ -37,8 +40,8 @@ def resolve_device(asked: str, find: Callable[[], Gpu] = find_gpu) -> str:
 
     `find` looks for the GPU, if there may be one.
     """
-    if asked not in ("auto", "cpu", "cuda"):
-        raise unknown("device", asked, ("auto", "cpu", "cuda"))
+    if asked not in DEVICES:
+        raise unknown("device", asked, DEVICES)
     if asked == "cpu" or (asked == "auto" and not may_have_gpu()):
         return "cpu"
     problem = find().problem

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import ensearch
+from ensearch.store import Store
 from ensearch.study.events import Event, Planned, Preparing, SearchEnded, TrialDone
 from tests.command_line import ensearch as command
 from tests.pictures import pictures
@@ -162,6 +163,12 @@ def test_the_same_call_goes_on_with_the_seeds_and_images_that_it_began_with(here
         ensearch.run(**began, seeds=1)
 
 
+@pytest.fixture
+def storage(tmp_path: Path) -> Path:
+    """Where a storage may be made, in a folder that does not exist yet."""
+    return tmp_path / "new" / "a.db"
+
+
 def test_what_is_missing_or_wrong_is_an_error_without_flags() -> None:
     with pytest.raises(ensearch.UsageError, match=r"^budget is missing\.$"):
         ensearch.run(dataset="digits")
@@ -206,6 +213,38 @@ def test_so_they_are_where_members_of_a_known_study_train(verb: Callable[..., ob
     with pytest.raises(ensearch.UsageError) as caught:
         verb("one", workers="2")
     assert caught.value.facts["option"] == "workers"
+
+
+@pytest.mark.parametrize("cost", ["x", True, float("nan"), 0])
+def test_a_cost_of_settling_is_a_number_above_0(cost: Any) -> None:
+    with pytest.raises(ensearch.UsageError) as caught:
+        ensearch.settle("one", cost=cost)
+    assert caught.value.facts["option"] == "cost"
+
+
+def test_a_listener_is_a_function(storage: Path) -> None:
+    listener: Any = 3
+    with pytest.raises(ensearch.UsageError) as caught:
+        ensearch.run(budget=4e5, dataset="digits", on_event=listener, storage=storage)
+    assert caught.value.facts["option"] == "on_event"
+
+
+def test_a_study_without_a_name_is_refused(storage: Path) -> None:
+    Store.open(f"sqlite:///{storage}", create=True).close()
+    nothing: Any = None
+    with pytest.raises(ensearch.EnsearchError):
+        ensearch.results(nothing, storage=storage)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("launcher", "foo"), ("device", "tpu"), ("workers", 0), ("ray_address", "auto")],
+)
+def test_what_is_not_legal_leaves_no_storage(storage: Path, option: str, value: Any) -> None:
+    asked: dict[str, Any] = {option: value}
+    with pytest.raises(ensearch.UsageError):
+        ensearch.run(budget=4e5, dataset="digits", storage=storage, **asked)
+    assert not storage.parent.exists()
 
 
 def test_whole_numbers_of_numpy_are_whole_numbers() -> None:

@@ -62,7 +62,7 @@ def test_best_answers_for_the_largest_compared_budget_within(studied: Path) -> N
     assert ensearch(f"best {STUDY} --margin 0").exit_code == 2
     wordy = ensearch(f"best {STUDY} --margin abc")
     assert wordy.exit_code == 2
-    assert "must be points of accuracy, above 0 and up to 100" in " ".join(
+    assert "must be points of accuracy, above 0 and below 100" in " ".join(
         wordy.stderr.replace("│", " ").split()
     )
 

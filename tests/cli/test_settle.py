@@ -85,3 +85,21 @@ def test_a_cost_that_is_not_legal_is_refused(folder: Path, cost: str) -> None:
     result = ensearch(f"settle any --cost {cost}")
     assert result.exit_code == 2
     assert "--cost must be" in result.stderr
+
+
+def test_what_was_settled_by_another_margin_is_answered_by_it(folder: Path) -> None:
+    """The files of the study keep the usual margin: whoever reads them cannot ask which."""
+    assert ensearch(RUN).exit_code == 0
+    wide = ensearch(f"settle {STUDY} --margin 99 --launcher inline --json")
+    assert wide.exit_code == 0, wide.stderr
+    assert json.loads(wide.stdout)["margin_fraction"] == 0.99
+    assert f"ensearch report {STUDY} --full --margin 99" in wide.stderr
+    files = folder / f"studies/ensearch.reports/{STUDY}"
+    assert json.loads((files / "summary.json").read_text())["margin_fraction"] == 0.01
+
+
+def test_a_settlement_that_was_stopped_is_gone_on_with_by_settle(folder: Path) -> None:
+    assert ensearch(RUN).exit_code == 0
+    stopped = ensearch(f"settle {STUDY} --cost 2 --timeout 0.001s --launcher inline")
+    assert f"go on     ensearch settle {STUDY}\n" in stopped.stderr
+    assert f"go on     ensearch settle {STUDY}\n" in ensearch(f"report {STUDY}").stderr

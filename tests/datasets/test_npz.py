@@ -77,6 +77,8 @@ BAD: dict[str, tuple[Arrays, str]] = {
     "negative label": ({"y_train": labels_with(-1)}, "start at 0; found -1"),
     "label too large": ({"y_test": np.full(9, 3)}, "y_test should be 0 to 2 .*found 3"),
     "gap": ({"y_train": np.arange(30) % 3 * 2}, "y_train should be 0 to 2 .*found 4"),
+    "from 1": ({"y_train": 1 + np.arange(30) % 3}, "found 3.*subtract 1"),
+    "only in test": ({"y_test": np.arange(9) % 4}, "y_test should be .*found 3.*leave it out"),
     "huge label": ({"y_train": labels_with(2**63, np.uint64)}, "found 9223372036854775808"),
     "class seen once": ({"y_train": labels_with(3)}, "at least twice.*found 1 of class 3"),
     "unused name": ({"classes": np.array(list("abcd"))}, "found 0 of class 3"),
@@ -153,3 +155,11 @@ def test_npz_that_is_not_there_or_a_folder_is_refused(tmp_path: Path) -> None:
         datasets.load(Source(spec=f"npz:{tmp_path / 'none.npz'}", data_dir=tmp_path))
     with pytest.raises(UnavailableError, match="cannot be read"):
         datasets.load(Source(spec=f"npz:{tmp_path}", data_dir=tmp_path))
+
+
+def test_classes_that_test_lacks_are_told(tmp_path: Path) -> None:
+    whole = datasets.load(npz_source(tmp_path / "whole", good_arrays()))
+    assert whole.notes == ()
+    arrays = good_arrays() | {"y_test": np.zeros(9, np.int64), "classes": np.array(["a", "b", "c"])}
+    (note,) = datasets.load(npz_source(tmp_path / "part", arrays)).notes
+    assert note.endswith("2 of the classes: b, c")

@@ -126,11 +126,14 @@ def _winner(confirmed: ConfirmedFindings) -> str:
     of = counted(len(matched), "matched budget")
     if not ahead:
         where = "the only matched budget" if len(matched) == 1 else f"any of {of}"
-        return f"{who} does not beat {other} at {where}{lost}"
+        return f"{who} does not score higher than {other} at {where}{lost}"
     is_top = ahead == matched[-len(ahead) :] and len(ahead) < len(matched)
     where = f", from {c.axis.show(ahead[0].budget)} on" if is_top else ""
     strong = _places(clear, matched, c) if clear else "none of them"
-    return f"{who} beats {other} at {len(ahead)} of {of}{where} (strong verdict at {strong}){lost}"
+    return (
+        f"{who} scores higher than {other} at {len(ahead)} of {of}{where} "
+        f"(strong verdict at {strong}){lost}"
+    )
 
 
 def _places(some: list[FrontRow], matched: list[FrontRow], c: Conditions) -> str:
@@ -187,7 +190,7 @@ def shifted(confirmed: ConfirmedFindings) -> str:
         before, here = (
             words.short(found.fronts.zone, c) for found in (confirmed.search, confirmed.results)
         )
-        moved = f"The search says: {before}; the full schedule says: {here}"
+        moved = f"Of a crossover the search says: {before}; the full schedule says: {here}"
     if shift.mean_change is not None:
         moved += (
             f"; the advantage has the same sign at {shift.agree} of "

@@ -105,8 +105,11 @@ def margin_of(points: float | None) -> float:
     """Return a margin as a fraction, of points of accuracy. Raises UsageError."""
     if points is None:
         return MARGIN
-    if not (isinstance(points, int | float) and math.isfinite(points) and 0 < points <= 100):
-        raise invalid("margin", f"must be points of accuracy, above 0 and up to 100; got {points}.")
+    fits = isinstance(points, int | float) and not isinstance(points, bool)
+    if not (fits and math.isfinite(points) and 0 < points < 100):
+        raise invalid(
+            "margin", f"must be points of accuracy, above 0 and below 100; got {points!r}."
+        )
     return points / 100
 
 

@@ -46,7 +46,7 @@ def collect(
     version, or, unless `even_empty`, if nothing of it has been evaluated yet.
     """
     asked = None if x is None else x.strip().lower()
-    batch = None if asked in (None, PARAMS) else parse_axis(asked)
+    batch = None if asked in (None, PARAMS) else parse_axis(asked, f"{FLOPS}, {PARAMS}")
     found, analysed = _on_own_axis(store, study, margin, even_empty)
     return _on_axis(store, found, analysed, asked, batch) if found.evaluations else found
 
