@@ -21,6 +21,7 @@ import hashlib
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -85,6 +86,8 @@ __all__ = [
 # In grey levels of 0..255; below it a channel is constant for all practical purposes, and
 # dividing by its standard deviation would blow up noise.
 STD_FLOOR = 0.01
+# Of all images, beyond an equal share: two classes may be 70 to 30, ten 30 to 70.
+MUCH_MORE = 0.2
 
 
 def names() -> list[str]:
@@ -170,6 +173,7 @@ def load(source: Source) -> Dataset:
     x_train, x_val, x_test = _parts(raw, train, val)
     y_test = raw.y_test.astype(np.int64)
     mean, std = _statistics(x_train)
+    frequent = _frequent(labels[val], raw.classes)
     if raw.mean is not None and raw.std is not None:
         mean, std = raw.mean, raw.std
     parts = (x_train, labels[train], x_val, labels[val], x_test, y_test)
@@ -190,9 +194,24 @@ def load(source: Source) -> Dataset:
         mean=mean,
         std=std,
         fingerprint=_fingerprint(parts, raw),
-        notes=(*raw.notes, *_levels.notes(source.spec, splits), *_copies.notes(*splits)),
+        notes=(
+            *raw.notes,
+            *frequent,
+            *_levels.notes(source.spec, splits),
+            *_copies.notes(*splits),
+        ),
         otherwise=raw.otherwise,
     )
+
+
+def _frequent(y_val: Labels, classes: Sequence[str]) -> tuple[str, ...]:
+    """A note where one class has many more of the val images than if all had as many."""
+    label, most = Counter(y_val.tolist()).most_common(1)[0]
+    share = most / len(y_val)
+    if share - 1 / len(classes) <= MUCH_MORE:
+        return ()
+    says = f"{share:.1%} of the val images are of class {classes[label]}"
+    return (f"{says}: a network that always names this class is right as often",)
 
 
 def _parts(

@@ -193,6 +193,8 @@ def read_file(path: str | Path) -> RunOptions:
     if not os.path.isfile(path):  # unlike Path.is_file, False for a name that is too long
         raise UsageError(f"no configuration file at {str(path)!r}.")
     table: dict[str, Any] = dict(read_toml(Path(path)))
+    if "family" in table and "members" in table:
+        raise UsageError(f"{path} describes a search space: give it to space, not to config.")
     check_keys(table, list(_KINDS), str(path))
     for key, value in table.items():
         wanted = expected(key, value)

@@ -163,3 +163,15 @@ def test_classes_that_test_lacks_are_told(tmp_path: Path) -> None:
     arrays = good_arrays() | {"y_test": np.zeros(9, np.int64), "classes": np.array(["a", "b", "c"])}
     (note,) = datasets.load(npz_source(tmp_path / "part", arrays)).notes
     assert note.endswith("2 of the classes: b, c")
+
+
+@pytest.mark.parametrize(("most", "told"), [(40, 0), (54, 1)])
+def test_a_class_that_most_images_have_is_told(most: int, told: int, tmp_path: Path) -> None:
+    """67 % and 90 % of 60 images in two classes are of one."""
+    arrays = good_arrays() | {
+        "x_train": pictures(60, 5, 5),
+        "y_train": (np.arange(60) >= most).astype(np.int64),
+        "y_test": np.arange(9) % 2,
+    }
+    notes = datasets.load(npz_source(tmp_path, arrays)).notes
+    assert len(notes) == told
