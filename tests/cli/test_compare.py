@@ -32,6 +32,7 @@ def test_two_studies_are_shown_side_by_side(studied: Path, monkeypatch: pytest.M
     first = {row.budget: row for row in package.results(NAME).fronts.rows}
     second = {row.budget: row for row in package.results("other").fronts.rows}
     assert [row["budget"] for row in found["budgets"]] == sorted(first)
+    differences = 0
     for row in found["budgets"]:
         one, other = first[row["budget"]], second[row["budget"]]
         assert row["first"]["accuracy"] == one.take_accuracy
@@ -39,6 +40,8 @@ def test_two_studies_are_shown_side_by_side(studied: Path, monkeypatch: pytest.M
         assert row["first"]["verdict"] == one.verdict
         if one.take_accuracy is not None and other.take_accuracy is not None:
             assert row["difference"] == other.take_accuracy - one.take_accuracy
+            differences += 1
+    assert differences
     lines = list(csv.DictReader(io.StringIO(ensearch(f"compare {NAME} other --csv").stdout)))
     assert [float(line["budget_multiply_adds"]) for line in lines] == sorted(first)
     assert [line["first_take"] for line in lines] == [r["first"]["take"] for r in found["budgets"]]

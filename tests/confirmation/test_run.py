@@ -400,6 +400,7 @@ def test_other_budgets_are_those_of_the_search_too(store: Store, searched: study
     found = collect(store, "one")
     for fronts in (found.results.fronts, found.search.fronts):
         assert [row.budget for row in fronts.rows] == [5e5, 2e6]
+        assert any(row.matched for row in fronts.rows)
         assert all(row.low is not None for row in fronts.rows if row.matched)
 
 

@@ -149,7 +149,7 @@ def broken_files() -> dict[str, tuple[str, bytes, str]]:
     return {
         "empty": ("a.jpg", b"", "not a picture"),
         "text": ("a.png", b"no picture" * 50, "not a picture"),
-        "head of a jpeg": ("a.jpg", b"\xff\xd8\xff\xe0" + b"\0" * 50, "not a picture|."),
+        "head of a jpeg": ("a.jpg", b"\xff\xd8\xff\xe0" + b"\0" * 50, "not a picture"),
     }
 
 
@@ -159,7 +159,7 @@ def test_what_is_no_picture_is_unfit(case: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UnfitError, match=text):
         decode(str(tmp_path / name), 16, 1.0)
-    assert case == "head of a jpeg" or shorter_side(str(tmp_path / name)) is None
+    assert shorter_side(str(tmp_path / name)) is None
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "webp", "bmp", "tif"])
@@ -167,8 +167,9 @@ def test_what_is_no_picture_is_unfit(case: str, tmp_path: Path) -> None:
 def test_truncated_files_are_unfit(suffix: str, kept: float, tmp_path: Path) -> None:
     path = write(tmp_path / f"a.{suffix}", photo(0, 200, 150))
     content = path.read_bytes()
+    assert decode(str(path), 16, 1.0).shape == (16, 16, 3)
     path.write_bytes(content[: int(kept * len(content))])
-    with pytest.raises(UnfitError, match=r"\w"):
+    with pytest.raises(UnfitError, match=r"runcated|decoder"):  # as Pillow says of each format
         decode(str(path), 16, 1.0)
 
 

@@ -15,6 +15,7 @@ from ensearch import families
 from ensearch.core import Architecture
 from ensearch.errors import UsageError
 from ensearch.exports import code, source
+from ensearch.training import data
 from tests.networks import NAMES, architecture, built
 
 PLUGIN = '''"""A family that somebody added, whose names are those of the exported program."""
@@ -146,8 +147,20 @@ def test_images_of_another_size_are_resized_as_in_training(tmp_path: Path) -> No
     shape = architecture("wide_resnet")
     module = loaded(code.source_of([shape], "test").text, tmp_path)
     model = module.Model(config([shape]), module.BUILDERS).eval()
+    given = config([])["input"]
+    images = images_of(48)
+    trained_on = data.Images(
+        x_train=images,
+        y_train=torch.zeros(len(images)),
+        to_predict={},
+        mean=torch.tensor(given["mean"]),
+        std=torch.tensor(given["std"]),
+        classes=7,
+        reads_at=shape.resolution,
+    )
     with torch.no_grad():
-        assert model(images_of(48)).shape == (4, 7)
+        read = data.as_input(data.normalise(images, trained_on), trained_on)
+        torch.testing.assert_close(model(images), model.networks[0](read).softmax(1))
         plain = torch.full((1, 48, 40, 3), 90, dtype=torch.uint8)
         torch.testing.assert_close(model(plain), model(plain[:, :32, :32]))
 

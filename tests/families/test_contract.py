@@ -98,7 +98,7 @@ def test_two_steps_of_training_change_it_and_leave_it_finite(name: str) -> None:
 def test_it_says_what_it_is(name: str) -> None:
     family = families.get(name)
     assert family.SUMMARY
-    assert isinstance(family.known_as(architecture(name)), str)
+    assert family.known_as(architecture(name)) == ""  # so small a network is in no publication
     assert bool(family.ARGUMENT) == (":" in name)
 
 

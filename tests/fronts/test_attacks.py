@@ -35,7 +35,8 @@ def wrong(found: list[Grade]) -> int:
 
 
 def missed(found: list[Grade]) -> int:
-    """Studies whose intervals do not hold D at all matched budgets."""
+    """Studies whose intervals do not hold D at all matched budgets; every study has intervals."""
+    assert all(one.band is not None for one in found)
     return sum(one.band is False for one in found)
 
 

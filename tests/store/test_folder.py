@@ -214,8 +214,9 @@ def test_a_run_whose_storage_is_renamed_ends_and_goes_on_when_it_is_back(
             return {e.key: e.scores.accuracy for e in store.evaluations("one")}
 
     spec = write_dataset(tmp_path / "x.npz", images=60)
-    with pytest.raises(StorageError):
+    with pytest.raises(StorageError) as caught:
         drive(DB)
+    assert caught.value.problem == "storage_moved"
     assert not Path("studies").exists()
     Path("elsewhere").rename("studies")
     found = drive(DB)

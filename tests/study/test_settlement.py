@@ -122,8 +122,8 @@ def test_a_second_settlement_continues_the_first(study: Study, store: Store) -> 
     assert two.share == pytest.approx(left / 2 / 4)
     assert two.share < one.share
     assert looks.seen(store, "one")[: len(first)] == first
-    if again.looks:
-        assert looks.seen(store, "one")[-1].settlement == 2
+    assert again.looks
+    assert looks.seen(store, "one")[-1].settlement == 2
     assert sum(look.share for look in looks.seen(store, "one")) < 2
 
 
@@ -283,4 +283,5 @@ def test_kills_between_and_within_looks_change_nothing(tmp_path: Path) -> None:
             for store in (one, other)
             for plan in store.settlements("one")
         ]
+    assert len(states) == 2
     assert states[0] == states[1]

@@ -26,6 +26,7 @@ from tests.networks import NAMES, architecture, built
 # Of these one step at a small rate is compared. Their many norms, over the 8 values that pictures
 # of the smallest size leave in the last stages, magnify a weight's last digit to 5e-6 within five.
 GENTLE = ("efficientnet", "timm:test_efficientnet")
+UNFUSED = ("vit",)
 RICH = Schedule(epochs=4, batch_size=8, peak_lr=0.1, flip=True, crop=2, cutout=4, crop_scale=0.5)
 
 pytestmark = pytest.mark.usefixtures("exact")
@@ -124,16 +125,15 @@ def how(name: str, by: str = "sgd") -> dict[str, Any]:
 def test_a_family_is_fused_or_says_why_not(name: str) -> None:
     one = small(name)
     problem = fused.problem(built(one, seed=0), 3, one.resolution)
-    assert problem is None or problem.strip() != ""
+    assert (problem is None) == (name not in UNFUSED)
 
 
 @pytest.mark.parametrize("by", OPTIMIZERS)
 @pytest.mark.parametrize("name", NAMES)
 def test_fused_members_are_those_trained_alone(name: str, by: str) -> None:
     one = small(name)
-    problem = fused.problem(built(one, seed=0), 3, one.resolution)
-    if problem is not None:
-        pytest.skip(f"{name} trains one after another: {problem}")
+    if name in UNFUSED:
+        pytest.skip(f"{name} trains one after another")
     assert compared(lambda seed: built(one, seed), one, torch.float64, **how(name, by)) < 1e-9
 
 
@@ -141,7 +141,7 @@ def test_fused_members_are_those_trained_alone(name: str, by: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_in_single_precision_they_are_the_same_to_rounding(name: str, by: str) -> None:
     one = small(name)
-    if fused.problem(built(one, seed=0), 3, one.resolution) is not None:
+    if name in UNFUSED:
         pytest.skip(f"{name} trains one after another")
     # 8 steps: in 20 a ReLU within rounding of zero may take the other side, as it did for one of
     # 18 Wide ResNets on a CPU with AVX2, and then the two part. The others ended within 1.5e-6.
