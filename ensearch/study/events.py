@@ -193,7 +193,7 @@ class LookDone:
 class SettlementEnded:
     """A run of a settlement ended after so many looks, of all its runs.
 
-    It has spent `train_macs` (an estimate) of the `allowed` multiply-adds of training.
+    They have spent `train_macs` (an estimate) of the `allowed` multiply-adds of training.
     """
 
     reason: SettlementReason

@@ -192,10 +192,10 @@ class _Settling:
         return (plan.allowed or 0.0) - spent
 
     def _ended(self, plan: SettlementRecord, reason: SettlementReason) -> SettlementEnded:
-        own = self._own(plan)
+        own = [look for look in self._own(plan) if look.seen is not None]
         return SettlementEnded(
             reason=reason,
-            looks=sum(look.seen is not None for look in own),
+            looks=len(own),
             train_macs=math.fsum(look.train_macs for look in own),
             allowed=plan.allowed or 0.0,
         )

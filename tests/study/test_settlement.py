@@ -165,6 +165,8 @@ def test_an_interrupted_settlement_is_under_way_and_goes_on(study: Study, store:
     assert store.study_summary("one").settling
     assert store.study_summary("one").under_way
     (planned,) = [look for look in store.looks("one") if look.seen is None]
+    assert planned.train_macs > 0
+    assert stopped.train_macs == sum(look.train_macs for look in store.looks("one") if look.seen)
     ended = run(study, store)
     assert ended.reason in ("decided", "good enough", "cost", "looks", "nothing helps")
     assert len(store.settlements("one")) == 1
