@@ -1,11 +1,14 @@
 """`ensearch settle` and `run --settle`, as a person meets them: a few seconds of real training."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ensearch.confirmation import settling
+from ensearch.confirmation.plan import plans
 from ensearch.store import Store
 from tests.command_line import ensearch
 
@@ -29,6 +32,25 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder `studies` after the search, to be copied."""
+    where = tmp_path_factory.mktemp("searched")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(where)
+        (where / "small.toml").write_text(SPACE)
+        ran = ensearch(RUN)
+        assert ran.exit_code == 0, ran.stderr
+    return where / "studies"
+
+
+@pytest.fixture
+def study(folder: Path, searched: Path) -> str:
+    """A working directory with a copy of it."""
+    shutil.copytree(searched, folder / "studies")
+    return STUDY
+
+
 def shares() -> list[float]:
     with Store.open("studies/ensearch.db", create=False) as store:
         return [look.share for look in store.looks(STUDY) if look.seen]
@@ -39,20 +61,21 @@ def summary() -> dict[str, Any]:
     return found
 
 
-def test_a_study_is_settled_after_its_search(folder: Path) -> None:
-    assert ensearch(RUN).exit_code == 0
+@pytest.mark.usefixtures("study")
+def test_a_study_is_settled_after_its_search() -> None:
     assert shares() == [1.0]
     assert (summary()["look"], summary()["settling"]) == (1, None)
-    result = ensearch(f"settle {STUDY} --cost 0.3 --launcher inline")
+    result = ensearch(f"settle {STUDY} --cost 0.35 --launcher inline")
     assert result.exit_code == 0, result.stderr
-    assert f"settling {STUDY}: up to 0.3 times the training of the search" in result.stderr
+    assert f"settling {STUDY}: up to 0.35 times the training of the search" in result.stderr
     own = shares()[1:]
+    assert own
     assert own == [0.125] * len(own)
     assert len(own) <= 4
     settling = summary()["settling"]
     assert settling["looks"] == len(own)
     assert not settling["under_way"]
-    assert 0 <= settling["train_macs"] <= 0.3 * settling["searched_macs"]
+    assert 0 < settling["train_macs"] <= 0.35 * settling["searched_macs"]
     # The same states are the same looks.
     assert "settling it has cost 0" in " ".join(ensearch(f"best {STUDY}").stdout.split())
     assert shares()[1:] == own
@@ -62,11 +85,41 @@ def test_a_study_is_settled_after_its_search(folder: Path) -> None:
     assert shares()[-1] == pytest.approx(left / 2)
 
 
+def test_settling_that_ran_out_of_time_goes_on_as_it_was_asked_for(study: str) -> None:
+    line = f"settle {study} --margin 0.5 --cost 0.33 --launcher inline --json"
+    stopped = ensearch(f"{line} --timeout 0.001s")
+    assert stopped.exit_code == 0, stopped.stderr
+    settling = json.loads(stopped.stdout)["settling"]
+    assert (settling["under_way"], settling["train_macs"]) == (True, 0)
+    assert shares() == [1.0]
+    assert f"go on     ensearch resume {study}\n" in stopped.stderr
+    ended = ensearch(line)
+    assert ended.exit_code == 0, ended.stderr
+    settling = json.loads(ended.stdout)["settling"]
+    assert not settling["under_way"]
+    assert 0 < settling["train_macs"] <= 0.33 * settling["searched_macs"]
+    with Store.open("studies/ensearch.db", create=False) as store:
+        (plan,) = store.settlements(study)
+    assert (plan.margin, plan.cost) == (0.005, 0.33)
+
+
+def test_a_confirmation_is_settled(study: str) -> None:
+    line = f"confirm {study} --settle --budgets 4e5 --epochs 1 --members 2 --fewest 1"
+    confirmed = ensearch(f"{line} --launcher inline")
+    assert confirmed.exit_code == 0, confirmed.stderr
+    reports = Path("studies/ensearch.reports") / study
+    assert json.loads((reports / "confirm.json").read_text())["plan"]["request"]["settle"]
+    with Store.open("studies/ensearch.db", create=False) as store:
+        (plan,) = plans(store, study)
+        assert len(store.confirmations_on_test(study)) == 1
+    assert 1 < plan.looks <= settling.LOOKS
+
+
 def test_a_search_that_is_to_be_settled_shows_no_verdict_of_its_own(folder: Path) -> None:
     result = ensearch(f"{RUN} --settle")
     assert result.exit_code == 0, result.stderr
     assert set(shares()) == {0.25}
-    assert 1 <= len(shares()) <= 4
+    assert 2 <= len(shares()) <= 4
     assert not summary()["under_way"]
 
 
