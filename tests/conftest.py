@@ -4,8 +4,11 @@ import functools
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from alembic.util.pyfiles import load_python_file
 from hypothesis import settings
 from sqlalchemy import URL
 
+from ensearch.exports import verification
 from ensearch.store import Store
 from ensearch.training import hardware
 from tests import models, servers
@@ -169,3 +173,25 @@ def pool(folder: Path, imported_models: Path) -> Path:
     """A working directory whose storage holds the models of `models.world`."""
     shutil.copytree(imported_models, folder, dirs_exist_ok=True)
     return folder
+
+
+def run_here(command: list[str], *, cwd: Path, **_: object) -> "subprocess.CompletedProcess[str]":
+    """`subprocess.run` of `python -B -c PROGRAM ...`, in this process and without ensearch."""
+    _python, _option, _c, program, *arguments = command
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(cwd)
+        patch.setattr(sys, "argv", ["-c", *arguments])
+        patch.setattr(sys, "path", [*sys.path])
+        patch.setattr(sys, "path_importer_cache", {})
+        patch.setattr(sys, "dont_write_bytecode", True)
+        for name in ("ensearch", "predict", "model"):
+            patch.setitem(sys.modules, name, None)
+        del sys.modules["predict"], sys.modules["model"]
+        exec(program, {"__name__": "__main__"})
+    return subprocess.CompletedProcess(command, 0)
+
+
+@pytest.fixture
+def verified_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exports are verified in this process: in one of its own, torch is imported for seconds."""
+    monkeypatch.setattr(verification, "subprocess", SimpleNamespace(run=run_here))

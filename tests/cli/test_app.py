@@ -67,6 +67,16 @@ def test_cost_counts_members_and_the_unit_asked_for() -> None:
     assert record["parameters"] == 4 * 77_850
 
 
+def test_cost_counts_the_channels_of_the_images() -> None:
+    """The first layer has 16 filters of 3 x 3 on every channel of 8 x 8 pixels."""
+    line = "cost wide_resnet --width 0.25 --depth 10 --resolution 8 --json"
+    grey, colour = (json.loads(ensearch(f"{line} --channels {c}").stdout) for c in (1, 3))
+    assert (grey["channels"], colour["channels"]) == (1, 3)
+    assert colour["parameters"] - grey["parameters"] == 2 * 16 * 9
+    key = "multiply_adds_per_example"
+    assert colour[key] - grey[key] == 2 * 16 * 9 * 64
+
+
 def test_listings_name_everything_there_is() -> None:
     listed = set(json.loads(ensearch("spaces --json").stdout))
     assert listed == {*reading.names(), "timm:NAME,..."}

@@ -3,8 +3,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import ensearch as library
+from ensearch.exports import verification
 from tests.command_line import ensearch
 
 MIXED = """
@@ -27,6 +30,7 @@ def run(budget: str, space: str, trials: int) -> None:
     assert result.exit_code == 0, result.stderr
 
 
+@pytest.mark.usefixtures("verified_here")
 def test_a_study_of_several_families_and_resolutions(folder: Path) -> None:
     (folder / "mixed.toml").write_text(MIXED)
     run("2e6", "mixed.toml", 8)
@@ -43,6 +47,16 @@ def test_a_study_of_several_families_and_resolutions(folder: Path) -> None:
     assert "@8 " in ensearch("report digits-mixed-2M").stdout
     resumed = ensearch("resume digits-mixed-2M --launcher inline --trials 8")
     assert resumed.exit_code == 0, resumed.stderr
+    line = "export --pool resnet_cifar-8-0.25@12* --no-onnx --out twelve --json"
+    done = ensearch(line)
+    assert done.exit_code == 0, done.stderr
+    exported = json.loads(done.stdout)
+    assert exported["largest_difference"] < verification.TOLERANCE
+    config = json.loads(Path("twelve/config.json").read_text())
+    assert {member["resolution"] for member in config["members"]} == {12}
+    model = library.load_exported("twelve")
+    eight = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1), np.uint8)
+    assert model.predict(eight).shape == (3, 10)
 
 
 def test_models_of_timm_by_name(folder: Path) -> None:

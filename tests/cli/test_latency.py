@@ -59,6 +59,18 @@ def test_every_configuration_of_a_study_is_measured_without_its_weights(study: s
         assert len(store.latencies()) == len(kept), "measured again in place of the first time"
 
 
+@pytest.mark.usefixtures("study")
+def test_times_of_two_threads_are_kept_beside_those_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "FEWEST", 1)
+    line = "latency --pool 10-0.25 --batch 1"
+    assert ensearch(line).exit_code == 0
+    measured = ensearch(f"{line} --threads 2 --json")
+    assert measured.exit_code == 0, measured.stderr
+    assert json.loads(measured.stdout)["threads"] == 2
+    with Store.open(DB, create=False) as store:
+        assert [record.setup.threads for record in store.latencies()] == [1, 2]
+
+
 def test_reports_are_over_milliseconds_and_say_what_flops_say(study: str, folder: Path) -> None:
     without = ensearch(f"report {study}")
     assert f"export    ensearch export {study}\n" in without.stderr
@@ -96,16 +108,17 @@ def test_what_is_not_measured_or_not_legal_is_refused(study: str) -> None:
     missing = ensearch(f"report {study} --x ms@64")
     assert missing.exit_code == 4
     assert f"ensearch latency {study} --batch 64 --runtime torch" in missing.stderr
-    for line in (
-        f"report {study} --x hours",
-        f"latency {study} --runtime fast",
-        f"latency {study} --batch 0",
-        f"latency {study} --batch few",
-        f"latency {study} --pool all",
-        "latency",
+    for line, says in (
+        (f"report {study} --x hours", "--x must be"),
+        (f"latency {study} --runtime fast", "runtime 'fast'"),
+        (f"latency {study} --batch 0", "--batch must be"),
+        (f"latency {study} --batch few", "--batch must be"),
+        (f"latency {study} --pool all", "name one"),
+        ("latency", "name one"),
     ):
         refused = ensearch(line)
         assert refused.exit_code == 2, line
+        assert says in refused.stderr, line
 
 
 def test_networks_of_the_pool_are_measured_alone(study: str) -> None:

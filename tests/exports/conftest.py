@@ -2,14 +2,10 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from ensearch.exports import verification
 from tests.command_line import TINY, ensearch
 
 STUDY = "small"
@@ -36,25 +32,3 @@ def study(searched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     shutil.copytree(searched, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def run_here(command: list[str], *, cwd: Path, **_: object) -> "subprocess.CompletedProcess[str]":
-    """`subprocess.run` of `python -B -c PROGRAM ...`, in this process and without ensearch."""
-    _python, _option, _c, program, *arguments = command
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(cwd)
-        patch.setattr(sys, "argv", ["-c", *arguments])
-        patch.setattr(sys, "path", [*sys.path])
-        patch.setattr(sys, "path_importer_cache", {})
-        patch.setattr(sys, "dont_write_bytecode", True)
-        for name in ("ensearch", "predict", "model"):
-            patch.setitem(sys.modules, name, None)
-        del sys.modules["predict"], sys.modules["model"]
-        exec(program, {"__name__": "__main__"})
-    return subprocess.CompletedProcess(command, 0)
-
-
-@pytest.fixture
-def verified_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exports are verified in this process: in one of its own, torch is imported for seconds."""
-    monkeypatch.setattr(verification, "subprocess", SimpleNamespace(run=run_here))

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,13 +12,14 @@ from safetensors.numpy import load_file, save_file
 
 import ensearch
 from ensearch import datasets
+from ensearch.confirmation.plan import plans
 from ensearch.core import Architecture
 from ensearch.errors import BudgetError, EnsearchError, StorageError, UsageError
-from ensearch.exports import onnx_file, verification
+from ensearch.exports import _predict, onnx_file, verification
 from ensearch.latency import timing
 from ensearch.store import Store, files, samples
 from scripts.benchmarks import exports, latency
-from tests.command_line import DB
+from tests.command_line import DB, quick
 from tests.command_line import ensearch as ensearch_typed
 from tests.exports.conftest import STUDY
 
@@ -192,6 +194,68 @@ def test_what_cannot_be_is_refused(study: Path) -> None:
         ensearch.load_exported(study)
 
 
+@pytest.mark.usefixtures("verified_here")
+def test_a_smaller_budget_is_exported_as_best_answers_it(study: Path) -> None:
+    take = json.loads(ensearch_typed(f"best {STUDY} --budget 1e5 --json").stdout)["take"]
+    done = ensearch_typed(f"export {STUDY} --budget 1e5 --no-onnx --out small --json")
+    assert done.exit_code == 0, done.stderr
+    small = json.loads(done.stdout)
+    assert small["multiply_adds"] == take["cost"] <= 1e5
+    assert small["members"] == take["size"]
+    line = f"export {STUDY} --kind cascade --measure margin --budget 3e5 --no-onnx --out stairs"
+    done = ensearch_typed(f"{line} --json")
+    assert done.exit_code == 0, done.stderr
+    point = ensearch.combine(pool=f"study:{STUDY}", budget=3e5, measure="margin").point(
+        "cascade", 3e5
+    )
+    assert point is not None
+    stairs, config = json.loads(done.stdout), json.loads(Path("stairs/config.json").read_text())
+    assert stairs["multiply_adds"] == pytest.approx(point.macs, rel=0.01)
+    assert config["cascade"]["thresholds"] == list(point.thresholds)
+
+
+@pytest.mark.usefixtures("verified_here")
+def test_members_of_a_confirmation_are_exported(study: Path) -> None:
+    """With --top 2 the second best of a kind within a budget is confirmed too."""
+    line = f"confirm {STUDY} --top 2 --fewest 1 --epochs 1 --members 1 --launcher inline"
+    confirmed = ensearch_typed(line)
+    assert confirmed.exit_code == 0, confirmed.stderr
+    done = ensearch_typed(f"export {STUDY} --confirmed --no-onnx --out mine --json")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["split"] == "test"
+    exported = {m["key"] for m in json.loads(Path("mine/config.json").read_text())["members"]}
+    with Store.open(DB, create=False) as store:
+        (plan,) = plans(store, STUDY)
+        stages = [store.evaluation_members(STUDY, stage) for stage in (plan.stage, "search")]
+    own, searched = ({key for keys in found.values() for key in keys} for found in stages)
+    assert exported <= own
+    assert not exported & searched
+    places = {reason.place for finalist in plan.finalists for reason in finalist.reasons}
+    assert (plan.request.top, places) == (2, {1, 2})
+
+
+@pytest.mark.usefixtures("folder", "verified_here")
+def test_a_study_by_the_geometric_mean_is_exported_with_it() -> None:
+    ran = quick("--val 90 --rule geometric --json")
+    assert ran.exit_code == 0, ran.stderr
+    study = json.loads(ran.stdout)["conditions"]["study"]
+    assert json.loads(ensearch_typed(f"report {study} --json").stdout)["config"]["rule"] == (
+        "geometric"
+    )
+    done = ensearch_typed(f"export {study} --kind ensemble --no-onnx --out mine")
+    assert done.exit_code == 0, done.stderr
+    config = json.loads(Path("mine/config.json").read_text())
+    assert config["rule"] == "geometric"
+    with Store.open(DB, create=False) as store:
+        sample = samples.read(store.files, config["fingerprint"])
+        stored = [store.predictions(m["key"], "val").logits for m in config["members"]]
+    logits = torch.tensor(np.stack(stored), dtype=torch.float64)[:, sample.places]
+    found = ensearch.load_exported("mine").predict(sample.images)
+    arithmetic, geometric = logits.softmax(2).mean(0), logits.mean(0).softmax(1)
+    off = np.abs(found - geometric.numpy()).max()
+    assert off < 0.1 * np.abs(found - arithmetic.numpy()).max()
+
+
 def test_rounding_of_large_logits_is_allowed_for() -> None:
     """Between 32 and 64 neighbours in float16 are 1/32 apart."""
     assert float(np.spacing(np.float16(40))) == 1 / 32
@@ -200,13 +264,24 @@ def test_rounding_of_large_logits_is_allowed_for() -> None:
 
 @pytest.mark.usefixtures("verified_here")
 def test_members_side_by_side_predict_the_same(
-    study: Path, capsys: pytest.CaptureFixture[str]
+    study: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ensearch.export(STUDY, kind="ensemble", out="mine", onnx=False)
     images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), np.uint8)
     alone = ensearch.load_exported("mine")
-    together = ensearch.load_exported("mine", workers=2)
-    np.testing.assert_allclose(together.predict(images, batch=3), alone.predict(images), atol=1e-6)
+    by_workers, asked = _predict._by_workers, list[tuple[Any, ...]]()
+
+    def noted(*how: Any) -> _predict.Predict:
+        asked.append(how[1:])
+        return by_workers(*how)
+
+    monkeypatch.setattr(_predict, "_by_workers", noted)
+    np.save("x.npy", images)
+    typed = ensearch_typed("predict mine x.npy --workers 2 --device cpu --batch 3 --json")
+    assert typed.exit_code == 0, typed.stderr
+    assert asked == [(2, "arithmetic", 2)]
+    found = [image["probabilities"] for image in json.loads(typed.stdout)["images"]]
+    np.testing.assert_allclose(found, alone.predict(images), atol=1e-6)
     with pytest.raises(UsageError, match="workers need torch"):
         ensearch.load_exported("mine", runtime="onnx", workers=2).predict(images)
     with pytest.raises(UsageError, match="at least 1"):

@@ -1,5 +1,6 @@
 """Entries of a pool in a file: what another storage makes of it, and of a damaged one."""
 
+import json
 import os
 import zipfile
 from pathlib import Path
@@ -53,12 +54,14 @@ def test_members_and_models_come_into_another_storage(study: Path) -> None:
 
 
 def test_an_export_leaves_weights_out_and_never_writes_over_a_file(study: Path) -> None:
-    archive = pool.export("digits-tiny-400k", "m.zip", weights=False, storage=DB)
+    written = ensearch("pool export digits-tiny-400k --out m.zip --no-weights --json")
+    assert written.exit_code == 0, written.stderr
+    archive = json.loads(written.stdout)
     with zipfile.ZipFile("m.zip") as content:
         assert not any(name.endswith("safetensors") for name in content.namelist())
-    assert (archive.models, archive.size) == (0, Path("m.zip").stat().st_size)
+    assert (archive["models"], archive["size"]) == (0, Path("m.zip").stat().st_size)
     imported = pool.import_archive("m.zip", storage=OTHER)
-    assert len(imported.members) == archive.members
+    assert len(imported.members) == archive["members"]
     assert not any(each.entry.has_weights for each in pool.entries(storage=OTHER))
     with pytest.raises(UsageError, match="a file that is not there yet"):
         pool.export("all", "m.zip", storage=DB)
