@@ -92,7 +92,8 @@ def test_settling_that_ran_out_of_time_goes_on_as_it_was_asked_for(study: str) -
     settling = json.loads(stopped.stdout)["settling"]
     assert (settling["under_way"], settling["train_macs"]) == (True, 0)
     assert shares() == [1.0]
-    assert f"go on     ensearch resume {study}\n" in stopped.stderr
+    assert f"go on     ensearch settle {study}\n" in stopped.stderr
+    assert f"go on     ensearch settle {study}\n" in ensearch(f"report {study}").stderr
     ended = ensearch(line)
     assert ended.exit_code == 0, ended.stderr
     settling = json.loads(ended.stdout)["settling"]
@@ -140,19 +141,11 @@ def test_a_cost_that_is_not_legal_is_refused(folder: Path, cost: str) -> None:
     assert "--cost must be" in result.stderr
 
 
-def test_what_was_settled_by_another_margin_is_answered_by_it(folder: Path) -> None:
+def test_what_was_settled_by_another_margin_is_answered_by_it(study: str) -> None:
     """The files of the study keep the usual margin: whoever reads them cannot ask which."""
-    assert ensearch(RUN).exit_code == 0
-    wide = ensearch(f"settle {STUDY} --margin 99 --launcher inline --json")
+    wide = ensearch(f"settle {study} --margin 99 --launcher inline --json")
     assert wide.exit_code == 0, wide.stderr
     assert json.loads(wide.stdout)["margin_fraction"] == 0.99
-    assert f"ensearch report {STUDY} --full --margin 99" in wide.stderr
-    files = folder / f"studies/ensearch.reports/{STUDY}"
-    assert json.loads((files / "summary.json").read_text())["margin_fraction"] == 0.01
-
-
-def test_a_settlement_that_was_stopped_is_gone_on_with_by_settle(folder: Path) -> None:
-    assert ensearch(RUN).exit_code == 0
-    stopped = ensearch(f"settle {STUDY} --cost 2 --timeout 0.001s --launcher inline")
-    assert f"go on     ensearch settle {STUDY}\n" in stopped.stderr
-    assert f"go on     ensearch settle {STUDY}\n" in ensearch(f"report {STUDY}").stderr
+    assert f"ensearch report {study} --full --margin 99" in wide.stderr
+    summary = Path(f"studies/ensearch.reports/{study}/summary.json")
+    assert json.loads(summary.read_text())["margin_fraction"] == 0.01
