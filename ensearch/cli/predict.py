@@ -93,8 +93,9 @@ def predict(
         tell_json({"classes": model.classes, "images": rows})
     else:
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(["image", "class", "probability", *model.classes])
         for each in found:
+            if count == 0:  # only now: before it images may be refused
+                writer.writerow(["image", "class", "probability", *model.classes])
             count += 1
             probs = (f"{p:.6f}" for p in each.probabilities)
             writer.writerow([each.image, each.name, f"{each.probability:.6f}", *probs])
