@@ -66,6 +66,7 @@ OWNERS = {
     "typer": {"cli"},
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
+EVERYWHERE = [*MODULES, *sorted((ROOT / "scripts").rglob("*.py")), *sorted(TESTS.rglob("*.py"))]
 
 
 @functools.cache
@@ -101,6 +102,12 @@ def own_imports(path: Path) -> set[str]:
     return places - {""}
 
 
+def test_there_are_modules_to_look_at() -> None:
+    assert {"training/loop", "cli", "errors"} <= {place(path) for path in MODULES}
+    elsewhere = {path.relative_to(ROOT).parts[0] for path in EVERYWHERE}
+    assert elsewhere == {"ensearch", "scripts", "tests"}
+
+
 def test_a_module_imports_its_siblings_and_not_its_own_face() -> None:
     faces = {place(path) for path in MODULES if path.name == "__init__.py"}
     for path in MODULES:
@@ -108,14 +115,17 @@ def test_a_module_imports_its_siblings_and_not_its_own_face() -> None:
         assert own not in own_imports(path) & faces, f"{place(path)} imports {own}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=place)
-def test_imports_point_down(path: Path) -> None:
-    own = place(path).split("/")[0]
-    if own == ".":  # ensearch/__init__.py, the lazy face
-        return
-    for name in own_imports(path):
-        package = name.split("/")[0]
-        assert package == own or RANK[package] < RANK[own], f"{place(path)} imports {name}"
+def test_imports_point_down() -> None:
+    offenders = []
+    for path in MODULES:
+        own = place(path).split("/")[0]
+        if own == ".":  # ensearch/__init__.py, the lazy face
+            continue
+        for name in own_imports(path):
+            package = name.split("/")[0]
+            if package != own and RANK[package] >= RANK[own]:
+                offenders.append(f"{place(path)} imports {name}")
+    assert offenders == [], "\n".join(offenders)
 
 
 def test_no_circles() -> None:
@@ -126,14 +136,17 @@ def test_no_circles() -> None:
         pytest.fail(" -> ".join(error.args[1]))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=place)
-def test_outside_packages_stay_where_they_belong(path: Path) -> None:
-    where = place(path)
-    for name in imports(path):
-        owners = OWNERS.get(name.split(".")[0])
-        assert owners is None or any(where == o or where.startswith(f"{o}/") for o in owners), (
-            f"{where} imports {name}"
-        )
+def test_outside_packages_stay_where_they_belong() -> None:
+    offenders = []
+    for path in MODULES:
+        where = place(path)
+        for name in imports(path):
+            owners = OWNERS.get(name.split(".")[0])
+            if owners is not None and not any(
+                where == o or where.startswith(f"{o}/") for o in owners
+            ):
+                offenders.append(f"{where} imports {name}")
+    assert offenders == [], "\n".join(offenders)
 
 
 def test_what_is_imported_is_declared() -> None:
@@ -148,13 +161,15 @@ def test_what_is_imported_is_declared() -> None:
         assert declared & {o.lower() for o in owners[name]}, f"{name} is of {owners[name]}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=place)
-def test_the_command_line_knows_the_library_by_its_api_only(path: Path) -> None:
-    if not place(path).startswith("cli"):
-        return
+def test_the_command_line_knows_the_library_by_its_api_only() -> None:
     legal = sys.stdlib_module_names | {"ensearch", "rich", "typer"}
-    assert {name.split(".")[0] for name in imports(path)} <= legal
-    assert {name.split("/")[0] for name in own_imports(path)} <= {"api", "cli", "errors", "units"}
+    own = {"api", "cli", "errors", "units"}
+    offenders = []
+    for path in (path for path in MODULES if place(path).startswith("cli")):
+        wrong = {name for name in imports(path) if name.split(".")[0] not in legal}
+        wrong |= {name for name in own_imports(path) if name.split("/")[0] not in own}
+        offenders += [f"{place(path)} imports {name}" for name in sorted(wrong)]
+    assert offenders == [], "\n".join(offenders)
 
 
 def test_no_test_module_imports_another() -> None:
@@ -164,25 +179,29 @@ def test_no_test_module_imports_another() -> None:
             assert not re.search(r"\btest_", name), f"{path.name} imports {name}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=place)
-def test_gradients_are_computed_in_training_only(path: Path) -> None:
-    assert place(path).startswith("training") or not re.search(r"\.backward\(", path.read_text())
+def test_gradients_are_computed_in_training_only() -> None:
+    elsewhere = [path for path in MODULES if not place(path).startswith("training")]
+    offenders = [place(path) for path in elsewhere if re.search(r"\.backward\(", path.read_text())]
+    assert offenders == [], "\n".join(offenders)
 
 
-EVERYWHERE = [*MODULES, *sorted((ROOT / "scripts").rglob("*.py")), *sorted(TESTS.rglob("*.py"))]
+def test_every_module_says_what_it_is_for_and_no_docstring_begins_with_of() -> None:
+    offenders = []
+    for path in EVERYWHERE:
+        text = path.read_text()
+        tree = ast.parse(text)
+        name = str(path.relative_to(ROOT))
+        if not (ast.get_docstring(tree) or (path.is_relative_to(TESTS) and text == "")):
+            offenders.append(f"{name} does not say what it is for")
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                first = (ast.get_docstring(node) or "").partition("\n")[0]
+                if re.match(r"(Of|By|Those)\b", first):
+                    offenders.append(f"{name}: {first}")
+    assert offenders == [], "\n".join(offenders)
 
 
-@pytest.mark.parametrize("path", EVERYWHERE, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_module_says_what_it_is_for_and_no_docstring_begins_with_of(path: Path) -> None:
-    text = path.read_text()
-    tree = ast.parse(text)
-    assert ast.get_docstring(tree) or (path.is_relative_to(TESTS) and text == "")
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = (ast.get_docstring(node) or "").partition("\n")[0]
-            assert not re.match(r"(Of|By|Those)\b", first), first
-
-
-@pytest.mark.parametrize("path", MODULES, ids=place)
-def test_files_stay_small(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 350
+def test_files_stay_small() -> None:
+    lengths = {place(path): len(path.read_text().splitlines()) for path in MODULES}
+    offenders = [f"{name} has {count} lines" for name, count in lengths.items() if count > 350]
+    assert offenders == [], "\n".join(offenders)

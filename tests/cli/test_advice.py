@@ -7,8 +7,6 @@ import string
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from ensearch import units
 from ensearch.cli.advice import ADVICE, REMEDIES, explain, typed
 from ensearch.errors import StorageError, invalid
@@ -71,9 +69,15 @@ def strings(tree: ast.AST) -> Iterator[str]:
             yield node.value
 
 
-@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_the_library_names_no_command_and_no_flag(path: Path) -> None:
-    assert [text for text in strings(ast.parse(path.read_text())) if TYPED.search(text)] == []
+def test_the_library_names_no_command_and_no_flag() -> None:
+    assert PACKAGE / "training/loop.py" in LIBRARY
+    offenders = [
+        f"{path.relative_to(PACKAGE)}: {text}"
+        for path in LIBRARY
+        for text in strings(ast.parse(path.read_text()))
+        if TYPED.search(text)
+    ]
+    assert offenders == [], "\n".join(offenders)
 
 
 def test_every_problem_has_its_advice_and_every_field_a_fact() -> None:
