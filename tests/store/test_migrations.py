@@ -17,11 +17,12 @@ import sys
 import tempfile
 import zipfile
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, Column, MetaData, String, create_engine, event, inspect
+from sqlalchemy import URL, Column, Engine, MetaData, String, create_engine, event, inspect
 
 from ensearch.errors import StorageError
 from ensearch.store import (
@@ -281,8 +282,29 @@ def test_a_storage_from_before_outcomes_gets_their_table(old: Path) -> None:
         check_state(store)
 
 
-def killed_at(statement: int, path: Path) -> bool:
-    """Open the storage in a process that is killed before a statement; whether it got there."""
+EVENTS = ("before_cursor_execute", "commit")
+
+
+def recorded(path: Path) -> list[str]:
+    """The statements and commits of whoever opens the storage, in order."""
+    found: list[str] = []
+    listeners = {name: partial(_note, found, name) for name in EVENTS}
+    for name, listener in listeners.items():
+        event.listen(Engine, name, listener)
+    try:
+        Store.open(str(path), create=False).close()
+    finally:
+        for name, listener in listeners.items():
+            event.remove(Engine, name, listener)
+    return found
+
+
+def _note(found: list[str], name: str, *_: object) -> None:
+    found.append(name)
+
+
+def killed_at(number: int, path: Path) -> bool:
+    """Open the storage in a process that is killed before an event; whether it got there."""
     pid = os.fork()
     if pid == 0:
         count = 0
@@ -290,12 +312,10 @@ def killed_at(statement: int, path: Path) -> bool:
         def die(*_: object) -> None:
             nonlocal count
             count += 1
-            if count == statement:
+            if count == number:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        from sqlalchemy import Engine
-
-        for name in ("before_cursor_execute", "commit"):
+        for name in EVENTS:
             event.listen(Engine, name, die)
         try:
             Store.open(str(path), create=False).close()
@@ -320,11 +340,34 @@ def databases(folder: Path) -> frozenset[tuple[str, str]]:
         return frozenset(found)
 
 
+def moments(events: list[str]) -> list[int]:
+    """The first and the last of events, counted from 1, each eighth, and those around commits.
+
+    Between commits nothing changes that whoever opens the storage next could find.
+    """
+    commits = [number for number, name in enumerate(events, 1) if name == "commit"]
+    around = {number + step for number in commits for step in (-1, 0, 1)}
+    chosen = around | set(range(1, len(events) + 1, 8)) | {len(events)}
+    return sorted(chosen & set(range(1, len(events) + 1)))
+
+
 def test_a_kill_at_any_moment_loses_nothing(old: Path) -> None:
-    """Statements between which nothing is committed leave one state: each is tried once."""
-    original, statement = old.read_bytes(), 1
+    """Statements between which nothing is committed leave one state: each is looked at once."""
+    original = old.read_bytes()
+
+    def restore() -> None:
+        for pattern in ("ensearch.version-*", "ensearch.db-*"):
+            for path in old.parent.glob(pattern):
+                path.unlink()
+        old.write_bytes(original)
+
+    events = recorded(old)
+    assert len(events) > 40
+    assert "commit" in events
+    restore()
     seen: set[frozenset[tuple[str, str]]] = set()
-    while killed_at(statement, old):
+    for number in moments(events):
+        assert killed_at(number, old), f"event {number} of {len(events)}"
         if (left := databases(old.parent)) not in seen:
             seen.add(left)
             with Store.open(str(old), create=False) as store:
@@ -332,13 +375,8 @@ def test_a_kill_at_any_moment_loses_nothing(old: Path) -> None:
             copies = set(old.parent.glob("*.db")) - {old}
             assert copies
             assert {version_of(path) for path in copies} == {3}
-        for path in old.parent.glob("ensearch.version-*"):
-            path.unlink()
-        for path in old.parent.glob("ensearch.db-*"):
-            path.unlink()
-        old.write_bytes(original)
-        statement += 1
-    assert statement > 40
+        restore()
+    assert not killed_at(len(events) + 1, old), "there are no more"
     assert len(seen) > 1
 
 
