@@ -65,6 +65,21 @@ def revisions_read_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def not_waiting_for_the_disk() -> Iterator[None]:
+    """Nothing that runs or is killed in a test can show what only a cut of the power loses.
+
+    A file that is no longer open is refused still, and tests of a full disk refuse on their own.
+    """
+
+    def unsynced(descriptor: int) -> None:
+        os.fstat(descriptor)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", unsynced)
+        yield
+
+
 # All tests have these without `monkeypatch`, which a test that asks for it last undoes first.
 
 
