@@ -12,13 +12,13 @@ from tests import closed_form
 from tests.confirmation.searched import confirm_in, copied, opened, search_in
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def spec(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("data") / "two.npz"
     return closed_form.write_dataset(path, images=40_000, tests=4_000)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def whole_search(tmp_path_factory: pytest.TempPathFactory, spec: str) -> Path:
     """A storage in which everything in the space has been tried; tests work on copies."""
     folder = tmp_path_factory.mktemp("search")
@@ -27,7 +27,7 @@ def whole_search(tmp_path_factory: pytest.TempPathFactory, spec: str) -> Path:
     return folder
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def whole_confirmation(
     tmp_path_factory: pytest.TempPathFactory, whole_search: Path, spec: str
 ) -> Path:
@@ -38,7 +38,7 @@ def whole_confirmation(
     return folder
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def found(whole_confirmation: Path) -> Confirmed:
     """What that confirmation found."""
     with Store.open(f"{whole_confirmation}/ensearch.db", create=False) as store:
