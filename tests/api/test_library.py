@@ -38,13 +38,6 @@ def test_every_name_it_offers_is_there() -> None:
         ensearch.runn  # noqa: B018
 
 
-def test_importing_it_imports_neither_torch_nor_optuna() -> None:
-    heavy = {"torch", "optuna", "sqlalchemy", "matplotlib", "numpy"}
-    program = f"import sys, ensearch; print(sorted({heavy} & set(sys.modules)))"
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert run.stdout.strip() == "[]"
-
-
 def test_a_study_is_run_continued_and_read_from_python(here: Path) -> None:
     events: list[Event] = []
     results = ensearch.run(

@@ -1,8 +1,6 @@
 """The beginning of the command: what may go wrong before any verb runs."""
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -22,12 +20,6 @@ def test_an_interrupt_while_parts_are_imported_is_no_error(
         entry.main()
     assert caught.value.code == 130
     assert capsys.readouterr().err == "interrupted; nothing was begun\n"
-
-
-def test_the_entry_imports_nothing_that_takes_time() -> None:
-    code = "import sys, ensearch.cli.entry; print({'typer', 'rich', 'numpy'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
 
 
 @pytest.mark.parametrize("line", ["status", "pool list", "run --budget 2e5 --dataset digits"])

@@ -4,7 +4,6 @@ import dataclasses
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -337,13 +336,6 @@ def test_without_ray_its_installation_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 
 # The command line
-
-
-def test_help_does_not_import_ray() -> None:
-    code = "import sys; from ensearch.cli import app\ntry: app.app(['run', '--help'])\nfinally: "
-    code += "print('ray' in sys.modules, file=sys.stderr)"
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ended.stderr == "False\n"
 
 
 def test_an_address_is_for_ray_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,6 @@
 """The functions of `ensearch.pool`: they return what the command line prints, and print nothing."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -128,9 +126,3 @@ def test_images_are_written(folder: Path, capsys: pytest.CaptureFixture[str]) ->
     with pytest.raises(UsageError):
         pool.write_images(dataset="npz:images.npz", out="new.npz", choose_on="test", storage=DB)
     assert capsys.readouterr().out == capsys.readouterr().err == ""
-
-
-def test_importing_the_package_costs_little() -> None:
-    code = "import sys, ensearch.pool; print({'torch', 'optuna'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"

@@ -2,8 +2,6 @@
 
 import csv
 import io
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -267,16 +265,6 @@ def test_collect_says_what_to_do_about_a_study_without_results(store: Store) -> 
         collect(store, "empty")
     with pytest.raises(StorageError, match="Did you mean 'empty'"):
         collect(store, "emty")
-
-
-def test_reports_import_neither_torch_nor_optuna() -> None:
-    code = (
-        "import sys, ensearch.report.study.results, ensearch.report.study.table, "
-        "ensearch.report.study.files, ensearch.report.study.figure; "
-        "print({'torch', 'optuna'} & set(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
 
 
 @pytest.mark.parametrize(
