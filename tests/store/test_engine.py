@@ -208,7 +208,8 @@ def _create(url: str, name: str) -> None:
 @BOTH_DATABASES
 def test_processes_may_create_a_storage_at_once(url: str) -> None:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["ensearch.store.store"])
+    # This module, too, which all of them would import with all that it imports.
+    context.set_forkserver_preload(["ensearch.store.store", __name__])
     names = [f"study {n}" for n in range(4)]
     processes = [context.Process(target=_create, args=(url, name)) for name in names]
     for process in processes:
