@@ -11,10 +11,7 @@ from collections.abc import Callable, Iterator
 from ensearch import launch
 from ensearch.errors import UnavailableError
 from ensearch.launch import Failed, Launcher, MemberJob, Progress, Train, Trained, Update
-from tests.servers import unavailable
-from tests.trainers import (
-    job_of,
-)
+from tests.trainers import job_of
 
 SECONDS = 180.0  # a limit for what takes 1 to 15, and up to 60 where others use the cores
 
@@ -58,6 +55,9 @@ def opener_of(name: str) -> Iterator[Opener]:
         try:
             opened.append(launch.get(name).open(train, slots))
         except UnavailableError as error:
+            # Programs of their own open no launchers this way, and need not import servers.
+            from tests.servers import unavailable
+
             unavailable(str(error))
         return opened[-1]
 
