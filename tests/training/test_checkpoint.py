@@ -5,13 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from torch import nn
 
 from ensearch import families
 from ensearch.launch import MemberJob, Progress, Trained
 from ensearch.schedule import OPTIMIZERS
 from ensearch.store import files
-from ensearch.training import loop
+from ensearch.training import checkpoint, loop
+from ensearch.training.state import tensors
 from tests.members import SHORT, assert_same_bits, changed, cuda, outcome_of, trained
 
 
@@ -86,12 +88,24 @@ def test_a_finished_member_keeps_its_checkpoint_until_it_is_discarded(
 def test_a_damaged_checkpoint_is_deleted_and_training_starts_again(
     checkpointed: MemberJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Training reads it by `resume` alone, which leaves a fresh state as it was."""
     path = checkpointed.checkpoint
     assert path is not None
     whole = trained(replace(checkpointed, checkpoint=None))
     killed_after(2, checkpointed)
-    good = path.read_bytes()
+    good, member = path.read_bytes(), checkpointed.member
+    images = loop.images_of(checkpointed)
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", math.inf)
+
+    def resumed() -> bool:
+        """Whether a fresh state is another one afterwards, in any bit."""
+        state, fresh = (loop.fresh(member, images, "cpu") for _ in range(2))
+        checkpoint.resume(path, member.key, state)
+        pairs = zip(tensors(state).items(), tensors(fresh).items(), strict=True)
+        same = all(a == b and torch.equal(one, other) for (a, one), (b, other) in pairs)
+        return not same or bool(state.losses or state.seconds or state.strategies)
+
+    assert resumed()
     for bad in (
         b"",
         b"nonsense",
@@ -102,12 +116,15 @@ def test_a_damaged_checkpoint_is_deleted_and_training_starts_again(
         good[:-32],  # of an earlier version
     ):
         path.write_bytes(bad)
-        seen: list[Progress] = []
-        outcome = outcome_of(checkpointed, seen.append)
-        assert isinstance(outcome, Trained)
-        assert len(seen) == 4
-        assert_same_bits(outcome, whole)
+        assert not resumed()
         assert not path.exists()
+    path.write_bytes(bad)
+    seen: list[Progress] = []
+    outcome = outcome_of(checkpointed, seen.append)
+    assert isinstance(outcome, Trained)
+    assert len(seen) == 4
+    assert_same_bits(outcome, whole)
+    assert not path.exists()
 
 
 def test_a_checkpoint_of_another_member_is_left_alone_and_not_used(
