@@ -55,6 +55,7 @@ def test_cost_says_which_network_of_the_literature_it_is() -> None:
     )
     record = json.loads(result.stdout)
     assert record["known_as"] == "EfficientNet-B5"
+    assert record["architecture"].endswith("2.2-1.6@456")
     assert record["parameters"] == 30_389_784
     assert record["multiply_adds_per_example"] == 10_266_384_752
 

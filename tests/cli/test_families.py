@@ -91,7 +91,6 @@ def test_what_cannot_be_searched_is_refused(folder: Path, line: str, says: str) 
 @pytest.mark.parametrize(
     ("asked", "key", "parameters"),
     [
-        ("efficientnet --width 1.6 --depth 2.2 --resolution 456", "2.2-1.6@456", 30_389_784),
         ("efficientnet --width 1 --depth 1", "1-1@224", 5_288_548),
         ("efficientnet --width 1 --depth 1 --classes 10", "1-1@224", 4_020_358),
         ("resnet_cifar --width 1 --depth 20", "20-1@32", 269_722),
