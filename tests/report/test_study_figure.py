@@ -131,7 +131,7 @@ def worlds_to_draw() -> dict[str, Results]:
     }
 
 
-@pytest.mark.parametrize("name", ["crossed", "unclear", "few", "many", "one"])
+@pytest.mark.parametrize("name", ["crossed", "one"])
 def test_png_is_1200_by_800(name: str, worlds_to_draw: dict[str, Results], tmp_path: Path) -> None:
     drawn = figure_data.compute(worlds_to_draw[name])
     content = figure.draw_png(drawn, tmp_path / "f.png").read_bytes()
