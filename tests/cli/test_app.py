@@ -35,13 +35,6 @@ def test_the_verbs_are_these() -> None:
     assert len(app.app.registered_commands) == len(VERBS)
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_has_help(verb: str) -> None:
-    result = ensearch(f"{verb} --help")
-    assert result.exit_code == 0
-    assert "Usage" in result.stdout
-
-
 def test_cost_prints_the_published_numbers() -> None:
     result = ensearch("cost wide_resnet --width 10 --depth 28")
     assert "36,479,194" in result.stdout
