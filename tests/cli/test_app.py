@@ -602,6 +602,8 @@ def test_a_study_is_confirmed_on_test_once(studied: Path) -> None:
     assert distilled.exit_code == 0, distilled.output
     card = " ".join(Path("distilled/README.md").read_text().split())
     assert "it learned the mean probabilities of an ensemble of 2" in card
+    listed = ensearch("pool list --test").stderr
+    assert "used 4 times before (confirm digits-tiny-400k 3 times; front once)" in listed
     status = json.loads(ensearch("status digits-tiny-400k --json").stdout)
     assert status[0]["trials_done"] == 3
 

@@ -57,18 +57,6 @@ def test_the_same_use_again_is_counted(folder: Path) -> None:
     assert "by others" not in other.stderr
 
 
-def test_confirming_counts_with_the_rest(studied: Path) -> None:
-    line = f"confirm {STUDY} --launcher inline --no-retrain"
-    assert "for the first time" in ensearch(line).stderr
-    look = ensearch(f"front --pool confirmed:{STUDY} --budget 1M --test")
-    assert f"used once before (confirm {STUDY} once)" in look.stderr
-    ensearch(f"front --pool confirmed:{STUDY} --budget 1M --test")
-    other = ensearch(f"{line} --fewest 1 --budgets 2e5")
-    assert f"used 3 times before (confirm {STUDY} once; front twice)" in other.stderr
-    look = ensearch("pool list --test")
-    assert f"used 4 times before (confirm {STUDY} twice; front twice)" in look.stderr
-
-
 def test_who_saw_the_whole_has_seen_the_half_and_the_other_way_round(studied: Path) -> None:
     assert "for the first time" in ensearch(f"confirm {STUDY} --launcher inline").stderr
     import_images()
