@@ -2,10 +2,11 @@
 
 import csv
 import json
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -27,12 +28,50 @@ def front(line: str) -> dict[str, Any]:
     return found
 
 
+class Told(NamedTuple):
+    """What a search printed, and the folder that it wrote."""
+
+    stdout: str
+    folder: Path
+
+    def found(self) -> dict[str, Any]:
+        """As `--json` prints it: see `test_the_planted_answers_are_found`."""
+        read: dict[str, Any] = json.loads((self.folder / "front.json").read_text())
+        return read
+
+
+SEARCHES = {
+    "usual": "--pool all --budget 20M",
+    "val": "--pool all --budget 20M --budgets 2M",
+    "test": "--pool all --budget 20M --budgets 2M --test",
+}
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory, imported_models: Path) -> dict[str, Told]:
+    """Searches of the pool that several tests look at, each made once."""
+    where, found = tmp_path_factory.mktemp("front"), {}
+    shutil.copytree(imported_models, where, dirs_exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(where)
+        patch.setenv("COLUMNS", "100")
+        patch.setattr("ensearch.report._matplotlib._saved", lambda *_, **__: b"")
+        for name, line in SEARCHES.items():
+            result = ensearch(f"front {line}")
+            assert result.exit_code == 0, result.stderr
+            folder = Path("studies/ensearch.reports/front-all").rename(where / name)
+            found[name] = Told(result.stdout, folder)
+    return found
+
+
 def rows(found: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     return [row for row in found["rows"] if row["front"] == kind]
 
 
 def test_the_planted_answers_are_found(pool: Path) -> None:
     found = front("--pool all --budget 20M --budgets 1M,2M,10M")
+    written = Path("studies/ensearch.reports/front-all/front.json")
+    assert json.loads(written.read_text()) == found
     assert found["budgets_multiply_adds"] == [1e6, 2e6, 1e7, 2e7]
     for kind in FRONTS:
         for row in rows(found, kind):
@@ -61,14 +100,12 @@ def test_the_planted_answers_are_found(pool: Path) -> None:
     assert found["hypervolumes"]["cascade"] >= found["hypervolumes"]["single"]
 
 
-def test_the_table_says_who_wins_and_files_are_written(pool: Path) -> None:
-    result = ensearch("front --pool all --budget 20M")
-    assert result.exit_code == 0, result.stderr
-    assert "left + right" in result.stdout
-    assert "mixed ensembles beat ensembles of one architecture" in result.stdout
-    assert "a cascade keeps" in result.stdout
-    assert "test" not in result.stdout.split("Unit:")[0]
-    written = Path("studies/ensearch.reports/front-all")
+def test_the_table_says_who_wins_and_files_are_written(searched: dict[str, Told]) -> None:
+    text, written = searched["usual"]
+    assert "left + right" in text
+    assert "mixed ensembles beat ensembles of one architecture" in text
+    assert "a cascade keeps" in text
+    assert "test" not in text.split("Unit:")[0]
     assert sorted(p.name for p in written.iterdir()) == ["front.csv", "front.json", "front.png"]
     with (written / "front.csv").open() as file:
         lines = list(csv.DictReader(file))
@@ -99,17 +136,16 @@ def test_test_is_opened_on_demand_and_recorded(pool: Path) -> None:
     assert told == {"openings_of_test_before", "opened_before_by", "caveats"}
 
 
-def test_every_number_of_the_cascade_is_in_its_row(pool: Path) -> None:
+def test_every_number_of_the_cascade_is_in_its_row(searched: dict[str, Told]) -> None:
     """A reader finds the cost, the accuracy and the members of either in the table."""
-    for option, split in (("", "val"), ("--test", "test")):
-        line = f"--pool all --budget 20M --budgets 2M {option}"
-        found = front(line)
+    for split in ("val", "test"):
+        found = searched[split].found()
         kept = found["cascades_against_best_mixed_ensemble"]
         whole = next(r for r in rows(found, MIXED) if r["budget_multiply_adds_per_example"] == 2e7)
         for one in kept:
             assert one["ensemble"] == whole
             row = one["cascade"]
-            cost = "cost_test" if option else "cost"
+            cost = "cost_test" if split == "test" else "cost"
             assert row["cost_multiply_adds_per_example"] <= one["share_of_cost_allowed"] * 2e7
             ratios = [
                 row[what] / whole[what]
@@ -130,13 +166,15 @@ def test_every_number_of_the_cascade_is_in_its_row(pool: Path) -> None:
         ):
             assert number in says
         assert says.endswith(f"It runs {' → '.join(row['members'])}.")
-        text = ensearch(f"front {line}").stdout.splitlines()
+        text = searched[split].stdout.splitlines()
         assert any("cascade" in one and percent in one and macs in one for one in text[:12])
 
 
-def test_one_difference_is_in_the_table_the_sentence_and_the_record(pool: Path) -> None:
-    for option, split in (("", "val"), ("--test", "test")):
-        found = front(f"--pool all --budget 20M --budgets 2M {option}")
+def test_one_difference_is_in_the_table_the_sentence_and_the_record(
+    searched: dict[str, Told],
+) -> None:
+    for split in ("val", "test"):
+        found = searched[split].found()
         by = {(r["front"], r["budget_multiply_adds_per_example"]): r for r in found["rows"]}
         accuracy = {where: row[f"accuracy_{split}_fraction"] for where, row in by.items()}
         gap = found["mixed_minus_same_architecture"]
@@ -151,8 +189,8 @@ def test_one_difference_is_in_the_table_the_sentence_and_the_record(pool: Path) 
         assert kept["low"] <= kept["difference_fraction"] <= kept["high"]
 
 
-def test_baselines_stand_beside_the_fronts(pool: Path) -> None:
-    found = front("--pool all --budget 20M")
+def test_baselines_stand_beside_the_fronts(searched: dict[str, Told]) -> None:
+    found = searched["usual"].found()
     assert {row["front"] for row in found["baselines"]} == set(BASELINES)
     assert set(found["hypervolumes"]) == {*FRONTS, *BASELINES}
     # The cheapest member begins every front: no kind can have less than single networks.
