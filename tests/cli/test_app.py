@@ -440,6 +440,28 @@ def test_a_study_of_which_nothing_is_left_is_resumed_without_torch(studied: Path
     assert ended.returncode == 0, ended.stderr
 
 
+def until_a_worker_is_there(program: "subprocess.Popen[str]") -> None:
+    """Wait until the program has a worker: a child of the process that starts them."""
+    end = time.monotonic() + 60
+    while not any(children(child) for child in children(program.pid)):
+        assert program.poll() is None, "it ended"
+        assert time.monotonic() < end, "no worker was started"
+        time.sleep(0.05)
+    time.sleep(0.2)
+
+
+def children(pid: int) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended since
+            continue
+        if fields[0] != "Z" and int(fields[1]) == pid:
+            found.append(int(path.parent.name))
+    return found
+
+
 def test_an_interrupt_saves_and_leaves(folder: Path) -> None:
     """As SIGTERM does, with an exit code of its own: see `test_a_stopped_confirmation_goes_on`."""
     command = [sys.executable, "-m", "ensearch"]
@@ -452,7 +474,7 @@ def test_an_interrupt_saves_and_leaves(folder: Path) -> None:
     for said in process.stderr:
         if said.startswith("time "):
             break
-    time.sleep(3)  # the worker is importing or training by now: both must be stopped
+    until_a_worker_is_there(process)  # importing or training: both must be stopped
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
@@ -658,7 +680,7 @@ def test_a_stopped_confirmation_goes_on(studied: Path) -> None:
     for said in process.stderr:
         if said.startswith("test "):
             break
-    time.sleep(3)  # the worker is importing or training by now
+    until_a_worker_is_there(process)
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 75, err
