@@ -9,7 +9,7 @@ from ensearch.report.confirmation.results import Confirmed, collect
 from ensearch.store import Store
 from ensearch.study import study
 from tests import closed_form
-from tests.confirmation.searched import confirm_in, copied, opened, search_in
+from tests.confirmation.searched import Recorded, copied, opened, recorded, search_in
 
 
 @pytest.fixture(scope="session")
@@ -28,26 +28,22 @@ def whole_search(tmp_path_factory: pytest.TempPathFactory, spec: str) -> Path:
 
 
 @pytest.fixture(scope="session")
-def whole_confirmation(
-    tmp_path_factory: pytest.TempPathFactory, whole_search: Path, spec: str
-) -> Path:
-    """The same storage after the confirmation that is made if nobody asks for another."""
-    folder = tmp_path_factory.mktemp("confirmation") / "copy"
-    with copied(whole_search, folder) as store:
-        confirm_in(store, opened(store, spec))
-    return folder
+def usual(tmp_path_factory: pytest.TempPathFactory, whole_search: Path, spec: str) -> Recorded:
+    """The confirmation that is made if nobody asks for another; tests work on copies."""
+    return recorded(whole_search, tmp_path_factory.mktemp("confirmation") / "copy", spec)
 
 
 @pytest.fixture(scope="session")
-def found(whole_confirmation: Path) -> Confirmed:
+def found(usual: Recorded) -> Confirmed:
     """What that confirmation found."""
-    with Store.open(f"{whole_confirmation}/ensearch.db", create=False) as store:
+    with Store.open(f"{usual.folder}/ensearch.db", create=False) as store:
         return collect(store, "one")
 
 
 @pytest.fixture
-def confirmed(tmp_path: Path, whole_confirmation: Path) -> Iterator[Store]:
-    with copied(whole_confirmation, tmp_path / "copy") as store:
+def confirmed(tmp_path: Path, usual: Recorded) -> Iterator[Store]:
+    """A storage after that confirmation, beside that of `store`."""
+    with copied(usual.folder, tmp_path / "confirmed") as store:
         yield store
 
 

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ensearch.confirmation import deciding, run
 from ensearch.confirmation import plan as confirmation_plan
@@ -84,3 +84,27 @@ def confirm_in(
     how = {"train": closed_form.train, "speed": SPEED} | how
     ended = run.run(found, store, plan, INLINE, **controlled(**how))
     return ended, confirmation_plan.plans(store, "one")[plan.number - 1]
+
+
+class Recorded(NamedTuple):
+    """A confirmation of a copy of a storage, and what was seen while it ran."""
+
+    folder: Path
+    ended: str
+    plan: Confirmation
+    jobs: list[MemberJob]
+    events: list[object]
+
+
+def recorded(
+    searched: Path,
+    to: Path,
+    spec: str,
+    request: Request | None = None,
+    train: One = closed_form.train_one,
+) -> Recorded:
+    trainer, events = Counting(train=train), list[object]()
+    with copied(searched, to) as store:
+        how = {"train": trainer, "on_event": events.append}
+        ended, plan = confirm_in(store, opened(store, spec), request, **how)
+    return Recorded(to, ended, plan, trainer.jobs, events)

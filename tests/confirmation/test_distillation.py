@@ -1,8 +1,9 @@
 """A single network that learns from the ensemble: who learns from whom, and what comes out."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,16 @@ from ensearch.report.confirmation.results import collect
 from ensearch.store import Store
 from ensearch.study import study
 from tests import closed_form
-from tests.confirmation.searched import INLINE, SPEED, Counting, confirm_in
+from tests.confirmation.searched import (
+    INLINE,
+    SPEED,
+    Counting,
+    Recorded,
+    confirm_in,
+    copied,
+    opened,
+    recorded,
+)
 
 PLAIN = Request(budgets=(2e6,), fewest=2)
 DISTIL = replace(PLAIN, distil=True)
@@ -30,18 +40,30 @@ def taught(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed
     return closed_form.train_one(job, report, lambda macs: closed_form.margin(macs) + gain)
 
 
+@pytest.fixture(scope="module")
+def distilled(tmp_path_factory: pytest.TempPathFactory, whole_search: Path, spec: str) -> Recorded:
+    """A confirmation in that world; tests work on copies."""
+    folder = tmp_path_factory.mktemp("distilled") / "copy"
+    return recorded(whole_search, folder, spec, DISTIL, train=taught)
+
+
+@pytest.fixture
+def after(tmp_path: Path, distilled: Recorded) -> Iterator[Store]:
+    with copied(distilled.folder, tmp_path / "after") as store:
+        yield store
+
+
 def test_the_best_single_network_learns_from_the_best_ensemble(
-    store: Store, searched: study.Study
+    after: Store, distilled: Recorded, spec: str
 ) -> None:
-    trainer = Counting(train=taught)
-    ended, plan = confirm_in(store, searched, DISTIL, train=trainer)
-    assert (ended, plan.finished) == ("done", True)
+    store, plan, jobs = after, distilled.plan, distilled.jobs
+    assert (distilled.ended, plan.finished) == ("done", True)
     pair = distillation.pair(plan)
     assert pair is not None
     assert (pair.student.size, pair.teacher.size > 1) == (1, True)
-    last = [job for job in trainer.jobs if job.teachers]
-    assert last == trainer.jobs[-2:], "its teachers are trained first"
-    groups = work.members(searched, store, plan)
+    last = [job for job in jobs if job.teachers]
+    assert last == jobs[-2:], "its teachers are trained first"
+    groups = work.members(opened(store, spec), store, plan)
     expected = groups[pair.teacher.network][: pair.teacher.size]
     for job in last:
         assert tuple(teacher.member for teacher in job.teachers) == expected
@@ -50,15 +72,15 @@ def test_the_best_single_network_learns_from_the_best_ensemble(
             pair.student.architecture,
             pair.student.full,
         )
-    assert not {j.member.seed for j in last} & {j.member.seed for j in trainer.jobs[:-2]}
+    assert not {j.member.seed for j in last} & {j.member.seed for j in jobs[:-2]}
     # Nothing of it is among what the fronts compare.
     assert {e.network for e in store.evaluations("one", plan.stage)} == set(plan.networks)
     kept = [store.members([job.member.key])[job.member.key].member for job in last]
     assert kept == [job.member for job in last]
 
 
-def test_what_it_gains_is_said_everywhere(store: Store, searched: study.Study) -> None:
-    _, plan = confirm_in(store, searched, DISTIL, train=Counting(train=taught))
+def test_what_it_gains_is_said_everywhere(after: Store, distilled: Recorded, spec: str) -> None:
+    store, plan = after, distilled.plan
     found = collect(store, "one")
     learned = found.distilled
     assert learned is not None
@@ -69,7 +91,7 @@ def test_what_it_gains_is_said_everywhere(store: Store, searched: study.Study) -
     assert gap.value == pytest.approx(
         learned.test.scores.accuracy - learned.on_labels.scores.accuracy
     )
-    images = searched.images["train"]
+    images = opened(store, spec).images["train"]
     teacher = learned.ensemble
     assert learned.train_macs == 3 * macs * images * 4
     assert learned.teacher_macs == teacher.train_macs + teacher.cost.macs * images

@@ -28,8 +28,8 @@ from tests.confirmation.searched import (
     INLINE,
     SPEED,
     Counting,
+    Recorded,
     confirm_in,
-    copied,
     opened,
     search_in,
 )
@@ -41,23 +41,24 @@ def world(base: float) -> Callable[[float], float]:
     return lambda macs: 1.5 * (1.0 - float((base / macs) ** 0.6))
 
 
-def test_members_are_fresh_shared_and_predict_test(store: Store, searched: study.Study) -> None:
+def test_members_are_fresh_shared_and_predict_test(
+    store: Store, confirmed: Store, usual: Recorded
+) -> None:
     before = {record.member.seed for record in store.all_members()}
-    trainer = Counting()
-    ended, plan = confirm_in(store, searched, train=trainer)
-    assert ended == "done"
+    plan, jobs = usual.plan, usual.jobs
+    assert usual.ended == "done"
     assert plan.finished
     assert len(plan.finalists) >= finalists.FEWEST
     assert {f.is_single for f in plan.finalists} == {True, False}
-    assert {job.member.schedule.epochs for job in trainer.jobs} == {4}
-    assert {job.splits for job in trainer.jobs} == {("val", "test")}
-    assert not before & {job.member.seed for job in trainer.jobs}
-    assert len({job.member.key for job in trainer.jobs}) == len(trainer.jobs)
+    assert {job.member.schedule.epochs for job in jobs} == {4}
+    assert {job.splits for job in jobs} == {("val", "test")}
+    assert not before & {job.member.seed for job in jobs}
+    assert len({job.member.key for job in jobs}) == len(jobs)
     needed = {f.network: 0 for f in plan.finalists}
     for f in plan.finalists:
         needed[f.network] = max(needed[f.network], f.size, 2)
-    assert len(trainer.jobs) == sum(needed.values())
-    rows = store.evaluations("one", plan.stage)
+    assert len(jobs) == sum(needed.values())
+    rows = confirmed.evaluations("one", plan.stage)
     assert {e.key for e in rows if e.split == "test"} == {e.key for e in rows if e.split == "val"}
     assert {f.key for f in plan.finalists} <= {e.key for e in rows}
     assert sum(e.split == "test" for e in rows) == sum(needed.values())
@@ -72,44 +73,39 @@ def test_a_finalist_has_the_accuracy_of_the_closed_form_on_test(confirmed: Store
         assert abs(e.scores.accuracy - expected) < 4 * error
 
 
-def test_the_search_is_left_as_it_was(store: Store, searched: study.Study) -> None:
-    before = store.evaluations("one"), store.evaluation_members("one"), store.trials("one")
-    confirm_in(store, searched)
-    assert before == (
-        store.evaluations("one"),
-        store.evaluation_members("one"),
-        store.trials("one"),
+def test_the_search_is_left_as_it_was(store: Store, confirmed: Store) -> None:
+    before, after = (
+        (one.evaluations("one"), one.evaluation_members("one"), one.trials("one"))
+        for one in (store, confirmed)
     )
+    assert before == after
 
 
 @pytest.mark.parametrize("every", [1, 4])
 def test_an_interrupted_confirmation_ends_as_an_uninterrupted_one(
-    tmp_path: Path, whole_search: Path, spec: str, every: int
+    store: Store, searched: study.Study, confirmed: Store, usual: Recorded, every: int
 ) -> None:
     class Killed(Exception):  # noqa: N818
         pass
 
-    with copied(whole_search, tmp_path / "whole") as whole:
-        _, plan = confirm_in(whole, opened(whole, spec))
-        with copied(whole_search, tmp_path / "parts") as parts:
-            again_opened, count = opened(parts, spec), itertools.count(1)
+    plan, count = usual.plan, itertools.count(1)
 
-            @each
-            def killed(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
-                if next(count) % (every + 1) == 0:
-                    raise Killed
-                return closed_form.train_one(job, report)
+    @each
+    def killed(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+        if next(count) % (every + 1) == 0:
+            raise Killed
+        return closed_form.train_one(job, report)
 
-            for starts in itertools.count(1):  # noqa: B007
-                try:
-                    _, again = confirm_in(parts, again_opened, train=killed)
-                    break
-                except Killed:
-                    assert len(parts.confirmations_on_test("one")) == 1
-            assert starts > 3
-            assert dataclasses.replace(again, created="") == dataclasses.replace(plan, created="")
-            assert parts.evaluations("one", plan.stage) == whole.evaluations("one", plan.stage)
-            assert len(parts.confirmations_on_test("one")) == 1
+    for starts in itertools.count(1):  # noqa: B007
+        try:
+            _, again = confirm_in(store, searched, train=killed)
+            break
+        except Killed:
+            assert len(store.confirmations_on_test("one")) == 1
+    assert starts > 3
+    assert dataclasses.replace(again, created="") == dataclasses.replace(plan, created="")
+    assert store.evaluations("one", plan.stage) == confirmed.evaluations("one", plan.stage)
+    assert len(store.confirmations_on_test("one")) == 1
 
 
 def test_a_plan_under_way_goes_on_although_the_search_has_gone_on(empty: Store, spec: str) -> None:
@@ -126,20 +122,21 @@ def test_a_plan_under_way_goes_on_although_the_search_has_gone_on(empty: Store, 
     assert [o.plan for o in empty.confirmations_on_test("one")] == [1, 2]
 
 
-def test_openings_of_test_are_counted_by_plan(store: Store, searched: study.Study) -> None:
+def test_openings_of_test_are_counted_by_plan(
+    store: Store, confirmed: Store, usual: Recorded, spec: str
+) -> None:
     assert store.confirmations_on_test("one") == ()
-    _, first = confirm_in(store, searched)
-    trainer = Counting()
+    searched, trainer = opened(confirmed, spec), Counting()
     # Asking the same in other words is the same plan: nothing is trained, nothing opened.
-    same = deciding.decide(store, searched.config, Request(epochs=4))
+    same = deciding.decide(confirmed, searched.config, Request(epochs=4))
     assert (same.number, same.finished) == (1, True)
-    confirm_in(store, searched, Request(epochs=4), train=trainer)
+    confirm_in(confirmed, searched, Request(epochs=4), train=trainer)
     assert trainer.jobs == []
-    assert [o.plan for o in store.confirmations_on_test("one")] == [1]
-    _, second = confirm_in(store, searched, Request(epochs=2))
+    assert [o.plan for o in confirmed.confirmations_on_test("one")] == [1]
+    _, second = confirm_in(confirmed, searched, Request(epochs=2))
     assert second.number == 2
-    assert [o.plan for o in store.confirmations_on_test("one")] == [1, 2]
-    assert first == confirmation_plan.plans(store, "one")[0]
+    assert [o.plan for o in confirmed.confirmations_on_test("one")] == [1, 2]
+    assert usual.plan == confirmation_plan.plans(confirmed, "one")[0]
 
 
 def test_without_retraining_the_searchs_members_predict_from_their_weights(
@@ -204,7 +201,9 @@ def test_if_all_fail_it_says_so(store: Store, searched: study.Study) -> None:
         confirm_in(store, searched, train=Counting(lambda job: "diverged"))
 
 
-def test_the_plan_counts_what_is_ahead(store: Store, searched: study.Study) -> None:
+def test_the_plan_counts_what_is_ahead(
+    store: Store, searched: study.Study, confirmed: Store, usual: Recorded, spec: str
+) -> None:
     """Training macs on paper: 3 x macs x 36,000 images x 4 epochs for each member.
 
     Predictions of val and test take as long as training a third as many images.
@@ -220,14 +219,13 @@ def test_the_plan_counts_what_is_ahead(store: Store, searched: study.Study) -> N
     longest = max(f.macs / f.size for f in plan.networks.values())
     many = work.ahead(searched, store, plan, SPEED, workers=1000)
     assert many.seconds == pytest.approx(1e-9 * longest * (36_000 * 4 + predicted / 3))
-    confirm_in(store, searched)
-    after = work.ahead(searched, store, plan, SPEED, workers=2)
+    after = work.ahead(opened(confirmed, spec), confirmed, usual.plan, SPEED, workers=2)
     assert (after.ready, after.train_macs) == (after.members, 0)
+    assert after.members == ahead.members
 
 
-def test_progress_counts_members_and_time(store: Store, searched: study.Study) -> None:
-    events: list[object] = []
-    confirm_in(store, searched, on_event=events.append)
+def test_progress_counts_members_and_time(usual: Recorded) -> None:
+    events = usual.events
     found = events[0]
     assert isinstance(found, Evaluated)
     assert found.is_over
