@@ -3,37 +3,44 @@
 import dataclasses
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from ensearch.confirmation import settling
-from ensearch.confirmation.plan import Confirmation, Request
+from ensearch.confirmation.plan import Request
 from ensearch.launch import Failed, MemberJob, Trained, Update
 from ensearch.report.confirmation.results import collect
 from ensearch.store import Store
 from ensearch.study import study
 from ensearch.study.events import LookDone, LookPlanned, SettlementEnded
 from tests import closed_form
-from tests.confirmation.searched import Counting, confirm_in, copied, opened
+from tests.confirmation.searched import Counting, Recorded, confirm_in, copied, opened, recorded
 from tests.trainers import each
 
 SETTLED = Request(settle=True)
 
 
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory: pytest.TempPathFactory, whole_search: Path, spec: str) -> Recorded:
+    """A confirmation that was settled; tests work on copies."""
+    folder = tmp_path_factory.mktemp("settled") / "copy"
+    found = recorded(whole_search, folder, spec, SETTLED)
+    assert found.ended == "done"
+    return found
+
+
 @pytest.fixture
-def settled(store: Store, searched: study.Study) -> tuple[Confirmation, list[object]]:
-    events: list[object] = []
-    ended, plan = confirm_in(store, searched, SETTLED, on_event=events.append)
-    assert ended == "done"
-    return plan, events
+def after(tmp_path: Path, settled: Recorded) -> Iterator[Store]:
+    with copied(settled.folder, tmp_path / "after") as store:
+        yield store
 
 
 def test_members_are_added_within_the_cost_and_test_is_used_once(
-    store: Store, settled: tuple[Confirmation, list[object]]
+    after: Store, settled: Recorded
 ) -> None:
-    plan, events = settled
+    store, plan, events = after, settled.plan, settled.events
     assert plan.finished
     assert 1 < plan.looks <= settling.LOOKS
     first, now = plan.at_first, {n: f.members for n, f in plan.networks.items()}
@@ -52,20 +59,16 @@ def test_members_are_added_within_the_cost_and_test_is_used_once(
     assert looks[-1].undecided <= looks[0].undecided
 
 
-def test_the_same_again_trains_nothing(
-    store: Store, searched: study.Study, settled: tuple[Confirmation, list[object]]
-) -> None:
-    trainer = Counting()
-    _, again = confirm_in(store, searched, Request(settle=True, epochs=4), train=trainer)
-    assert again == settled[0]
+def test_the_same_again_trains_nothing(after: Store, settled: Recorded, spec: str) -> None:
+    trainer, request = Counting(), Request(settle=True, epochs=4)
+    _, again = confirm_in(after, opened(after, spec), request, train=trainer)
+    assert again == settled.plan
     assert trainer.jobs == []
 
 
-def test_its_report_claims_with_the_share_of_a_look(
-    store: Store, searched: study.Study, settled: tuple[Confirmation, list[object]]
-) -> None:
+def test_its_report_claims_with_the_share_of_a_look(after: Store, settled: Recorded) -> None:
     """Beside a plan with the same members that looked once, every interval is wider."""
-    plan, _ = settled
+    store, plan = after, settled.plan
     whole = dataclasses.replace(plan, request=Request())
     assert (settling.share(whole), settling.share(plan)) == (1.0, 1 / settling.LOOKS)
     rows = collect(store, "one", plan.number).results.fronts.rows
@@ -85,31 +88,28 @@ def _of(request: Request) -> dict[str, object]:
 
 
 def test_an_interrupted_one_ends_as_an_uninterrupted_one(
-    tmp_path: Path, whole_search: Path, spec: str
+    store: Store, searched: study.Study, after: Store, settled: Recorded
 ) -> None:
     class Killed(Exception):  # noqa: N818
         pass
 
-    with copied(whole_search, tmp_path / "whole") as whole:
-        _, plan = confirm_in(whole, opened(whole, spec), SETTLED)
-        with copied(whole_search, tmp_path / "parts") as parts:
-            found, count = opened(parts, spec), itertools.count(1)
+    plan, count = settled.plan, itertools.count(1)
 
-            @each
-            def killed(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
-                if next(count) % 8 == 0:
-                    raise Killed
-                return closed_form.train_one(job, report)
+    @each
+    def killed(job: MemberJob, report: Callable[[Update], None]) -> Trained | Failed:
+        if next(count) % 8 == 0:
+            raise Killed
+        return closed_form.train_one(job, report)
 
-            for starts in itertools.count(1):  # noqa: B007
-                try:
-                    _, again = confirm_in(parts, found, SETTLED, train=killed)
-                    break
-                except Killed:
-                    assert len(parts.confirmations_on_test("one")) == 1
-            assert starts > 3
-            assert dataclasses.replace(again, created="") == dataclasses.replace(plan, created="")
-            assert parts.evaluations("one", plan.stage) == whole.evaluations("one", plan.stage)
+    for starts in itertools.count(1):  # noqa: B007
+        try:
+            _, again = confirm_in(store, searched, SETTLED, train=killed)
+            break
+        except Killed:
+            assert len(store.confirmations_on_test("one")) == 1
+    assert starts > 3
+    assert dataclasses.replace(again, created="") == dataclasses.replace(plan, created="")
+    assert store.evaluations("one", plan.stage) == after.evaluations("one", plan.stage)
 
 
 def test_networks_keep_their_scores_if_later_members_diverge(
