@@ -46,6 +46,13 @@ INLINE = Placement(device="cpu", workers=1, launcher="inline")
 
 @pytest.fixture(scope="module")
 def spec(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Few images, of which every search loads all and scores a tenth."""
+    return write_dataset(tmp_path_factory.mktemp("data") / "two.npz", images=2_000)
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Images enough for accuracies within a point of those of the closed form."""
     return write_dataset(tmp_path_factory.mktemp("data") / "two.npz", images=40_000)
 
 
@@ -86,9 +93,9 @@ class Counting:
         return train_one(job, report)
 
 
-def test_it_finds_the_crossover_of_the_closed_form(store: Store, spec: str) -> None:
+def test_it_finds_the_crossover_of_the_closed_form(store: Store, many: str) -> None:
     """All configurations: the truth lies in the zone, which spans at most three steps."""
-    outcome = search_in(store, spec, Limits(trials=10_000), changes=ANY_ORDER)
+    outcome = search_in(store, many, Limits(trials=10_000), changes=ANY_ORDER)
     assert outcome.reason == "exhausted"
     assert outcome.failed == outcome.waiting == 0
     zone, truth = collect(store, "one").fronts.zone, crossover((2, 3, 4))
@@ -98,9 +105,9 @@ def test_it_finds_the_crossover_of_the_closed_form(store: Store, spec: str) -> N
     assert zone.low < truth < zone.high < zone.low * 2**1.5 * 1.01
 
 
-def test_it_finds_the_crossover_in_half_of_the_trials(store: Store, spec: str) -> None:
+def test_it_finds_the_crossover_in_half_of_the_trials(store: Store, many: str) -> None:
     """Trials that are shared equally are enough for the same answer."""
-    search_in(store, spec, Limits(trials=24))
+    search_in(store, many, Limits(trials=24))
     sizes = [t.size for t in store.trials("one")]
     assert sum(size == 1 for size in sizes) == 12
     zone = collect(store, "one").fronts.zone
@@ -134,9 +141,9 @@ def test_axes_of_the_schedule_reach_members_costs_and_evaluations(store: Store, 
 
 @pytest.mark.parametrize("sampler", config.SAMPLERS)
 def test_every_sampler_finds_good_ensembles_in_few_trials(
-    store: Store, spec: str, sampler: str
+    store: Store, many: str, sampler: str
 ) -> None:
-    outcome = search_in(store, spec, Limits(trials=16), changes={"sampler": sampler})
+    outcome = search_in(store, many, Limits(trials=16), changes={"sampler": sampler})
     assert (outcome.reason, outcome.done) == ("trials", 16)
     trials = store.trials("one")
     assert len({(t.network, t.size) for t in trials}) == 16, "a trial was repeated"
@@ -212,7 +219,7 @@ def test_asking_for_many_workers_keeps_neither_them_nor_the_lease_waiting(
 ) -> None:
     """For a thousand workers the first asks take minutes: members and the lease are seen to."""
 
-    def many(train: Train, slots: int) -> Inline:
+    def four(train: Train, slots: int) -> Inline:
         launcher = Inline(train)
         launcher.slots = 4
         return launcher
@@ -221,7 +228,7 @@ def test_asking_for_many_workers_keeps_neither_them_nor_the_lease_waiting(
         return lambda *args: calls.append(what) or function(*args)  # type: ignore[func-returns-value]
 
     calls: list[str] = []
-    monkeypatch.setattr(inline, "open", many)
+    monkeypatch.setattr(inline, "open", four)
     search_in(store, spec, Limits(trials=12), changes={"study": "quick"})
     monkeypatch.setattr(driver, "TICK", 0.0)
     for kind, name in ((Sampler, "ask"), (MemberQueue, "collect"), (Renewal, "__call__")):
