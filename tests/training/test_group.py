@@ -142,6 +142,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     return notes
 
 
+ONCE = replace(SHORT, epochs=1)
 MUON = SHORT.changed(optimizer="muon", peak_lr=0.02)
 
 
@@ -203,7 +204,7 @@ def test_a_measurement_from_elsewhere_does_not_count(
         replace(good, members=3),
         replace(good, strategy="a strategy of another release"),
     ):
-        run([replace(job, measured=(other,)) for job in jobs(2)])
+        run([replace(job, measured=(other,)) for job in jobs(2, schedule=ONCE)])
     assert asked == [2, 2, 2, 2]
 
 
@@ -447,8 +448,12 @@ def test_a_defect_in_training_together_is_reported_and_members_train_alone(
     assert bits([o for o in outcomes(others) if isinstance(o, Trained)]) == bits(alone(jobs(2)))
 
 
-def test_a_member_that_trains_together_never_parts_without_a_reason(jobs: Jobs) -> None:
-    for group in (jobs(3, "3 fused"), jobs(3, "one after another"), jobs(1), jobs(2)):
+def test_a_member_that_trains_together_never_parts_without_a_reason(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strategies, "_SHARE", math.inf)  # that the last is measured
+    once = functools.partial(jobs, schedule=ONCE)
+    for group in (once(3, "3 fused"), once(3, "one after another"), once(1), once(2)):
         assert not any(isinstance(update, Parted) for update in run(group))
 
 
