@@ -86,8 +86,8 @@ __all__ = [
 # In grey levels of 0..255; below it a channel is constant for all practical purposes, and
 # dividing by its standard deviation would blow up noise.
 STD_FLOOR = 0.01
-# Of all images, beyond an equal share: two classes may be 70 to 30, ten 30 to 70.
-MUCH_MORE = 0.2
+# Of all images, beyond an equal share: two classes may be 75 to 25, ten 35 to 65.
+MUCH_MORE = 0.25
 
 
 def names() -> list[str]:

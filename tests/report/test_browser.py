@@ -1,5 +1,6 @@
 """Pages in a real browser: no complaint, nothing from outside, names stay text, tools work."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -49,7 +50,9 @@ def own(world: Results, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     study = optuna.create_study(
         study_name=HOSTILE, storage=url, directions=["maximize", "minimize"]
     )
-    study.set_metric_names(["validation accuracy", "log10 of multiply-adds per example"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names(["validation accuracy", "log10 of multiply-adds per example"])
     study.add_trial(optuna.trial.create_trial(values=[0.9, 9.7]))
     html = world.page()
     pages = Pages(lambda: [Listed(HOSTILE, HOSTILE, "")], lambda name: StudyPage(html, False))

@@ -34,7 +34,9 @@ def url(tmp_path: Path) -> str:
     study = optuna.create_study(
         study_name="first", storage=address, directions=["maximize", "minimize"]
     )
-    study.set_metric_names(["val_accuracy", "log10_macs"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names(["val_accuracy", "log10_macs"])
     study.add_trial(
         optuna.trial.create_trial(
             values=[0.9, math.log10(5e9)],
