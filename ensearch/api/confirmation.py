@@ -68,6 +68,8 @@ def confirm(
         distil: train the best single network once more, on the mean probabilities of the best
             ensemble in place of labels, and compare it with both. Needs the ensemble's weights.
         retrain_missing: train members again whose files are gone.
+        is_interrupted: is asked now and then; where it is true the run ends, and can be gone on
+            with.
 
     The other options are those of `run`.
 

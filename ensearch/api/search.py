@@ -181,7 +181,8 @@ def resume(
 ) -> "Results":
     """Go on with a study and return what it has found; its configuration stays what it was.
 
-    `retrain_missing` trains members again whose files are gone; the other options, and the errors,
+    `retrain_missing` trains members again whose files are gone. `is_interrupted` is asked now and
+    then; where it is true the run ends, and can be gone on with. The other options, and the errors,
     are those of `run`.
     """
     asked = RunOptions(

@@ -51,6 +51,8 @@ def settle(
         cost: the most to spend, as a multiple of what the training of the search has cost; 1 by
             default.
         retrain_missing: train members again whose files are gone.
+        is_interrupted: is asked now and then; where it is true the run ends, and can be gone on
+            with.
 
     The other options are those of `run`.
 
