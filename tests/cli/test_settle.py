@@ -109,11 +109,13 @@ def test_a_confirmation_is_settled(study: str) -> None:
     confirmed = ensearch(f"{line} --launcher inline")
     assert confirmed.exit_code == 0, confirmed.stderr
     reports = Path("studies/ensearch.reports") / study
-    assert json.loads((reports / "confirm.json").read_text())["plan"]["request"]["settle"]
+    told = json.loads((reports / "confirm.json").read_text())["plan"]
+    assert told["request"]["settle"]
     with Store.open("studies/ensearch.db", create=False) as store:
         (plan,) = plans(store, study)
         assert len(store.confirmations_on_test(study)) == 1
     assert 1 < plan.looks <= settling.LOOKS
+    assert told["looks"] == plan.looks
 
 
 def test_a_search_that_is_to_be_settled_shows_no_verdict_of_its_own(folder: Path) -> None:

@@ -55,6 +55,7 @@ def summary(confirmed: ConfirmedFindings) -> dict[str, Any]:
             "retrained": plan.retrain,
             "created": plan.created,
             "request": asdict(plan.request),
+            "looks": plan.looks,
             f"budgets_{confirmed.results.conditions.axis.key}": list(plan.budgets),
             "finalists": [_finalist(confirmed, finalist) for finalist in plan.finalists],
         },

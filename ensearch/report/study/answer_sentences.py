@@ -97,7 +97,7 @@ def _how_sure(findings: Findings, row: FrontRow) -> list[str]:
         sentences.append(
             f"The choice is expected to lose {100 * row.expected_loss:.2f} points against the best."
         )
-    if text.seeds_unknown(findings):
+    if row.single and row.ensemble and text.seeds_unknown(findings):
         sentences.append(text.seeds_unknown(findings))
     if words.looked(findings):
         sentences.append(words.looked(findings))
