@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from ensearch.errors import invalid
 
@@ -198,6 +199,13 @@ def parse_timeout(given: str | float | None) -> float | None:
     if not 0 < seconds < math.inf:
         raise invalid("timeout", f"must be a time such as 90s, 30m, 2h or 1h30m; got {given!r}.")
     return seconds
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether a value that somebody gave is a finite number; true and false are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value)
 
 
 def counted(number: int, noun: str) -> str:

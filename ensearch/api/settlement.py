@@ -1,6 +1,5 @@
 """Settling a study: more members to decide what is undecided, after its search."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,7 +100,6 @@ def _request(margin: float | None, cost: float | None) -> "Request":
     from ensearch.report.study import answer
     from ensearch.study.settlement import Request
 
-    fits = isinstance(cost, int | float) and not isinstance(cost, bool)
-    if cost is not None and not (fits and math.isfinite(cost) and cost > 0):
+    if cost is not None and not (units.is_number(cost) and cost > 0):
         raise invalid("cost", f"must be times the training of the search, above 0; got {cost!r}.")
     return Request(margin=None if margin is None else answer.margin_of(margin), cost=cost)

@@ -84,9 +84,8 @@ def report(
     say("")
     if results.under_way:
         say(going_on(results, here))
-    asked = "" if results.has_usual_margin else f" --margin {margin:g}"
     by = "" if results.conditions.is_own else f" --x {x}"
-    for line in further(results, here, full, asked, by):
+    for line in further(results, here, full, by):
         say(line)
     # Not here: of 59 members on 2,500 images this report takes 0.4 s, those searches 7 s.
     axis = results.conditions.axis

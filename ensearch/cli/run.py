@@ -218,10 +218,8 @@ def conclude(
         # After the answer: a failure to write must not cost the user the result.
         folder = _usual(results, storage).write()
         say("")
-        here, usual = place(storage), results.has_usual_margin
-        margin = "" if usual else f" --margin {100 * results.fronts.margin:g}"
-        more = further(results, here, margin=margin)
-        for line in (*_next(results, watch, here), *more, *files(folder)):
+        here = place(storage)
+        for line in (*_next(results, watch, here), *further(results, here), *files(folder)):
             say(line)
     if watch.interrupts():
         raise typer.Exit(watch.interrupts.exit_code)
@@ -256,15 +254,15 @@ def going_on(results: "Results", here: str) -> str:
     return f"go on     ensearch {verb} {results.conditions.study}{here}"
 
 
-def further(
-    results: "Results", here: str, full: bool = False, margin: str = "", x: str = ""
-) -> list[str]:
+def further(results: "Results", here: str, full: bool = False, x: str = "") -> list[str]:
     """Return what a person may type after an answer, or after all that is known.
 
-    A search that is under way has no finalists yet. With a `margin` or a unit `x` that is not the
-    study's, which stand as options, `export` would write something else than what is shown.
+    A search that is under way has no finalists yet. With another margin than the usual one, or a
+    unit that is not the study's (`x` as an option), `export` would write something else than what
+    is shown.
     """
-    study = results.conditions.study
+    study, usual = results.conditions.study, results.has_usual_margin
+    margin = "" if usual else f" --margin {100 * results.fronts.margin:g}"
     exports = not (results.under_way or margin or x)
     return [
         *([f"settle    ensearch settle {study}{margin}{here}"] if results.may_settle else []),

@@ -173,7 +173,6 @@ def load(source: Source) -> Dataset:
     x_train, x_val, x_test = _parts(raw, train, val)
     y_test = raw.y_test.astype(np.int64)
     mean, std = _statistics(x_train)
-    frequent = _frequent(labels[val], raw.classes)
     if raw.mean is not None and raw.std is not None:
         mean, std = raw.mean, raw.std
     parts = (x_train, labels[train], x_val, labels[val], x_test, y_test)
@@ -196,7 +195,7 @@ def load(source: Source) -> Dataset:
         fingerprint=_fingerprint(parts, raw),
         notes=(
             *raw.notes,
-            *frequent,
+            *_frequent(labels[val], raw.classes),
             *_levels.notes(source.spec, splits),
             *_copies.notes(*splits),
         ),

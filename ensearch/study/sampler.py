@@ -74,17 +74,15 @@ class Sampler:
                 sampler=self._ladder_sampler,
                 load_if_exists=True,
             )
-        if self._study.directions != [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]:
-            self.close()
-            raise StorageError(
-                f"the storage holds an Optuna study {study!r} that ensearch did not make (its "
-                f"directions are {[d.name.lower() for d in self._study.directions]}).",
-                problem="foreign_optuna_study",
-                study=study,
-            )
-        spent = axis_of(ladder.budget.unit).key.replace("_", "-")
-        with translated(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            if self._study.directions != [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]:
+                self.close()
+                raise StorageError(
+                    f"the storage holds an Optuna study {study!r} that ensearch did not make (its "
+                    f"directions are {[d.name.lower() for d in self._study.directions]}).",
+                    problem="foreign_optuna_study",
+                    study=study,
+                )
+            spent = axis_of(ladder.budget.unit).key.replace("_", "-")
             self._study.set_metric_names(["validation accuracy", f"log10 {spent}"])
 
     def recover(self) -> None:
