@@ -4,6 +4,7 @@ import functools
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 from alembic.util.pyfiles import load_python_file
 from hypothesis import settings
-from sqlalchemy import URL
+from sqlalchemy import URL, Engine, event
 
 from ensearch.exports import verification
 from ensearch.store import Store
@@ -31,14 +32,16 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 # Files that take longest, from the longest on. They are begun first, so that of several processes
-# none is left with one of them when the others have nothing to do.
+# none is left with one of them when the others have nothing to do. The two that need Ray follow
+# each other: of two processes one runs both, on one cluster, while the other is at the first file.
 LONGEST = (
-    "cli/test_app.py", "launch/test_ray.py", "study/test_search.py", "confirmation/test_run.py",
-    "fronts/test_attacks.py", "launch/test_contract.py", "confirmation/test_settling.py",
-    "test_docs.py", "training/test_group.py", "study/test_settlement.py", "training/test_fused.py",
-    "study/test_sampler.py", "api/test_library.py", "cli/test_front.py", "store/test_migrations.py",
-    "store/test_postgres.py", "study/test_kill.py", "exports/test_cascade.py",
-    "exports/test_folder.py", "cli/test_study.py", "confirmation/test_distillation.py",
+    "cli/test_app.py", "launch/test_ray.py", "launch/test_contract.py", "study/test_search.py",
+    "confirmation/test_run.py", "fronts/test_attacks.py", "study/test_sampler.py", "test_docs.py",
+    "study/test_settlement.py", "api/test_library.py", "cli/test_settle.py",
+    "store/test_postgres.py", "training/test_group.py", "cli/test_front.py",
+    "exports/test_folder.py", "training/test_fused.py", "study/test_kill.py",
+    "store/test_migrations.py", "report/test_browser.py", "cli/test_pool.py",
+    "exports/test_cascade.py", "confirmation/test_settling.py", "cli/test_study.py",
 )  # fmt: skip
 
 # A shell starts what runs in the background with Ctrl-C ignored, and its children inherit that.
@@ -75,9 +78,16 @@ def not_waiting_for_the_disk() -> Iterator[None]:
     def unsynced(descriptor: int) -> None:
         os.fstat(descriptor)
 
+    # What the package itself sets for its connections comes after this.
+    def unsynced_sqlite(connection: Any, record: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous=OFF")
+
+    event.listen(Engine, "connect", unsynced_sqlite)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", unsynced)
         yield
+    event.remove(Engine, "connect", unsynced_sqlite)
 
 
 # All tests have these without `monkeypatch`, which a test that asks for it last undoes first.
@@ -108,13 +118,6 @@ def server() -> Iterator[URL]:
     """A PostgreSQL server, started with the first test that wants one."""
     with servers.server() as url:
         yield url
-
-
-@pytest.fixture(scope="session")
-def ray_cluster() -> Iterator[Any]:
-    """A Ray cluster of two nodes, started with the first test that wants one."""
-    with servers.ray_cluster() as cluster:
-        yield cluster
 
 
 @pytest.fixture

@@ -14,12 +14,23 @@ import pytest
 
 from ensearch import launch
 from ensearch.launch import ray as launch_ray
+from tests import servers
 from tests.launchers import (
     Driver,
     Opener,
     Program,
     opener_of,
 )
+
+
+@pytest.fixture(scope="package")
+def ray_cluster() -> Iterator[Any]:
+    """A Ray cluster of two nodes, started with the first test that wants one.
+
+    It ends with the last test of this folder: a cluster that nobody uses takes CPU time, too.
+    """
+    with servers.ray_cluster() as cluster:
+        yield cluster
 
 
 @pytest.fixture(params=launch.names())
