@@ -33,7 +33,6 @@ def confirm(
     top: Annotated[
         int,
         typer.Option(
-            min=1,
             help="At each budget, retrain this many of the best single networks and this many of "
             "the best ensembles.",
             rich_help_panel=FINALISTS,
@@ -42,7 +41,6 @@ def confirm(
     fewest: Annotated[
         int | None,
         typer.Option(
-            min=1,
             help="Retrain at least this many configurations, by adding the next best ones. "
             "(default: 12)",
             rich_help_panel=FINALISTS,
@@ -51,7 +49,6 @@ def confirm(
     epochs: Annotated[
         int | None,
         typer.Option(
-            min=1,
             help="Train every member for this many epochs. (default: 4 times those of the search)",
             rich_help_panel=options.TRAINING,
         ),
@@ -59,7 +56,6 @@ def confirm(
     members: Annotated[
         int | None,
         typer.Option(
-            min=1,
             help="Train at least this many members of each network. (default: 2)",
             rich_help_panel=options.TRAINING,
         ),

@@ -37,9 +37,7 @@ def latency(
     ] = "1,64",
     threads: Annotated[
         int,
-        typer.Option(
-            min=1, help="How many threads of the processor compute.", rich_help_panel=MEASURING
-        ),
+        typer.Option(help="How many threads of the processor compute.", rich_help_panel=MEASURING),
     ] = 1,
     runtime: Annotated[
         str,

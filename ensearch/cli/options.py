@@ -67,7 +67,6 @@ Rule = Annotated[
 Trials = Annotated[
     int | None,
     typer.Option(
-        min=1,
         help="Stop once the study has this many trials in all, earlier runs included. (default: "
         "20; 26 with --seeds 2, 40 with --seeds 1; more where the first single network and "
         "ensemble of every budget take more; never fewer than were asked for before)",
@@ -118,7 +117,6 @@ Optimizer = Annotated[
 Seeds = Annotated[
     int | None,
     typer.Option(
-        min=1,
         help="Train every network at least this many times, each time from another seed, also "
         "where it is tried as a single network. With more seeds, luck decides less. (default: 3)",
         rich_help_panel=TRAINING,
@@ -154,7 +152,6 @@ RetrainMissing = Annotated[
 Workers = Annotated[
     int | None,
     typer.Option(
-        min=1,
         help="How many members train at the same time. (default: one per CPU core, or one per GPU)",
         rich_help_panel=RUNNING,
     ),

@@ -35,7 +35,7 @@ def predict(
     batch: Annotated[
         int,
         typer.Option(
-            min=1, help="How many images are predicted at a time.", rich_help_panel=options.RUNNING
+            help="How many images are predicted at a time.", rich_help_panel=options.RUNNING
         ),
     ] = 64,
     runtime: Annotated[
@@ -49,7 +49,6 @@ def predict(
     workers: Annotated[
         int,
         typer.Option(
-            min=1,
             help="How many members run side by side, with torch: in processes, or on streams of a "
             "GPU.",
             rich_help_panel=options.RUNNING,

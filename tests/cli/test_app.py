@@ -353,7 +353,9 @@ BAD = [
     ("run --budget 2e6 --dataset digits --storage tiny.toml/x.db", 4, "tiny.toml"),
     ("run --budget 2e6 --dataset digits --storage nonsense://x", 4, "nonsense"),
     ("run --budget 2e6 --dataset digits --storage garbage.db", 4, "garbage.db"),
-    ("run --budget 2e6 --dataset digits --trials 0", 2, "--trials"),
+    ("run --budget 2e6 --dataset digits --trials 0", 2, "--trials must be a whole number of at"),
+    ("run --budget 2e6 --dataset digits --seeds 0", 2, "at least 1; got 0."),
+    ("run --budget 2e6 --dataset digits --workers -1", 2, "at least 1; got -1."),
     ("resume nothing", 4, "studies"),
     ("report nothing --storage gone.db", 4, "gone.db"),
     # Refused before anything is read.
@@ -643,7 +645,11 @@ BAD_CONFIRMATIONS = [
     ("digits-tiny-400k --distil --no-weights", 2, "Leave out --no-weights or --distil"),
     ("digits-tiny-400k --timeout soon", 2, "--timeout must be a time"),
     ("digits-tiny-400k --launcher rocket", 2, "Known: inline, processes"),
-    ("digits-tiny-400k --epochs 0", 2, "--epochs"),
+    ("digits-tiny-400k --epochs 0", 2, "--epochs must be a whole number of at least 1; got 0."),
+    ("digits-tiny-400k --members 0", 2, "--members must be"),
+    ("digits-tiny-400k --top 0", 2, "--top must be"),
+    ("digits-tiny-400k --fewest 0", 2, "--fewest must be"),
+    ("digits-tiny-400k --workers 0", 2, "--workers must be"),
     ("digits-tiny-400k --storage gone.db", 4, "gone.db"),
 ]
 

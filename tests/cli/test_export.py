@@ -64,6 +64,8 @@ def test_pictures_and_arrays_are_classified(exported: Path) -> None:
     for line, says in (
         ("winner nowhere.png", "nowhere.png is not there"),
         ("pictures x.npz", "holds no exported model"),
+        ("winner x.npz --batch 0", "--batch must be"),
+        ("winner x.npz --workers 0", "--workers must be"),
         ("winner x.npz --members 2", "--members must be from 1 to 1"),
         ("winner x.npz --runtime onnx", "was exported without it"),
         ("winner x.npz --runtime tf", "one of auto, torch, onnx"),

@@ -112,6 +112,7 @@ def test_what_is_not_measured_or_not_legal_is_refused(study: str) -> None:
         (f"report {study} --x hours", "--x must be"),
         (f"latency {study} --runtime fast", "runtime 'fast'"),
         (f"latency {study} --batch 0", "--batch must be"),
+        (f"latency {study} --threads 0", "--threads must be"),
         (f"latency {study} --batch few", "--batch must be"),
         (f"latency {study} --pool all", "name one"),
         ("latency", "name one"),
