@@ -201,11 +201,11 @@ def parse_timeout(given: str | float | None) -> float | None:
     return seconds
 
 
-def is_number(value: object) -> TypeGuard[int | float]:
+def is_finite(value: object) -> TypeGuard[int | float]:
     """Whether a value that somebody gave is a finite number; true and false are none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value)
+    return -math.inf < value < math.inf  # isfinite overflows where a whole number has 400 digits
 
 
 def counted(number: int, noun: str) -> str:

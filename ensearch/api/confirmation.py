@@ -12,7 +12,7 @@ from ensearch.api.progress import OnEvent
 from ensearch.confirmation import conclusion, deciding
 from ensearch.confirmation.finalists import FEWEST
 from ensearch.confirmation.plan import Confirmation, Request
-from ensearch.errors import UnfinishedError, UsageError, invalid
+from ensearch.errors import UnfinishedError, UsageError, at_least_one
 from ensearch.store import Store, storage_url
 from ensearch.study import config as configs
 from ensearch.study.config import StudyConfig
@@ -140,8 +140,7 @@ def _request(
             )
     numbers = {"top": top, "fewest": fewest, "epochs": epochs, "members": members}
     for option, number in numbers.items():
-        if number is not None and number < 1:
-            raise invalid(option, f"must be a whole number of at least 1; got {number}.")
+        at_least_one(option, number)
     usual = Request()
     return replace(
         usual,

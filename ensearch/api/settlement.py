@@ -100,6 +100,6 @@ def _request(margin: float | None, cost: float | None) -> "Request":
     from ensearch.report.study import answer
     from ensearch.study.settlement import Request
 
-    if cost is not None and not (units.is_number(cost) and cost > 0):
+    if cost is not None and not (units.is_finite(cost) and cost > 0):
         raise invalid("cost", f"must be times the training of the search, above 0; got {cost!r}.")
     return Request(margin=None if margin is None else answer.margin_of(margin), cost=cost)

@@ -100,7 +100,7 @@ def test_no_answer_below_every_compared_budget() -> None:
         handmade().answer("much")
 
 
-@pytest.mark.parametrize("points", [0, -1, 101, float("nan"), "1"])
+@pytest.mark.parametrize("points", [0, -1, 101, 10**400, float("nan"), True, "1"])
 def test_a_margin_is_points(points: float) -> None:
     with pytest.raises(UsageError) as caught:
         answer.margin_of(points)

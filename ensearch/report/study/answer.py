@@ -10,7 +10,7 @@ from ensearch.report._layout import wrapped
 from ensearch.report.study import answer_sentences, text, words
 from ensearch.report.study.findings import Conditions, Findings
 from ensearch.store import SEARCH, Store
-from ensearch.units import FLOPS, format_count, is_number, parse_count
+from ensearch.units import FLOPS, format_count, is_finite, parse_count
 
 if TYPE_CHECKING:  # imports torch
     from ensearch.exports.loaded import LoadedModel
@@ -104,7 +104,7 @@ def margin_of(points: float | None) -> float:
     """Return a margin as a fraction, of points of accuracy. Raises UsageError."""
     if points is None:
         return MARGIN
-    if not (is_number(points) and 0 < points < 100):
+    if not (is_finite(points) and 0 < points < 100):
         raise invalid(
             "margin", f"must be points of accuracy, above 0 and below 100; got {points!r}."
         )
