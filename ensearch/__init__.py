@@ -11,9 +11,10 @@
 
 Verbs: `plan`, `run`, `resume`, `settle`, `results`, `best`, `studies`, `confirm`, `export`,
 `load_exported`, `combine`, `add_model`, `import_predictions`, `count`, `measure_latency`,
-`list_datasets`, `list_spaces`, `dashboard`, `compare`, `remove_study`, `rename_study`,
-`copy_study`; the pool's own verbs are functions of `ensearch.pool`. Everything is imported when it
-is first used, so that this costs nothing; torch and optuna come with the first search.
+`list_datasets`, `list_spaces`, `dashboard`, `compare`, `report_together`, `remove_study`,
+`rename_study`, `copy_study`; the pool's own verbs are functions of `ensearch.pool`. Everything is
+imported when it is first used, so that this costs nothing; torch and optuna come with the first
+search.
 """
 
 import importlib
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from ensearch.api.page import dashboard
     from ensearch.api.planning import plan
     from ensearch.api.pool import add_model, combine, import_predictions
-    from ensearch.api.results import best, compare, results, studies
+    from ensearch.api.results import best, compare, report_together, results, studies
     from ensearch.api.search import resume, run
     from ensearch.api.settlement import settle
     from ensearch.budget import Budget
@@ -72,7 +73,7 @@ _HOMES = {
     "api.page": ("dashboard",),
     "api.planning": ("plan",),
     "api.pool": ("add_model", "combine", "import_predictions"),
-    "api.results": ("best", "compare", "results", "studies"),
+    "api.results": ("best", "compare", "report_together", "results", "studies"),
     "api.search": ("resume", "run"),
     "api.settlement": ("settle",),
     "budget": ("Budget",),
@@ -135,6 +136,7 @@ __all__ = [
     "plan",
     "remove_study",
     "rename_study",
+    "report_together",
     "results",
     "resume",
     "run",

@@ -1,7 +1,7 @@
 """The nouns: frozen types that flow through ensearch, and nothing else.
 
 A width, depth and family make an `Architecture`; trained by a `Schedule` on a dataset from a
-seed it is a `Member`; members make an `Ensemble`, whose size may be 1. Training returns
+seed it is a `Member`; members make an ensemble, whose size may be 1. Training returns
 `Predictions`; scoring them gives an `Evaluation`, the only thing that reports see.
 """
 

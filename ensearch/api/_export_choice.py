@@ -41,7 +41,7 @@ def chosen(
     if study is not None and kind == "distilled":
         return _distilled(store, study, budget, folder)
     if study is not None and kind != "cascade":
-        return _of_study(store, study, budget, kind, confirmed, folder)
+        return _of_study(store, study, budget, kind, confirmed, folder, note)
     if study is not None:
         members = f"{'confirmed' if confirmed else 'study'}:{study}"
         return _of_pool(store, members, _budget_of(store, study, budget), measure, folder, note)
@@ -105,10 +105,13 @@ def _of_study(
     kind: str,
     confirmed: bool,
     data_dir: Path | None,
+    note: OnNote,
 ) -> "Winner":
     from ensearch.exports import winner
     from ensearch.report.study import answer, text
 
+    if not confirmed:
+        _tell_of_confirmed(store, study, note)
     found, stage = _findings(store, study, confirmed)
     row = answer.row_within(found, budget)
     evaluation, estimate = {
@@ -130,6 +133,20 @@ def _of_study(
         estimate=estimate,
         data_dir=data_dir,
     )
+
+
+def _tell_of_confirmed(store: Store, study: str, note: OnNote) -> None:
+    """Say that a confirmation trained members, usually for longer than the search did."""
+    from ensearch.confirmation import plan as plans
+
+    for plan in reversed(plans.plans(store, study)):
+        if plan.request.retrain and store.evaluations(study, plan.stage, "test"):
+            epochs = max(finalist.full.epochs for finalist in plan.finalists)
+            note(
+                "these members were trained by the search. A confirmation trained others for "
+                f"{units.counted(epochs, 'epoch')}: --confirmed exports those"
+            )
+            return
 
 
 def _distilled(

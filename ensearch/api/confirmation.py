@@ -77,7 +77,7 @@ def confirm(
         UsageError, UnavailableError: as `run`.
         StorageError: there is no such study, nothing of it is evaluated, or files are missing.
         TrialsFailedError: no finalist is left, because members failed.
-        UnfinishedError: the confirmation was stopped before it was scored.
+        UnfinishedError: the confirmation was stopped before it was over.
     """
     request = _request(
         top=top,
@@ -163,7 +163,7 @@ class _Work:
     plan: Confirmation
 
     def run(self, asked: RunOptions, seconds: float | None, control: RunControl) -> None:
-        """Train and score; UnfinishedError if the run was stopped before it was scored."""
+        """Train and score; UnfinishedError if the run was stopped before it was over."""
         from ensearch.confirmation import run
 
         show = control.on_event
@@ -195,9 +195,10 @@ class _Work:
             seconds=seconds,
         )
         if reason != "done":
+            scored = self.store.evaluations(self.config.name, self.plan.stage, "test")
             raise UnfinishedError(
-                f"{progress.REASONS[reason]}: members that are trained are kept, and nothing has "
-                "been scored yet.",
+                f"{progress.REASONS[reason]}: members that are trained are kept, and "
+                f"{'so is what earlier looks scored' if scored else 'nothing has been scored yet'}."
             )
 
     def _speed(self, opened: OpenedStudy) -> "Speed":

@@ -77,6 +77,9 @@ def count(
     """
     units.check_flops_per_mac(flops_per_mac)
     at_least_one("members", members)
+    at_least_one("channels", channels)
+    if classes is not None and classes < 2:
+        raise invalid("classes", f"must be a whole number of at least 2; got {classes}.")
     if family in reading.names() and family not in families.names():
         raise UsageError(
             f"{family} is a search space, of networks of family {reading.load(family).family}: "

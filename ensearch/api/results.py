@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -182,7 +182,7 @@ class StudyStatus:
     created: datetime
     answer: Mapping[str, Any] | None
     says: str
-    failures: tuple[MemberFailure, ...] = field(default=())  # where one study is asked for
+    failures: tuple[MemberFailure, ...]  # of its search and of its confirmations
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
@@ -198,6 +198,7 @@ class StudyStatus:
             "train_macs": self.train_macs,
             "created": self.created.isoformat(timespec="seconds"),
             "answer": self.answer,
+            "failures": [asdict(failure) for failure in self.failures],
         }
 
 
@@ -210,11 +211,11 @@ def studies(study: str | None = None, *, storage: str | Path | None = None) -> l
         if study is not None:
             store.study(study)  # refuses an unknown name with the nearest
         summaries = [s for s in store.summaries() if study in (None, s.name)]
-        return [status_of(store, summary, alone=study is not None) for summary in summaries]
+        return [status_of(store, summary) for summary in summaries]
 
 
-def status_of(store: Store, summary: StudySummary, *, alone: bool = False) -> StudyStatus:
-    """Return how far a study is; `alone` also which of its members failed, and why."""
+def status_of(store: Store, summary: StudySummary) -> StudyStatus:
+    """Return how far a study is."""
     trials = summary.trials_asked
     complete = summary.ended == "exhausted" or (
         trials is not None and summary.trials_over >= trials
@@ -234,8 +235,7 @@ def status_of(store: Store, summary: StudySummary, *, alone: bool = False) -> St
         created=summary.created,
         answer=answer,
         says=_says(answer),
-        # Reading all members takes as long as all the rest, so only where one study is asked for.
-        failures=_failures(store, summary.name) if alone else (),
+        failures=_failures(store, summary.name) if summary.member_failures else (),
     )
 
 
@@ -287,6 +287,5 @@ def _failures(store: Store, study: str) -> tuple[MemberFailure, ...]:
             reason=record.reason or "",
             detail=record.detail or "",
         )
-        for record in store.all_members()
-        if record.state == "failed" and record.study == study
+        for record in store.failed_members(study)
     )

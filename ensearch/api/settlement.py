@@ -40,9 +40,9 @@ def settle(
     """Train more members of a study to decide what is undecided, and return what is known then.
 
     They train on the schedule of the search and are scored on its validation images. The study is
-    looked at at most four times, and the verdicts of all looks are right together as often as those
-    of one. The same call again goes on where it was interrupted. The results have the margin that
-    was settled by.
+    looked at at most four times, and every look uses up a part of the error that the study may make
+    (docs/statistics.md). The same call again goes on where it was interrupted. The results have the
+    margin that was settled by.
 
     Args:
         study: its name.

@@ -110,7 +110,7 @@ Optimizer = Annotated[
     str | None,
     typer.Option(
         help="The optimizer of every member: sgd or muon, each with its own learning rate. "
-        "(default: muon)",
+        "(default: that of the dataset, muon for those that are included)",
         rich_help_panel=TRAINING,
     ),
 ]
@@ -152,7 +152,8 @@ RetrainMissing = Annotated[
 Workers = Annotated[
     int | None,
     typer.Option(
-        help="How many members train at the same time. (default: one per CPU core, or one per GPU)",
+        help="How many processes train members; on a GPU one process may train several at once. "
+        "(default: one per CPU core, or one per GPU)",
         rich_help_panel=RUNNING,
     ),
 ]

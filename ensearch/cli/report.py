@@ -152,7 +152,7 @@ def status(
     )
     for row in () if shown else rows:  # a terminal with no room for answers beside the numbers
         tell(f"{row.study}: {row.says}")
-    for failure in (failure for row in rows for failure in row.failures):
+    for failure in (failure for row in rows if study for failure in row.failures):
         detail = printable(failure.detail, keep="")
         tell(f"member {failure.label} failed: {failure.reason}: {detail}")
 

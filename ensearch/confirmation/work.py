@@ -3,6 +3,7 @@
 from ensearch.confirmation import distillation
 from ensearch.confirmation.plan import Confirmation, Finalist
 from ensearch.core import Member
+from ensearch.errors import StorageError
 from ensearch.seeds import derive
 from ensearch.store import Store
 from ensearch.study import work
@@ -12,18 +13,27 @@ from ensearch.study.work import MemberWork
 
 
 def members(study: Study, store: Store, plan: Confirmation) -> dict[str, tuple[Member, ...]]:
-    """Members by network, most expensive first: fresh ones, or without `retrain` the search's."""
+    """Members by network, most expensive first: fresh ones, or without `retrain` the search's.
+
+    StorageError if the search's are to be scored and some were removed.
+    """
     ordered = sorted(
         plan.networks.items(), key=lambda item: (-(item[1].macs // item[1].size), item[0])
     )
     if plan.retrain:
         return {name: _fresh(study, finalist) for name, finalist in ordered}
     used = store.evaluation_members(study.config.name)
-    records = store.members({key for name, _ in ordered for key in used[name]})
-    return {
-        name: tuple(records[key].member for key in used[name][: finalist.members])
-        for name, finalist in ordered
-    }
+    keys = {name: used[name][: finalist.members] for name, finalist in ordered}
+    records = store.members({key for each in keys.values() for key in each})
+    lost = [key for each in keys.values() for key in each if key not in records]
+    if lost:
+        raise StorageError(
+            f"{len(lost)} members of the search are in the storage no more, such as {lost[0]}. "
+            "Train fresh ones.",
+            problem="members_without_weights",
+            study=study.config.name,
+        )
+    return {name: tuple(records[key].member for key in each) for name, each in keys.items()}
 
 
 def _fresh(study: Study, finalist: Finalist) -> tuple[Member, ...]:

@@ -31,8 +31,8 @@ Search = Callable[[Candidates, Labels, Sequence[float]], Sequence[Predictor | No
 class Applied:
     """A predictor on the N images of any split.
 
-    `hits` and `costs`, in multiply-adds, are those of each image. `exits` is the share of the
-    images that leave after each member; an ensemble has one exit.
+    `hits` and `costs`, in the unit of the members' costs, are those of each image. `exits` is the
+    share of the images that leave after each member; an ensemble has one exit.
     """
 
     hits: npt.NDArray[np.bool_]

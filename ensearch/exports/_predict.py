@@ -38,10 +38,11 @@ class InputError(Exception):
 def settings(folder: Path) -> dict[str, Any]:
     """Return what config.json says. Raises InputError where a folder holds no exported model."""
     try:
-        found: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return dict(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise InputError(f"{folder} holds no exported model: it has no config.json.") from error
+    except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{folder} holds no exported model: config.json: {error}") from error
-    return found
 
 
 def runtime_of(folder: Path, runtime: str, members: int | None, device: str = "cpu") -> str:
@@ -53,16 +54,14 @@ def runtime_of(folder: Path, runtime: str, members: int | None, device: str = "c
         raise InputError(f"the device is one of {', '.join(DEVICES)}; got {device!r}.")
     if runtime == "onnx" and device != "cpu":
         raise InputError("model.onnx runs where ONNX Runtime runs; a device needs torch.")
-    if runtime == "auto" and device != "cpu":
-        return "torch"
     if runtime not in RUNTIMES:
         raise InputError(f"the runtime is one of {', '.join(RUNTIMES)}; got {runtime!r}.")
     if runtime == "onnx" and members is not None:
         raise InputError("model.onnx averages all members; the first ones alone need torch.")
     if runtime != "auto":
         return runtime
-    there = (folder / "model.onnx").exists() and importlib.util.find_spec("onnxruntime")
-    return "onnx" if there and members is None else "torch"
+    fits = device == "cpu" and members is None and (folder / "model.onnx").exists()
+    return "onnx" if fits and importlib.util.find_spec("onnxruntime") else "torch"
 
 
 def predictor(
@@ -98,8 +97,10 @@ def predictor(
 
 def by_onnx(path: Path, *, one_by_one: bool, threads: int = 0) -> Predict:
     """Return what a model.onnx predicts, on so many threads; on all if that is 0."""
-    import onnxruntime
-
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise InputError(f"model.onnx needs onnxruntime, which cannot be used: {error}.") from error
     if not path.exists():
         raise InputError(f"{path} is not there: this model was exported without it.")
     options = onnxruntime.SessionOptions()
@@ -148,8 +149,7 @@ def _on_gpu(folder: Path, members: int | None, streams: int) -> Predict:
         model.streams = [torch.cuda.Stream() for _ in every]  # type: ignore[no-untyped-call]
 
     def predict(images: Pixels) -> Array:
-        exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-        with torch.inference_mode(), exact:
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             probs = model(torch.from_numpy(np.array(images)).to("cuda"), members=members)
             return np.asarray(probs.cpu())
 
@@ -174,8 +174,7 @@ def _by_workers(folder: Path, count: int, rule: str, workers: int) -> Predict:
     context, ends = multiprocessing.get_context("spawn"), []
     for share in shares:
         here, there = context.Pipe()
-        arguments = (folder, share, threads, there)
-        context.Process(target=_serve, args=arguments, daemon=True).start()
+        context.Process(target=_serve, args=(folder, share, threads, there), daemon=True).start()
         there.close()
         ends.append(here)
 

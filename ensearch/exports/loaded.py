@@ -79,10 +79,10 @@ class LoadedModel:
         channels = self.config["input"]["channels"]
         try:
             pixels = _predict.as_pixels(np.asarray(images), channels, "images")
-            predict = self._runs(members, batch)
+            predict, starts = self._runs(members, batch), range(0, len(pixels), batch)
+            rows = [predict(pixels[start : start + batch]) for start in starts]
         except InputError as error:
             raise UsageError(str(error)) from error
-        rows = [predict(pixels[start : start + batch]) for start in range(0, len(pixels), batch)]
         return np.concatenate(rows) if rows else np.empty((0, len(self.classes)), np.float32)
 
     def classify(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ensearch.core import Evaluation
 from ensearch.fronts.matching import MATCHED_SHARE, highest
 
-MOST = 8  # budgets, half an octave apart or more
+MOST = 8  # budgets, one in each half octave
 
 
 def compared(evaluations: Sequence[Evaluation]) -> tuple[float, ...]:

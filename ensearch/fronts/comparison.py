@@ -37,9 +37,11 @@ class Compared:
     """The named best of both kinds, by index, and D between them (fractions of accuracy).
 
     `low` to `high` holds at all budgets that count together. `least` and `most` are the same for
-    margins, where only one end can be wrong: at a D between 0 and the margin the upper end, else
-    the lower (Stefansson, Kim and Hsu 1988, partitioning). `loss` is what one loses on average by
-    taking the better of the named two instead of the best.
+    margins, where only one end can make a verdict wrong: the upper one where D is positive, the
+    lower one where it is negative (Stefansson, Kim and Hsu 1988, partitioning). All upper ends hold
+    together, and all lower ends do; where D changes its sign among the budgets, either may fail, in
+    up to twice as many studies. `loss` is what one loses on average by taking the better of the
+    named two instead of the best.
     """
 
     single: int

@@ -8,7 +8,7 @@ import numpy as np
 from ensearch.core import Evaluation, Floats
 from ensearch.fronts import matching
 from ensearch.fronts.claims import Claim, standing
-from ensearch.fronts.comparison import Compared, Rivals
+from ensearch.fronts.comparison import Compared, Indices, Rivals
 from ensearch.fronts.estimates import LEVEL, Estimate
 from ensearch.fronts.multiplier import multipliers
 from ensearch.fronts.noise import Noise
@@ -85,16 +85,18 @@ def judge(
     ]
     both = [k for k, row in enumerate(rows) if row.single and row.ensemble]
     rivals = []
-    for k in both:
-        kinds = [matching.within(evaluations, budgets[k], singles) for singles in (True, False)]
+    for k, row in enumerate(rows):
+        kinds = [matching.within(evaluations, row.budget, singles) for singles in (True, False)]
         if selected:
-            kinds = [np.array([matching.best_of(kind, selecting)]) for kind in kinds]
-        rivals.append(Rivals(singles=kinds[0], ensembles=kinds[1], counts=rows[k].matched))
+            kinds = [np.array([matching.best_of(i, selecting)]) if len(i) else i for i in kinds]
+        if row.take:
+            rows[k] = _taking(row, evaluations, estimate, np.concatenate(kinds), margin)
+        if k in both:
+            rivals.append(Rivals(singles=kinds[0], ensembles=kinds[1], counts=row.matched))
     strong = noise.degrees >= FEWEST_DEGREES
     compared = estimate.compare(rivals) if rivals else []
     for k, each, said in zip(both, rivals, compared, strict=True):
         row = _ruled(rows[k], said, margin, before, tried, strong=strong)
-        row = _taking(row, evaluations, estimate, each, margin)
         rows[k] = _settling(row, evaluations, each, said, noise, estimate, margin)
     by_row = dict(zip(both, rivals, strict=True))
     return _with_multipliers(rows, by_row, evaluations, estimate, selecting if selected else None)
@@ -141,14 +143,13 @@ def _taking(
     row: FrontRow,
     evaluations: Sequence[Evaluation],
     estimate: Estimate,
-    rivals: Rivals,
+    within: Indices,
     margin: float,
 ) -> FrontRow:
     """The row with the best by the estimates, or a simpler one surely within the margin of it.
 
-    Of several the simplest: fewest members, then the lowest cost.
+    Of several the simplest: fewest members, then the lowest cost. `within` are the choice.
     """
-    within = np.concatenate([rivals.singles, rivals.ensembles])
     draws = estimate.draws[:, within].clip(0, 1)  # where few images score, noise is wider than that
     best = draws.max(axis=1)
     sure = (best[:, None] - draws < margin).mean(axis=0) >= LEVEL
@@ -224,7 +225,9 @@ def _with_multipliers(
         front = table[:, [matching.best_of(those, selecting) for those in cheaper]]
     budgets = np.array([rows[k].budget for k in matched])
     targets = np.stack([table[:, rivals[k].ensembles].max(axis=1) for k in matched], axis=1)
-    needed = multipliers(budgets, [evaluations[i].price for i in singles], front, targets)
+    prices = np.array([evaluations[i].price for i in singles])
+    last = np.flatnonzero(np.diff(prices, append=np.inf) > 0)  # at one cost, what all of it reach
+    needed = multipliers(budgets, prices[last].tolist(), front[:, last], targets)
     result = list(rows)
     for k, multiplier in zip(matched, needed, strict=True):
         result[k] = replace(rows[k], multiplier=multiplier)

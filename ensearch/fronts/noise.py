@@ -67,7 +67,8 @@ def measure(evaluations: Sequence[Evaluation], hits: Sequence[SubsetHits]) -> No
     networks = np.unique(names, return_inverse=True)[1]
     trained = np.array([len({m for s in of.subsets for m in s}) for of in hits], np.float64)
     same = networks[:, None] == networks[None]
-    images = np.cov(table, rowvar=False).reshape(same.shape) / count
+    # Of one image nothing is known but the variance of one error, which is added to every count.
+    images = np.cov(table, rowvar=False, ddof=min(1, count - 1)).reshape(same.shape) / count
     images += np.diag(np.full(len(accuracies), HIDDEN / count**2))
     between = between_members(evaluations, hits)
     cost = np.log2([e.cost.macs / e.size for e in evaluations])

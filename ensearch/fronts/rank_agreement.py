@@ -56,9 +56,9 @@ class Shift:
     """What changes from the short schedule's fronts to the full one's, at budgets matched in both.
 
     `doublings` is how far the middle of the zone of the crossover moved, log2(full / short), None
-    unless both crossed. At `agree` of
-    `budgets` the advantage has the same sign; at `reversed_at` both bands exclude zero on opposite
-    sides. `mean_change` of the advantage is a fraction of accuracy, None without budgets.
+    unless both crossed. At `agree` of `budgets` the advantage has the same sign; at `reversed_at`
+    both verdicts are strong, and one says the opposite of the other. `mean_change` of the advantage
+    is a fraction of accuracy, None without budgets.
     """
 
     doublings: float | None
@@ -153,7 +153,7 @@ def shift(short: Fronts, full: Fronts) -> Shift:
     return Shift(
         doublings=doublings,
         budgets=len(pairs),
-        agree=sum(((x.advantage or 0) > 0) == ((y.advantage or 0) > 0) for x, y in pairs),
+        agree=sum(np.sign(x.advantage or 0) == np.sign(y.advantage or 0) for x, y in pairs),
         reversed_at=reversed_at,
         mean_change=float(np.mean(changes)) if changes else None,
         verdict=finding,

@@ -2,7 +2,8 @@
 
 D(B) is the expected accuracy of the best ensemble within the budget B less that of the best single
 network, among those that were tried. All intervals of a study hold at once with 95 % confidence, so
-whatever is read off them may stand together.
+the signs that are read off them may stand together; of what is read off the bounds for margins,
+`comparison` says when.
 """
 
 from collections.abc import Sequence
@@ -36,11 +37,12 @@ class Ruled(NamedTuple):
 class Zone:
     """What a study says as a whole: where ensembles overtake single networks.
 
-    `crossed`: single networks are ahead at the budget `low`, ensembles from `high` on, so that the
-    crossover lies between the two. `ensembles`: from `low` on. `singles`: up to `high`. `equal`: at
-    every compared budget. `crosses back`: ensembles are ahead at a budget, single networks at a
-    larger one. `undecided`: none of these can be said. Ends are budgets in the unit of prices,
-    None where the status has none. `open` are the budgets whose verdict is `undecided`.
+    `crossed`: single networks are ahead at the budget `low`, ensembles at `high`, so that the
+    crossover lies between the two; larger budgets may be undecided. `ensembles`: from `low` on.
+    `singles`: up to `high`. `equal`: at every compared budget. `crosses back`: ensembles are ahead
+    at a budget, single networks at a larger one. `undecided`: none of these can be said. Ends are
+    budgets in the unit of prices, None where the status has none. `open` are the budgets whose
+    verdict is `undecided`.
     """
 
     status: Status

@@ -9,7 +9,7 @@ from ensearch.errors import UnavailableError
 def share(ray: Any, slots: int) -> float:
     """How much of a GPU each of so many tasks gets: a whole one, or less where they are more.
 
-    None, if the cluster has no GPU.
+    0, if the cluster has no GPU.
     """
     gpus = sum(node.get("GPU", 0.0) for node in resources(ray))
     if not gpus:

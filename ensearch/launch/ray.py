@@ -229,9 +229,11 @@ def _imported() -> Any:
 def _connect() -> Any:
     """Ray, connected to the cluster of RAY_ADDRESS, or to a new one on this machine."""
     ray = _imported()
+    address = os.environ.get("RAY_ADDRESS") or "local"
+    if _opened and _opened != [address]:  # a plan, or a run that was refused, left it open
+        _disconnect(ray)
     if ray.is_initialized():
         return ray
-    address = os.environ.get("RAY_ADDRESS") or "local"
     if "://" in address:
         raise UnavailableError(
             f"{address}: Ray Client cannot bring results as they come, and loses them with its "
@@ -256,15 +258,15 @@ def _connect() -> Any:
                 "its own on this machine.",
                 problem="no_ray_cluster",
             ) from error
-    _opened.append(True)
+    _opened.append(address)
     # What Ray says of nodes that have gone it prints on stdout, which carries results; there is no
     # public switch. What it means for a member is in the member's failure.
     ray._private.worker._worker_logs_enabled = False
     return ray
 
 
-# Holds one element while the connection is ours, and not of a program that uses Ray itself.
-_opened: list[bool] = []
+# Holds the address while the connection is ours, and not of a program that uses Ray itself.
+_opened: list[str] = []
 
 
 def _disconnect(ray: Any) -> None:

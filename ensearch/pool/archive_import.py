@@ -16,7 +16,7 @@ from ensearch.errors import EnsearchError, UsageError
 from ensearch.files import regular_file, sha256
 from ensearch.pool import registration
 from ensearch.pool.archive import CONTENT, FORMAT, file_name
-from ensearch.pool.entry import IMPORTED, all_entries, check_name
+from ensearch.pool.entry import all_entries, check_name
 from ensearch.pool.notes import OnNote, unheard
 from ensearch.store import MemberRecord, Store, digests, files, records, samples, storage_url
 from ensearch.store import labels as split_labels
@@ -141,7 +141,9 @@ def _member(row: dict[str, Any]) -> MemberRecord:
     _check(all(isinstance(text, str) and len(text) < 200 for text in texts), row["key"])
     numbers = (record.train_macs, record.seconds, *record.losses)
     _check(all(isinstance(number, int | float) for number in numbers), row["key"])
-    study = record.study.removesuffix(IMPORTED) + IMPORTED  # no study of this storage
+    study = (
+        record.study.removesuffix(records.IMPORTED) + records.IMPORTED
+    )  # no study of this storage
     return replace(record, study=study, created=created.astimezone(UTC))
 
 

@@ -18,7 +18,6 @@ _JOINED = re.compile(r"\s+(?:\+|→|->)\s+")  # between the networks of a mixed 
 _COUNTED = re.compile(r"(?P<count>[1-9]\d{0,5})\s*[×x]\s*(?P<name>\S.*)")  # 4 × 10-0.5
 _FIELDS = {field.name for field in fields(Schedule)}
 LISTED = 20  # entries that an error names
-IMPORTED = " (imported)"  # behind the study of a member: no name of a study has a parenthesis
 MAY_HAVE_SEEN = "val is cut from training images, which it may have seen"
 
 
@@ -94,8 +93,7 @@ def _member_entry(record: MemberRecord, known: Mapping[str, DatasetRecord]) -> E
         params=record.cost.params,
         labels={split: labels[split] for split in record.splits if split in labels},
         origin=f"trained by {record.study}{'' if record.stage == SEARCH else f' {record.stage}'}",
-        # A study that was removed, or never was here, trains nothing again.
-        trained_by=None if record.study.endswith(")") else (record.study, record.stage),
+        trained_by=(record.study, record.stage) if record.is_of_a_study else None,
         dataset=member.dataset,
         is_member=True,
         created=record.created,

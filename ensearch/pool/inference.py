@@ -17,6 +17,7 @@ from ensearch.cores import usable_cores
 from ensearch.datasets import Pictures
 from ensearch.errors import UnavailableError
 from ensearch.pool.notes import OnNote, unheard
+from ensearch.training.device import is_out_of_memory
 from ensearch.units import format_duration
 
 BATCH = 128
@@ -72,10 +73,12 @@ def logits(
             for future in [run(predict, start) for start in starts]:
                 batches.append(future.result())
                 clock.tell(min(len(batches) * step, len(images)), len(images))
-    except torch.OutOfMemoryError as error:
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
         raise UnavailableError(
             f"{device} has too little memory for {step} images of {side} pixels a side at once: "
-            "take the CPU, or a smaller resolution."
+            "take a smaller resolution, or a device with more."
         ) from error
     return np.concatenate(batches)
 

@@ -17,8 +17,9 @@ GREEDY, RANDOM = BASELINES = ("greedy cascades", "random cascades")
 class Estimate:
     """An accuracy on images that took no part in the selection, its 95 % interval, and the cost.
 
-    `macs` are mean multiply-adds per example. On val all are means over halves, which may have
-    selected other members than those of the point.
+    `macs` are mean multiply-adds per example, or the nanoseconds that they take where the search
+    was over time. On val all are means over halves, which may have selected other members than
+    those of the point.
     """
 
     accuracy: float
@@ -29,7 +30,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontPoint:
-    """What the search of one front selected within a budget. Costs in multiply-adds per example.
+    """What the search of one front selected within a budget. Costs are those of `Estimate`.
 
     `members` are indices of the entries, of a cascade in the order in which they run. `macs` and
     `biased_accuracy` are measured on the images of val that made the selection, so the accuracy is

@@ -44,6 +44,17 @@ class Members(Connected):
             pairs = [(row.key, records.member_record(row)) for row in connection.execute(query)]
         return [record for key, record in pairs if record.member.key == key]
 
+    def failed_members(self, study: str) -> list[MemberRecord]:
+        """The members that a study's search and confirmations could not train, oldest first."""
+        members = tables.members.c
+        query = (
+            select(tables.members)
+            .where(members.study == study, members.state == "failed")
+            .order_by(members.created, members.key)
+        )
+        with self._read() as connection:
+            return [records.member_record(row) for row in connection.execute(query)]
+
     def add_trained(
         self,
         record: MemberRecord,

@@ -27,6 +27,9 @@ from ensearch.store.study_state import AnswerRecord
 SEARCH = "search"
 # Why a member failed that fails again whenever it is trained; all else may go well another time.
 FOR_GOOD = "diverged"
+# What stands behind the study that trained a member where that study is not in this storage any
+# more, or never was. No name of a study has a parenthesis.
+REMOVED, IMPORTED = " (removed)", " (imported)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,11 @@ class MemberRecord:
     splits: tuple[str, ...] = ()  # of which there are predictions
     has_weights: bool = False
     strategy: str = ""  # by which it was trained: "8 fused, graph"; "" where nobody knows
+
+    @property
+    def is_of_a_study(self) -> bool:
+        """Whether a study of this storage trained it, which can train it again."""
+        return not self.study.endswith((REMOVED, IMPORTED))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

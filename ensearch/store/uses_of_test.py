@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, or_, select, update
 from ensearch.core import Labels
 from ensearch.store import tables
 from ensearch.store.connection import Connected
+from ensearch.store.records import REMOVED
 
 _USES, _HALVES = tables.uses_of_test, tables.halves
 CONFIRM = "confirm"
@@ -187,7 +188,7 @@ def forget_study(connection: Connection, study: str) -> None:
     labels = _test_labels(connection).get(study)
     values = {"study": None, "plan": None, "labels": labels, "whole": labels}
     kept = update(_USES).where(_USES.c.study == study)
-    connection.execute(kept.values(values | {"details": f"{study} (removed)"}))
+    connection.execute(kept.values(values | {"details": study + REMOVED}))
 
 
 def _row(verb: str, details: str, labels: str | None, whole: str | None) -> dict[str, object]:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Table, column, insert, inspect, select, table
 from ensearch.errors import StorageError
 from ensearch.store import tables
 from ensearch.store.connection import Connected
-from ensearch.store.records import SEARCH
+from ensearch.store.records import REMOVED, SEARCH
 from ensearch.store.uses_of_test import forget_study
 
 _MEMBERS = tables.members.c
@@ -45,7 +45,7 @@ class WholeStudies(Connected):
                 connection.execute(each.delete().where(each.c.study == study))
             # Else a new study of that name would have paid for them.
             left = update(tables.members).where(_MEMBERS.study == study)
-            connection.execute(left.values(study=f"{study} (removed)"))
+            connection.execute(left.values(study=study + REMOVED))
             connection.execute(tables.studies.delete().where(tables.studies.c.name == study))
 
     def rename_study(self, study: str, name: str) -> None:

@@ -66,24 +66,32 @@ class Sampler:
             # A server may close a connection that is idle while members train.
             alive = {"pool_pre_ping": True}
             self._storage = optuna.storages.RDBStorage(url, engine_kwargs=alive)
-            prepare(self._storage.engine)
-            self._study = optuna.create_study(
-                storage=self._storage,
-                study_name=study,
-                directions=["maximize", "minimize"],
-                sampler=self._ladder_sampler,
-                load_if_exists=True,
-            )
-            if self._study.directions != [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]:
+            try:
+                prepare(self._storage.engine)
+                self._study = self._opened(study, ladder)
+            except BaseException:
                 self.close()
-                raise StorageError(
-                    f"the storage holds an Optuna study {study!r} that ensearch did not make (its "
-                    f"directions are {[d.name.lower() for d in self._study.directions]}).",
-                    problem="foreign_optuna_study",
-                    study=study,
-                )
-            spent = axis_of(ladder.budget.unit).key.replace("_", "-")
-            self._study.set_metric_names(["validation accuracy", f"log10 {spent}"])
+                raise
+
+    def _opened(self, study: str, ladder: Ladder) -> optuna.Study:
+        """The study of Optuna's. StorageError if it is none of ours."""
+        opened = optuna.create_study(
+            storage=self._storage,
+            study_name=study,
+            directions=["maximize", "minimize"],
+            sampler=self._ladder_sampler,
+            load_if_exists=True,
+        )
+        if opened.directions != [StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE]:
+            raise StorageError(
+                f"the storage holds an Optuna study {study!r} that ensearch did not make (its "
+                f"directions are {[d.name.lower() for d in opened.directions]}).",
+                problem="foreign_optuna_study",
+                study=study,
+            )
+        spent = axis_of(ladder.budget.unit).key.replace("_", "-")
+        opened.set_metric_names(["validation accuracy", f"log10 {spent}"])
+        return opened
 
     def recover(self) -> None:
         """Set what a dead driver left RUNNING to WAITING.

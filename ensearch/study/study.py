@@ -142,9 +142,10 @@ def open_study(
     origin = source(config, data_dir)
     dataset = datasets.load(origin)
     asked = _conditions(config, dataset)
+    # The ladder first: a study that another driver creates in between is then compared too.
+    saved = store.ladder(config.name)
     if store.has_study(config.name):
         _refuse_differences(config.name, store.study(config.name), asked, dataset.otherwise)
-    saved = store.ladder(config.name)
     steps = ladder.from_dict(saved) if saved else _ladder(config, dataset, timer)
     if saved is None:
         steps = _begun(store, config.name, asked, dataset, steps, device)

@@ -260,3 +260,9 @@ def test_a_network_is_counted() -> None:
     with pytest.raises(ensearch.UsageError) as caught:
         ensearch.count("wide_resnet", width=10, depth=28, members=0)
     assert caught.value.facts["option"] == "members"
+    with pytest.raises(ensearch.UsageError) as caught:
+        ensearch.count("wide_resnet", width=10, depth=28, channels=-1)
+    assert caught.value.facts["option"] == "channels"
+    with pytest.raises(ensearch.UsageError) as caught:
+        ensearch.count("wide_resnet", width=10, depth=28, classes=1)
+    assert caught.value.facts["option"] == "classes"

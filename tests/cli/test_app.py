@@ -309,12 +309,16 @@ def test_a_member_that_diverges_is_a_recorded_failure(folder: Path) -> None:
     assert "all 3 trials" in result.stderr
     assert "diverged" in result.stderr
     assert "diverged" in ensearch("status digits-tiny-400k").stdout
+    (status,) = json.loads(ensearch("status --json").stdout)
+    failures = status["failures"]
+    assert {failure["reason"] for failure in failures} == {"diverged"}
     report = ensearch("report digits-tiny-400k --out out")
     assert (report.exit_code, report.stdout) == (4, "")
     assert "3 trials failed: diverged: 3" in report.stderr
     page = (folder / "out" / "index.html").read_text()
     assert "Nothing has been evaluated yet." in page
-    assert page.count("diverged") >= 3
+    assert page.count("diverged") >= 3 + len(failures)
+    assert all(f"member {failure['label']}" in page for failure in failures)
     assert [path.name for path in (folder / "out").iterdir()] == ["index.html"]
 
 

@@ -17,6 +17,7 @@ from ensearch.core import Architecture
 from ensearch.datasets import Source
 from ensearch.datasets import _held_out as held_out
 from ensearch.ensembles import averaging
+from ensearch.errors import UnavailableError
 from ensearch.pool import inference
 from ensearch.seeds import derive
 from ensearch.store import Store
@@ -136,6 +137,25 @@ def test_images_are_predicted_as_in_one_batch(monkeypatch: pytest.MonkeyPatch) -
         assert torch.get_num_threads() == threads
         assert "8 of 70 images, about " in said[0]
         assert len(said) == 1  # the next after ten seconds
+
+
+def test_a_processor_without_enough_memory_is_no_internal_error() -> None:
+    """PyTorch says it of a processor by a RuntimeError that has no class of its own."""
+    says = "[enforce fail] DefaultCPUAllocator: can't allocate memory"
+
+    class Large(torch.nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            raise RuntimeError(says)
+
+    ready = inference.NormalisedModel(
+        model=Large(), mean=(9.0,) * 3, std=(60.0,) * 3, resolution=16
+    )
+    images = np.zeros((2, 16, 16, 3), np.uint8)
+    with pytest.raises(UnavailableError, match="too little memory"):
+        inference.logits(ready, images, "cpu")
+    says = "a size that does not fit"
+    with pytest.raises(RuntimeError, match=says):
+        inference.logits(ready, images, "cpu")
 
 
 def test_models_meet_members_of_studies_with_the_same_seed(images: Path) -> None:

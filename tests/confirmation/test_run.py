@@ -167,6 +167,17 @@ def test_members_without_weights_cannot_be_scored_again(empty: Store, spec: str)
     assert confirm_in(empty, found)[0] == "done"
 
 
+def test_members_that_were_removed_cannot_be_scored_again(
+    store: Store, searched: study.Study
+) -> None:
+    for keys in store.evaluation_members("one").values():
+        store.pool.remove_member(keys[0])
+    with pytest.raises(StorageError) as caught:
+        confirm_in(store, searched, Request(retrain=False))
+    assert caught.value.problem == "members_without_weights"
+    assert store.confirmations_on_test("one") == ()
+
+
 def test_a_finalist_whose_member_diverges_is_left_out(store: Store, searched: study.Study) -> None:
     plan = deciding.decide(store, searched.config, Request())
     bad = max(plan.finalists, key=lambda f: (f.size, f.macs))

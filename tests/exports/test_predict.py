@@ -1,5 +1,6 @@
 """What predict.py makes of files of arrays that are not whole."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,22 @@ def test_floats_from_0_to_1_become_bytes() -> None:
     assert (str(pixels.dtype), pixels.max()) == ("uint8", 255)
     none = _predict.as_pixels(images[:0], 3, "x.npy")
     assert (str(none.dtype), none.shape) == ("uint8", (0, 4, 4, 3))
+
+
+def test_without_onnx_runtime_its_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # as if it were not installed
+    with pytest.raises(InputError, match="needs onnxruntime"):
+        _predict.by_onnx(tmp_path / "model.onnx", one_by_one=False)
+
+
+def test_a_folder_that_is_no_export_is_refused_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=rf"{tmp_path.name} holds no exported model"):
+        _predict.settings(tmp_path)
+    (tmp_path / "config.json").write_text("3")
+    with pytest.raises(InputError, match=rf"{tmp_path.name} holds no exported model"):
+        _predict.settings(tmp_path)
 
 
 def test_a_folder_without_pictures_is_refused_by_its_name(tmp_path: Path) -> None:

@@ -4,12 +4,13 @@ A network costs its width in giga multiply-adds, an ensemble `size` times that. 
 six networks, so that each accuracy is estimated by itself.
 """
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 
-from ensearch.core import SubsetHits
+from ensearch.core import Schedule, SubsetHits
 from ensearch.errors import StorageError, UsageError
 from ensearch.fronts import Zone, analysis
 from tests.advantages import (
@@ -122,6 +123,31 @@ def test_equal_predictions_have_an_exact_advantage_of_zero() -> None:
     assert rows[1].scores.accuracy > rows[0].scores.accuracy
     assert [row.advantage for row in found.rows] == [0, 0]
     assert all(row.take is not None and row.take.is_single for row in found.rows)
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3], [0, 2, 1, 3], [2, 3, 0, 1]])
+def test_of_networks_of_one_cost_the_best_says_what_a_single_network_needs(
+    order: list[int],
+) -> None:
+    """From 0.70 at 1 G to 0.82 at 2 G, linear in log cost, 0.74 costs 2^(1/3) G: 0.63 of 2 G.
+
+    Two networks cost 2 G, since they differ in their schedule alone.
+    """
+    table = [(1.0, 1, 0.70), (2.0, 1, 0.76), (2.0, 1, 0.82), (1.0, 2, 0.74)]
+    rows = rows_of(table)
+    rows[2] = dataclasses.replace(rows[2], schedule=Schedule(epochs=2))
+    places = np.arange(IMAGES)
+    hits = {e.key: outcomes_of(e.size, places < e.scores.accuracy * IMAGES) for e in rows}
+    (row,) = analysis.analyse([rows[i] for i in order], [2 * G], hits).rows
+    assert row.multiplier is not None
+    assert row.multiplier.value == pytest.approx(2 ** (1 / 3) / 2)
+
+
+def test_one_image_decides_nothing() -> None:
+    rows = rows_of([(1.0, 1, 1.0), (0.5, 2, 0.0)])
+    hits = {e.key: outcomes_of(e.size, np.array([e.is_single])) for e in rows}
+    (row,) = analysis.analyse(rows, [G], hits).rows
+    assert (row.verdict, row.advantage) == ("undecided", -1)
 
 
 def test_the_seed_decides_the_interval_and_not_the_point() -> None:

@@ -137,3 +137,11 @@ def test_only_an_undecided_matched_budget_has_what_would_settle_it() -> None:
 def test_one_kind_alone_is_compared_with_nothing() -> None:
     row = judged([(1.0, 1, 0.8), (2.0, 2, 0.9)])
     assert (row.low, row.verdict, row.take, row.runner_up) == (None, "undecided", row.single, None)
+
+
+def test_of_one_kind_alone_the_simplest_within_the_margin_is_taken_too() -> None:
+    table: Table = [(1.0, 1, 0.802), (0.25, 1, 0.800), (0.1, 1, 0.780)]
+    row = judged(table)
+    assert (row.take, row.runner_up) == (rows_of(table)[1], None)
+    assert row.take_accuracy == pytest.approx(0.8)
+    assert row.expected_loss == pytest.approx(0.002, abs=1e-5)

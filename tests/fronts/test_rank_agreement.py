@@ -137,6 +137,12 @@ def test_two_one_sided_answers_agree_and_two_open_ones_say_nothing() -> None:
     assert (none.budgets, none.mean_change, none.verdict) == (0, None, "unclear")
 
 
+def test_an_advantage_of_exactly_nothing_agrees_with_neither_sign() -> None:
+    nothing = fronts((0.0, 0.0, 0.0), 0.05, OPEN)
+    signs = fronts((-0.1, 0.0, 0.1), 0.05, OPEN)
+    assert rank_agreement.shift(nothing, signs).agree == 1
+
+
 def test_the_change_of_the_advantage_and_where_it_is_reversed() -> None:
     found = rank_agreement.shift(CROSSED, fronts((0.2, -0.1, 0.1, 0.2), 0.05, OPEN))
     assert found.reversed_at == (1,)

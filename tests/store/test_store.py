@@ -218,6 +218,7 @@ def test_a_summary_counts_what_was_stored(store: Store) -> None:
     store.add_trained(record_of(4, study="another storage's"), (), None)
     store.add_trained(record_of(5, stage="confirm-1"), (), None)
     store.acquire_lease("digits")
+    assert store.failed_members("digits") == [record_of(3, state="failed", train_macs=1e15)]
     assert store.summaries() == [
         StudySummary(
             name="digits",

@@ -209,8 +209,18 @@ def open_server(
     had.
     """
     storage = _storage(storage_url, prepare)
-    if study is not None:
-        _study_id(storage, study)  # refuses a name that Optuna does not know
+    try:
+        if study is not None:
+            _study_id(storage, study)  # refuses a name that Optuna does not know
+        server = _bound(storage, pages, port, allow_edit)
+    except BaseException:
+        storage.engine.dispose()
+        raise
+    return server, f"http://{HOST}:{server.server_port}{address(study)}"
+
+
+def _bound(storage: RDBStorage, pages: Pages, port: int, allow_edit: bool) -> _Server:
+    """A server that listens. UnavailableError if the port cannot be had."""
     app = with_pages(
         optuna_dashboard.wsgi(storage), pages, lambda name: _study_id(storage, name), allow_edit
     )
@@ -225,7 +235,7 @@ def open_server(
         ) from error
     server.storage = storage
     server.set_app(guard(app, server.server_port, allow_edit))
-    return server, f"http://{HOST}:{server.server_port}{address(study)}"
+    return server
 
 
 def _storage(url: str, prepare: Prepare | None) -> RDBStorage:

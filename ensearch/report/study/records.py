@@ -80,9 +80,8 @@ def read(store: Store, study: str) -> Record:
         if t.state == "failed"
     ]
     failures += [
-        Failure(f"member {m.member.architecture.key}", m.reason or "", m.detail or "")
-        for m in members.values()
-        if m.state == "failed"
+        Failure(f"member {m.member.architecture.label}", m.reason or "", m.detail or "")
+        for m in store.failed_members(study)
     ]
     uses = (*store.confirmations_on_test(study), *store.other_uses_of_test(study))
     return Record(
