@@ -1,8 +1,10 @@
 """What the page of a study shows, of studies whose numbers are given."""
 
+import json
 import tomllib
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +15,11 @@ from ensearch.report.page.data import Page
 from ensearch.report.study import answer, brief, words
 from ensearch.report.study.records import Failure, Record
 from ensearch.report.study.results import Results
+from ensearch.schedule import OPTIMIZERS
+from ensearch.search_space import reading
 from ensearch.store import UseOfTest
+from ensearch.study import config, options
+from ensearch.study.options import RunOptions
 from ensearch.units import milliseconds
 from tests.records import done_trial
 from tests.worlds import evaluation, handmade
@@ -176,7 +182,7 @@ def test_commands_name_the_storage_unless_it_is_the_usual_one() -> None:
 
 def test_the_study_file_is_toml_of_the_configuration() -> None:
     space = {"name": "small", "depth": [10, 16], "width": {"low": 0.25, "high": 2.0}, "summary": ""}
-    config = {
+    given = {
         "budget": 5e9,
         "dataset": 'npz:a "b"\n.npz',
         "limit_train": None,
@@ -185,7 +191,7 @@ def test_the_study_file_is_toml_of_the_configuration() -> None:
         "schedule": {"epochs": 10, "flip": True},
         "seed": 3,
     }
-    found = replace(handmade(), config=config, trials_asked=20)
+    found = replace(handmade(), config=given, trials_asked=20)
     read = tomllib.loads(commands.definition(found))
     assert read == {
         "study": "cifar10-wide_resnet-5G",
@@ -193,10 +199,21 @@ def test_the_study_file_is_toml_of_the_configuration() -> None:
         "dataset": 'npz:a "b"\n.npz',
         "seed": 3,
         "trials": 20,
-        "schedule": {"epochs": 10, "flip": True},
+        "schedule": {"optimizer": "sgd", "epochs": 10, "flip": True},
         "space": space,
     }
     assert commands.definition(handmade()) == ""
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("space", sorted(reading.names()))
+def test_the_study_file_begins_the_same_study(space: str, optimizer: str, tmp_path: Path) -> None:
+    asked = RunOptions(budget=5e9, dataset="cifar10", space=space, optimizer=optimizer, val=500)
+    begun = config.resolve(asked)
+    stored = json.loads(json.dumps(begun.as_dict()))
+    file = tmp_path / "study.toml"
+    file.write_text(commands.definition(replace(handmade(), config=stored)), encoding="utf-8")
+    assert config.resolve(options.read_file(file)) == replace(begun, name="cifar10-wide_resnet-5G")
 
 
 def test_a_predicted_size_is_in_the_table_behind_those_that_were_measured() -> None:

@@ -63,6 +63,7 @@ def definition(findings: Findings) -> str:
     if "space" not in config or "schedule" not in config:
         return ""
     config |= asked_for(budget_of(config), findings.conditions.flops_per_mac)
+    config["schedule"] = _schedule(config)
     if not isinstance(config.get("val"), int):
         config.pop("val", None)  # what is left over, as it is without a word
     lines = [f"study = {_value(findings.conditions.study)}"]
@@ -76,6 +77,14 @@ def definition(findings: Findings) -> str:
         table: Mapping[str, Any] = config[name]  # type: ignore[assignment]
         lines += [f"{key} = {_value(value)}" for key, value in table.items() if value is not None]
     return "\n".join(lines)
+
+
+def _schedule(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The schedule with its optimizer, which keys leave out, without what the space searches."""
+    searched = config["space"].get("schedule", {})
+    searched = searched | searched.get("muon", {})
+    schedule = {"optimizer": "sgd"} | config["schedule"]
+    return {field: value for field, value in schedule.items() if field not in searched}
 
 
 def _value(value: Any) -> str:
