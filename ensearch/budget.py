@@ -80,4 +80,4 @@ def axis_of(unit: str, flops_per_mac: int = 1, timed: str = "") -> Axis:
         return parameters()
     asked = parse_axis(unit)
     assert asked is not None
-    return milliseconds(asked[0], timed)
+    return milliseconds(asked[0], timed, asked[1])

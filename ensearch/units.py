@@ -36,13 +36,18 @@ class Axis:
     A number is shown `factor` times as large as it is kept.
     """
 
-    name: str  # as it is asked for: flops, ms@64
+    name: str  # as it is asked for: flops, ms@64, ms@64:onnx
     unit: str  # behind a number: FLOPs, ms
     key: str  # of the kept numbers, in the names of JSON keys: multiply_adds
     title: str  # of an axis of a figure
     says: str  # what a number of it is, as a sentence
     place: str = ""  # of milliseconds: in batches of 64
     factor: float = 1.0
+
+    @property
+    def file_name(self) -> str:
+        """The name as part of a path, which has no colon everywhere."""
+        return self.name.replace(":", "-")
 
     @property
     def called(self) -> str:
@@ -82,11 +87,16 @@ def parameters() -> Axis:
     )
 
 
-def milliseconds(batch: int, measured: str) -> Axis:
-    """The axis of the time for an image in batches of `batch`; `measured` says on what, by what."""
+def milliseconds(batch: int, measured: str, runtime: str | None = None) -> Axis:
+    """The axis of the time for an image in batches of `batch`; `measured` says on what, by what.
+
+    Another `runtime` than torch is part of its name: a report may have both.
+    """
+    other = "" if runtime in (None, "torch") else str(runtime)
     alone = "one at a time" if batch == 1 else f"in batches of {batch}"
+    alone += f" by {other}" if other else ""
     return Axis(
-        name=f"ms@{batch}",
+        name=f"ms@{batch}:{other}" if other else f"ms@{batch}",
         unit="ms",
         key="ms_per_image",
         title=f"milliseconds an image {alone}, all members one after another",

@@ -105,7 +105,7 @@ def combine(
         )
         name = query_name(f"{pool} {dataset}".strip())
         folder = files.beside(store.files, "reports") / f"front-{name}"
-        folder = folder if asked is None else folder / axis.name
+        folder = folder if asked is None else folder / axis.file_name
     findings = replace(findings, uses_before=before[0], uses_summary=before[1])
     values = {field.name: getattr(findings, field.name) for field in fields(PoolFindings)}
     return PoolFronts(**values, flops_per_mac=flops_per_mac, folder=folder, notes=note.kept)

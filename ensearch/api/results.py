@@ -113,7 +113,8 @@ def report_together(
     with Store.open(storage_url(storage), create=False) as store:
         found = tuple(collect(store, study, margin=fraction, x=x) for study in studies)
         shown = [side for one in found for side in (one, *_confirmed(store, one))]
-    units = {one.conditions.axis.name: one.conditions.study for one in found}
+    # By the title: two FLOPs for each multiply-add are another unit, of the same name.
+    units = {one.conditions.axis.title: one.conditions.study for one in found}
     if len(units) > 1:
         told = ", ".join(f"{study} by {unit}" for unit, study in units.items())
         raise UsageError(f"studies on one page are compared by one unit; got {told}.")
@@ -129,7 +130,8 @@ def _confirmed(store: Store, found: "Results") -> tuple["Results", ...]:
     if found.record.on_test is None or not found.conditions.is_own:
         return ()
     with suppress(StorageError):  # labels or predictions are gone: the search is shown alone
-        return (findings.collect(store, found.conditions.study).results,)
+        study, margin = found.conditions.study, found.fronts.margin
+        return (findings.collect(store, study, margin=margin).results,)
     return ()
 
 

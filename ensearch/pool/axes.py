@@ -48,7 +48,7 @@ def timed(
             f"{len(entries) - len(kept)} of {len(entries)} entries are left out, because nobody "
             "measured how long they take"
         )
-    axis = milliseconds(batch, latency.measured_on(times.setup))
+    axis = milliseconds(batch, latency.measured_on(times.setup), times.setup.runtime)
     return Timed(replace(axis, key="nanoseconds", factor=1 / NANOSECONDS), kept)
 
 

@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 
 from ensearch.confirmation.plan import Confirmation, Finalist, Request
-from ensearch.core import Evaluation
+from ensearch.core import AxisCost, Evaluation
 from ensearch.report.page import charts, data, views
 from ensearch.report.page.charts import Chart
 from ensearch.report.study.records import OnTest, Record
 from ensearch.report.study.results import Results
 from ensearch.store import LookRecord
+from ensearch.units import milliseconds
 from tests.records import NOW, done_trial
 from tests.worlds import evaluation, handmade
 
@@ -135,6 +136,21 @@ def test_a_figure_for_every_cost_and_one_on_test(on_test: OnTest) -> None:
     # What val selected for each budget of the confirmation, scored on test.
     assert test.tradeoff.single_front.accuracies == (89.0, 92.0, 92.0)
     assert test.tradeoff.y_label == "measured accuracy on test (%)"
+
+
+def test_a_figure_by_time_leaves_out_what_nobody_timed() -> None:
+    """The table has what was timed, and the figure over FLOPs the dots of these."""
+    base = handmade()
+    some = [replace(e, on_axis=AxisCost(value=1.0)) for e in base.evaluations[:3]]
+    axis = milliseconds(64, "a CPU")
+    timed = replace(
+        base,
+        conditions=replace(base.conditions, other_axis=axis, is_own=False),
+        evaluations=tuple(some),
+        beside=(base,),
+    )
+    own, beside = views.views(timed, None)[:2]
+    assert [dot.row for dot in own.dots] == [dot.row for dot in beside.dots] == [0, 1, 2]
 
 
 def test_the_confirmation_has_a_table_of_its_own(on_test: OnTest) -> None:

@@ -89,6 +89,34 @@ def test_the_budgets_of_all_rows_are_looked_at() -> None:
     assert "By time (in batches of 64) the answer is another at 1.25G FLOPs." in found
 
 
+def test_nothing_is_claimed_of_the_times_that_nobody_measured() -> None:
+    of_all = timed(handmade(), 64, 1, 0.5, 2, 2)
+    assert "nowhere better" in said(of_all)
+    without = replace(of_all, evaluations=of_all.evaluations[:2])
+    assert said(without) == ""
+
+
+def test_a_simpler_choice_does_not_make_costs_unequal() -> None:
+    """10-2 is taken at 5 G, a quarter of whose cost it has; 28-10 and 4 × 10-2 cost the same."""
+    base, times = handmade(), (1, 1, 4, 4.1)
+    rows = [replace(r, take=base.evaluations[0], runner_up=r.ensemble) for r in base.fronts.rows]
+    simpler = replace(base, fronts=replace(base.fronts, rows=tuple(rows)))
+    assert "times as long" not in said(timed(simpler, 64, *times), base=simpler)
+
+
+def test_two_runtimes_are_two_axes() -> None:
+    axes = [milliseconds(64, "a CPU", runtime) for runtime in (None, "torch", "onnx")]
+    assert [axis.name for axis in axes] == ["ms@64", "ms@64", "ms@64:onnx"]
+    assert axes[2].file_name == "ms@64-onnx"
+    base = handmade()
+    by_onnx = timed(base, 64, 2, 2, 2, 2)
+    by_onnx = replace(by_onnx, conditions=replace(by_onnx.conditions, other_axis=axes[2]))
+    cells = beside.columns(replace(base, beside=(timed(base, 64, 1, 1, 1, 1), by_onnx)))
+    values = cells[base.evaluations[0].key]
+    assert values["ms_per_image_in_batches_of_64"] == 1
+    assert values["ms_per_image_in_batches_of_64_by_onnx"] == 2
+
+
 def test_over_milliseconds_flops_are_told_beside() -> None:
     base = handmade()
     whole = replace(timed(base, 64, 1, 3, 9, 3), beside=(base,))

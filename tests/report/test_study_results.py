@@ -246,7 +246,7 @@ def test_the_latest_times_count_unless_a_runtime_is_named(store: Store) -> None:
     assert "others were measured on a CPU, one thread, torch 2" in " ".join(latest.notes)
     assert collect(store, NAME, x="ms@64:torch").evaluations[0].price == 0.2
     beside = collect(store, NAME).beside
-    assert [other.conditions.axis.name for other in beside] == ["ms@1", "ms@64"]
+    assert [other.conditions.axis.name for other in beside] == ["ms@1:onnx", "ms@64:onnx"]
     for x, says in (("ms@1:torch", "one image at a time by torch"), ("ms@2", "in batches of 2")):
         with pytest.raises(StorageError, match=f"was not measured {says}; there is ms@1:onnx"):
             collect(store, NAME, x=x)

@@ -10,7 +10,7 @@ from ensearch.confirmation.distillation import Distilled
 from ensearch.confirmation.plan import Confirmation, Finalist
 from ensearch.core import Evaluation, Labels, SubsetHits
 from ensearch.errors import StorageError
-from ensearch.fronts import Pairs, Ranks, Shift, analysis, rank_agreement, seed_variance
+from ensearch.fronts import MARGIN, Pairs, Ranks, Shift, analysis, rank_agreement, seed_variance
 from ensearch.pool import diversity
 from ensearch.report.study import axes
 from ensearch.report.study import results as study_results
@@ -60,13 +60,16 @@ class ConfirmedFindings:
         return next(use.used for use in self.uses_of_test if use.plan == self.plan.number)
 
 
-def collect(store: Store, study: str, number: int | None = None) -> ConfirmedFindings:
+def collect(
+    store: Store, study: str, number: int | None = None, *, margin: float = MARGIN
+) -> ConfirmedFindings:
     """Read a confirmation, the last one if no number is given, and analyse its fronts on test.
 
-    StorageError if there is none, or if it is not scored yet.
+    `margin` is the difference in accuracy, a fraction, that does not matter. StorageError if there
+    is none, or if it is not scored yet.
     """
     plan = _plan(store, study, number)
-    whole = replace(study_results.collect(store, study), beside=())
+    whole = replace(study_results.collect(store, study, margin=margin), beside=())
     scorer = _scorer(store, whole.conditions)
     val = tuple(store.evaluations(study, plan.stage, "val"))
     scored, hits_on_test = _scored(scorer, study, plan.stage, "test")
@@ -78,13 +81,16 @@ def collect(store: Store, study: str, number: int | None = None) -> ConfirmedFin
         test[1],
         selected_on=val,
         seed=seed,
+        margin=margin,
         share=settling.share(plan),
     )
     search = whole
     if plan.budgets != whole.conditions.budgets:
         on_val, hits = _scored(scorer, study, SEARCH, "val")
         share = looks.sight(store, study, store.study_summary(study).trained).share
-        fronts_of_search = analysis.analyse(on_val, plan.budgets, hits, seed=seed, share=share)
+        fronts_of_search = analysis.analyse(
+            on_val, plan.budgets, hits, seed=seed, margin=margin, share=share
+        )
         search = replace(whole, fronts=fronts_of_search)
     test_by_key = {e.key: e for e in test[0]}
     there = [f for f in plan.finalists if f.key in test_by_key]

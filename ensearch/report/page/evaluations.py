@@ -77,11 +77,15 @@ def shown(value: Cell, kind: Kind) -> str:
 
 
 def dots(findings: Findings, rows: Mapping[str, int]) -> tuple[Dot, ...]:
-    """Return where evaluations lie; `rows` are those of the table by the evaluations' keys."""
+    """Return where evaluations lie; `rows` are those of the table by the evaluations' keys.
+
+    By another axis the table has none of those that nobody timed: they are in no dot.
+    """
     factor = findings.conditions.axis.factor
     return tuple(
         Dot(e.price * factor, 100 * e.scores.accuracy, _kind(e), rows[e.key])
         for e in (*findings.evaluations, *findings.predicted)
+        if e.key in rows
     )
 
 

@@ -98,7 +98,7 @@ def priced(
     known: Sequence[Times],
 ) -> Priced:
     """Return the evaluations on the axis of a set of measurements; `known` are all sets."""
-    axis = milliseconds(times.batch, latency.measured_on(times.setup))
+    axis = milliseconds(times.batch, latency.measured_on(times.setup), times.setup.runtime)
     timed = _timed(evaluations, times)
     return Priced(axis, timed, _timed(predicted, times), _notes(evaluations, timed, times, known))
 

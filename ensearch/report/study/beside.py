@@ -36,7 +36,7 @@ def _is_time(findings: Findings) -> bool:
 
 
 def sentences(findings: Findings, row: FrontRow) -> list[str]:
-    """Which of the two that are named takes longer, and where time answers otherwise.
+    """Which of the two that are compared takes longer, and where time answers otherwise.
 
     Over another axis than FLOPs, what is said over these. Empty where nothing is known.
     """
@@ -54,22 +54,22 @@ def _longer(findings: Findings, row: FrontRow) -> list[str]:
     """How many times as long one of the two takes, on the axis where that is most."""
     ratios = []
     for other in findings.beside:
-        first, second = (_priced(e, other) for e in (row.take, row.runner_up))
-        if first is not None and second is not None:
-            ratios.append((first.price / second.price, other.conditions.axis.place))
+        single, ensemble = (_priced(e, other) for e in (row.single, row.ensemble))
+        if single is not None and ensemble is not None:
+            ratios.append((single.price / ensemble.price, other.conditions.axis.place))
     most, place = max(ratios, key=lambda each: max(each[0], 1 / each[0]), default=(1.0, ""))
     factor = max(most, 1 / most)
-    if not row.matched or row.take is None or factor < NEAR:
+    if not row.matched or factor < NEAR:
         return []
-    slower = "single network" if row.take.is_single == (most > 1) else "ensemble"
+    slower = "single network" if most > 1 else "ensemble"
     return [f"At equal FLOPs the {slower} takes {factor:.2g} times as long ({place})."]
 
 
 def _otherwise(findings: Findings, here: FrontRow) -> list[str]:
     """Where the other kind is better in the time of what is taken, by more than the margin."""
-    c, said = findings.conditions, []
+    c, rows, said = findings.conditions, findings.fronts.rows, list[str]()
     for other in findings.beside:
-        better = {row.budget: _better(row.take, other) for row in findings.fronts.rows}
+        better = {row.budget: _better(row.take, other) for row in rows}
         places = [c.axis.show(budget) for budget, found in better.items() if found]
         if places:
             said.append(
@@ -83,10 +83,16 @@ def _otherwise(findings: Findings, here: FrontRow) -> list[str]:
                     f": in the time of {text.label(taken, c)}, {text.label(rival, c)} is more "
                     f"accurate, by about {100 * gain:.2f} points"
                 )
-    if said:
+    if said or not all(_is_known(row.take, other) for row in rows for other in findings.beside):
         return [f"{sentence}." for sentence in said]
     margin = words.points(findings.fronts.margin)
     return [f"In the time of what is taken the other kind is nowhere better by {margin} or more."]
+
+
+def _is_known(take: Evaluation | None, other: Findings) -> bool:
+    """Whether what is taken and something of the other kind are on the other axis."""
+    taken = _priced(take, other)
+    return taken is not None and any(e.is_single != taken.is_single for e in other.evaluations)
 
 
 def _better(
@@ -127,7 +133,8 @@ def columns(findings: Findings) -> dict[str, dict[str, float | str]]:
         if not other.conditions.axis.place:
             continue
         known = {e.key: e.on_axis for e in (*other.evaluations, *other.predicted)}
-        name = f"ms_per_image_in_batches_of_{other.conditions.axis.name.removeprefix('ms@')}"
+        size = other.conditions.axis.name.removeprefix("ms@").replace(":", "_by_")
+        name = f"ms_per_image_in_batches_of_{size}"
         for key, own in cells.items():
             cost = known.get(key)
             own[name] = "" if cost is None else cost.value

@@ -120,7 +120,7 @@ def summary(results: Findings) -> dict[str, Any]:
     found = answer.of(results)
     content = {
         "schema": SCHEMA,
-        "unit": UNIT if results.conditions.other_axis is None else results.conditions.axis.says,
+        "unit": _unit(results),
         "axis": results.conditions.axis.name,
         "study": results.conditions.study,
         "headline": words.headline(results),
@@ -160,12 +160,18 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def _unit(results: Findings) -> str:
+    """What the numbers are: of FLOPs always multiply-adds, however they are shown."""
+    other = results.conditions.other_axis
+    return UNIT if other is None else other.says
+
+
 def _beside(results: Findings) -> dict[str, Any]:
     """What another axis says of the same evaluations."""
     axis = results.conditions.axis
     return {
         "axis": axis.name,
-        "unit": axis.says,
+        "unit": _unit(results),
         "zone": None if results.under_way else _zone(results),
         "rows": [_row(row, results) for row in results.fronts.rows],
     }

@@ -55,7 +55,7 @@ class Results(Findings):
         """Where `write` writes by default; another axis has a folder of its own."""
         c = self.conditions
         base = self.files and beside(self.files, "reports") / c.study
-        return base if base is None or c.is_own else base / c.axis.name
+        return base if base is None or c.is_own else base / c.axis.file_name
 
     @property
     def headline(self) -> str:
