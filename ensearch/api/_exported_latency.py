@@ -11,6 +11,7 @@ import numpy as np
 from ensearch import training
 from ensearch.errors import UsageError
 from ensearch.exports import _predict
+from ensearch.exports._inputs import InputError
 from ensearch.latency import measurement, runtimes, timing
 from ensearch.pool.notes import OnNote
 from ensearch.store import LatencyRecord
@@ -45,7 +46,7 @@ def records(
                 runs += [_run(folder, config, runtime, size, batch, threads) for batch in batches]
             on_progress("measuring in turns")
             taken = timing.measure(runs)
-    except _predict.InputError as error:
+    except InputError as error:
         raise UsageError(str(error)) from error
     place = measurement.Place(
         device="cpu", name=training.name_device("cpu"), runtime=runtime, threads=threads

@@ -52,6 +52,7 @@ from ensearch.datasets._split import divided, val_count
 from ensearch.datasets._stored import DAMAGED as CACHE_DAMAGED
 from ensearch.datasets._stored import Images, Stored
 from ensearch.errors import UsageError, invalid
+from ensearch.units import few
 
 __all__ = [
     "CACHE_DAMAGED",
@@ -193,14 +194,24 @@ def load(source: Source) -> Dataset:
         mean=mean,
         std=std,
         fingerprint=_fingerprint(parts, raw),
+        spread=raw.spread,
         notes=(
             *raw.notes,
+            *_absent(y_test, raw.classes),
             *_frequent(labels[val], raw.classes),
             *_levels.notes(source.spec, splits),
             *_copies.notes(*splits),
         ),
         otherwise=raw.otherwise,
     )
+
+
+def _absent(y_test: Labels, classes: Sequence[str]) -> tuple[str, ...]:
+    """A note on classes of which test has no image."""
+    present = set(y_test.tolist())
+    absent = [name for label, name in enumerate(classes) if label not in present]
+    says = f"test has no image of {len(absent)} of the classes: {few(absent)}"
+    return (says,) if absent else ()
 
 
 def _frequent(y_val: Labels, classes: Sequence[str]) -> tuple[str, ...]:

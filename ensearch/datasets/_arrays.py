@@ -50,7 +50,15 @@ def _named(arrays: Arrays) -> dict[str, npt.NDArray[Any]]:
     if not isinstance(arrays, tuple | list) or len(arrays) != len(npz.KEYS):
         what = f"{len(arrays)} of them" if isinstance(arrays, tuple | list) else type(arrays)
         raise invalid("dataset", f"must be a name or the arrays {', '.join(npz.KEYS)}; got {what}.")
-    return {key: np.asarray(array) for key, array in zip(npz.KEYS, arrays, strict=True)}
+    return {key: _array(key, array) for key, array in zip(npz.KEYS, arrays, strict=True)}
+
+
+def _array(key: str, given: npt.ArrayLike) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(given)
+    except (TypeError, ValueError, RuntimeError) as error:  # of numpy, or of a tensor of torch
+        says = str(error).partition("\n")[0]
+        raise invalid("dataset", f"has something else than an array as {key}: {says}") from error
 
 
 def _digest(named: dict[str, npt.NDArray[Any]]) -> str:

@@ -29,9 +29,10 @@ class Raw:
 
     Labels are whole numbers 0..len(classes)-1; every class has at least two training images, so
     that one can go to val. A published `mean` and `std`, as those of a `Dataset`, replace the
-    measured ones. `notes` say what a user may not expect of these files, `otherwise` what earlier
-    versions read otherwise of them, as "left out 90 pictures"; `called` is the name of a row of
-    "train" or "test".
+    measured ones. `spread` is the part of the range of 16-bit pictures or of floats, of 0 to 1,
+    that became 0 to 255 because the files use no more. `notes` say what a user may not expect of
+    these files, `otherwise` what earlier versions read otherwise of them, as "left out 90
+    pictures"; `called` is the name of a row of "train" or "test".
     """
 
     x_train: Pictures
@@ -41,6 +42,7 @@ class Raw:
     classes: tuple[str, ...]
     mean: Floats | None = None
     std: Floats | None = None
+    spread: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
     otherwise: str = ""
     called: Callable[[str, int], str] = numbered
@@ -66,6 +68,7 @@ class Dataset:
     mean: Floats
     std: Floats
     fingerprint: str
+    spread: tuple[float, float] | None = None  # as that of a `Raw`
     notes: tuple[str, ...] = ()  # for people: what they may not expect of these files
     otherwise: str = ""  # for people: what earlier versions read otherwise of them
     # Where val and test are halves of the held-out images: the seed by which they were halved.

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -17,6 +17,7 @@ from ensearch.datasets._stored import Images
 GAP = 2
 # Formats that may have them, by suffix.
 DEEP = (".png", ".apng", ".tif", ".tiff", ".pgm", ".pnm", ".ppm", ".jp2", ".j2k", ".jpf", ".jpx")
+WHOLE = 2**16 - 1  # the largest value of 16 bits
 SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -48,6 +49,16 @@ def decode(
     except Exception as error:
         raise UnfitError(_reason(error)) from error
     return np.asarray(small)
+
+
+def of_sixteen_bits(spread: tuple[int, int] | None) -> tuple[float, float] | None:
+    """A range of 16 bits as part of 0 to 1; `in_sixteen_bits` is the inverse."""
+    return spread and (spread[0] / WHOLE, spread[1] / WHOLE)
+
+
+def in_sixteen_bits(spread: Sequence[float] | None) -> tuple[int, int] | None:
+    """A range within 0 to 1 as one of 16 bits."""
+    return None if spread is None else (round(spread[0] * WHOLE), round(spread[1] * WHOLE))
 
 
 def shorter_side(path: str) -> int | None:

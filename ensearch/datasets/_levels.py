@@ -1,6 +1,7 @@
 """Which of the 256 grey levels images use: constant ones are refused, odd ones said."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,14 @@ class Levels(NamedTuple):
         return " to ".join(
             f"{value:,.0f}" if value == round(value) else f"{value:.4g}" for value in self
         )
+
+
+def as_bytes(images: npt.NDArray[Any], spread: Sequence[float] | None) -> npt.NDArray[np.uint8]:
+    """Floats 0 to 1 as grey levels 0 to 255, or what they use of 0 to 1, spread over these."""
+    if spread is not None:
+        low, high = spread
+        images = np.clip((images.astype(np.float32) - low) / (high - low), 0, 1)
+    return np.asarray(np.rint(images * 255), np.uint8)
 
 
 def of_counts(counts: npt.NDArray[np.int64]) -> Levels:

@@ -56,7 +56,7 @@ def read(root: Path) -> Listing:
     unread = [name for name in within if name not in used]
     if unread:
         notes.append(f"of {root} train/ and {held_out}/ are read, and no others: {few(unread)}")
-    _check_classes(root, classes, _walk.folders(root / held_out), held_out, notes)
+    _check_classes(root, classes, _walk.folders(root / held_out), held_out)
     # Folders that programs leave here (.git) may be as large as the dataset, and hold none of it.
     _walk.count_loose(root, left_out, within=False)
     train = _walk.pictures(root, "train", classes, left_out, nested=True)
@@ -193,9 +193,7 @@ def _test_folder(root: Path, within: list[str], classes: list[str], notes: list[
     return labelled[0]
 
 
-def _check_classes(
-    root: Path, classes: list[str], of_test: list[str], name: str, notes: list[str]
-) -> None:
+def _check_classes(root: Path, classes: list[str], of_test: list[str], name: str) -> None:
     here, there = _walk.by_form(root / "train", classes), _walk.by_form(root / name, of_test)
     unknown = sorted(there[form] for form in there.keys() - here.keys())
     if unknown:
@@ -203,9 +201,6 @@ def _check_classes(
             f"{root}: {name}/ has {len(unknown)} classes that train/ lacks: {few(unknown)}; train/ "
             f"has {len(classes)}: {few(classes) or 'none'}. Give both the same class folders."
         )
-    missing = sorted(here[form] for form in here.keys() - there.keys())
-    if missing:
-        notes.append(f"{name}/ has no folder for {len(missing)} of the classes: {few(missing)}")
     if len(classes) < 2:
         raise UnavailableError(
             f"{root / 'train'}: expected at least 2 class folders; found {few(classes) or 'none'}."

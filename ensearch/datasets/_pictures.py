@@ -59,6 +59,7 @@ def read(argument: str, data_dir: Path, resolution: int | None = None, share: fl
         x_test=stored.pick(test),
         y_test=listing.labels[test],
         classes=listing.classes,
+        spread=_decode.of_sixteen_bits(found.spread),
         notes=notes,
         otherwise=_otherwise(listing.otherwise, found),
         called=called,

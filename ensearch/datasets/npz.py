@@ -12,7 +12,6 @@ file are ignored. Val is cut from train.
 import os
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,6 @@ from ensearch.datasets._levels import Levels
 from ensearch.datasets._stored import Images
 from ensearch.errors import UnavailableError
 from ensearch.files import npz, regular_file
-from ensearch.units import few
 
 SUMMARY = "your own images: a file of numpy.savez with x_train, y_train, x_test, y_test"
 ARGUMENT = "PATH"
@@ -36,7 +34,6 @@ SCHEDULE = Schedule(epochs=10, optimizer="muon")
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 OPTIONAL = ("classes",)
 Array = npt.NDArray[Any]
-_WHOLE = Levels(0.0, 1.0)
 
 
 def load(argument: str, data_dir: Path) -> Raw:
@@ -105,7 +102,7 @@ def _checked(arrays: dict[str, Array]) -> Raw:
             f"x_train and x_test should have images of one size; found {train} and {test} (height "
             "x width x channels). Resize one of them."
         )
-    grey_train, grey_test, spread = _as_bytes(x_train, x_test)
+    grey_train, grey_test, spread, note = _as_bytes(x_train, x_test)
     y_train = _labels("y_train", arrays["y_train"], len(x_train))
     y_test = _labels("y_test", arrays["y_test"], len(x_test))
     classes = _classes(arrays.get("classes"), y_train)
@@ -116,7 +113,8 @@ def _checked(arrays: dict[str, Array]) -> Raw:
         x_test=grey_test,
         y_test=y_test,
         classes=classes,
-        notes=tuple(filter(None, (spread, _absent(y_test, classes)))),
+        spread=spread,
+        notes=(note,) if note else (),
         otherwise="spread no range of floats" if spread else "",
     )
 
@@ -184,14 +182,14 @@ def _as_numbers(images: Array) -> str:
     return f"Save x / {np.iinfo(np.uint16).max if high < 2**16 else high}"
 
 
-def _as_bytes(x_train: Array, x_test: Array) -> tuple[Images, Images, str]:
-    """Grey levels 0..255 of either, and a note where a small range of floats is spread over them.
+def _as_bytes(x_train: Array, x_test: Array) -> tuple[Images, Images, Levels | None, str]:
+    """Grey levels 0..255 of either, and the small range that is spread over them, with a note.
 
     Floats 0 to 1 become 0 to 255, or those of the range that x_train uses where that is so small
     that it would be a quarter of the levels or less: floats that were divided by 255 twice.
     """
     if x_train.dtype == x_test.dtype == np.uint8:
-        return x_train, x_test, ""
+        return x_train, x_test, None, ""
     train, test = _range(x_train), _range(x_test)
     if _levels.are_apart(train, test):
         raise _UnfitError(
@@ -199,7 +197,7 @@ def _as_bytes(x_train: Array, x_test: Array) -> tuple[Images, Images, str]:
             "one of them, or save both as uint8."
         )
     if x_train.dtype == np.uint8 or not 0 < train.width <= _levels.FEW / 256:
-        return _bytes(x_train, _WHOLE), _bytes(x_test, _WHOLE), ""
+        return _bytes(x_train, None), _bytes(x_test, None), None, ""
     if x_test.dtype == np.uint8:
         raise _UnfitError(
             f"x_train as {x_train.dtype} uses {train} of 0 to 1, and x_test is uint8. Save both "
@@ -208,7 +206,7 @@ def _as_bytes(x_train: Array, x_test: Array) -> tuple[Images, Images, str]:
     note = (
         f"x_train uses {train} of 0 to 1, x_test {test}: {train} is spread over the 256 grey levels"
     )
-    return _bytes(x_train, train), _bytes(x_test, train), note
+    return _bytes(x_train, train), _bytes(x_test, train), train, note
 
 
 def _range(images: Array) -> Levels:
@@ -219,13 +217,8 @@ def _range(images: Array) -> Levels:
     return Levels(low / 255, high / 255) if images.dtype == np.uint8 else Levels(low, high)
 
 
-def _bytes(images: Array, used: Levels) -> Images:
-    if images.dtype == np.uint8:
-        return images
-    if used != _WHOLE:
-        images = np.clip((images.astype(np.float32) - used.low) / used.width, 0, 1)
-    grey: Images = np.rint(images * 255).astype(np.uint8)
-    return grey
+def _bytes(images: Array, used: Levels | None) -> Images:
+    return images if images.dtype == np.uint8 else _levels.as_bytes(images, used)
 
 
 def _labels(key: str, array: Array, images: int) -> npt.NDArray[np.integer]:
@@ -262,13 +255,6 @@ def _classes(names: Array | None, y_train: npt.NDArray[np.integer]) -> tuple[str
             f"classes should be different names; found {name!r} {times} times. Name each once."
         )
     return listed
-
-
-def _absent(y_test: npt.NDArray[np.integer], classes: Sequence[str]) -> str:
-    """A note on classes of which test has no image; empty if it has all."""
-    present = set(np.unique(y_test).tolist())
-    absent = [name for label, name in enumerate(classes) if label not in present]
-    return f"y_test has no image of {len(absent)} of the classes: {few(absent)}" if absent else ""
 
 
 def _check_labels(

@@ -141,6 +141,17 @@ def _exits(chosen: Winner) -> list[str]:
     ]
 
 
+def _spread(inputs: dict[str, Any]) -> str:
+    """What predict.py makes of values that use a small part of their range."""
+    if inputs["spread"] is None:
+        return ""
+    low, high = inputs["spread"]
+    return (
+        f" The images that it was trained on use {low:.4g} to {high:.4g} of a range of 0 to 1, "
+        "which became 0 to 255; predict.py makes the same of 16-bit pictures and of floats."
+    )
+
+
 def _usage(chosen: Winner, settings: dict[str, Any], *, onnx: bool, pt2: bool) -> str:
     inputs = settings["input"]
     needs = " and ".join(f"{name}{v}" for name, v in settings["requires"].items())
@@ -149,7 +160,7 @@ def _usage(chosen: Winner, settings: dict[str, Any], *, onnx: bool, pt2: bool) -
             f"Input: uint8 images N x H x W x {inputs['channels']}, of any number and size. "
             "Normalisation, the resize to what the networks read and the averaging are inside. "
             f"Square images of {inputs['resolution']} pixels a side are what it was trained on; "
-            "others are stretched to a square. Output: N x "
+            f"others are stretched to a square.{_spread(inputs)} Output: N x "
             f"{len(chosen.classes)} probabilities, in the order of `classes` in config.json."
         ),
         f"From Python, with {needs}, in this folder:",

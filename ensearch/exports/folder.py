@@ -109,6 +109,7 @@ def config(chosen: Winner) -> dict[str, Any]:
             "mean": list(sample.mean),
             "std": list(sample.std),
             "crop": sample.crop,
+            "spread": None if sample.spread is None else list(sample.spread),
         },
         "rule": chosen.rule,
         "members": [

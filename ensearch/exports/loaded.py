@@ -11,8 +11,9 @@ import numpy.typing as npt
 import torch
 
 from ensearch.errors import UsageError, at_least_one, invalid
-from ensearch.exports import _predict, folder
-from ensearch.exports._predict import Array, InputError, Pixels, Predict
+from ensearch.exports import _inputs, _predict, folder
+from ensearch.exports._inputs import Array, InputError, Pixels
+from ensearch.exports._predict import Predict
 from ensearch.exports.winner import Winner
 from ensearch.pool.notes import OnNote, unheard
 from ensearch.store import Store
@@ -76,9 +77,13 @@ class LoadedModel:
         They are bytes, or floats from 0 to 1. `members` averages the first so many only; `batch`
         images are predicted at a time. Raises UsageError for what does not fit.
         """
-        channels = self.config["input"]["channels"]
         try:
-            pixels = _predict.as_pixels(np.asarray(images), channels, "images")
+            given = np.asarray(images)
+        except (TypeError, ValueError, RuntimeError) as error:  # of numpy, or of a tensor of torch
+            says = str(error).partition("\n")[0]
+            raise invalid("images", f"must be an array: {says}") from error
+        try:
+            pixels = _inputs.as_pixels(given, self.config["input"], "images")
             predict, starts = self._runs(members, batch), range(0, len(pixels), batch)
             rows = [predict(pixels[start : start + batch]) for start in starts]
         except InputError as error:
@@ -101,7 +106,7 @@ class LoadedModel:
         """
         left_out, done, config = [] if skipped is None else skipped, 0, dict(self.config)
         try:
-            found = _predict.sources([Path(p) for p in paths], config["input"]["channels"])
+            found = _inputs.sources([Path(p) for p in paths], config["input"])
             predict = self._runs(members, batch)
             for names, probs in _predict.classified(found, predict, config, batch, left_out):
                 for name, row in zip(names, probs, strict=True):

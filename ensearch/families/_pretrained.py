@@ -17,12 +17,22 @@ class Pretrained:
     tag: str
 
 
+def configuration(name: str) -> Any:
+    """What timm says of the weights of a model, or of those that a tag names; None if nothing."""
+    if not timm.is_model(name.partition(".")[0]):
+        return None
+    try:
+        return timm.get_pretrained_cfg(name)
+    except RuntimeError:  # no weights have that tag
+        return None
+
+
 def statistics(name: str, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and deviation that timm's weights of a model were made with.
 
     Per channel, in grey levels of 0..255. Raises UsageError where timm does not say them.
     """
-    known: Any = timm.get_pretrained_cfg(name) if timm.is_model(name.partition(".")[0]) else None
+    known = configuration(name)
     if known is None or not known.mean or not known.std:
         raise UsageError(
             f"timm {timm.__version__} says no mean and deviation of {name!r}.",
@@ -41,7 +51,7 @@ def pretrained(name: str, channels: int, classes: int, resolution: int) -> Pretr
     Raises UsageError where timm has none or they are of another number of classes, and
     UnavailableError where they cannot be had.
     """
-    known: Any = timm.get_pretrained_cfg(name) if timm.is_model(name.partition(".")[0]) else None
+    known = configuration(name)
     if known is None or not known.has_weights:
         raise UsageError(
             f"timm {timm.__version__} has no pretrained weights of {name!r}. Look for names with "

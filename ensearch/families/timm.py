@@ -13,6 +13,7 @@ from torch import nn
 
 from ensearch.core import Architecture, Range
 from ensearch.errors import UsageError
+from ensearch.families._pretrained import configuration
 
 SUMMARY = "a model of the package timm by its name, such as timm:resnet18"
 ARGUMENT = "NAME"
@@ -22,7 +23,7 @@ MIN_RESOLUTION = 8  # most need more, and say so when they are counted
 
 def published(name: str, width: float, depth: float) -> tuple[int, int]:
     """The side and classes of its pretrained weights, if timm has some, else 224 and 1000."""
-    known = timm.get_pretrained_cfg(name.partition(":")[2])
+    known = configuration(name.partition(":")[2])
     return (224, 1000) if known is None else (known.input_size[-1], known.num_classes or 1000)
 
 
@@ -38,7 +39,7 @@ def build(architecture: Architecture, channels: int, classes: int) -> nn.Module:
     name = architecture.family.partition(":")[2]
     if name not in timm.list_models():
         raise UsageError(_unknown(name))
-    known = timm.get_pretrained_cfg(name)
+    known = configuration(name)
     how: dict[str, Any] = {"num_classes": classes, "in_chans": channels}
     if known is not None and known.fixed_input_size:
         how["img_size"] = architecture.resolution

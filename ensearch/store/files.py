@@ -86,23 +86,31 @@ def read(path: Path, unusable: Unusable) -> bytes:
         raise unusable(path, _damaged(f"{type(error).__name__}: {error}")) from error
 
 
-def read_arrays(path: Path, names: Sequence[str], unusable: Unusable) -> list[npt.NDArray[Any]]:
+def read_arrays(
+    path: Path, names: Sequence[str], unusable: Unusable, later: Sequence[str] = ()
+) -> list[npt.NDArray[Any]]:
     """Arrays of an npz file; nothing is unpickled.
 
-    Raises the StorageError that `unusable` makes if the file is missing or damaged.
+    Those called `later` are empty where an older version wrote the file. Raises the StorageError
+    that `unusable` makes if the file is missing or damaged.
     """
-    return _arrays(read(path, unusable), path, names, unusable)
+    return _arrays(read(path, unusable), path, names, unusable, later)
 
 
 def _arrays(
-    content: bytes, path: Path, names: Sequence[str], unusable: Unusable
+    content: bytes,
+    path: Path,
+    names: Sequence[str],
+    unusable: Unusable,
+    later: Sequence[str] = (),
 ) -> list[npt.NDArray[Any]]:
     try:
         if reason := npz.too_large(io.BytesIO(content)):
             raise ValueError(reason)
         # From memory: numpy leaves a file open when it turns out to be damaged.
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return [np.asarray(archive[name]) for name in names]
+            absent = set(later) - set(archive.files)
+            return [np.empty(0) if name in absent else np.asarray(archive[name]) for name in names]
     # Flipping every bit of one file in turn raised 8 kinds of error, from zipfile, zlib and numpy.
     except Exception as error:
         says = f"{type(error).__name__}: {error}".partition("\n")[0]

@@ -15,8 +15,8 @@ from ensearch.errors import StorageError
 from ensearch.files import atomic, npz
 from ensearch.store import files
 
-_ARRAYS = ("images", "places", "mean", "std", "crop")
-_KINDS = [("u", 4), ("i", 1), ("f", 1), ("f", 1), ("f", 0)]  # of these, and their axes
+_ARRAYS = ("images", "places", "mean", "std", "crop", "spread")
+_KINDS = [("u", 4), ("i", 1), ("f", 1), ("f", 1), ("f", 0), ("f", 1)]  # of these, and their axes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,7 +24,8 @@ class ImageSample:
     """Some images of val, and how networks of a dataset read an image.
 
     `images` are n x R x R x C, the rows `places` of val. `mean` and `std` are per channel, in grey
-    levels of 0..255. `crop` is the share of a picture's shorter side that an image shows.
+    levels of 0..255. `crop` is the share of a picture's shorter side that an image shows, `spread`
+    the part of the range of 16-bit pictures and of floats, of 0 to 1, that becomes 0 to 255.
     """
 
     images: npt.NDArray[np.uint8]
@@ -32,6 +33,7 @@ class ImageSample:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     crop: float
+    spread: tuple[float, float] | None = None
 
     @property
     def resolution(self) -> int:
@@ -54,14 +56,15 @@ def write(root: Path, dataset: str, sample: ImageSample) -> None:
     """
     if path(root, dataset).exists():
         with suppress(StorageError):
-            read(root, dataset)
-            return
+            if read(root, dataset).spread == sample.spread:  # older versions kept none
+                return
     content = npz.packed(
         images=sample.images,
         places=sample.places.astype(np.int64),
         mean=np.array(sample.mean),
         std=np.array(sample.std),
         crop=np.float64(sample.crop),
+        spread=np.array(sample.spread or (), np.float64),
     )
     atomic.write(path(root, dataset), content, parents=False)
 
@@ -69,10 +72,11 @@ def write(root: Path, dataset: str, sample: ImageSample) -> None:
 def read(root: Path, dataset: str) -> ImageSample:
     """The sample of a dataset. Raises StorageError if it is missing or damaged."""
     source = path(root, dataset)
-    arrays = files.read_arrays(source, _ARRAYS, _unusable)
-    images, places, mean, std, crop = arrays
+    arrays = files.read_arrays(source, _ARRAYS, _unusable, later=("spread",))
+    images, places, mean, std, crop, spread = arrays
     kinds = [(array.dtype.kind, array.ndim) for array in arrays]
-    if kinds != _KINDS or images.dtype != np.uint8 or len(images) != len(places):
+    fit = len(images) == len(places) and len(spread) in (0, 2)
+    if kinds != _KINDS or images.dtype != np.uint8 or not fit:
         raise _unusable(source, f"holds no images: found {images.dtype} {images.shape}")
     return ImageSample(
         images=images,
@@ -80,6 +84,7 @@ def read(root: Path, dataset: str) -> ImageSample:
         mean=tuple(mean.tolist()),
         std=tuple(std.tolist()),
         crop=float(crop),
+        spread=(float(spread[0]), float(spread[1])) if len(spread) else None,
     )
 
 

@@ -224,6 +224,7 @@ def sample_of(dataset: Dataset) -> ImageSample:
         mean=tuple(dataset.mean.tolist()),
         std=tuple(dataset.std.tolist()),
         crop=datasets.crop(dataset.spec),
+        spread=dataset.spread,
     )
 
 

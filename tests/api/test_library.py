@@ -80,6 +80,7 @@ def test_arrays_are_a_dataset_that_the_command_line_can_go_on_with(here: Path) -
     [
         ((np.zeros((4, 8, 8)),), "must be a name or the arrays x_train, y_train, x_test, y_test"),
         (({}, {}, {}, {}), "does not hold images that can be used"),
+        (([np.zeros((8, 8)), np.zeros((9, 9))], [0, 1]) * 2, "something else than an array"),
         ((np.zeros((4, 8, 9)), np.zeros(4, int)) * 2, "does not hold images that can be used"),
     ],
 )

@@ -207,10 +207,16 @@ def test_classes_that_train_lacks_are_named(tmp_path: Path) -> None:
     assert "1 classes that train/ lacks: cow; train/ has 2: cat, dog" in refused(root)
 
 
-def test_classes_that_val_lacks_are_noted(tmp_path: Path) -> None:
+def test_classes_that_test_lacks_are_noted(tmp_path: Path) -> None:
     root = write_tree(tmp_path / "pets")
     write_class(root / "train" / "cow", 3)
-    assert "val/ has no folder for 1 of the classes: cow" in load(root).notes[0]
+    assert "test has no image of 1 of the classes: cow" in load(root).notes
+    # A fifth of 12 pictures are 2, of the first two classes.
+    for name in ("a", "b", "c"):
+        write_class(tmp_path / "few" / name, 4)
+    data = load(tmp_path / "few")
+    absent = data.classes[({0, 1, 2} - set(data.y_test.tolist())).pop()]
+    assert f"test has no image of 1 of the classes: {absent}" in data.notes
 
 
 def test_names_of_classes_are_compared_whatever_their_unicode_form(tmp_path: Path) -> None:

@@ -167,6 +167,7 @@ def test_patches_divide_the_resolution_and_heads_the_width() -> None:
     [
         ("timm:resnt18", "no model 'resnt18'. Nearest: resnet18"),
         ("timm:resnet18.a1_in1k", "pretrained weights.*write timm:resnet18"),
+        ("timm:resnet18.of_nobody", "pretrained weights.*write timm:resnet18"),
         ("timm:hf-hub:timm/resnet18", "no model 'hf-hub:timm/resnet18'"),
         ("timm:local-dir:/etc", "no model 'local-dir:/etc'"),
         ("timm", "needs a NAME: write timm:NAME"),

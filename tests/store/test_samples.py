@@ -1,5 +1,7 @@
 """The sample of images that is kept for each dataset."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,17 @@ def test_a_sample_comes_back_and_is_written_once(store: Store) -> None:
     assert kept.places.tolist() == [0, 4, 9]
     assert (kept.mean, kept.std, kept.crop) == (wanted.mean, wanted.std, 0.875)
     assert (kept.resolution, kept.channels) == (8, 3)
+
+
+def test_what_is_spread_is_kept_and_added_to_a_sample_of_an_older_version(store: Store) -> None:
+    file = samples.path(store.files, "abcdef01")
+    store.pool.keep_sample("abcdef01", sample_of())
+    with np.load(file) as kept:
+        older = {name: kept[name] for name in kept.files if name != "spread"}
+    np.savez(file, **older)
+    assert store.pool.sample("abcdef01").spread is None
+    store.pool.keep_sample("abcdef01", replace(sample_of(), spread=(0.0, 0.25)))
+    assert store.pool.sample("abcdef01").spread == (0.0, 0.25)
 
 
 def test_a_missing_or_damaged_sample_is_explained_and_written_again(store: Store) -> None:

@@ -44,7 +44,7 @@ class ComparedBudget:
 class Comparison:
     """Two studies of a storage. `differences` are values of their configurations, by key.
 
-    `same_images` says whether both are scored on the same images, so that accuracies compare.
+    `same_images` says whether both have the same images and splits, so that accuracies compare.
     """
 
     first: str
@@ -62,7 +62,7 @@ class Comparison:
                 "Difference: second minus first, in points. Accuracies are estimates on the same "
                 "validation images; no interval is given for differences between studies."
             )
-        return "The studies are scored on other images: their accuracies do not compare."
+        return "The studies differ in their images or splits: their accuracies do not compare."
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
