@@ -27,8 +27,8 @@ from tests.command_line import TINY, ensearch, quick
 if not hardware.may_have_gpu():
     os.environ.setdefault("TRITON_INTERPRET", "1")
 
-# A busy machine is no fault of the code: no example is timed.
-settings.register_profile("untimed", deadline=None)
+# A busy machine is no fault of the code: no example is timed. Every run tries the same examples.
+settings.register_profile("untimed", deadline=None, derandomize=True)
 settings.load_profile("untimed")
 
 # Files that take longest, from the longest on. They are begun first, so that of several processes
@@ -52,6 +52,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     ranks = {here / name: rank for rank, name in enumerate(LONGEST)}
     items.sort(key=lambda item: ranks.get(item.path, len(LONGEST)))
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """What a test draws by torch's own generator depends on no test before it."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -58,15 +58,6 @@ epochs = [1, 2]
 peak_lr = [0.1]
 """
 CONFIG = 'budget = "2e6"\ndataset = "digits"\nepochs = 3\n[schedule]\ncrop = 1\nflip = false\n'
-ROW = {
-    "key": "0" * 16,
-    "member": {
-        "architecture": {"family": "wide_resnet", "width": 1.0, "depth": 10, "resolution": 8},
-        "schedule": {"epochs": 1},
-        "dataset": "0" * 16,
-        "seed": 0,
-    },
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,9 @@ from ensearch.errors import UnavailableError
 from ensearch.launch import Failed, Launcher, MemberJob, Progress, Train, Trained, Update
 from tests.trainers import job_of
 
-SECONDS = 180.0  # a limit for what takes 1 to 15, and up to 60 where others use the cores
+# A limit for what takes 1 to 15, and up to 60 where others use the cores. It is less than the 180
+# of pytest, which ends a process without saying what it waited for.
+SECONDS = 120.0
 
 
 def gather(launcher: Launcher, jobs: list[MemberJob]) -> list[Update]:

@@ -153,7 +153,7 @@ def shift(short: Fronts, full: Fronts) -> Shift:
     return Shift(
         doublings=doublings,
         budgets=len(pairs),
-        agree=sum(np.sign(x.advantage or 0) == np.sign(y.advantage or 0) for x, y in pairs),
+        agree=int(sum(np.sign(x.advantage or 0) == np.sign(y.advantage or 0) for x, y in pairs)),
         reversed_at=reversed_at,
         mean_change=float(np.mean(changes)) if changes else None,
         verdict=finding,

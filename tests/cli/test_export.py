@@ -17,7 +17,7 @@ STUDY = "digits-tiny-400k"
 
 
 @pytest.fixture
-def exported(folder: Path) -> Path:
+def exported(folder: Path, verified_here: None) -> Path:
     """A working directory with an exported single network in `winner`, and pictures."""
     assert quick("--val 90").exit_code == 0
     done = ensearch(f"export {STUDY} --kind single --no-onnx --out winner")

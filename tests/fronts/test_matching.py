@@ -101,12 +101,17 @@ def test_best_within_stays_within_and_never_falls_with_the_budget(
         assert less.scores.accuracy <= more.scores.accuracy
 
 
-@given(tables, st.floats(0.1, 15))
-def test_the_best_of_both_is_comparable_where_costs_are_matched(
-    table: Table, budget: float
-) -> None:
+@given(st.data())
+def test_the_best_of_both_is_comparable_where_costs_are_matched(data: st.DataObject) -> None:
+    """A single network and an ensemble cost the whole budget; the others anything."""
+    width = data.draw(st.sampled_from([1, 2]))
+    pair: Table = [(2.0 * width, 1, 0.7), (float(width), 2, 0.7)]
+    table, budget = data.draw(tables) + pair, 2.0 * width
+    rows = rows_of(table)
+    pick = [matching.best_within(rows, budget * G, kind) for kind in (True, False)]
+    if pick == rows[-2:]:
+        assert matched(table, budget)
     if matched(table, budget):
-        rows = rows_of(table)
         singles, ensembles = matching.comparable(rows, budget * G)
         for comparable, is_single in ((singles, True), (ensembles, False)):
             best = matching.best_within(rows, budget * G, is_single)

@@ -53,7 +53,7 @@ def detail_of(launcher: Launcher, job: MemberJob) -> str:
 
 
 def test_a_search_finds_what_it_finds_inline(ray_cluster: Any, tmp_path: Path) -> None:
-    """Real training on digits, one epoch: the same evaluations and the same bits of predictions."""
+    """Real training on digits, one epoch: the same evaluations, and the same bits of members."""
     found = {}
     for launcher in ("inline", "ray"):
         settings: dict[str, Any] = {
@@ -68,12 +68,16 @@ def test_a_search_finds_what_it_finds_inline(ray_cluster: Any, tmp_path: Path) -
         with Store.open(str(tmp_path / f"{launcher}.db"), create=True) as store:
             opened = study.open_study(asked, store, Path("data"), "a CPU")
             where = Placement(device="cpu", workers=1, launcher=launcher)
-            outcome = search.run(opened, store, Limits(trials=4), where)
+            outcome = search.run(opened, store, Limits(trials=4, seconds=SECONDS), where)
             assert (outcome.done, outcome.failed) == (4, 0)
             found[launcher] = (
                 store.evaluations("one"),
                 {
-                    m.member.key: (m.losses, store.predictions(m.member.key, "val").logits.tolist())
+                    m.member.key: (
+                        m.losses,
+                        store.predictions(m.member.key, "val").logits.tolist(),
+                        store.weights_path(m.member.key).read_bytes(),
+                    )
                     for m in store.all_members()
                 },
             )

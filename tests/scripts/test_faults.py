@@ -1,4 +1,6 @@
-"""The campaign of faults: what it keeps, goes on with and counts. The faults are done by CI."""
+"""The campaign of faults: what it keeps, goes on with and counts. The faults are done by
+`python -m scripts.faults`.
+"""
 
 from collections.abc import Collection
 from pathlib import Path

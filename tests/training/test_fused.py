@@ -314,11 +314,8 @@ def test_looking_at_a_model_leaves_it_and_its_statistics_alone() -> None:
 
 
 def test_an_efficientnet_is_fused() -> None:
-    """Its layers that hold weights are layers of the families that are trained above."""
     timm = pytest.importorskip("timm")
     assert fused.problem(timm.create_model("efficientnet_lite0", num_classes=7), 3, 16) is None
-    for name in GENTLE:
-        assert fused.problem(built(small(name), seed=0), 3, small(name).resolution) is None
 
 
 @pytest.mark.parametrize(
