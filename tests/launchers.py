@@ -15,7 +15,7 @@ from tests.trainers import job_of
 
 # A limit for what takes 1 to 15, and up to 60 where others use the cores. It is less than the 180
 # of pytest, which ends a process without saying what it waited for.
-SECONDS = 120.0
+SECONDS = 150.0
 
 
 def gather(launcher: Launcher, jobs: list[MemberJob]) -> list[Update]:

@@ -75,8 +75,12 @@ def read(root: Path, dataset: str) -> ImageSample:
     arrays = files.read_arrays(source, _ARRAYS, _unusable, later=("spread",))
     images, places, mean, std, crop, spread = arrays
     kinds = [(array.dtype.kind, array.ndim) for array in arrays]
-    fit = len(images) == len(places) and len(spread) in (0, 2)
-    if kinds != _KINDS or images.dtype != np.uint8 or not fit:
+    if (
+        kinds != _KINDS
+        or images.dtype != np.uint8
+        or len(images) != len(places)
+        or len(spread) not in (0, 2)
+    ):
         raise _unusable(source, f"holds no images: found {images.dtype} {images.shape}")
     return ImageSample(
         images=images,

@@ -233,8 +233,8 @@ def test_members_of_a_confirmation_are_exported(study: Path) -> None:
     places = {reason.place for finalist in plan.finalists for reason in finalist.reasons}
     assert (plan.request.top, places) == (2, {1, 2})
     of_search = ensearch.export(STUDY, onnx=False, out="shorter")
-    assert any("--confirmed" in note for note in of_search.notes)
-    assert not any("--confirmed" in note for note in json.loads(done.stdout)["notes"])
+    assert any("a confirmation trained" in note for note in of_search.notes)
+    assert not any("a confirmation trained" in note for note in json.loads(done.stdout)["notes"])
 
 
 @pytest.mark.usefixtures("folder", "verified_here")

@@ -50,8 +50,9 @@ REPLACED = {
     "look", "settling", "axis", "beside",
 }  # fmt: skip
 # Schedules say by which optimizer they are.
-NEW = [
+NEW: list[tuple[str, object]] = [
     ("optimizer", "sgd"), ("schedule_optimizer", "sgd"), ("other_axis", None), ("is_own", True),
+    ("failures", []),
 ]  # fmt: skip
 STUDY_LABELS, HALF, WHOLE = "e8eb508938122581", "4ef27d187f8ea8b5", "42ba413fc2ac3f20"
 
