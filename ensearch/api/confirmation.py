@@ -219,6 +219,8 @@ class _Work:
         from ensearch.confirmation.announcement import Announcement
 
         study, where = opened.study, opened.where
+        summary = self.store.study_summary(self.config.name)
+        asked = summary.trials_asked if summary.searching else None
         return Announcement(
             config=self.config,
             plan=self.plan,
@@ -227,6 +229,7 @@ class _Work:
             where=where,
             device=opened.where.name,
             before=self.store.uses_before_confirmation(self.config.name, self.plan.number),
+            searched=None if asked is None else (summary.trials_over, asked),
         )
 
 

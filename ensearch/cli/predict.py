@@ -92,12 +92,15 @@ def predict(
         tell_json({"classes": model.classes, "images": rows})
     else:
         writer = csv.writer(sys.stdout, lineterminator="\n")
+        heads = ["image", "class", "probability", *model.classes]
         for each in found:
             if count == 0:  # only now: before it images may be refused
-                writer.writerow(["image", "class", "probability", *model.classes])
+                writer.writerow(heads)
             count += 1
             probs = (f"{p:.6f}" for p in each.probabilities)
             writer.writerow([each.image, each.name, f"{each.probability:.6f}", *probs])
+        if count == 0:  # an array of no images, or pictures that cannot be read
+            writer.writerow(heads)
     for line in skipped:
         say(f"left out: {line}")
     if skipped:

@@ -17,7 +17,8 @@ from ensearch.units import Axis, counted, format_count, format_duration, unit_na
 class Announcement:
     """A confirmation that is about to begin. `images` counts them by split.
 
-    `before` holds the uses of the test split before this one, oldest first.
+    `before` holds the uses of the test split before this one, oldest first; `searched` are the
+    trials of a search that is not over, and how many were asked for.
     """
 
     config: StudyConfig
@@ -27,10 +28,21 @@ class Announcement:
     where: Placement
     device: str  # for people
     before: Sequence[UseOfTest]
+    searched: tuple[int, int] | None = None
 
     def lines(self) -> list[str]:
         """Return it as lines of a label and what it says."""
-        return [*self._finalists(), *self._training(), self._test()]
+        return [*self._finalists(), *self._search(), *self._training(), self._test()]
+
+    def _search(self) -> list[str]:
+        """What to know before test is opened for a search that may still find something better."""
+        if self.searched is None:
+            return []
+        over, asked = self.searched
+        return [
+            f"search    is not over: {over} of {counted(asked, 'trial')} are. What the others find "
+            "cannot be confirmed on a test split that was not used before"
+        ]
 
     def _finalists(self) -> list[str]:
         config, plan, images = self.config, self.plan, self.images

@@ -270,6 +270,8 @@ def _check_labels(
                 remedy = "Add images of it to train, or leave it out of test."
             elif y_train.min() == 1 and y_train.max() == classes:
                 remedy = "Number the classes from 0: subtract 1 from every label."
+            elif len(np.unique(y_train)) == y_train.max() + 1:  # then `classes` is in the file
+                remedy = f"Name all {y_train.max() + 1} classes in the array 'classes'."
             else:
                 remedy = "Number the classes without gaps."
             raise _UnfitError(

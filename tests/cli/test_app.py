@@ -682,6 +682,14 @@ def test_a_confirmation_without_its_images_is_refused(folder: Path) -> None:
     assert "mine.npz" in result.output
 
 
+def test_a_confirmation_of_a_search_that_is_not_over_says_so(studied: Path) -> None:
+    with Store.open("studies/ensearch.db", create=False) as store:
+        store.begin_run("digits-tiny-400k", trials=9)
+    told = ensearch("confirm digits-tiny-400k --no-retrain --launcher inline")
+    assert told.exit_code == 0, told.stderr
+    assert "3 of 9 trials" in told.stderr
+
+
 def test_a_stopped_confirmation_goes_on(studied: Path) -> None:
     line = "confirm digits-tiny-400k --epochs 400 --workers 1"
     process = subprocess.Popen(

@@ -35,6 +35,9 @@ def exported(folder: Path, verified_here: None) -> Path:
 
 
 def test_pictures_and_arrays_are_classified(exported: Path) -> None:
+    np.save(exported / "none.npy", np.zeros((0, 8, 8), np.uint8))
+    empty = ensearch("predict winner none.npy")
+    assert (empty.exit_code, empty.stdout.splitlines()[0][:17]) == (0, "image,class,proba")
     found = ensearch("predict winner pictures x.npz --batch 2")
     assert found.exit_code == 0, found.output
     rows = list(csv.DictReader(io.StringIO(found.stdout)))

@@ -72,6 +72,7 @@ BAD: dict[str, tuple[Arrays, str]] = {
     "infinity": ({"x_train": floats_with(np.inf)}, "x_train should be finite"),
     "above one": ({"x_train": floats_with(255)}, "in 0 to 1; found 0.5 to 255"),
     "below zero": ({"x_train": floats_with(-1)}, "in 0 to 1; found -1 to 0.5"),
+    "two names of three": ({"classes": np.array(["a", "b"])}, "Name all 3 classes"),
     "float labels": ({"y_train": labels_with(0, np.float64)}, "y_train.*found float64"),
     "text labels": ({"y_train": np.array(["cat"] * 30)}, "y_train.*found <U3"),
     "negative label": ({"y_train": labels_with(-1)}, "start at 0; found -1"),

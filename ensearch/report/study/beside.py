@@ -7,6 +7,7 @@ from ensearch.report.study.findings import Findings
 from ensearch.units import FLOPS
 
 NEAR = 1.1  # times that differ by a smaller factor are called equal
+ABOUT = 0.8  # costs are about equal if the lower is at least this share of the higher
 
 
 def times(e: Evaluation, findings: Findings) -> str:
@@ -51,7 +52,15 @@ def sentences(findings: Findings, row: FrontRow) -> list[str]:
 
 
 def _longer(findings: Findings, row: FrontRow) -> list[str]:
-    """How many times as long one of the two takes, on the axis where that is most."""
+    """How many times as long one of the two takes, on the axis where that is most.
+
+    The best of either kind need not use the whole budget: nothing is said where their costs differ.
+    """
+    if not row.single or not row.ensemble:
+        return []
+    costs = row.single.cost.macs, row.ensemble.cost.macs
+    if not row.matched or min(costs) < ABOUT * max(costs):
+        return []
     ratios = []
     for other in findings.beside:
         single, ensemble = (_priced(e, other) for e in (row.single, row.ensemble))
@@ -59,10 +68,10 @@ def _longer(findings: Findings, row: FrontRow) -> list[str]:
             ratios.append((single.price / ensemble.price, other.conditions.axis.place))
     most, place = max(ratios, key=lambda each: max(each[0], 1 / each[0]), default=(1.0, ""))
     factor = max(most, 1 / most)
-    if not row.matched or factor < NEAR:
+    if factor < NEAR:
         return []
     slower = "single network" if most > 1 else "ensemble"
-    return [f"At equal FLOPs the {slower} takes {factor:.2g} times as long ({place})."]
+    return [f"At about equal FLOPs the {slower} takes {factor:.2g} times as long ({place})."]
 
 
 def _otherwise(findings: Findings, here: FrontRow) -> list[str]:
