@@ -143,8 +143,8 @@ def _tell_of_confirmed(store: Store, study: str, note: OnNote) -> None:
         if plan.request.retrain and store.evaluations(study, plan.stage, "test"):
             epochs = max(finalist.full.epochs for finalist in plan.finalists)
             note(
-                "these members were trained by the search; those that a confirmation trained for "
-                f"{units.counted(epochs, 'epoch')} can be exported in their place (confirmed)"
+                "these members were trained by the search; the option `confirmed` exports those "
+                f"that a confirmation trained for {units.counted(epochs, 'epoch')}"
             )
             return
 
