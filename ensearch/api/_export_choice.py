@@ -139,14 +139,13 @@ def _tell_of_confirmed(store: Store, study: str, note: OnNote) -> None:
     """Say that a confirmation trained members, usually for longer than the search did."""
     from ensearch.confirmation import plan as plans
 
-    for plan in reversed(plans.plans(store, study)):
+    for plan in plans.plans(store, study)[-1:]:  # the one that `confirmed` exports from
         if plan.request.retrain and store.evaluations(study, plan.stage, "test"):
             epochs = max(finalist.full.epochs for finalist in plan.finalists)
             note(
                 "these members were trained by the search; the option `confirmed` exports those "
                 f"that a confirmation trained for {units.counted(epochs, 'epoch')}"
             )
-            return
 
 
 def _distilled(

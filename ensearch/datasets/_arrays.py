@@ -50,15 +50,19 @@ def _named(arrays: Arrays) -> dict[str, npt.NDArray[Any]]:
     if not isinstance(arrays, tuple | list) or len(arrays) != len(npz.KEYS):
         what = f"{len(arrays)} of them" if isinstance(arrays, tuple | list) else type(arrays)
         raise invalid("dataset", f"must be a name or the arrays {', '.join(npz.KEYS)}; got {what}.")
-    return {key: _array(key, array) for key, array in zip(npz.KEYS, arrays, strict=True)}
+    return {
+        key: as_array(array, "dataset", f"has something else than an array as {key}")
+        for key, array in zip(npz.KEYS, arrays, strict=True)
+    }
 
 
-def _array(key: str, given: npt.ArrayLike) -> npt.NDArray[Any]:
+def as_array(given: npt.ArrayLike, option: str, says: str) -> npt.NDArray[Any]:
+    """Return what a caller gave as an array; the error for the option `says` what is wrong."""
     try:
         return np.asarray(given)
     except (TypeError, ValueError, RuntimeError) as error:  # of numpy, or of a tensor of torch
-        says = str(error).partition("\n")[0]
-        raise invalid("dataset", f"has something else than an array as {key}: {says}") from error
+        first = str(error).partition("\n")[0]
+        raise invalid(option, f"{says}: {first}") from error
 
 
 def _digest(named: dict[str, npt.NDArray[Any]]) -> str:

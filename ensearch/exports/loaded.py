@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ensearch.datasets._arrays import as_array
 from ensearch.errors import UsageError, at_least_one, invalid
 from ensearch.exports import _inputs, _predict, folder
 from ensearch.exports._inputs import Array, InputError, Pixels
@@ -77,11 +78,7 @@ class LoadedModel:
         They are bytes, or floats from 0 to 1. `members` averages the first so many only; `batch`
         images are predicted at a time. Raises UsageError for what does not fit.
         """
-        try:
-            given = np.asarray(images)
-        except (TypeError, ValueError, RuntimeError) as error:  # of numpy, or of a tensor of torch
-            says = str(error).partition("\n")[0]
-            raise invalid("images", f"must be an array: {says}") from error
+        given = as_array(images, "images", "must be an array")
         try:
             pixels = _inputs.as_pixels(given, self.config["input"], "images")
             predict, starts = self._runs(members, batch), range(0, len(pixels), batch)

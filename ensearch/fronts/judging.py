@@ -83,23 +83,21 @@ def judge(
     rows = [
         row_of(evaluations, selecting, estimate.accuracies, budget, tried) for budget in budgets
     ]
-    both = [k for k, row in enumerate(rows) if row.single and row.ensemble]
-    rivals = []
+    rivals: dict[int, Rivals] = {}
     for k, row in enumerate(rows):
         kinds = [matching.within(evaluations, row.budget, singles) for singles in (True, False)]
         if selected:
             kinds = [np.array([matching.best_of(i, selecting)]) if len(i) else i for i in kinds]
         if row.take:
             rows[k] = _taking(row, evaluations, estimate, np.concatenate(kinds), margin)
-        if k in both:
-            rivals.append(Rivals(singles=kinds[0], ensembles=kinds[1], counts=row.matched))
+        if row.single and row.ensemble:
+            rivals[k] = Rivals(singles=kinds[0], ensembles=kinds[1], counts=row.matched)
     strong = noise.degrees >= FEWEST_DEGREES
-    compared = estimate.compare(rivals) if rivals else []
-    for k, each, said in zip(both, rivals, compared, strict=True):
+    compared = estimate.compare(list(rivals.values())) if rivals else []
+    for (k, each), said in zip(rivals.items(), compared, strict=True):
         row = _ruled(rows[k], said, margin, before, tried, strong=strong)
         rows[k] = _settling(row, evaluations, each, said, noise, estimate, margin)
-    by_row = dict(zip(both, rivals, strict=True))
-    return _with_multipliers(rows, by_row, evaluations, estimate, selecting if selected else None)
+    return _with_multipliers(rows, rivals, evaluations, estimate, selecting if selected else None)
 
 
 def _ruled(

@@ -141,9 +141,8 @@ def _member(row: dict[str, Any]) -> MemberRecord:
     _check(all(isinstance(text, str) and len(text) < 200 for text in texts), row["key"])
     numbers = (record.train_macs, record.seconds, *record.losses)
     _check(all(isinstance(number, int | float) for number in numbers), row["key"])
-    study = (
-        record.study.removesuffix(records.IMPORTED) + records.IMPORTED
-    )  # no study of this storage
+    # No study of this storage.
+    study = record.study.removesuffix(records.IMPORTED) + records.IMPORTED
     return replace(record, study=study, created=created.astimezone(UTC))
 
 
